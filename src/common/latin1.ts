@@ -1,0 +1,6 @@
+// Bytes as text, one character a byte: how HTTP/1 heads are read and written (RFC 9110 5.5 calls the upper half obs-text).
+
+/** Characters of `data` from `start` to `end`. */
+export function latin1Slice(data: Buffer, start: number, end: number): string {
+  return data.toString('latin1', start, end)
+}

@@ -1,0 +1,75 @@
+// A token bucket whose whole state is one 64-bit word, so that several processes can share it exactly.
+
+/** Monotonic nanoseconds on the machine's clock: the same in every process. */
+export type NanosecondClock = () => bigint
+
+export interface TokenBucketLimits {
+  readonly maxTokens: number
+  readonly tokensPerFill: number
+  readonly fillIntervalMs: number
+}
+
+/**
+ * Fills steadily at `tokensPerFill / fillIntervalMs` up to `maxTokens`, as Envoy's atomic bucket does, and starts full.
+ *
+ * The word holds the time at which the bucket would have been empty had it only filled since; a fresh word of zero lies
+ * so far back that the bucket is full. Taking tokens moves that time forward, by compare-and-exchange.
+ */
+export class TokenBucket {
+  readonly maxTokens: number
+  readonly #cell: BigInt64Array
+  readonly #clock: NanosecondClock
+  readonly #tokenNs: number
+  readonly #fullNs: bigint
+
+  /** `cell` is one word, of memory that all users of the bucket share; by default the bucket is this object's own. */
+  constructor(
+    limits: TokenBucketLimits,
+    cell: BigInt64Array = new BigInt64Array(1),
+    clock: NanosecondClock = process.hrtime.bigint,
+  ) {
+    this.maxTokens = limits.maxTokens
+    this.#cell = cell
+    this.#clock = clock
+    this.#tokenNs = (limits.fillIntervalMs * 1e6) / limits.tokensPerFill
+    this.#fullNs = BigInt(Math.round(this.#tokenNs * limits.maxTokens))
+    // A machine that booted a moment ago must not find the bucket empty.
+    if (clock() < this.#fullNs) Atomics.compareExchange(cell, 0, 0n, clock() - this.#fullNs)
+  }
+
+  /** Takes `tokens` if there are as many; otherwise takes none and returns false. */
+  tryConsume(tokens = 1): boolean {
+    const cost = BigInt(Math.round(this.#tokenNs * tokens))
+    const now = this.#clock()
+    const earliest = now - this.#fullNs
+    let seen = Atomics.load(this.#cell, 0)
+    for (;;) {
+      const next = latest(seen, earliest) + cost
+      if (next > now) return false
+      const found = Atomics.compareExchange(this.#cell, 0, seen, next)
+      if (found === seen) return true
+      seen = found
+    }
+  }
+
+  /** Whole tokens in the bucket now. */
+  remainingTokens(): number {
+    const now = this.#clock()
+    const earliest = now - this.#fullNs
+    const seen = Atomics.load(this.#cell, 0)
+    const filledNs = Number(now - latest(seen, earliest))
+    return Math.max(0, Math.min(this.maxTokens, Math.floor(filledNs / this.#tokenNs + 1e-9)))
+  }
+
+  /** Milliseconds until one token is there; 0 if there is one. */
+  nextTokenAvailableMs(): number {
+    const emptyAt = Atomics.load(this.#cell, 0)
+    const readyAt = Number(emptyAt - this.#clock()) + this.#tokenNs
+    return Math.max(0, readyAt / 1e6)
+  }
+}
+
+function latest(a: bigint, b: bigint): bigint {
+  if (a > b) return a
+  return b
+}

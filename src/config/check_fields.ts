@@ -1,0 +1,69 @@
+// Refuses fields that Envoy knows and the proxy does not act on, so that nothing in a configuration is silently ignored.
+import type { ConfigErrors } from './errors.ts'
+import { bootstrapFields } from './fields/bootstrap.ts'
+import { clusterFields } from './fields/cluster.ts'
+import type { FieldTable } from './fields/field_table.ts'
+import { hcmFields } from './fields/hcm.ts'
+import { listenerFields } from './fields/listener.ts'
+import { routeFields } from './fields/route.ts'
+import type { MessageSchema } from './schema.ts'
+import { elementsOf, messageIn } from './view_walk.ts'
+
+/** Every area's table. No message stands in two of them. */
+export const fieldTables: readonly FieldTable[] = [
+  bootstrapFields,
+  listenerFields,
+  clusterFields,
+  routeFields,
+  hcmFields,
+]
+
+/**
+ * Checks a message and what lies below the fields that are acted on, typed configs included. A message that no table
+ * names is not checked itself.
+ */
+export function checkFields(
+  schema: MessageSchema,
+  view: Record<string, unknown>,
+  errors: ConfigErrors,
+  tables: readonly FieldTable[] = fieldTables,
+): void {
+  new FieldChecker(errors, tables).check(schema, view)
+}
+
+class FieldChecker {
+  #errors: ConfigErrors
+  #uses = new Map<string, { acts: Set<string>; harmless: Set<string> }>()
+
+  constructor(errors: ConfigErrors, tables: readonly FieldTable[]) {
+    this.#errors = errors
+    for (const table of tables) {
+      for (const [name, use] of Object.entries(table)) {
+        this.#uses.set(name, { acts: new Set(use.acts), harmless: new Set(use.harmless) })
+      }
+    }
+  }
+
+  check(schema: MessageSchema, view: Record<string, unknown>): void {
+    const use = this.#uses.get(schema.fullName)
+    for (const field of schema.fields) {
+      const value = view[field.viewName]
+      if (!field.isSet(value)) continue
+      const full = `${schema.fullName}.${field.name}`
+      if (use?.harmless.has(field.name) === true) {
+        this.#errors.warn(view, field.viewName, `field '${field.name}' is accepted but has no effect (${full})`)
+      } else if (use !== undefined && !use.acts.has(field.name)) {
+        this.#errors.add(
+          view,
+          field.viewName,
+          `field '${field.name}' is known to Envoy but not supported by Nuncio (${full})`,
+        )
+      } else if (field.kind === 'message') {
+        for (const element of elementsOf(field, value)) {
+          const inner = messageIn(field, element)
+          if (inner !== undefined) this.check(inner.schema, inner.view)
+        }
+      }
+    }
+  }
+}

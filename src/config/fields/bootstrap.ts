@@ -1,0 +1,36 @@
+// Fields of the bootstrap itself, the admin interface, runtime, stats and overload.
+import { type FieldTable, words } from './field_table.ts'
+
+export const bootstrapFields: FieldTable = {
+  'envoy.config.bootstrap.v3.Bootstrap': {
+    acts: words(`node static_resources cluster_manager flags_path stats_config stats_flush_interval stats_flush_on_admin
+      layered_runtime admin overload_manager header_prefix stats_server_version_override use_tcp_for_dns_lookups
+      dns_resolution_config typed_dns_resolver_config default_regex_engine application_log_config`),
+    harmless: words(`deferred_stat_options watchdog watchdogs enable_dispatcher_stats perf_tracing_file_path
+      default_socket_interface inline_headers grpc_async_client_manager_config memory_allocator_manager
+      enable_worker_cpu_affinity stats_eviction_interval node_context_params`),
+  },
+  'envoy.config.bootstrap.v3.Bootstrap.StaticResources': { acts: words('listeners clusters') },
+  'envoy.config.bootstrap.v3.Admin': {
+    acts: words('access_log access_log_path profile_path address socket_options allow_paths ignore_global_conn_limit'),
+  },
+  'envoy.config.bootstrap.v3.ClusterManager': {
+    acts: words('upstream_bind_config'),
+    harmless: words('local_cluster_name enable_deferred_cluster_creation'),
+  },
+  'envoy.config.bootstrap.v3.LayeredRuntime': { acts: ['layers'] },
+  'envoy.config.bootstrap.v3.RuntimeLayer': { acts: words('name static_layer disk_layer admin_layer') },
+  'envoy.config.core.v3.Node': {
+    acts: words('id cluster metadata locality'),
+    harmless: words(`dynamic_parameters user_agent_name user_agent_version user_agent_build_version extensions
+      client_features listening_addresses`),
+  },
+  'envoy.config.metrics.v3.StatsConfig': {
+    acts: words('stats_tags use_all_default_tags stats_matcher histogram_bucket_settings'),
+    harmless: ['allow_default_tag_overrides'],
+  },
+  'envoy.config.overload.v3.OverloadManager': {
+    acts: ['resource_monitors'],
+    harmless: words('refresh_interval buffer_factory_config'),
+  },
+}

@@ -1,0 +1,57 @@
+// Fields of clusters, endpoints and upstream connections.
+import { type FieldTable, words } from './field_table.ts'
+
+export const clusterFields: FieldTable = {
+  'envoy.config.cluster.v3.Cluster': {
+    acts: words(`name alt_stat_name type connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment
+      max_requests_per_connection circuit_breakers upstream_http_protocol_options common_http_protocol_options
+      http_protocol_options typed_extension_protocol_options dns_lookup_family dns_resolvers use_tcp_for_dns_lookups
+      dns_resolution_config typed_dns_resolver_config dns_refresh_rate dns_jitter dns_failure_refresh_rate
+      respect_dns_ttl wait_for_warm_on_init cleanup_interval upstream_bind_config least_request_lb_config
+      round_robin_lb_config common_lb_config transport_socket metadata upstream_connection_options
+      close_connections_on_host_health_failure ignore_health_on_host_removal load_balancing_policy preconnect_policy
+      connection_pool_per_downstream_connection stats_matcher per_connection_buffer_high_watermark_timeout
+      track_timeout_budgets track_cluster_stats`),
+  },
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig': {
+    acts: words('healthy_panic_threshold update_merge_window close_connections_on_host_set_change'),
+    harmless: ['ignore_new_hosts_until_first_hc'],
+  },
+  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': {
+    acts: words('choice_count active_request_bias slow_start_config'),
+  },
+  'envoy.config.cluster.v3.CircuitBreakers': { acts: words('thresholds per_host_thresholds') },
+  'envoy.config.cluster.v3.CircuitBreakers.Thresholds': {
+    acts: words(`priority max_connections max_pending_requests max_requests max_retries retry_budget track_remaining
+      max_connection_pools`),
+  },
+  'envoy.config.cluster.v3.UpstreamConnectionOptions': {
+    acts: words('tcp_keepalive happy_eyeballs_config'),
+    harmless: ['set_local_interface_name_on_upstream_connections'],
+  },
+  'envoy.config.core.v3.BindConfig': {
+    acts: words('source_address freebind socket_options extra_source_addresses additional_source_addresses'),
+  },
+  'envoy.config.endpoint.v3.ClusterLoadAssignment': { acts: words('cluster_name endpoints policy') },
+  'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': {
+    acts: words('overprovisioning_factor'),
+    harmless: words('endpoint_stale_after weighted_priority_health'),
+  },
+  'envoy.config.endpoint.v3.LocalityLbEndpoints': {
+    acts: words('locality metadata lb_endpoints load_balancing_weight priority load_balancer_endpoints'),
+    harmless: ['proximity'],
+  },
+  'envoy.config.endpoint.v3.LbEndpoint': { acts: words('endpoint health_status metadata load_balancing_weight') },
+  'envoy.config.endpoint.v3.Endpoint': {
+    acts: words('address hostname additional_addresses observability_name'),
+    harmless: ['health_check_config'],
+  },
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+    acts: words('common_http_protocol_options upstream_http_protocol_options explicit_http_config http_filters'),
+  },
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': { acts: ['http_protocol_options'] },
+  'envoy.config.core.v3.UpstreamHttpProtocolOptions': {
+    acts: [],
+    harmless: words('auto_sni auto_san_validation override_auto_sni_header'),
+  },
+}

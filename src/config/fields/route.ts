@@ -1,0 +1,72 @@
+// Fields of route configurations, virtual hosts and routes.
+import { type FieldTable, words } from './field_table.ts'
+
+const headerChanges = words(
+  'request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove',
+)
+
+export const routeFields: FieldTable = {
+  'envoy.config.route.v3.RouteConfiguration': {
+    acts: [
+      ...headerChanges,
+      ...words(`name virtual_hosts internal_only_headers most_specific_header_mutations_wins validate_clusters
+        max_direct_response_body_size_bytes ignore_port_in_host_matching ignore_path_parameters_in_path_matching
+        typed_per_filter_config metadata vhost_header`),
+    ],
+  },
+  'envoy.config.route.v3.VirtualHost': {
+    acts: [
+      ...headerChanges,
+      ...words(`name domains routes matcher require_tls virtual_clusters typed_per_filter_config
+        include_request_attempt_count include_attempt_count_in_response retry_policy include_is_timeout_retry_header
+        metadata per_request_buffer_limit_bytes request_body_buffer_limit`),
+    ],
+  },
+  'envoy.config.route.v3.Route': {
+    acts: [
+      ...headerChanges,
+      ...words(`name match route redirect direct_response non_forwarding_action metadata typed_per_filter_config
+        stat_prefix per_request_buffer_limit_bytes request_body_buffer_limit`),
+    ],
+    harmless: words('decorator tracing'),
+  },
+  'envoy.config.route.v3.RouteMatch': {
+    acts: words(`prefix path safe_regex connect_matcher path_separated_prefix path_match_policy case_sensitive
+      runtime_fraction headers query_parameters grpc tls_context dynamic_metadata cookies filter_state`),
+  },
+  'envoy.config.route.v3.RouteAction': {
+    acts: words(`cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite
+      regex_rewrite path_rewrite_policy path_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header
+      host_rewrite_path_regex host_rewrite append_x_forwarded_host timeout idle_timeout flush_timeout retry_policy
+      priority max_grpc_timeout grpc_timeout_offset upgrade_configs internal_redirect_policy internal_redirect_action
+      max_internal_redirects max_stream_duration`),
+    harmless: ['early_data_policy'],
+  },
+  'envoy.config.route.v3.WeightedCluster': {
+    acts: words('clusters total_weight runtime_key_prefix header_name'),
+  },
+  'envoy.config.route.v3.WeightedCluster.ClusterWeight': {
+    acts: [
+      ...headerChanges,
+      ...words('name cluster_header weight metadata_match typed_per_filter_config host_rewrite_literal'),
+    ],
+  },
+  'envoy.config.route.v3.RedirectAction': {
+    acts: words(`https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite
+      response_code strip_query path_rewrite`),
+  },
+  'envoy.config.route.v3.DirectResponseAction': { acts: words('status body body_format') },
+  'envoy.config.route.v3.InternalRedirectPolicy': {
+    acts: words(
+      'max_internal_redirects redirect_response_codes predicates allow_cross_scheme_redirect response_headers_to_copy',
+    ),
+  },
+  'envoy.config.route.v3.RetryPolicy': {
+    acts: words(`retry_on num_retries per_try_timeout per_try_idle_timeout retriable_status_codes retry_back_off
+      retriable_headers retriable_request_headers host_selection_retry_max_attempts rate_limited_retry_back_off`),
+  },
+  'envoy.config.route.v3.HeaderMatcher': {
+    acts: words(`name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match
+      string_match invert_match treat_missing_header_as_empty`),
+  },
+}

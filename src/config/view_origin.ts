@@ -1,0 +1,71 @@
+// Where the views of configuration messages came from: their message types, source positions and YAML paths.
+import type { ConfigNode, MapEntry, SourceText } from './config_node.ts'
+import type { FieldSchema, MessageSchema } from './schema.ts'
+
+export interface ViewOrigin {
+  readonly schema: MessageSchema
+  /** Undefined for messages that arrived as protobuf bytes. */
+  readonly node: ConfigNode | undefined
+  /** The entries of the fields that the source sets, by the field's view name. */
+  readonly entries: ReadonlyMap<string, MapEntry>
+  readonly parent: ViewOrigin | undefined
+  /** The parent's field that holds this message, and the list index or map key in it. */
+  readonly parentField: FieldSchema | undefined
+  readonly key: number | string | undefined
+  /** A TypedConfig's outer message, and its `value` as written, where it was unwrapped from a TypedStruct. */
+  readonly typedStruct?: { readonly typeName: string; readonly typeUrl: string; readonly value: unknown }
+  /** A TypedConfig's full `@type` as written. */
+  readonly anyTypeUrl?: string
+}
+
+const origins = new WeakMap<object, ViewOrigin>()
+
+export function setOrigin(view: object, origin: ViewOrigin): void {
+  origins.set(view, origin)
+}
+
+/** Undefined for views that were made by code, or were cloned into another process. */
+export function originOf(view: object): ViewOrigin | undefined {
+  return origins.get(view)
+}
+
+/** `static_resources.clusters[0].name`; `field` is a view name (or any last segment), undefined for the message itself. */
+export function pathOf(origin: ViewOrigin | undefined, field?: string, index?: number | string): string {
+  const segments: string[] = []
+  if (field !== undefined)
+    segments.push(segment(origin?.schema.fields.find((known) => known.viewName === field)?.name ?? field, index))
+  for (let at = origin; at?.parent !== undefined; at = at.parent) {
+    if (at.parentField !== undefined) segments.push(segment(at.parentField.name, at.key))
+  }
+  return segments.reverse().join('.')
+}
+
+function segment(name: string, key: number | string | undefined): string {
+  if (key === undefined) return name
+  return typeof key === 'number' ? `${name}[${key}]` : `${name}[${JSON.stringify(key)}]`
+}
+
+/** A stretch of source text. */
+export interface SourceSpan {
+  readonly source: SourceText
+  readonly start: number
+  readonly end: number
+}
+
+/** The text to point at for a field of a message: its key; else the message; else the nearest message around it. */
+export function spanOf(
+  origin: ViewOrigin | undefined,
+  field?: string,
+  index?: number | string,
+): SourceSpan | undefined {
+  for (let at = origin; at !== undefined; at = at.parent) {
+    const entry = at === origin && field !== undefined ? at.entries.get(field) : undefined
+    if (entry !== undefined) {
+      const item = typeof index === 'number' && entry.value.kind === 'list' ? entry.value.items[index] : undefined
+      if (item !== undefined) return item
+      return { source: entry.value.source, start: entry.keyStart, end: entry.keyEnd }
+    }
+    if (at.node !== undefined) return at.node
+  }
+  return undefined
+}

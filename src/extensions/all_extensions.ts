@@ -1,0 +1,49 @@
+// Every extension there is, in one explicit list; nothing registers itself by being imported.
+
+import type { ExtensionFactory } from '../config/registry.ts'
+import { fileAccessLogFactory } from './access_loggers/file/config.ts'
+import { stderrAccessLogFactory, stdoutAccessLogFactory } from './access_loggers/stream/config.ts'
+import { routerFilter } from './filters/http/router/config.ts'
+import { connectionLimit } from './filters/network/connection_limit/config.ts'
+import { directResponse } from './filters/network/direct_response/config.ts'
+import { echo } from './filters/network/echo/config.ts'
+import { httpConnectionManager } from './filters/network/http_connection_manager/config.ts'
+import { localRateLimit } from './filters/network/local_ratelimit/config.ts'
+import { sniCluster } from './filters/network/sni_cluster/config.ts'
+import { tcpProxy } from './filters/network/tcp_proxy/config.ts'
+import { metadataFormatterFactory } from './formatter/metadata/config.ts'
+import { reqWithoutQueryFormatterFactory } from './formatter/req_without_query/config.ts'
+import { customHeaderIpDetection } from './http/original_ip_detection/custom_header/config.ts'
+import { xffIpDetection } from './http/original_ip_detection/xff/config.ts'
+import { leastRequest } from './load_balancing_policies/least_request/config.ts'
+import { random } from './load_balancing_policies/random/config.ts'
+import { roundRobin } from './load_balancing_policies/round_robin/config.ts'
+import { rawBufferDownstreamFactory } from './transport_sockets/raw_buffer/config.ts'
+
+export const allExtensions: readonly ExtensionFactory[] = [
+  // HTTP filters
+  routerFilter,
+  // Network filters
+  connectionLimit,
+  directResponse,
+  echo,
+  httpConnectionManager,
+  localRateLimit,
+  sniCluster,
+  tcpProxy,
+  // Transport sockets
+  rawBufferDownstreamFactory,
+  // Load balancing policies
+  leastRequest,
+  random,
+  roundRobin,
+  // Original IP detection
+  customHeaderIpDetection,
+  xffIpDetection,
+  // Access loggers and their formatters
+  fileAccessLogFactory,
+  metadataFormatterFactory,
+  reqWithoutQueryFormatterFactory,
+  stderrAccessLogFactory,
+  stdoutAccessLogFactory,
+]

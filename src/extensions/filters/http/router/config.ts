@@ -1,0 +1,25 @@
+// envoy.filters.http.router: the terminal HTTP filter.
+
+import type { envoy } from '../../../../../proto/generated/api.d.ts'
+import { httpPools } from '../../../../http/conn_pool/http_pools.ts'
+import type { HttpFilterFactory } from '../../../../http/factory.ts'
+import { RouterFilter } from '../../../../router/router_filter.ts'
+import { type RouterSettings, routerStats } from '../../../../router/router_settings.ts'
+
+type Router = envoy.extensions.filters.http.router.v3.Router
+
+export const routerFilter: HttpFilterFactory<Router> = {
+  category: 'envoy.filters.http',
+  name: 'envoy.filters.http.router',
+  typeUrls: ['envoy.extensions.filters.http.router.v3.Router'],
+  isTerminal: true,
+  createFilterFactory(config, context) {
+    const settings: RouterSettings = {
+      clusterManager: context.clusterManager,
+      pools: httpPools,
+      stats: routerStats(context.scope, context.statPrefix),
+      suppressEnvoyHeaders: config.suppressEnvoyHeaders,
+    }
+    return (builder) => builder.addDecoderFilter(new RouterFilter(settings))
+  },
+}

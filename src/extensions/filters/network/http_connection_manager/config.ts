@@ -1,0 +1,129 @@
+// envoy.filters.network.http_connection_manager: from its configuration to the settings of src/http/conn_manager.
+
+import type { envoy } from '../../../../../proto/generated/api.d.ts'
+import { createAccessLogs } from '../../../../access_log/access_log.ts'
+import { CidrSet, parseIp } from '../../../../common/cidr.ts'
+import { ConnectionManager } from '../../../../http/conn_manager/connection_manager.ts'
+import type { ConnectionManagerSettings } from '../../../../http/conn_manager/settings.ts'
+import { connectionManagerStats, listenerHttpStats } from '../../../../http/conn_manager/stats.ts'
+import { compileLocalReply } from '../../../../http/local_reply.ts'
+import type { RouteConfig } from '../../../../http/route.ts'
+import type { ListenerFactoryContext, NetworkFilterFactory } from '../../../../network/factory.ts'
+import type { NetworkFilterFactoryCb } from '../../../../network/network_filter.ts'
+import { compileRouteConfig } from '../../../../router/route_config/route_config.ts'
+import type { ServerContext } from '../../../../upstream/server_context.ts'
+import { buildHttpFilters, buildUpgrades } from './http_filters.ts'
+import { downstreamHttp1Settings, http1CodecStats } from './http1_settings.ts'
+import { buildEarlyHeaderMutation, buildIpDetection } from './request_extensions.ts'
+
+type HttpConnectionManager = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+type Context = ListenerFactoryContext<ServerContext>
+
+const defaultIdleTimeoutMs = 3_600_000
+const defaultStreamIdleTimeoutMs = 300_000
+const defaultDelayedCloseTimeoutMs = 1000
+const defaultDrainTimeoutMs = 5000
+
+export const httpConnectionManager: NetworkFilterFactory<HttpConnectionManager, ServerContext> = {
+  category: 'envoy.filters.network',
+  name: 'envoy.filters.network.http_connection_manager',
+  typeUrls: ['envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'],
+  isTerminal: true,
+  createFilterFactory(config: HttpConnectionManager, context: Context): NetworkFilterFactoryCb {
+    const settings = connectionManagerSettings(config, context)
+    return () => new ConnectionManager(settings)
+  },
+}
+
+export function connectionManagerSettings(config: HttpConnectionManager, context: Context): ConnectionManagerSettings {
+  const routeConfig = buildRouteConfig(config, context)
+  const common = config.commonHttpProtocolOptions
+  const statPrefix = `http.${config.statPrefix}.`
+  const streamError = config.streamErrorOnInvalidHttpMessage ?? false
+  const options = config.accessLogOptions
+  return {
+    stats: connectionManagerStats(context.scope, config.statPrefix),
+    listenerStats: listenerHttpStats(context.listenerScope, config.statPrefix),
+    codecStats: http1CodecStats(context.scope),
+    http1: downstreamHttp1Settings(config.httpProtocolOptions, common, config.maxRequestHeadersKb, streamError, context),
+    filters: buildHttpFilters(config.httpFilters, statPrefix, context),
+    upgrades: buildUpgrades(config.upgradeConfigs, statPrefix, context),
+    routeConfig: () => routeConfig,
+    accessLogs: createAccessLogs(config.accessLog, context),
+    flushAccessLogOnNewRequest: options?.flushAccessLogOnNewRequest ?? config.flushAccessLogOnNewRequest,
+    accessLogFlushIntervalMs: options?.accessLogFlushInterval ?? config.accessLogFlushInterval ?? 0,
+    drainDecision: context.drainDecision,
+    localReply: compileLocalReply(config.localReplyConfig, context),
+    earlyHeaderMutation: buildEarlyHeaderMutation(config.earlyHeaderMutationExtensions, context),
+
+    serverName: config.serverName === '' ? 'envoy' : config.serverName,
+    serverHeader: config.serverHeaderTransformation,
+    via: config.via,
+    userAgent: config.addUserAgent === true ? context.localInfo.clusterName : '',
+    nodeId: context.localInfo.nodeId,
+    useRemoteAddress: config.useRemoteAddress ?? false,
+    xffNumTrustedHops: config.xffNumTrustedHops,
+    skipXffAppend: config.skipXffAppend,
+    appendXForwardedPort: config.appendXForwardedPort,
+    ipDetection: buildIpDetection(config, context),
+    localIp: context.localInfo.address,
+    isInternalAddress: internalAddress(config),
+    generateRequestId: config.generateRequestId ?? true,
+    preserveExternalRequestId: config.preserveExternalRequestId,
+    alwaysSetRequestIdInResponse: config.alwaysSetRequestIdInResponse,
+    schemeToOverwrite: config.schemeHeaderTransformation?.schemeToOverwrite ?? '',
+    matchUpstreamScheme: config.schemeHeaderTransformation?.matchUpstream ?? false,
+    proxy100Continue: config.proxy100Continue,
+
+    path: pathNormalization(config, context),
+    rejectPathWithFragment: context.runtime.getBoolean('envoy.reloadable_features.http_reject_path_with_fragment', true),
+    stripPort: config.stripAnyHostPort === true ? 'any' : config.stripMatchingHostPort ? 'matching' : 'none',
+    stripTrailingHostDot: config.stripTrailingHostDot,
+
+    idleTimeoutMs: common?.idleTimeout ?? defaultIdleTimeoutMs,
+    maxConnectionDurationMs: common?.maxConnectionDuration ?? 0,
+    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
+    requestTimeoutMs: config.requestTimeout ?? 0,
+    requestHeadersTimeoutMs: config.requestHeadersTimeout ?? 0,
+    streamIdleTimeoutMs: config.streamIdleTimeout ?? defaultStreamIdleTimeoutMs,
+    streamFlushTimeoutMs: config.streamFlushTimeout,
+    maxStreamDurationMs: common?.maxStreamDuration ?? 0,
+    delayedCloseTimeoutMs: config.delayedCloseTimeout ?? defaultDelayedCloseTimeoutMs,
+    drainTimeoutMs: config.drainTimeout ?? defaultDrainTimeoutMs,
+  }
+}
+
+function buildRouteConfig(config: HttpConnectionManager, context: Context): RouteConfig | undefined {
+  if (config.routeSpecifier === 'rds') {
+    context.errors.add(config, 'rds', 'route discovery is not supported; give the routes in route_config')
+    return undefined
+  }
+  if (config.routeSpecifier === 'scopedRoutes') {
+    context.errors.add(config, 'scopedRoutes', 'scoped routes are not supported; give the routes in route_config')
+    return undefined
+  }
+  return config.routeConfig === undefined ? undefined : compileRouteConfig(config.routeConfig, context)
+}
+
+function pathNormalization(config: HttpConnectionManager, context: Context): ConnectionManagerSettings['path'] {
+  const runtimeDefault = context.runtime.getBoolean('http_connection_manager.normalize_path', false)
+  const normalizePath = config.normalizePath ?? runtimeDefault
+  const action = config.pathWithEscapedSlashesAction
+  const escapedSlashes = action === 'IMPLEMENTATION_SPECIFIC_DEFAULT' ? 'KEEP_UNCHANGED' : action
+  if (!normalizePath && !config.mergeSlashes && escapedSlashes === 'KEEP_UNCHANGED') return undefined
+  return { normalizePath, mergeSlashes: config.mergeSlashes, escapedSlashes }
+}
+
+/** Without internal_address_config no address is internal, as Envoy has it since 1.33. */
+function internalAddress(config: HttpConnectionManager): (ip: string) => boolean {
+  const internal = config.internalAddressConfig
+  if (internal === undefined) return () => false
+  const valid = internal.cidrRanges.filter((range) => parseIp(range.addressPrefix) !== undefined)
+  const ranges = new CidrSet(valid.map((range) => ({ address: range.addressPrefix, prefixLength: range.prefixLen ?? 0 })))
+  return (ip) => {
+    if (ip === '') return internal.unixSockets
+    const parsed = parseIp(ip)
+    return parsed !== undefined && ranges.contains(parsed)
+  }
+}
+

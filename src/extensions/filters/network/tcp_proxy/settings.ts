@@ -1,0 +1,140 @@
+// What one configured tcp_proxy does, compiled from its message.
+
+import type { envoy } from '../../../../../proto/generated/api.d.ts'
+import { type AccessLog, createAccessLogs } from '../../../../access_log/access_log.ts'
+import { xxHash64 } from '../../../../common/hash.ts'
+import type { Connection, ConnectionByteStats } from '../../../../network/connection.ts'
+import type { ListenerFactoryContext } from '../../../../network/factory.ts'
+import type { ClusterManager } from '../../../../upstream/cluster_manager.ts'
+import type { DrainDecision, ServerContext } from '../../../../upstream/server_context.ts'
+import { type TcpProxyStats, tcpProxyStats } from './stats.ts'
+
+type TcpProxyView = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+type Metadata = envoy.config.core.v3.Metadata
+type Context = ListenerFactoryContext<ServerContext>
+
+const defaultIdleTimeoutMs = 3_600_000
+const lbNamespace = 'envoy.lb'
+/** Envoy's default for `max_interval`, as a multiple of `base_interval`. */
+const maxIntervalFactor = 10
+
+/** Where a connection goes. */
+export interface ClusterRoute {
+  readonly clusterName: string
+  /** What `metadata_match` asks of hosts, in namespace envoy.lb. */
+  readonly metadataMatch: Readonly<Record<string, unknown>> | undefined
+}
+
+export interface BackoffSettings {
+  readonly baseIntervalMs: number
+  readonly maxIntervalMs: number
+}
+
+export interface TcpProxySettings {
+  readonly stats: TcpProxyStats
+  readonly byteStats: ConnectionByteStats
+  readonly clusterManager: ClusterManager
+  /** `random` is of [0, 1). */
+  readonly route: (random: number) => ClusterRoute
+  readonly defaultMetadataMatch: Readonly<Record<string, unknown>> | undefined
+  /** The hash for load balancers that hash; undefined without a policy or a value for it. */
+  readonly hash: (connection: Connection) => bigint | undefined
+  /** 0: none. */
+  readonly idleTimeoutMs: number
+  readonly maxConnectAttempts: number
+  readonly backoff: BackoffSettings | undefined
+  /** 0: none. */
+  readonly maxDownstreamConnectionDurationMs: number
+  /** Up to how much the duration is lengthened, by chance: 0 to 1. */
+  readonly durationJitter: number
+  readonly accessLogs: readonly AccessLog[]
+  /** 0: none. */
+  readonly accessLogFlushIntervalMs: number
+  readonly flushAccessLogOnConnected: boolean
+  readonly flushAccessLogOnStart: boolean
+  /** Undefined where draining does not concern the connections. */
+  readonly drainDecision: DrainDecision | undefined
+}
+
+export function tcpProxySettings(view: TcpProxyView, context: Context): TcpProxySettings {
+  const stats = tcpProxyStats(context.scope, view.statPrefix)
+  const options = view.accessLogOptions
+  const hasOldOptions = view.flushAccessLogOnConnected || view.accessLogFlushInterval !== undefined
+  if (options !== undefined && hasOldOptions) {
+    const field = view.flushAccessLogOnConnected ? 'flushAccessLogOnConnected' : 'accessLogFlushInterval'
+    context.errors.add(view, field, 'may not be set together with access_log_options')
+  }
+  const defaultMetadataMatch = lbMetadata(view.metadataMatch)
+  return {
+    stats,
+    byteStats: { readTotal: stats.downstreamCxRxBytesTotal, writeTotal: stats.downstreamCxTxBytesTotal },
+    clusterManager: context.clusterManager,
+    route: compileRoute(view, defaultMetadataMatch),
+    defaultMetadataMatch,
+    hash: compileHashPolicy(view, context),
+    idleTimeoutMs: view.idleTimeout ?? defaultIdleTimeoutMs,
+    maxConnectAttempts: view.maxConnectAttempts ?? 1,
+    backoff: compileBackoff(view, context),
+    maxDownstreamConnectionDurationMs: view.maxDownstreamConnectionDuration ?? 0,
+    durationJitter: (view.maxDownstreamConnectionDurationJitterPercentage?.value ?? 0) / 100,
+    accessLogs: createAccessLogs(view.accessLog, context),
+    accessLogFlushIntervalMs: options?.accessLogFlushInterval ?? view.accessLogFlushInterval ?? 0,
+    flushAccessLogOnConnected: options?.flushAccessLogOnConnected ?? view.flushAccessLogOnConnected,
+    flushAccessLogOnStart: options?.flushAccessLogOnStart ?? false,
+    drainDecision: view.checkDrainClose === true ? context.drainDecision : undefined,
+  }
+}
+
+function compileRoute(view: TcpProxyView, metadataMatch: ClusterRoute['metadataMatch']): TcpProxySettings['route'] {
+  const weighted = view.weightedClusters?.clusters
+  if (weighted === undefined) {
+    const only: ClusterRoute = { clusterName: view.cluster ?? '', metadataMatch }
+    return () => only
+  }
+  const routes = weighted.map((each): ClusterRoute & { readonly weight: number } => {
+    const own = lbMetadata(each.metadataMatch)
+    return {
+      clusterName: each.name,
+      metadataMatch: own === undefined ? metadataMatch : { ...metadataMatch, ...own },
+      weight: each.weight,
+    }
+  })
+  const totalWeight = routes.reduce((sum, each) => sum + each.weight, 0)
+  return (random) => {
+    let left = random * totalWeight
+    for (const each of routes) {
+      left -= each.weight
+      if (left < 0) return each
+    }
+    return routes[routes.length - 1]
+  }
+}
+
+function lbMetadata(view: Metadata | undefined): ClusterRoute['metadataMatch'] {
+  return view?.filterMetadata[lbNamespace] as ClusterRoute['metadataMatch']
+}
+
+function compileHashPolicy(view: TcpProxyView, context: Context): TcpProxySettings['hash'] {
+  const policy = view.hashPolicy[0]
+  if (policy === undefined) return () => undefined
+  if (policy.policySpecifier === 'filterState') {
+    context.errors.add(policy, 'filterState', 'hash_policy by filter state is not supported yet')
+    return () => undefined
+  }
+  return (connection) => {
+    const ip = connection.downstream?.remoteAddress.ip ?? ''
+    return ip === '' ? undefined : xxHash64(ip)
+  }
+}
+
+function compileBackoff(view: TcpProxyView, context: Context): BackoffSettings | undefined {
+  const options = view.backoffOptions
+  if (options === undefined) return undefined
+  const baseIntervalMs = options.baseInterval ?? 0
+  const maxIntervalMs = options.maxInterval ?? baseIntervalMs * maxIntervalFactor
+  if (maxIntervalMs < baseIntervalMs) {
+    const message = 'max_backoff_interval must be greater or equal to base_backoff_interval'
+    context.errors.add(options, 'maxInterval', message)
+  }
+  return { baseIntervalMs, maxIntervalMs }
+}

@@ -1,0 +1,108 @@
+// The contract between codecs and what drives them, the same for HTTP/1 and HTTP/2, server and client side.
+
+import type { HeaderMap } from '../../common/header_map.ts'
+import type { Protocol } from '../../stream_info/stream_info.ts'
+
+export type StreamResetReason =
+  | 'localReset'
+  | 'localRefusedStreamReset'
+  | 'remoteReset'
+  | 'remoteRefusedStreamReset'
+  | 'localConnectionFailure'
+  | 'remoteConnectionFailure'
+  | 'connectionTimeout'
+  | 'connectionTermination'
+  | 'overflow'
+  | 'connectError'
+  | 'protocolError'
+  | 'overloadManager'
+  | 'httpOneHundredContinueUnsupported'
+
+/** Told by a stream's codec about its end and about the room in its write direction. */
+export interface StreamCallbacks {
+  /** The stream is dead: no more calls on it. */
+  onResetStream(reason: StreamResetReason, details: string): void
+  onAboveWriteBufferHighWatermark(): void
+  onBelowWriteBufferLowWatermark(): void
+}
+
+/** One stream's codec side. */
+export interface CodecStream {
+  setCallbacks(callbacks: StreamCallbacks): void
+  /** Ends the stream at once; for HTTP/1 this closes the connection. */
+  resetStream(reason: StreamResetReason): void
+  /** Counted: stops reading this stream's body (for HTTP/1, its connection). */
+  readDisable(disable: boolean): void
+  /** Bytes read and written on the wire for this stream, heads included. */
+  readonly wireBytesReceived: number
+  readonly wireBytesSent: number
+  readonly headerBytesReceived: number
+  readonly headerBytesSent: number
+}
+
+/** Receives a decoded request. `data` is the receiver's to keep. */
+export interface RequestDecoder {
+  decodeHeaders(headers: HeaderMap, endStream: boolean): void
+  decodeData(data: Buffer, endStream: boolean): void
+  decodeTrailers(trailers: HeaderMap): void
+  /** The codec refuses the request (400, 431 ...): the client broke HTTP. */
+  sendProtocolErrorReply(status: number, body: string, details: string): void
+  /** The codec gives up on a request for another reason (a head that does not come in time). */
+  sendLocalReply(reply: { status: number; body: string; details: string }): void
+}
+
+export interface ResponseEncoder extends CodecStream {
+  encode1xxHeaders(headers: HeaderMap): void
+  encodeHeaders(headers: HeaderMap, endStream: boolean): void
+  encodeData(data: Buffer, endStream: boolean): void
+  encodeTrailers(trailers: HeaderMap): void
+}
+
+export interface ResponseDecoder {
+  decode1xxHeaders(headers: HeaderMap): void
+  decodeHeaders(headers: HeaderMap, endStream: boolean): void
+  decodeData(data: Buffer, endStream: boolean): void
+  decodeTrailers(trailers: HeaderMap): void
+}
+
+export interface RequestEncoder extends CodecStream {
+  encodeHeaders(headers: HeaderMap, endStream: boolean): void
+  encodeData(data: Buffer, endStream: boolean): void
+  encodeTrailers(trailers: HeaderMap): void
+}
+
+/** A codec error that ends the connection: the details string is Envoy's (`http1.codec_error`, ...). */
+export class CodecProtocolError extends Error {
+  readonly details: string
+
+  constructor(message: string, details: string) {
+    super(message)
+    this.details = details
+  }
+}
+
+export interface ServerCodecCallbacks {
+  /** A request begins. The returned decoder gets its events. */
+  newStream(encoder: ResponseEncoder): RequestDecoder
+}
+
+/** Server side of one connection. */
+export interface ServerCodec {
+  readonly protocol: Protocol
+  /** Consumes bytes; throws CodecProtocolError where the connection cannot go on. */
+  dispatch(data: Buffer): void
+  /** Half-closes politely where the protocol can (GOAWAY); HTTP/1 has no such signal. */
+  shutdownNotice(): void
+  goAway(): void
+  onUnderlyingConnectionAboveWriteBufferHighWatermark(): void
+  onUnderlyingConnectionBelowWriteBufferLowWatermark(): void
+}
+
+/** Client side of one connection. */
+export interface ClientCodec {
+  readonly protocol: Protocol
+  dispatch(data: Buffer): void
+  newStream(decoder: ResponseDecoder): RequestEncoder
+  onUnderlyingConnectionAboveWriteBufferHighWatermark(): void
+  onUnderlyingConnectionBelowWriteBufferLowWatermark(): void
+}

@@ -1,0 +1,62 @@
+// Writes HTTP/1 message heads as text.
+
+import { STATUS_CODES } from 'node:http'
+import type { HeaderMap } from '../../../common/header_map.ts'
+import type { HeaderKeyFormat } from './settings.ts'
+
+const statusLines: string[] = []
+for (let status = 100; status < 1000; status++) {
+  statusLines[status] = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`
+}
+
+/** `HTTP/1.1 200 OK` and CRLF. An empty reason means the registered phrase of the status. */
+export function statusLine(status: number, reason: string): string {
+  return reason === '' ? statusLines[status] : `HTTP/1.1 ${status} ${reason}\r\n`
+}
+
+const properCaseNames = new Map<string, string>()
+
+/** `content-type` as `Content-Type`: upper case after the start and after each character that is no letter or digit. */
+export function properCase(name: string): string {
+  let cased = properCaseNames.get(name)
+  if (cased === undefined) {
+    cased = name.replace(/(^|[^a-z0-9])([a-z])/g, (_, before: string, letter: string) => before + letter.toUpperCase())
+    if (properCaseNames.size < 4096) properCaseNames.set(name, cased)
+  }
+  return cased
+}
+
+/**
+ * The header lines of a message, each with its CRLF, without the empty line. A request's authority is written where its
+ * Host stood, or first.
+ */
+export function headerLines(headers: HeaderMap, format: HeaderKeyFormat, properCaseForAdded: boolean): string {
+  const { names, values, authority } = headers
+  let text = ''
+  if (authority !== '') {
+    const index = names.indexOf('host')
+    if (index >= 0) values[index] = authority
+    else text = `${format === 'lowerCase' ? 'host' : 'Host'}: ${authority}\r\n`
+  }
+  if (format === 'lowerCase') {
+    for (let i = 0; i < names.length; i++) text += `${names[i]}: ${values[i]}\r\n`
+    return text
+  }
+  const raw = headers.rawNames
+  for (let i = 0; i < names.length; i++) {
+    text += `${writtenName(names[i], raw?.[i], format, properCaseForAdded)}: ${values[i]}\r\n`
+  }
+  return text
+}
+
+function writtenName(
+  name: string,
+  raw: string | undefined,
+  format: HeaderKeyFormat,
+  properCaseForAdded: boolean,
+): string {
+  if (format === 'properCase') return properCase(name)
+  // Names that the proxy added stand in rawNames in lower case, as does a lower-case name of the peer.
+  if (raw === undefined || raw === name) return properCaseForAdded ? properCase(name) : name
+  return raw
+}

@@ -1,0 +1,109 @@
+// Parses the header lines of an HTTP/1 message in one strict pass over the text.
+
+import { HeaderMap, knownBit } from '../../../common/header_map.ts'
+
+/** Why a message head was refused. `details` becomes %RESPONSE_CODE_DETAILS%. */
+export class HeadError extends Error {
+  readonly details: string
+  readonly status: number
+
+  constructor(message: string, details = 'http1.codec_error', status = 400) {
+    super(message)
+    this.details = details
+    this.status = status
+  }
+}
+
+/** RFC 9110 5.6.2: the characters of a token, by code. */
+export const tokenCharacters = new Uint8Array(256)
+for (const c of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+  tokenCharacters[c.charCodeAt(0)] = 1
+
+/** RFC 9110 5.5: what a field value may hold: tab, visible ASCII, space and obs-text. */
+export const valueCharacters = new Uint8Array(256)
+for (let c = 0; c < 256; c++) valueCharacters[c] = c === 9 || (c >= 0x20 && c !== 0x7f) ? 1 : 0
+
+interface InternedName {
+  readonly name: string
+  readonly bit: number
+}
+
+/** Names as received to their lower-case form and known bit. Bounded: a peer chooses the names. */
+const internedNames = new Map<string, InternedName>()
+const maxInternedNames = 4096
+
+function intern(raw: string): InternedName {
+  const found = internedNames.get(raw)
+  if (found !== undefined) return found
+  const name = raw.toLowerCase()
+  const entry = { name, bit: knownBit(name) }
+  // A flat copy: the slice would keep its whole head alive.
+  if (internedNames.size < maxInternedNames && raw.length <= 64)
+    internedNames.set(Buffer.from(raw, 'latin1').toString('latin1'), entry)
+  return entry
+}
+
+const colon = 0x3a
+const cr = 0x0d
+const lf = 0x0a
+const space = 0x20
+const tab = 0x09
+
+/**
+ * Adds the header lines of `text` from `position` to `headers`; each line ends in CRLF, and the text ends after the last.
+ * Throws HeadError for anything that two parsers could read differently: a name that is no token, space before the
+ * colon, line folding, control characters, a bare CR or LF.
+ */
+export function parseHeaderLines(text: string, position: number, headers: HeaderMap, keepRawNames: boolean): void {
+  const names = headers.names
+  const values = headers.values
+  const end = text.length
+  let known = headers.known
+  if (keepRawNames) headers.rawNames ??= []
+  let p = position
+  while (p < end) {
+    const nameStart = p
+    while (tokenCharacters[text.charCodeAt(p)] === 1) p++
+    if (p === nameStart || text.charCodeAt(p) !== colon) throw new HeadError('INVALID_HEADER_NAME_CHARACTER')
+    const raw = text.slice(nameStart, p)
+    p++
+    let c = text.charCodeAt(p)
+    while (c === space || c === tab) c = text.charCodeAt(++p)
+    const valueStart = p
+    while (valueCharacters[c] === 1) c = text.charCodeAt(++p)
+    let valueEnd = p
+    if (c !== cr || text.charCodeAt(p + 1) !== lf) throw new HeadError('INVALID_HEADER_CHARACTER')
+    while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--
+    p += 2
+    const entry = intern(raw)
+    names.push(entry.name)
+    values.push(text.slice(valueStart, valueEnd))
+    known |= entry.bit
+    if (headers.rawNames !== undefined) headers.rawNames.push(raw)
+  }
+  headers.known = known
+}
+
+function isBlank(c: number): boolean {
+  return c === space || c === tab
+}
+
+/** The Content-Length of a message: -1 for none. Repeats and lists are allowed only if all are the same number. */
+export function parseContentLength(headers: HeaderMap): number {
+  let length = -1
+  for (let i = 0; i < headers.names.length; i++) {
+    if (headers.names[i] !== 'content-length') continue
+    const value = headers.values[i]
+    if (value.length === 0 || value.length > 15) throw new HeadError('UNPARSABLE_CONTENT_LENGTH')
+    let number = 0
+    for (let j = 0; j < value.length; j++) {
+      const digit = value.charCodeAt(j) - 0x30
+      if (digit < 0 || digit > 9) throw new HeadError('UNPARSABLE_CONTENT_LENGTH')
+      number = number * 10 + digit
+    }
+    if (length !== -1 && length !== number) throw new HeadError('MULTIPLE_CONTENT_LENGTH_KEYS')
+    length = number
+  }
+  return length
+}
+

@@ -1,0 +1,200 @@
+// HTTP/1 towards clients: requests in, responses out, one at a time in order.
+
+import { HeaderMap } from '../../../common/header_map.ts'
+import type { Connection } from '../../../network/connection.ts'
+import type { Protocol } from '../../../stream_info/stream_info.ts'
+import {
+  CodecProtocolError,
+  type RequestDecoder,
+  type ServerCodec,
+  type ServerCodecCallbacks,
+} from '../codec.ts'
+import { HeadError, parseHeaderLines } from './head_parser.ts'
+import { type MessageHandler, MessageParser } from './message_parser.ts'
+import { parseRequestLine, requestFraming } from './request_head.ts'
+import { applyRequestTarget } from './request_target.ts'
+import { Http1ServerStream } from './server_stream.ts'
+import type { Http1Settings } from './settings.ts'
+
+/** What the codec counts: `http1.*` of the connection manager. */
+export interface Http1CodecStats {
+  readonly droppedHeadersWithUnderscores: { inc(): void }
+  readonly requestsRejectedWithUnderscores: { inc(): void }
+  readonly metadataNotSupported: { inc(): void }
+  readonly responseFlood: { inc(): void }
+}
+
+export class Http1ServerCodec implements ServerCodec, MessageHandler {
+  readonly connection: Connection
+  readonly settings: Http1Settings
+  readonly #callbacks: ServerCodecCallbacks
+  readonly #stats: Http1CodecStats
+  readonly #parser: MessageParser
+  /** The request being read or answered; undefined between requests. */
+  stream: Http1ServerStream | undefined = undefined
+  #decoder: RequestDecoder | undefined = undefined
+  protocol: Protocol = 'HTTP/1.1'
+  /** Bytes of later requests that wait until this one is answered. */
+  #pipelined: Buffer | undefined = undefined
+  #dispatching = false
+
+  constructor(
+    connection: Connection,
+    callbacks: ServerCodecCallbacks,
+    settings: Http1Settings,
+    stats: Http1CodecStats,
+  ) {
+    this.connection = connection
+    this.#callbacks = callbacks
+    this.settings = settings
+    this.#stats = stats
+    this.#parser = new MessageParser(this, settings.maxHeadersBytes)
+  }
+
+  /** A head has begun and is not whole: request_headers_timeout runs. */
+  get readingHead(): boolean {
+    return this.#parser.inHead
+  }
+
+  dispatch(data: Buffer): void {
+    if (this.#pipelined !== undefined) {
+      this.#hold(Buffer.concat([this.#pipelined, data]))
+      return
+    }
+    this.#run(data)
+  }
+
+  #run(data: Buffer): void {
+    this.#dispatching = true
+    try {
+      const consumed = this.#parser.execute(data)
+      if (consumed < data.length) this.#hold(data.subarray(consumed))
+    } catch (error) {
+      if (!(error instanceof HeadError)) throw error
+      this.#refuse(error)
+    } finally {
+      this.#dispatching = false
+    }
+  }
+
+  /** Keeps what follows the current request; reading stops, so that a client cannot make us buffer without bound. */
+  #hold(data: Buffer): void {
+    if (this.#pipelined === undefined) this.connection.readDisable(true)
+    this.#pipelined = data
+  }
+
+  /** The current exchange is over in both directions: goes on with what the client has pipelined. */
+  onStreamComplete(): void {
+    this.stream?.releaseReads()
+    this.stream = undefined
+    this.#decoder = undefined
+    this.#parser.paused = false
+    // Inside execute() the loop itself goes on.
+    if (this.#dispatching || this.#pipelined === undefined) return
+    const data = this.#pipelined
+    this.#pipelined = undefined
+    this.connection.readDisable(false)
+    if (this.connection.isOpen) this.connection.reader.onData(data, false)
+  }
+
+  onHead(text: string): number {
+    const headers = new HeaderMap()
+    const requestLineEnd = parseRequestLine(text, headers, this.settings)
+    this.protocol = text.charCodeAt(requestLineEnd - 3) === 0x30 ? 'HTTP/1.0' : 'HTTP/1.1'
+    const stream = new Http1ServerStream(this, headers.method)
+    stream.headerBytesReceived = text.length + 2
+    stream.wireBytesReceived = text.length + 2
+    this.stream = stream
+    parseHeaderLines(text, requestLineEnd, headers, this.settings.headerKeyFormat === 'preserveCase')
+    if (headers.names.length > this.settings.maxHeadersCount) throw new HeadError('TOO_MANY_HEADERS', 'http1.too_many_headers', 431)
+    this.#checkUnderscores(headers)
+    applyRequestTarget(headers, this.protocol, this.settings)
+    const framing = requestFraming(headers, this.protocol, this.settings)
+    stream.framing = framing
+    this.#decoder = this.#callbacks.newStream(stream)
+    // A body of length 0 ends with the head.
+    stream.remoteComplete = framing === 0
+    if (framing === 0) this.#parser.paused = true
+    this.#decoder.decodeHeaders(headers, framing === 0)
+    return framing
+  }
+
+  onBody(data: Buffer): void {
+    const stream = this.stream
+    if (stream === undefined) return
+    stream.wireBytesReceived += data.length
+    if (!stream.detached) this.#decoder?.decodeData(data, false)
+  }
+
+  onComplete(trailerLines: string): void {
+    const stream = this.stream
+    // Undefined where the response, complete already, has ended the exchange.
+    if (stream === undefined || stream.remoteComplete) return
+    stream.remoteComplete = true
+    this.#parser.paused = true
+    if (stream.detached) {
+      stream.maybeComplete()
+      return
+    }
+    if (trailerLines !== '' && this.settings.enableTrailers) {
+      const trailers = new HeaderMap()
+      parseHeaderLines(trailerLines, 0, trailers, false)
+      this.#decoder?.decodeTrailers(trailers)
+    } else {
+      if (trailerLines !== '') parseHeaderLines(trailerLines, 0, new HeaderMap(), false)
+      this.#decoder?.decodeData(noBytes, true)
+    }
+    stream.maybeComplete()
+  }
+
+  #checkUnderscores(headers: HeaderMap): void {
+    if (this.settings.headersWithUnderscores === 'ALLOW') return
+    for (let i = headers.names.length - 1; i >= 0; i--) {
+      if (!headers.names[i].includes('_')) continue
+      if (this.settings.headersWithUnderscores === 'REJECT_REQUEST') {
+        this.#stats.requestsRejectedWithUnderscores.inc()
+        throw new HeadError('header name contains underscores', 'http1.unexpected_underscore')
+      }
+      this.#stats.droppedHeadersWithUnderscores.inc()
+      headers.removeAt(i)
+    }
+  }
+
+  /** Answers a request that cannot be read, then tells the connection manager that this connection is over. */
+  #refuse(error: HeadError): void {
+    this.#parser.paused = true
+    let stream = this.stream
+    if (stream === undefined) {
+      stream = new Http1ServerStream(this, '')
+      this.stream = stream
+    }
+    const decoder = this.#decoder ?? this.#callbacks.newStream(stream)
+    if (!stream.responseStarted) {
+      decoder.sendProtocolErrorReply(error.status, error.status === 431 ? 'Request Header Fields Too Large' : 'Bad Request', error.details)
+    }
+    throw new CodecProtocolError(error.message, error.details)
+  }
+
+  /** Answers a request whose head has not come in time; the connection manager then closes. */
+  refuseUnfinishedHead(status: number, body: string, details: string): void {
+    this.#parser.paused = true
+    const stream = new Http1ServerStream(this, '')
+    this.stream = stream
+    this.#callbacks.newStream(stream).sendLocalReply({ status, body, details })
+  }
+
+  shutdownNotice(): void {}
+
+  goAway(): void {}
+
+  onUnderlyingConnectionAboveWriteBufferHighWatermark(): void {
+    this.stream?.callbacks?.onAboveWriteBufferHighWatermark()
+  }
+
+  onUnderlyingConnectionBelowWriteBufferLowWatermark(): void {
+    this.stream?.callbacks?.onBelowWriteBufferLowWatermark()
+  }
+}
+
+const noBytes = Buffer.alloc(0)
+

@@ -1,0 +1,409 @@
+// One request and its response, from the codec's decoded head to the access log line.
+
+import { monotonicMs, wallMs } from '../../common/clock.ts'
+import { HeaderMap, KnownHeader } from '../../common/header_map.ts'
+import type { Connection } from '../../network/connection.ts'
+import { ResponseFlag } from '../../stream_info/response_flags.ts'
+import { StreamInfo } from '../../stream_info/stream_info.ts'
+import type { RequestDecoder, ResponseEncoder, StreamCallbacks, StreamResetReason } from '../codec/codec.ts'
+import { isUpgradeRequest } from '../codec/http1/request_head.ts'
+import type { DownstreamWatermarkCallbacks, LocalReply } from '../http_filter.ts'
+import type { Route } from '../route.ts'
+import type { ConnectionManager } from './connection_manager.ts'
+import { FilterManager, type FilterManagerStream } from './filter_manager.ts'
+import { checkRequestHead } from './request_checks.ts'
+import { mutateRequestHeaders, wantsClose } from './request_headers.ts'
+import { mutateResponseHeaders } from './response_headers.ts'
+import type { ConnectionManagerSettings } from './settings.ts'
+import { StreamTimers } from './stream_timers.ts'
+
+let nextStreamId = 1
+
+export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterManagerStream {
+  readonly #manager: ConnectionManager
+  readonly #settings: ConnectionManagerSettings
+  readonly #encoder: ResponseEncoder
+  readonly connection: Connection
+  readonly streamInfo: StreamInfo
+  readonly filters: FilterManager
+  readonly timers: StreamTimers
+  requestHeaders: HeaderMap | undefined = undefined
+  /** The whole request has been decoded. */
+  remoteComplete = false
+  /** The response head has been given to the codec. */
+  responseHeaders: HeaderMap | undefined = undefined
+  #responseTrailers: HeaderMap | undefined = undefined
+  localComplete = false
+  /** Its request goes on in another stream (internal redirect). */
+  recreated = false
+  #ended = false
+  #closeAfter = false
+  #http10 = false
+  #upgradeType = ''
+  #upgraded = false
+  #route: Route | undefined = undefined
+  #routeResolved = false
+  readonly #random = Math.floor(Math.random() * 2 ** 32)
+  #localReplyBody = ''
+  #downstreamWatermarks: DownstreamWatermarkCallbacks[] | undefined = undefined
+
+  constructor(manager: ConnectionManager, encoder: ResponseEncoder) {
+    const settings = manager.settings
+    const connection = manager.connection
+    this.#manager = manager
+    this.#settings = settings
+    this.#encoder = encoder
+    this.connection = connection
+    if (connection.downstream === undefined) throw new Error('a connection manager serves downstream connections only')
+    this.streamInfo = new StreamInfo(connection.downstream, monotonicMs(), wallMs())
+    this.streamInfo.streamId = nextStreamId++
+    this.filters = new FilterManager(this, connection.bufferLimitBytes)
+    this.timers = new StreamTimers(this, settings)
+    encoder.setCallbacks(this)
+  }
+
+  // ---- The request, from the codec -------------------------------------------------------------------------------
+
+  decodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    const { streamInfo: info } = this
+    const settings = this.#settings
+    this.requestHeaders = headers
+    info.protocol = this.#manager.codec?.protocol ?? 'HTTP/1.1'
+    this.#http10 = info.protocol === 'HTTP/1.0'
+    this.#noteReceived(endStream)
+    this.timers.start(endStream)
+    if ((headers.known & KnownHeader.expect) !== 0 && !settings.proxy100Continue) this.#answerExpect(headers)
+    if (wantsClose(headers, this.#http10)) this.#closeAfter = true
+    if (isUpgradeRequest(headers)) this.#upgradeType = (headers.get('upgrade') ?? '').toLowerCase()
+    else if (headers.method === 'CONNECT') this.#upgradeType = 'connect'
+
+    const refusal = checkRequestHead(headers, this.#http10, settings, this.connection)
+    if (refusal !== undefined) {
+      this.#refuse(refusal.reply, refusal.close)
+      return
+    }
+    const rejectStatus = mutateRequestHeaders(headers, this.connection, settings, info)
+    if (rejectStatus !== undefined) {
+      settings.stats.downstreamRqRejectedViaIpDetection.inc()
+      this.#refuse({ status: rejectStatus, body: '', details: 'ip_detection_failed' }, true)
+      return
+    }
+    settings.earlyHeaderMutation?.(headers, info)
+    if (settings.flushAccessLogOnNewRequest) this.#log('DownstreamStart')
+    this.#startFilters(headers, endStream)
+  }
+
+  #startFilters(headers: HeaderMap, endStream: boolean): void {
+    const { filters } = this
+    const route = this.route()
+    if (route !== undefined) this.timers.applyRoute(route)
+    const upgrade = this.#upgradeType === '' ? undefined : this.#upgradeSettings(route)
+    filters.createFilterChain(upgrade?.filters ?? this.#settings.filters, route)
+    if (this.#upgradeType !== '' && upgrade === undefined && !(this.#upgradeType === 'connect' && route === undefined)) {
+      this.#settings.stats.downstreamRqWsOnNonWsRoute.inc()
+      this.#refuse({ status: 403, body: '', details: 'upgrade_failed' }, true)
+      return
+    }
+    filters.decodePath.runHeaders(0, headers, endStream)
+  }
+
+  /** The chain for an upgrade that this route (first) or the connection manager allows; undefined where neither does. */
+  #upgradeSettings(route: Route | undefined): { filters: ConnectionManagerSettings['filters'] } | undefined {
+    const configured = this.#settings.upgrades.get(this.#upgradeType)
+    const perRoute = route?.kind === 'forward' ? route.upgrades.get(this.#upgradeType) : undefined
+    const enabled = perRoute?.enabled ?? configured?.enabled ?? false
+    return enabled ? { filters: configured?.filters ?? this.#settings.filters } : undefined
+  }
+
+  decodeData(data: Buffer, endStream: boolean): void {
+    if (this.#ended) return
+    this.streamInfo.bytesReceived += data.length
+    this.#noteReceived(endStream)
+    this.timers.onActivity(endStream)
+    this.filters.decodePath.runData(0, data, endStream)
+  }
+
+  decodeTrailers(trailers: HeaderMap): void {
+    if (this.#ended) return
+    this.#noteReceived(true)
+    this.timers.onActivity(true)
+    this.filters.decodePath.runTrailers(0, trailers)
+  }
+
+  sendProtocolErrorReply(status: number, body: string, details: string): void {
+    this.streamInfo.setResponseFlag(ResponseFlag.DownstreamProtocolError)
+    this.#refuse({ status, body, details }, !this.#settings.http1.streamErrorOnInvalidHttpMessage)
+  }
+
+  sendLocalReply(reply: LocalReply): void {
+    this.#refuse(reply, true)
+  }
+
+  #refuse(reply: LocalReply, close: boolean): void {
+    if (close) this.#closeAfter = true
+    this.filters.sendLocalReply(reply)
+  }
+
+  #noteReceived(endStream: boolean): void {
+    const now = monotonicMs()
+    this.streamInfo.lastDownstreamRxByteMs = now
+    if (!endStream) return
+    this.remoteComplete = true
+    this.streamInfo.requestCompleteMs = now
+  }
+
+  /** RFC 9110 10.1.1: the client waits for this before it sends the body. */
+  #answerExpect(headers: HeaderMap): void {
+    if (headers.get('expect')?.toLowerCase() !== '100-continue') return
+    headers.remove('expect')
+    const interim = new HeaderMap()
+    interim.status = 100
+    this.#encoder.encode1xxHeaders(interim)
+  }
+
+  // ---- Routing ---------------------------------------------------------------------------------------------------
+
+  route(): Route | undefined {
+    if (this.#routeResolved || this.requestHeaders === undefined) return this.#route
+    this.#routeResolved = true
+    this.#route = this.#settings.routeConfig()?.route(this.requestHeaders, this.streamInfo, this.#random)
+    if (this.#route !== undefined) {
+      this.streamInfo.routeName = this.#route.name
+      this.streamInfo.virtualHostName = this.#route.virtualHost.name
+    }
+    return this.#route
+  }
+
+  clearRouteCache(): void {
+    this.#routeResolved = false
+    this.#route = undefined
+  }
+
+  // ---- The response, from the filter chain -----------------------------------------------------------------------
+
+  encode1xxHeaders(headers: HeaderMap): void {
+    if (this.#ended || !this.#settings.proxy100Continue || headers.status !== 100) return
+    this.#encoder.encode1xxHeaders(headers)
+  }
+
+  encodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    if (this.#ended) return
+    const { streamInfo: info } = this
+    const settings = this.#settings
+    this.responseHeaders = headers
+    info.responseCode = headers.status
+    this.#upgraded = this.#isUpgradeAccepted(headers)
+    mutateResponseHeaders(headers, settings, info, this.#upgraded)
+    this.#decideClose(headers, endStream)
+    this.#chargeResponse(headers.status)
+    info.firstDownstreamTxByteMs = monotonicMs()
+    this.timers.onActivity(false)
+    if (this.#upgraded) {
+      settings.stats.downstreamCxUpgradesTotal.inc()
+      settings.stats.downstreamCxUpgradesActive.inc()
+    }
+    this.#encoder.encodeHeaders(headers, endStream)
+    if (endStream) this.#endResponse()
+  }
+
+  #isUpgradeAccepted(headers: HeaderMap): boolean {
+    if (this.#upgradeType === '') return false
+    if (this.#upgradeType === 'connect') return headers.status >= 200 && headers.status < 300
+    return headers.status === 101
+  }
+
+  /** Ends the connection after this response where client, drain or an unread request ask for it. */
+  #decideClose(headers: HeaderMap, endStream: boolean): void {
+    const manager = this.#manager
+    const settings = this.#settings
+    if (this.#closeAfter) manager.drainState = 'closing'
+    if (manager.drainState === 'notDraining' && settings.drainDecision.drainClose()) {
+      settings.stats.downstreamCxDrainClose.inc()
+      manager.drainState = 'closing'
+    }
+    if (!this.remoteComplete) {
+      settings.stats.downstreamRqResponseBeforeRqComplete.inc()
+      if (!this.#upgraded) manager.drainState = 'closing'
+    }
+    const bodyUntilClose = this.#http10 && !endStream && !headers.has('content-length')
+    if (bodyUntilClose) manager.drainState = 'closing'
+    if (this.#upgraded) return
+    if (manager.drainState === 'closing') headers.set('connection', 'close')
+    else if (this.#http10) headers.set('connection', 'keep-alive')
+  }
+
+  #chargeResponse(status: number): void {
+    const { stats, listenerStats } = this.#settings
+    const hundred = Math.floor(status / 100)
+    stats.downstreamRqCompleted.inc()
+    listenerStats.downstreamRqCompleted.inc()
+    stats.downstreamRqXx[hundred]?.inc()
+    listenerStats.downstreamRqXx[hundred]?.inc()
+  }
+
+  encodeData(data: Buffer, endStream: boolean): void {
+    if (this.#ended) return
+    this.streamInfo.bytesSent += data.length
+    this.timers.onActivity(false)
+    this.#encoder.encodeData(data, endStream)
+    if (endStream) this.#endResponse()
+  }
+
+  encodeTrailers(trailers: HeaderMap): void {
+    if (this.#ended) return
+    this.#responseTrailers = trailers
+    this.#encoder.encodeTrailers(trailers)
+    this.#endResponse()
+  }
+
+  #endResponse(): void {
+    this.localComplete = true
+    this.streamInfo.lastDownstreamTxByteMs = monotonicMs()
+    if (!this.#upgraded || this.remoteComplete) this.#end()
+    else this.#endUpgraded()
+  }
+
+  /** The upstream has ended an upgraded stream: so does the client's connection, after what is written. */
+  #endUpgraded(): void {
+    this.#manager.drainState = 'closing'
+    this.#end()
+  }
+
+  rewriteLocalReply(headers: HeaderMap, body: string): { body: string; contentType: string } {
+    const rewritten = this.#settings.localReply.rewrite(this.#formatterContext('NotSet', headers), headers, body)
+    this.#localReplyBody = rewritten.body
+    return rewritten
+  }
+
+  // ---- Flow control ----------------------------------------------------------------------------------------------
+
+  requestReadDisable(disable: boolean): void {
+    const { stats } = this.#settings
+    if (disable) stats.downstreamFlowControlPausedReadingTotal.inc()
+    else stats.downstreamFlowControlResumedReadingTotal.inc()
+    this.#encoder.readDisable(disable)
+  }
+
+  addDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void {
+    this.#downstreamWatermarks ??= []
+    this.#downstreamWatermarks.push(callbacks)
+    if (this.connection.aboveHighWatermark) callbacks.onAboveWriteBufferHighWatermark()
+  }
+
+  removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void {
+    const index = this.#downstreamWatermarks?.indexOf(callbacks) ?? -1
+    if (index >= 0) this.#downstreamWatermarks?.splice(index, 1)
+  }
+
+  onAboveWriteBufferHighWatermark(): void {
+    for (const callbacks of this.#downstreamWatermarks ?? []) callbacks.onAboveWriteBufferHighWatermark()
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    this.timers.onActivity(false)
+    for (const callbacks of this.#downstreamWatermarks ?? []) callbacks.onBelowWriteBufferLowWatermark()
+  }
+
+  // ---- The end ---------------------------------------------------------------------------------------------------
+
+  /** A filter or timer gives the stream up after its response has begun: for HTTP/1 the connection goes with it. */
+  resetStream(_reason: StreamResetReason, details: string): void {
+    if (this.#ended) return
+    if (details !== '') this.streamInfo.responseCodeDetails = details
+    this.#settings.stats.downstreamRqTxReset.inc()
+    this.#settings.stats.downstreamRqRxReset.inc()
+    this.#manager.drainState = 'closing'
+    this.remoteComplete = false
+    this.#end()
+  }
+
+  /** The codec has lost the stream (HTTP/2 RST_STREAM). */
+  onResetStream(_reason: StreamResetReason, details: string): void {
+    if (this.#ended) return
+    this.#settings.stats.downstreamRqRxReset.inc()
+    this.streamInfo.setResponseFlag(ResponseFlag.DownstreamConnectionTermination)
+    this.streamInfo.responseCodeDetails = details === '' ? 'downstream_remote_disconnect' : details
+    this.#end()
+  }
+
+  onCodecError(): void {
+    if (this.#ended) return
+    const info = this.streamInfo
+    this.#settings.stats.downstreamRqRxReset.inc()
+    info.setResponseFlag(ResponseFlag.DownstreamProtocolError)
+    if (info.responseCodeDetails === '') info.responseCodeDetails = 'http1.codec_error'
+    this.remoteComplete = false
+    this.#end()
+  }
+
+  onConnectionClosed(remote: boolean): void {
+    if (this.#ended) return
+    const info = this.streamInfo
+    this.#settings.stats.downstreamRqRxReset.inc()
+    if (remote) {
+      info.setResponseFlag(ResponseFlag.DownstreamConnectionTermination)
+      info.responseCodeDetails = 'downstream_remote_disconnect'
+    } else if (info.responseCodeDetails === '' || !this.localComplete) {
+      info.responseCodeDetails ||= 'downstream_local_disconnect'
+    }
+    this.#end()
+  }
+
+  recreateStream(headers: HeaderMap): boolean {
+    if (!this.remoteComplete || this.filters.responseStarted) return false
+    const body = this.filters.decodePath.heldData(0)
+    this.recreated = true
+    this.#end()
+    const next = this.#manager.recreateStream(this.#encoder)
+    for (const [key, value] of this.streamInfo.filterState) next.streamInfo.filterState.set(key, value)
+    const hasBody = body !== undefined && body.length > 0
+    next.resume(headers, hasBody ? body : undefined)
+    return true
+  }
+
+  /** Starts a recreated request: its headers have been through the checks already. */
+  resume(headers: HeaderMap, body: Buffer | undefined): void {
+    this.requestHeaders = headers
+    this.streamInfo.protocol = this.#manager.codec?.protocol ?? 'HTTP/1.1'
+    this.#noteReceived(true)
+    this.timers.start(true)
+    this.#startFilters(headers, body === undefined)
+    if (body !== undefined && !this.#ended) this.filters.decodePath.runData(0, body, true)
+  }
+
+  #end(): void {
+    this.#ended = true
+    this.timers.stop()
+    this.#copyByteCounts()
+    if (this.#upgraded) this.#settings.stats.downstreamCxUpgradesActive.dec()
+    this.filters.destroy()
+    const duration = Math.round(monotonicMs() - this.streamInfo.startTimeMs)
+    this.#settings.stats.downstreamRqTime.recordValue(duration)
+    if (this.#settings.accessLogs.length > 0 && !this.recreated) this.#log('DownstreamEnd')
+    this.#manager.removeStream(this)
+  }
+
+  #copyByteCounts(): void {
+    const info = this.streamInfo
+    info.downstreamWireBytesReceived = this.#encoder.wireBytesReceived
+    info.downstreamWireBytesSent = this.#encoder.wireBytesSent
+    info.downstreamHeaderBytesReceived = this.#encoder.headerBytesReceived
+    info.downstreamHeaderBytesSent = this.#encoder.headerBytesSent
+  }
+
+  #log(accessLogType: string): void {
+    const context = this.#formatterContext(accessLogType, this.responseHeaders)
+    for (const log of this.#settings.accessLogs) log.log(context)
+  }
+
+  #formatterContext(accessLogType: string, responseHeaders: HeaderMap | undefined) {
+    return {
+      requestHeaders: this.requestHeaders,
+      responseHeaders,
+      responseTrailers: this.#responseTrailers,
+      streamInfo: this.streamInfo,
+      localReplyBody: this.#localReplyBody,
+      accessLogType,
+    }
+  }
+}

@@ -1,0 +1,186 @@
+// The HTTP connection manager of one downstream connection: owns its codec, its streams, and when it ends.
+
+import { monotonicMs } from '../../common/clock.ts'
+import { Timer } from '../../common/timer.ts'
+import type { Connection, ConnectionCallbacks, ConnectionEvent } from '../../network/connection.ts'
+import { FilterStatus, type ReadFilter, type ReadFilterCallbacks } from '../../network/network_filter.ts'
+import { CodecProtocolError, type RequestDecoder, type ResponseEncoder, type ServerCodecCallbacks } from '../codec/codec.ts'
+import { Http1ServerCodec } from '../codec/http1/server_codec.ts'
+import { ActiveStream } from './active_stream.ts'
+import type { ConnectionManagerSettings } from './settings.ts'
+
+/** Whether the connection takes more requests: `closing` ends it with the response in progress. */
+export type DrainState = 'notDraining' | 'closing'
+
+export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, ConnectionCallbacks {
+  readonly settings: ConnectionManagerSettings
+  connection!: Connection
+  codec: Http1ServerCodec | undefined = undefined
+  drainState: DrainState = 'notDraining'
+  /** Streams whose access log is not written yet. HTTP/1 has one at most, but for internal redirects. */
+  readonly #streams: ActiveStream[] = []
+  #requestCount = 0
+  #idleTimer: Timer | undefined = undefined
+  #durationTimer: Timer | undefined = undefined
+  #headersTimer: Timer | undefined = undefined
+  /** A request was not read to its end, or could not be: the close waits for the client (delayed close). */
+  #delayClose = false
+
+  constructor(settings: ConnectionManagerSettings) {
+    this.settings = settings
+  }
+
+  initializeReadFilterCallbacks(callbacks: ReadFilterCallbacks): void {
+    const connection = callbacks.connection
+    const { stats, delayedCloseTimeoutMs } = this.settings
+    this.connection = connection
+    connection.delayedCloseTimeoutMs = delayedCloseTimeoutMs
+    connection.byteStats = { readTotal: stats.downstreamCxRxBytesTotal, writeTotal: stats.downstreamCxTxBytesTotal }
+    connection.addConnectionCallbacks(this)
+    stats.downstreamCxTotal.inc()
+    stats.downstreamCxActive.inc()
+  }
+
+  onNewConnection(): FilterStatus {
+    const { idleTimeoutMs, maxConnectionDurationMs } = this.settings
+    if (idleTimeoutMs > 0) {
+      this.#idleTimer = new Timer(() => this.#onIdleTimeout())
+      this.#idleTimer.enable(idleTimeoutMs)
+    }
+    if (maxConnectionDurationMs > 0) {
+      this.#durationTimer = new Timer(() => this.#onMaxDuration())
+      this.#durationTimer.enable(maxConnectionDurationMs)
+    }
+    return FilterStatus.Continue
+  }
+
+  onData(data: Buffer, _endStream: boolean): FilterStatus {
+    const codec = this.codec ?? this.#createCodec()
+    try {
+      codec.dispatch(data)
+    } catch (error) {
+      if (!(error instanceof CodecProtocolError)) throw error
+      this.#onCodecError()
+    }
+    if (this.settings.requestHeadersTimeoutMs > 0) this.#watchHead(codec)
+    return FilterStatus.StopIteration
+  }
+
+  #createCodec(): Http1ServerCodec {
+    const { stats, http1, codecStats } = this.settings
+    stats.downstreamCxHttp1Total.inc()
+    stats.downstreamCxHttp1Active.inc()
+    this.codec = new Http1ServerCodec(this.connection, this, http1, codecStats)
+    return this.codec
+  }
+
+  newStream(encoder: ResponseEncoder): RequestDecoder {
+    const { stats, maxRequestsPerConnection } = this.settings
+    this.#idleTimer?.disable()
+    this.#requestCount++
+    stats.downstreamRqTotal.inc()
+    stats.downstreamRqHttp1Total.inc()
+    stats.downstreamRqActive.inc()
+    if (maxRequestsPerConnection > 0 && this.#requestCount >= maxRequestsPerConnection && this.drainState === 'notDraining') {
+      stats.downstreamCxMaxRequestsReached.inc()
+      this.drainState = 'closing'
+    }
+    return this.#addStream(encoder)
+  }
+
+  /** A stream that starts a request over on the same exchange (internal redirect). */
+  recreateStream(encoder: ResponseEncoder): ActiveStream {
+    this.settings.stats.downstreamRqActive.inc()
+    return this.#addStream(encoder)
+  }
+
+  #addStream(encoder: ResponseEncoder): ActiveStream {
+    const stream = new ActiveStream(this, encoder)
+    this.#streams.push(stream)
+    return stream
+  }
+
+  /** Called once per stream, when it is over. */
+  removeStream(stream: ActiveStream): void {
+    const { stats, idleTimeoutMs } = this.settings
+    const index = this.#streams.indexOf(stream)
+    if (index >= 0) this.#streams.splice(index, 1)
+    stats.downstreamRqActive.dec()
+    if (stream.recreated) return
+    if (!stream.remoteComplete) this.#delayClose = true
+    if (this.drainState === 'closing' && this.#streams.length === 0) this.#closeWhenWritten()
+    else if (this.#streams.length === 0 && idleTimeoutMs > 0 && this.connection.isOpen) this.#idleTimer?.enable(idleTimeoutMs)
+  }
+
+  #closeWhenWritten(): void {
+    this.connection.close(this.#delayClose ? 'flushWriteAndDelay' : 'flushWrite', '')
+  }
+
+  /** The client sent what cannot be parsed; its answer, if one was possible, has been written. */
+  #onCodecError(): void {
+    this.settings.stats.downstreamCxProtocolError.inc()
+    this.#delayClose = true
+    this.drainState = 'closing'
+    for (const stream of this.#streams.slice()) stream.onCodecError()
+    this.#closeWhenWritten()
+  }
+
+  /** request_headers_timeout runs from a request's first byte until its head is whole. */
+  #watchHead(codec: Http1ServerCodec): void {
+    if (!codec.readingHead) this.#headersTimer?.disable()
+    else if (this.#headersTimer?.enabled !== true) {
+      this.#headersTimer ??= new Timer(() => this.#onHeadersTimeout())
+      this.#headersTimer.enable(this.settings.requestHeadersTimeoutMs)
+    }
+  }
+
+  #onHeadersTimeout(): void {
+    this.settings.stats.downstreamRqHeaderTimeout.inc()
+    this.codec?.refuseUnfinishedHead(408, 'request header timeout', 'request_header_timeout')
+    this.#delayClose = true
+    this.drainState = 'closing'
+    this.#closeWhenWritten()
+  }
+
+  #onIdleTimeout(): void {
+    this.settings.stats.downstreamCxIdleTimeout.inc()
+    this.connection.close('flushWriteAndDelay', 'on_idle_timeout')
+  }
+
+  #onMaxDuration(): void {
+    this.settings.stats.downstreamCxMaxDurationReached.inc()
+    if (this.#streams.length === 0) this.connection.close('flushWriteAndDelay', 'max_connection_duration')
+    else this.drainState = 'closing'
+  }
+
+  onEvent(event: ConnectionEvent): void {
+    if (event === 'connected') return
+    const { stats } = this.settings
+    this.#idleTimer?.disable()
+    this.#durationTimer?.disable()
+    this.#headersTimer?.disable()
+    stats.downstreamCxActive.dec()
+    stats.downstreamCxDestroy.inc()
+    if (this.codec !== undefined) stats.downstreamCxHttp1Active.dec()
+    const remote = event === 'remoteClose'
+    if (remote) stats.downstreamCxDestroyRemote.inc()
+    else stats.downstreamCxDestroyLocal.inc()
+    if (this.#streams.length > 0) {
+      stats.downstreamCxDestroyActiveRq.inc()
+      if (remote) stats.downstreamCxDestroyRemoteActiveRq.inc()
+      else stats.downstreamCxDestroyLocalActiveRq.inc()
+      for (const stream of this.#streams.slice()) stream.onConnectionClosed(remote)
+    }
+    if (this.connection.delayedCloseTimedOut) stats.downstreamCxDelayedCloseTimeout.inc()
+    const acceptedAtMs = this.connection.downstream?.acceptedAtMs ?? 0
+    stats.downstreamCxLengthMs.recordValue(Math.round(monotonicMs() - acceptedAtMs))
+  }
+
+  onAboveWriteBufferHighWatermark(): void {
+    this.codec?.onUnderlyingConnectionAboveWriteBufferHighWatermark()
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    this.codec?.onUnderlyingConnectionBelowWriteBufferLowWatermark()
+  }
+}

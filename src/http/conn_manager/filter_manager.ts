@@ -1,0 +1,377 @@
+// The HTTP filters of one stream: makes them, runs both directions, and makes every local reply.
+
+import { HeaderMap } from '../../common/header_map.ts'
+import type { Connection } from '../../network/connection.ts'
+import type { StreamInfo } from '../../stream_info/stream_info.ts'
+import type { StreamResetReason } from '../codec/codec.ts'
+import {
+  type DownstreamWatermarkCallbacks,
+  type FilterChainBuilder,
+  FilterHeadersStatus,
+  type HttpFilterFactoryCb,
+  type LocalReply,
+  type StreamDecoderFilter,
+  type StreamDecoderFilterCallbacks,
+  type StreamEncoderFilter,
+  type StreamEncoderFilterCallbacks,
+} from '../http_filter.ts'
+import type { Route } from '../route.ts'
+import { decodeCalls, encodeCalls, FilterPath } from './filter_path.ts'
+import { localReplyHeaders } from './local_reply_headers.ts'
+
+/** One configured HTTP filter: its name (for per-route configuration) and how to add it to a stream. */
+export interface ConfiguredFilter {
+  readonly name: string
+  readonly disabled: boolean
+  readonly addTo: HttpFilterFactoryCb
+}
+
+/** What the filter manager asks of the stream that owns it. */
+export interface FilterManagerStream {
+  readonly connection: Connection
+  readonly streamInfo: StreamInfo
+  readonly requestHeaders: HeaderMap | undefined
+  route(): Route | undefined
+  clearRouteCache(): void
+  /** The end of the encoder path: towards the codec. */
+  encode1xxHeaders(headers: HeaderMap): void
+  encodeHeaders(headers: HeaderMap, endStream: boolean): void
+  encodeData(data: Buffer, endStream: boolean): void
+  encodeTrailers(trailers: HeaderMap): void
+  resetStream(reason: StreamResetReason, details: string): void
+  recreateStream(headers: HeaderMap): boolean
+  /** Counted: stops reading the request from the codec. */
+  requestReadDisable(disable: boolean): void
+  addDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
+  removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
+  /** Rewrites a local reply by `local_reply_config`; returns the body and content type to send. */
+  rewriteLocalReply(headers: HeaderMap, body: string): { body: string; contentType: string }
+}
+
+export class FilterManager implements FilterChainBuilder {
+  readonly stream: FilterManagerStream
+  readonly decodePath: FilterPath<StreamDecoderFilter>
+  readonly encodePath: FilterPath<StreamEncoderFilter>
+  readonly #handles: FilterHandle[] = []
+  #building = ''
+  responseHeaders: HeaderMap | undefined = undefined
+  /** Response headers have gone to the codec: a local reply is no longer possible. */
+  responseStarted = false
+  #sendingLocalReply = false
+  destroyed = false
+
+  constructor(stream: FilterManagerStream, bufferLimitBytes: number) {
+    this.stream = stream
+    this.decodePath = new FilterPath(decodeCalls, new RequestSink(this), bufferLimitBytes)
+    this.encodePath = new FilterPath(encodeCalls, new ResponseSink(this), bufferLimitBytes)
+  }
+
+  /** Makes the stream's filters. A filter that the route disables is left out, one it enables is put in. */
+  createFilterChain(filters: readonly ConfiguredFilter[], route: Route | undefined): void {
+    for (let i = 0; i < filters.length; i++) {
+      const filter = filters[i]
+      if (route?.filterDisabled(filter.name) ?? filter.disabled) continue
+      this.#building = filter.name
+      filter.addTo(this)
+    }
+    // Responses pass the filters in the opposite order.
+    for (let i = this.#handles.length - 1; i >= 0; i--) {
+      const handle = this.#handles[i]
+      if (handle.encoder !== undefined) handle.encodeIndex = this.encodePath.add(handle.encoder)
+    }
+  }
+
+  addDecoderFilter(filter: StreamDecoderFilter): void {
+    const handle = new FilterHandle(this, this.#building, filter, undefined)
+    handle.decodeIndex = this.decodePath.add(filter)
+    this.#handles.push(handle)
+    filter.setDecoderFilterCallbacks(handle)
+  }
+
+  addEncoderFilter(filter: StreamEncoderFilter): void {
+    const handle = new FilterHandle(this, this.#building, undefined, filter)
+    this.#handles.push(handle)
+    filter.setEncoderFilterCallbacks(handle)
+  }
+
+  addFilter(filter: StreamDecoderFilter & StreamEncoderFilter): void {
+    const handle = new FilterHandle(this, this.#building, filter, filter)
+    handle.decodeIndex = this.decodePath.add(filter)
+    this.#handles.push(handle)
+    filter.setDecoderFilterCallbacks(handle)
+    filter.setEncoderFilterCallbacks(handle)
+  }
+
+  encodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    this.responseHeaders = headers
+    this.encodePath.runHeaders(0, headers, endStream)
+  }
+
+  encode1xxHeaders(headers: HeaderMap): void {
+    for (let i = this.#handles.length - 1; i >= 0; i--) {
+      const filter = this.#handles[i].encoder
+      if (filter?.encode1xxHeaders === undefined) continue
+      if (filter.encode1xxHeaders(headers) !== FilterHeadersStatus.Continue) return
+    }
+    this.stream.encode1xxHeaders(headers)
+  }
+
+  /**
+   * The one place where the proxy answers by itself. The reply passes the encoder filters as an upstream's would. Once
+   * response headers are out, all that is left is a reset.
+   */
+  sendLocalReply(reply: LocalReply): void {
+    if (this.destroyed) return
+    const info = this.stream.streamInfo
+    if (reply.flag !== undefined) info.responseFlags |= reply.flag
+    info.responseCodeDetails = reply.details
+    if (this.responseStarted || this.#sendingLocalReply) {
+      this.stream.resetStream('localReset', reply.details)
+      return
+    }
+    this.#sendingLocalReply = true
+    this.decodePath.halt()
+    const headers = localReplyHeaders(reply, this.stream.requestHeaders)
+    reply.modifyHeaders?.(headers)
+    const isGrpc = headers.has('grpc-status')
+    const { body, contentType } = isGrpc
+      ? { body: '', contentType: '' }
+      : this.stream.rewriteLocalReply(headers, reply.body)
+    if (body !== '') {
+      headers.set('content-length', String(Buffer.byteLength(body, 'latin1')))
+      if (contentType !== '' && !(reply.modifyHeaders !== undefined && headers.has('content-type')))
+        headers.set('content-type', contentType)
+    }
+    const headersOnly = body === '' || this.stream.requestHeaders?.method === 'HEAD'
+    this.encodeHeaders(headers, headersOnly)
+    if (!headersOnly && !this.destroyed) this.encodePath.runData(0, Buffer.from(body, 'latin1'), true)
+  }
+
+  /** Tells every filter that the stream is over. Their callbacks do nothing from here on. */
+  destroy(): void {
+    if (this.destroyed) return
+    this.destroyed = true
+    this.decodePath.halt()
+    this.encodePath.halt()
+    for (const handle of this.#handles) (handle.decoder ?? handle.encoder)?.onDestroy()
+  }
+}
+
+class RequestSink {
+  readonly #manager: FilterManager
+
+  constructor(manager: FilterManager) {
+    this.#manager = manager
+  }
+
+  // The terminal filter consumes the request: what passes a chain without one is dropped, and the idle timer ends it.
+  headersPassed(): void {}
+  dataPassed(): void {}
+  trailersPassed(): void {}
+
+  bufferLimitExceeded(): void {
+    this.#manager.sendLocalReply({ status: 413, body: 'Payload Too Large', details: 'request_payload_too_large' })
+  }
+
+  bufferAboveLimit(above: boolean): void {
+    this.#manager.stream.requestReadDisable(above)
+  }
+}
+
+class ResponseSink {
+  readonly #manager: FilterManager
+
+  constructor(manager: FilterManager) {
+    this.#manager = manager
+  }
+
+  headersPassed(headers: HeaderMap, endStream: boolean): void {
+    this.#manager.responseStarted = true
+    this.#manager.stream.encodeHeaders(headers, endStream)
+  }
+
+  dataPassed(data: Buffer, endStream: boolean): void {
+    this.#manager.stream.encodeData(data, endStream)
+  }
+
+  trailersPassed(trailers: HeaderMap): void {
+    this.#manager.stream.encodeTrailers(trailers)
+  }
+
+  bufferLimitExceeded(): void {
+    this.#manager.sendLocalReply({ status: 500, body: 'Internal Server Error', details: 'response_payload_too_large' })
+  }
+
+  bufferAboveLimit(): void {}
+}
+
+/** One filter's view of its stream. */
+class FilterHandle implements StreamDecoderFilterCallbacks, StreamEncoderFilterCallbacks {
+  readonly #manager: FilterManager
+  readonly #name: string
+  readonly decoder: StreamDecoderFilter | undefined
+  readonly encoder: StreamEncoderFilter | undefined
+  decodeIndex = -1
+  encodeIndex = -1
+
+  constructor(
+    manager: FilterManager,
+    name: string,
+    decoder: StreamDecoderFilter | undefined,
+    encoder: StreamEncoderFilter | undefined,
+  ) {
+    this.#manager = manager
+    this.#name = name
+    this.decoder = decoder
+    this.encoder = encoder
+  }
+
+  get connection(): Connection {
+    return this.#manager.stream.connection
+  }
+
+  get streamInfo(): StreamInfo {
+    return this.#manager.stream.streamInfo
+  }
+
+  route(): Route | undefined {
+    return this.#manager.stream.route()
+  }
+
+  clearRouteCache(): void {
+    this.#manager.stream.clearRouteCache()
+  }
+
+  perFilterConfig(): unknown {
+    return this.route()?.mostSpecificPerFilterConfig(this.#name)
+  }
+
+  allPerFilterConfigs(): readonly unknown[] {
+    return this.route()?.perFilterConfigs(this.#name) ?? []
+  }
+
+  sendLocalReply(reply: LocalReply): void {
+    this.#manager.sendLocalReply(reply)
+  }
+
+  resetStream(reason: StreamResetReason = 'localReset', details = ''): void {
+    this.#manager.stream.resetStream(reason, details)
+  }
+
+  requestHeaders(): HeaderMap | undefined {
+    return this.#manager.stream.requestHeaders
+  }
+
+  responseHeaders(): HeaderMap | undefined {
+    return this.#manager.responseHeaders
+  }
+
+  requestTrailers(): HeaderMap | undefined {
+    return this.#manager.decodePath.trailers
+  }
+
+  responseTrailers(): HeaderMap | undefined {
+    return this.#manager.encodePath.trailers
+  }
+
+  continueDecoding(): void {
+    this.#manager.decodePath.continueFrom(this.decodeIndex)
+  }
+
+  decodingBuffer(): Buffer | undefined {
+    return this.#manager.decodePath.heldData(this.decodeIndex)
+  }
+
+  addDecodedData(data: Buffer): void {
+    this.#manager.decodePath.addData(this.decodeIndex, data)
+  }
+
+  injectDecodedDataToFilterChain(data: Buffer, endStream: boolean): void {
+    this.#manager.decodePath.injectData(this.decodeIndex, data, endStream)
+  }
+
+  addDecodedTrailers(): HeaderMap {
+    const trailers = new HeaderMap()
+    this.#manager.decodePath.addTrailers(trailers)
+    return trailers
+  }
+
+  decoderBufferLimit(): number {
+    return this.#manager.decodePath.bufferLimitBytes
+  }
+
+  setDecoderBufferLimit(bytes: number): void {
+    this.#manager.decodePath.bufferLimitBytes = bytes
+  }
+
+  encode1xxHeaders(headers: HeaderMap): void {
+    this.#manager.encode1xxHeaders(headers)
+  }
+
+  encodeHeaders(headers: HeaderMap, endStream: boolean, details: string): void {
+    this.streamInfo.responseCodeDetails = details
+    this.#manager.encodeHeaders(headers, endStream)
+  }
+
+  encodeData(data: Buffer, endStream: boolean): void {
+    this.#manager.encodePath.runData(0, data, endStream)
+  }
+
+  encodeTrailers(trailers: HeaderMap): void {
+    this.#manager.encodePath.runTrailers(0, trailers)
+  }
+
+  onDecoderFilterAboveWriteBufferHighWatermark(): void {
+    this.#manager.stream.requestReadDisable(true)
+  }
+
+  onDecoderFilterBelowWriteBufferLowWatermark(): void {
+    this.#manager.stream.requestReadDisable(false)
+  }
+
+  addDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void {
+    this.#manager.stream.addDownstreamWatermarkCallbacks(callbacks)
+  }
+
+  removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void {
+    this.#manager.stream.removeDownstreamWatermarkCallbacks(callbacks)
+  }
+
+  recreateStream(headers: HeaderMap): boolean {
+    return this.#manager.stream.recreateStream(headers)
+  }
+
+  continueEncoding(): void {
+    this.#manager.encodePath.continueFrom(this.encodeIndex)
+  }
+
+  encodingBuffer(): Buffer | undefined {
+    return this.#manager.encodePath.heldData(this.encodeIndex)
+  }
+
+  addEncodedData(data: Buffer): void {
+    this.#manager.encodePath.addData(this.encodeIndex, data)
+  }
+
+  injectEncodedDataToFilterChain(data: Buffer, endStream: boolean): void {
+    this.#manager.encodePath.injectData(this.encodeIndex, data, endStream)
+  }
+
+  addEncodedTrailers(): HeaderMap {
+    const trailers = new HeaderMap()
+    this.#manager.encodePath.addTrailers(trailers)
+    return trailers
+  }
+
+  encoderBufferLimit(): number {
+    return this.#manager.encodePath.bufferLimitBytes
+  }
+
+  setEncoderBufferLimit(bytes: number): void {
+    this.#manager.encodePath.bufferLimitBytes = bytes
+  }
+
+  // The response side is paced by the downstream connection's own watermarks, which reach the upstream directly.
+  onEncoderFilterAboveWriteBufferHighWatermark(): void {}
+  onEncoderFilterBelowWriteBufferLowWatermark(): void {}
+}

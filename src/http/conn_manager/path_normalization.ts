@@ -1,0 +1,90 @@
+// The one normaliser of request paths: what router, RBAC and logs see (Envoy's path_canonicalization options).
+
+export type EscapedSlashesAction = 'KEEP_UNCHANGED' | 'REJECT_REQUEST' | 'UNESCAPE_AND_REDIRECT' | 'UNESCAPE_AND_FORWARD'
+
+export interface PathNormalization {
+  readonly normalizePath: boolean
+  readonly mergeSlashes: boolean
+  readonly escapedSlashes: EscapedSlashesAction
+}
+
+export type NormalizedPath =
+  | { readonly action: 'continue'; readonly path: string }
+  | { readonly action: 'reject' }
+  | { readonly action: 'redirect'; readonly path: string }
+
+const escapedSlash = /%2f|%5c/i
+const needsNormalizing = /[%\\]|\/\.|[^\x21-\x7e]|["<>^`{|}]/
+
+/** Applies the options in Envoy's order: escaped slashes, dot segments and escapes, then slash merging. */
+export function normalizePath(path: string, options: PathNormalization): NormalizedPath {
+  const queryAt = path.indexOf('?')
+  let route = queryAt < 0 ? path : path.slice(0, queryAt)
+  const query = queryAt < 0 ? '' : path.slice(queryAt)
+  let redirect = false
+  if (options.escapedSlashes !== 'KEEP_UNCHANGED' && escapedSlash.test(route)) {
+    if (options.escapedSlashes === 'REJECT_REQUEST') return { action: 'reject' }
+    route = route.replace(/%2f/gi, '/').replace(/%5c/gi, '\\')
+    redirect = options.escapedSlashes === 'UNESCAPE_AND_REDIRECT'
+  }
+  if (options.normalizePath && needsNormalizing.test(route)) {
+    const canonical = canonicalPath(route)
+    if (canonical === undefined) return { action: 'reject' }
+    route = canonical
+  }
+  if (options.mergeSlashes) route = route.replace(/\/{2,}/g, '/')
+  return { action: redirect ? 'redirect' : 'continue', path: route + query }
+}
+
+/**
+ * A path as URL canonicalisation leaves it: backslashes are slashes, escapes of unreserved characters are undone, dot
+ * segments (escaped ones too) are resolved, characters not allowed in a path are escaped. Undefined for an escaped NUL.
+ */
+function canonicalPath(path: string): string | undefined {
+  let text = ''
+  for (let i = 0; i < path.length; i++) {
+    const c = path.charCodeAt(i)
+    if (c === 0x5c) text += '/'
+    else if (c === 0x25) {
+      const value = Number.parseInt(path.slice(i + 1, i + 3), 16)
+      const valid = /^[0-9a-fA-F]{2}$/.test(path.slice(i + 1, i + 3))
+      if (valid && value === 0) return undefined
+      if (valid && isUnreserved(value)) {
+        text += String.fromCharCode(value)
+        i += 2
+      } else text += '%'
+    } else if (c <= 0x20 || c >= 0x7f || '"<>^`{|}'.includes(path[i]))
+      text += `%${c.toString(16).toUpperCase().padStart(2, '0')}`
+    else text += path[i]
+  }
+  return removeDotSegments(text)
+}
+
+function isUnreserved(c: number): boolean {
+  return (
+    (c >= 0x30 && c <= 0x39) ||
+    (c >= 0x41 && c <= 0x5a) ||
+    (c >= 0x61 && c <= 0x7a) ||
+    c === 0x2d ||
+    c === 0x2e ||
+    c === 0x5f ||
+    c === 0x7e
+  )
+}
+
+/** RFC 3986 section 5.2.4; going above the root stays at the root. */
+function removeDotSegments(path: string): string {
+  const kept: string[] = []
+  const segments = path.split('/')
+  for (let i = 1; i < segments.length; i++) {
+    const segment = segments[i]
+    const last = i === segments.length - 1
+    if (segment === '.') {
+      if (last) kept.push('')
+    } else if (segment === '..') {
+      kept.pop()
+      if (last) kept.push('')
+    } else kept.push(segment)
+  }
+  return `/${kept.join('/')}`
+}

@@ -1,0 +1,68 @@
+// The checks of a request's head before anything is routed: a ladder of early exits.
+
+import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
+import type { Connection } from '../../network/connection.ts'
+import { ResponseFlag } from '../../stream_info/response_flags.ts'
+import { isGrpcRequest } from '../grpc_status.ts'
+import type { LocalReply } from '../http_filter.ts'
+import { normalizeHost } from './host_normalization.ts'
+import { normalizePath } from './path_normalization.ts'
+import type { ConnectionManagerSettings } from './settings.ts'
+
+export interface Refusal {
+  readonly reply: LocalReply
+  /** The connection ends with the reply: what follows on it cannot be trusted. */
+  readonly close: boolean
+}
+
+/** Why this request is refused, or undefined; path and host are normalised on the way. */
+export function checkRequestHead(
+  headers: HeaderMap,
+  http10: boolean,
+  settings: ConnectionManagerSettings,
+  connection: Connection,
+): Refusal | undefined {
+  if (http10 && !settings.http1.acceptHttp10) {
+    const flag = ResponseFlag.DownstreamProtocolError
+    return { reply: { status: 426, body: 'Upgrade Required', details: 'low_version', flag }, close: true }
+  }
+  if (headers.authority === '') {
+    return { reply: { status: 400, body: '', details: 'missing_host_header' }, close: true }
+  }
+  if (headers.method !== 'CONNECT') {
+    const refusal = checkPath(headers, settings)
+    if (refusal !== undefined) return refusal
+  }
+  if (settings.stripPort !== 'none' || settings.stripTrailingHostDot) {
+    const localPort = connection.downstream?.localAddress.port ?? 0
+    headers.authority = normalizeHost(headers.authority, settings, localPort)
+  }
+  return undefined
+}
+
+function checkPath(headers: HeaderMap, settings: ConnectionManagerSettings): Refusal | undefined {
+  const path = headers.path
+  if (path.charCodeAt(0) !== 0x2f) {
+    settings.stats.downstreamRqNonRelativePath.inc()
+    return { reply: { status: 404, body: '', details: 'absolute_path_rejected' }, close: false }
+  }
+  const fragment = path.indexOf('#')
+  if (fragment >= 0) {
+    if (settings.rejectPathWithFragment) return failedNormalization(settings, settings.path !== undefined)
+    headers.path = path.slice(0, fragment)
+  }
+  if (settings.path === undefined) return undefined
+  const result = normalizePath(headers.path, settings.path)
+  const grpc = (headers.known & KnownHeader.contentType) !== 0 && isGrpcRequest(headers)
+  if (result.action === 'reject' || (result.action === 'redirect' && grpc)) return failedNormalization(settings, true)
+  headers.path = result.path
+  if (result.action === 'continue') return undefined
+  settings.stats.downstreamRqRedirectedWithNormalizedPath.inc()
+  const modifyHeaders = (reply: HeaderMap): void => reply.set('location', result.path)
+  return { reply: { status: 307, body: '', details: 'path_normalization_failed', modifyHeaders }, close: false }
+}
+
+function failedNormalization(settings: ConnectionManagerSettings, counted: boolean): Refusal {
+  if (counted) settings.stats.downstreamRqFailedPathNormalization.inc()
+  return { reply: { status: 400, body: '', details: 'path_normalization_failed' }, close: true }
+}

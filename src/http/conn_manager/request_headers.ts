@@ -1,0 +1,163 @@
+// What the connection manager changes in a request's headers before routing: addresses, scheme, trust, request id.
+
+import { randomUUID } from 'node:crypto'
+import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
+import type { Connection } from '../../network/connection.ts'
+import type { StreamInfo } from '../../stream_info/stream_info.ts'
+import { connectionHas, isUpgradeRequest } from '../codec/http1/request_head.ts'
+import type { ConnectionManagerSettings } from './settings.ts'
+
+/** x-envoy-* control headers that only internal requests may carry. */
+const internalOnly = [
+  'x-envoy-retriable-status-codes',
+  'x-envoy-retriable-header-names',
+  'x-envoy-retry-on',
+  'x-envoy-retry-grpc-on',
+  'x-envoy-max-retries',
+  'x-envoy-upstream-alt-stat-name',
+  'x-envoy-upstream-rq-timeout-ms',
+  'x-envoy-upstream-rq-per-try-timeout-ms',
+  'x-envoy-upstream-rq-timeout-alt-response',
+  'x-envoy-expected-rq-timeout-ms',
+  'x-envoy-force-trace',
+  'x-envoy-ip-tags',
+  'x-envoy-original-url',
+  'x-envoy-hedge-on-per-try-timeout',
+]
+
+/** Those that a request from the edge may not carry either. */
+const edgeOnly = [
+  'x-envoy-decorator-operation',
+  'x-envoy-downstream-service-cluster',
+  'x-envoy-downstream-service-node',
+  'x-envoy-original-path',
+  'x-envoy-original-host',
+]
+
+const hopByHop = ['keep-alive', 'proxy-connection', 'transfer-encoding']
+
+/** A status to refuse the request with, where original IP detection does; otherwise undefined. */
+export function mutateRequestHeaders(
+  headers: HeaderMap,
+  connection: Connection,
+  settings: ConnectionManagerSettings,
+  info: StreamInfo,
+): number | undefined {
+  sanitizeHopByHop(headers)
+  const tls = connection.downstream?.tls !== undefined
+  let trusted: boolean
+  if (settings.useRemoteAddress) {
+    trusted = true
+    useRemoteAddress(headers, settings, info, tls)
+  } else {
+    const found = settings.ipDetection(headers, info.remoteAddress)
+    if ('rejectStatus' in found) return found.rejectStatus
+    trusted = found.trusted && found.address !== undefined
+    if (!found.skipXffAppend) appendForwardedFor(headers, settings, info.downstream.remoteAddress.ip)
+    if (found.address !== undefined) info.remoteAddress = found.address
+  }
+  setScheme(headers, settings, tls)
+  if (settings.appendXForwardedPort && !headers.has('x-forwarded-port'))
+    headers.add('x-forwarded-port', String(info.downstream.localAddress.port))
+
+  const internal = trusted && settings.isInternalAddress(info.remoteAddress.ip)
+  const edge = !internal && settings.useRemoteAddress
+  if ((headers.known & KnownHeader.xEnvoy) !== 0) sanitizeEnvoyHeaders(headers, internal, edge)
+  if (internal) headers.set('x-envoy-internal', 'true')
+  if (settings.userAgent !== '') setUserAgent(headers, settings)
+  if (settings.via !== '') headers.append('via', settings.via, ', ')
+  if (edge) headers.set('x-envoy-external-address', info.remoteAddress.ip)
+  if (settings.generateRequestId) setRequestId(headers, edge && !settings.preserveExternalRequestId, info)
+  return undefined
+}
+
+function sanitizeHopByHop(headers: HeaderMap): void {
+  const known = headers.known
+  const hop = KnownHeader.connection | KnownHeader.upgrade | KnownHeader.te | KnownHeader.hopByHop | KnownHeader.transferEncoding
+  if ((known & hop) === 0) return
+  if (!isUpgradeRequest(headers)) {
+    if ((known & KnownHeader.connection) !== 0) removeConnectionNamed(headers)
+    headers.remove('upgrade')
+  }
+  if ((known & KnownHeader.te) !== 0) sanitizeTe(headers)
+  for (const name of hopByHop) headers.remove(name)
+}
+
+/** RFC 9110 7.6.1: every field that Connection names is meant for this hop only. */
+function removeConnectionNamed(headers: HeaderMap): void {
+  for (const value of headers.getAll('connection')) {
+    for (const part of value.split(',')) {
+      const name = part.trim().toLowerCase()
+      if (name !== '' && name !== 'close' && name !== 'te' && name !== 'host') headers.remove(name)
+    }
+  }
+  headers.remove('connection')
+}
+
+/** `TE: trailers` alone is passed on. */
+function sanitizeTe(headers: HeaderMap): void {
+  const wantsTrailers = headers.getAll('te').some((value) => value.split(',').some((part) => /^\s*trailers\s*(;|$)/i.test(part)))
+  if (wantsTrailers) headers.set('te', 'trailers')
+  else headers.remove('te')
+}
+
+function useRemoteAddress(headers: HeaderMap, settings: ConnectionManagerSettings, info: StreamInfo, tls: boolean): void {
+  if (settings.xffNumTrustedHops > 0) {
+    const found = settings.ipDetection(headers, info.remoteAddress)
+    if ('address' in found && found.address !== undefined) info.remoteAddress = found.address
+  }
+  if (!settings.skipXffAppend) appendForwardedFor(headers, settings, info.downstream.remoteAddress.ip)
+  // Without a trusted hop in front, whatever the client says of its scheme is only a claim.
+  if (settings.xffNumTrustedHops === 0) headers.set('x-forwarded-proto', tls ? 'https' : 'http')
+}
+
+function appendForwardedFor(headers: HeaderMap, settings: ConnectionManagerSettings, ip: string): void {
+  if (ip === '') return
+  headers.append('x-forwarded-for', isLoopback(ip) ? settings.localIp : ip)
+}
+
+function isLoopback(ip: string): boolean {
+  return ip.startsWith('127.') || ip === '::1'
+}
+
+function setScheme(headers: HeaderMap, settings: ConnectionManagerSettings, tls: boolean): void {
+  const secure = tls ? 'https' : 'http'
+  if ((headers.known & KnownHeader.xForwardedProto) === 0 || !headers.has('x-forwarded-proto'))
+    headers.add('x-forwarded-proto', secure)
+  if (settings.schemeToOverwrite !== '') headers.scheme = settings.schemeToOverwrite
+  if (headers.scheme !== '') return
+  const forwarded = headers.get('x-forwarded-proto')
+  headers.scheme = forwarded === 'http' || forwarded === 'https' ? forwarded : secure
+}
+
+function sanitizeEnvoyHeaders(headers: HeaderMap, internal: boolean, edge: boolean): void {
+  headers.remove('x-envoy-internal')
+  if (internal) return
+  if (edge) for (const name of edgeOnly) headers.remove(name)
+  for (const name of internalOnly) headers.remove(name)
+}
+
+function setUserAgent(headers: HeaderMap, settings: ConnectionManagerSettings): void {
+  headers.set('x-envoy-downstream-service-cluster', settings.userAgent)
+  if (!headers.has('user-agent')) headers.add('user-agent', settings.userAgent)
+  if (settings.nodeId !== '') headers.set('x-envoy-downstream-service-node', settings.nodeId)
+}
+
+function setRequestId(headers: HeaderMap, force: boolean, info: StreamInfo): void {
+  const given = (headers.known & KnownHeader.xRequestId) !== 0 ? headers.get('x-request-id') : undefined
+  if (given !== undefined && !force) {
+    info.requestId = given
+    return
+  }
+  info.requestId = randomUUID()
+  if (given === undefined) headers.add('x-request-id', info.requestId)
+  else headers.set('x-request-id', info.requestId)
+}
+
+/** Whether the client asks for the connection to end after this exchange. */
+export function wantsClose(headers: HeaderMap, http10: boolean): boolean {
+  if ((headers.known & (KnownHeader.connection | KnownHeader.hopByHop)) === 0) return http10
+  if (connectionHas(headers, 'close')) return true
+  if (headers.get('proxy-connection')?.toLowerCase() === 'close') return true
+  return http10 && !connectionHas(headers, 'keep-alive')
+}

@@ -1,0 +1,86 @@
+// What one configured HTTP connection manager is made of: compiled once, shared by all its connections.
+
+import type { AccessLog } from '../../access_log/access_log.ts'
+import type { HeaderMap } from '../../common/header_map.ts'
+import type { AddressInfo, StreamInfo } from '../../stream_info/stream_info.ts'
+import type { DrainDecision } from '../../upstream/server_context.ts'
+import type { Http1CodecStats } from '../codec/http1/server_codec.ts'
+import type { Http1Settings } from '../codec/http1/settings.ts'
+import type { LocalReplyRewriter } from '../local_reply.ts'
+import type { RouteConfig } from '../route.ts'
+import type { ConfiguredFilter } from './filter_manager.ts'
+import type { PathNormalization } from './path_normalization.ts'
+import type { ConnectionManagerStats, ListenerHttpStats } from './stats.ts'
+
+/** An upgrade type (`websocket`, `connect`, ...) of upgrade_configs. */
+export interface UpgradeSettings {
+  readonly enabled: boolean
+  /** The filter chain for these requests; undefined for the ordinary one. */
+  readonly filters: readonly ConfiguredFilter[] | undefined
+}
+
+/** How the client's address is found; undefined where the connection's own address stands. */
+export type IpDetection = (
+  headers: HeaderMap,
+  remoteAddress: AddressInfo,
+) =>
+  | { readonly address: AddressInfo | undefined; readonly trusted: boolean; readonly skipXffAppend: boolean }
+  | { readonly rejectStatus: number }
+
+export interface ConnectionManagerSettings {
+  readonly stats: ConnectionManagerStats
+  readonly listenerStats: ListenerHttpStats
+  readonly codecStats: Http1CodecStats
+  readonly http1: Http1Settings
+  readonly filters: readonly ConfiguredFilter[]
+  readonly upgrades: ReadonlyMap<string, UpgradeSettings>
+  /** The route table in force; undefined while RDS has not delivered one. */
+  readonly routeConfig: () => RouteConfig | undefined
+  readonly accessLogs: readonly AccessLog[]
+  readonly flushAccessLogOnNewRequest: boolean
+  readonly accessLogFlushIntervalMs: number
+  readonly drainDecision: DrainDecision
+  readonly localReply: LocalReplyRewriter
+  /** early_header_mutation_extensions, in order. */
+  readonly earlyHeaderMutation: ((headers: HeaderMap, info: StreamInfo) => void) | undefined
+
+  // Names and headers
+  readonly serverName: string
+  readonly serverHeader: 'OVERWRITE' | 'APPEND_IF_ABSENT' | 'PASS_THROUGH'
+  readonly via: string
+  readonly userAgent: string
+  readonly nodeId: string
+  readonly useRemoteAddress: boolean
+  readonly xffNumTrustedHops: number
+  readonly skipXffAppend: boolean
+  readonly appendXForwardedPort: boolean
+  readonly ipDetection: IpDetection
+  /** The machine's own address, which stands for loopback peers in x-forwarded-for. */
+  readonly localIp: string
+  readonly isInternalAddress: (ip: string) => boolean
+  readonly generateRequestId: boolean
+  readonly preserveExternalRequestId: boolean
+  readonly alwaysSetRequestIdInResponse: boolean
+  /** scheme_to_overwrite; '' for none. */
+  readonly schemeToOverwrite: string
+  readonly matchUpstreamScheme: boolean
+  readonly proxy100Continue: boolean
+
+  // Paths and hosts
+  readonly path: PathNormalization | undefined
+  readonly rejectPathWithFragment: boolean
+  readonly stripPort: 'none' | 'any' | 'matching'
+  readonly stripTrailingHostDot: boolean
+
+  // Limits and times; milliseconds, 0 for none
+  readonly idleTimeoutMs: number
+  readonly maxConnectionDurationMs: number
+  readonly maxRequestsPerConnection: number
+  readonly requestTimeoutMs: number
+  readonly requestHeadersTimeoutMs: number
+  readonly streamIdleTimeoutMs: number
+  readonly streamFlushTimeoutMs: number | undefined
+  readonly maxStreamDurationMs: number
+  readonly delayedCloseTimeoutMs: number
+  readonly drainTimeoutMs: number
+}

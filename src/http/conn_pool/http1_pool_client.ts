@@ -1,0 +1,216 @@
+// One pooled HTTP/1 connection to a host: connects, carries one exchange at a time, rests in between.
+
+import { monotonicMs } from '../../common/clock.ts'
+import { Timer } from '../../common/timer.ts'
+import type { Connection, ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../../network/connection.ts'
+import { gatherWrites } from '../../network/write_batch.ts'
+import { CodecProtocolError, type ResponseDecoder, type StreamResetReason } from '../codec/codec.ts'
+import { Http1ClientCodec } from '../codec/http1/client_codec.ts'
+import type { Http1ClientStream } from '../codec/http1/client_stream.ts'
+import type { PoolCallbacks } from './connection_pool.ts'
+import type { Http1Pool } from './http1_pool.ts'
+
+export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
+  readonly #pool: Http1Pool
+  readonly #connection: Connection
+  readonly #codec: Http1ClientCodec
+  readonly #startedAtMs = monotonicMs()
+  #stream: Http1ClientStream | undefined = undefined
+  #connected = false
+  /** Nobody waits for this connection any more. */
+  #abandoned = false
+  #timedOut = false
+  #streamCount = 0
+  #connectTimer: Timer | undefined
+  #idleTimer: Timer | undefined = undefined
+  #durationTimer: Timer | undefined = undefined
+
+  constructor(pool: Http1Pool) {
+    this.#pool = pool
+    const { cluster, stats } = pool.host
+    const connection = pool.host.connect()
+    this.#connection = connection
+    connection.reader = this
+    connection.byteStats = { readTotal: cluster.stats.upstreamCxRxBytesTotal, writeTotal: cluster.stats.upstreamCxTxBytesTotal }
+    connection.addConnectionCallbacks(this)
+    this.#codec = new Http1ClientCodec(connection, pool.settings, () => this.#onExchangeComplete())
+    cluster.stats.upstreamCxTotal.inc()
+    cluster.stats.upstreamCxActive.inc()
+    cluster.stats.upstreamCxHttp1Total.inc()
+    stats.cxTotal.inc()
+    stats.cxActive.inc()
+    this.#connectTimer = new Timer(() => this.#onConnectTimeout())
+    this.#connectTimer.enable(cluster.connectTimeoutMs)
+  }
+
+  /** Starts an exchange: the caller's encoder is this connection's. */
+  begin(decoder: ResponseDecoder, callbacks: PoolCallbacks): void {
+    this.#idleTimer?.disable()
+    this.#streamCount++
+    const { maxRequestsPerConnection, stats } = this.#pool.host.cluster
+    if (maxRequestsPerConnection > 0 && this.#streamCount >= maxRequestsPerConnection) {
+      stats.upstreamCxMaxRequests.inc()
+      this.#codec.closeAfterResponse = true
+    }
+    const stream = this.#codec.newStream(decoder)
+    this.#stream = stream
+    callbacks.onPoolReady(stream, this.#pool.host, this.#connection, this.#streamCount)
+  }
+
+  /** No request waits: the idle timeout runs. */
+  rest(): void {
+    const { idleTimeoutMs } = this.#pool.host.cluster
+    if (idleTimeoutMs <= 0) return
+    this.#idleTimer ??= new Timer(() => this.#onIdleTimeout())
+    this.#idleTimer.enable(idleTimeoutMs)
+  }
+
+  close(): void {
+    this.#connection.close('noFlush', '')
+  }
+
+  closeAfterExchange(): void {
+    this.#codec.closeAfterResponse = true
+  }
+
+  abandon(): void {
+    this.#abandoned = true
+    this.close()
+  }
+
+  onData(data: Buffer): void {
+    try {
+      this.#codec.dispatch(data)
+    } catch (error) {
+      if (!(error instanceof CodecProtocolError)) throw error
+      this.#pool.host.cluster.stats.upstreamCxProtocolError.inc()
+      this.#resetStream('protocolError')
+      this.close()
+    }
+  }
+
+  #onExchangeComplete(): void {
+    this.#stream = undefined
+    const { cluster, stats } = this.#pool.host
+    cluster.stats.upstreamRqActive.dec()
+    stats.rqActive.dec()
+    this.#pool.resources.requests.release()
+    if (!this.#connection.isOpen) return
+    if (!this.#codec.closeAfterResponse) {
+      this.#pool.onFree(this)
+      return
+    }
+    if (this.#codec.peerWantsClose) cluster.stats.upstreamCxCloseNotify.inc()
+    if (this.#codec.extraBytes) cluster.stats.upstreamCxProtocolError.inc()
+    this.close()
+  }
+
+  /** Ends the exchange in progress by telling its stream. */
+  #resetStream(reason: StreamResetReason): void {
+    const stream = this.#stream
+    if (stream === undefined) return
+    this.#stream = undefined
+    const { cluster, stats } = this.#pool.host
+    cluster.stats.upstreamRqActive.dec()
+    stats.rqActive.dec()
+    this.#pool.resources.requests.release()
+    if (stream.dead) return
+    stream.dead = true
+    stream.callbacks?.onResetStream(reason, '')
+  }
+
+  onEvent(event: ConnectionEvent): void {
+    if (event === 'connected') this.#onConnected()
+    else this.#onClosed(event)
+  }
+
+  #onConnected(): void {
+    this.#connected = true
+    this.#connectTimer?.disable()
+    this.#connectTimer = undefined
+    const { cluster } = this.#pool.host
+    cluster.stats.upstreamCxConnectMs.recordValue(Math.round(monotonicMs() - this.#startedAtMs))
+    if (cluster.maxConnectionDurationMs > 0) {
+      this.#durationTimer = new Timer(() => this.#onMaxDuration())
+      this.#durationTimer.enable(cluster.maxConnectionDurationMs)
+    }
+    this.#pool.onConnected(this)
+  }
+
+  #onClosed(event: ConnectionEvent): void {
+    this.#connectTimer?.disable()
+    this.#idleTimer?.disable()
+    this.#durationTimer?.disable()
+    const active = this.#stream !== undefined
+    this.#countClose(event, active)
+    this.#pool.resources.connections.release()
+    if (!this.#connected) {
+      this.#onConnectFailed()
+      return
+    }
+    if (active) this.#endStreamByClose()
+    this.#pool.onClosed(this)
+  }
+
+  #endStreamByClose(): void {
+    // A response without a length ends here in good order.
+    if (this.#codec.onConnectionClosed()) return
+    const cutOff = this.#codec.responseBegun
+    if (cutOff) this.#pool.host.cluster.stats.upstreamCxProtocolError.inc()
+    this.#resetStream(cutOff ? 'protocolError' : 'connectionTermination')
+  }
+
+  #onConnectFailed(): void {
+    const { cluster, stats } = this.#pool.host
+    if (this.#abandoned) {
+      this.#pool.onClosed(this)
+      return
+    }
+    cluster.stats.upstreamCxConnectFail.inc()
+    stats.cxConnectFail.inc()
+    if (this.#timedOut) cluster.stats.upstreamCxConnectTimeout.inc()
+    const reason = this.#timedOut ? 'connectionTimeout' : 'remoteConnectionFailure'
+    this.#pool.onConnectFailure(this, reason, this.#timedOut ? '' : this.#connection.connectFailureReason)
+  }
+
+  #countClose(event: ConnectionEvent, active: boolean): void {
+    const { cluster, stats } = this.#pool.host
+    const counters = cluster.stats
+    counters.upstreamCxActive.dec()
+    stats.cxActive.dec()
+    counters.upstreamCxDestroy.inc()
+    counters.upstreamCxLengthMs.recordValue(Math.round(monotonicMs() - this.#startedAtMs))
+    if (active) counters.upstreamCxDestroyWithActiveRq.inc()
+    if (event === 'remoteClose') {
+      counters.upstreamCxDestroyRemote.inc()
+      if (active) counters.upstreamCxDestroyRemoteWithActiveRq.inc()
+    } else {
+      counters.upstreamCxDestroyLocal.inc()
+      if (active) counters.upstreamCxDestroyLocalWithActiveRq.inc()
+    }
+  }
+
+  #onConnectTimeout(): void {
+    this.#timedOut = true
+    gatherWrites(() => this.close())
+  }
+
+  #onIdleTimeout(): void {
+    this.#pool.host.cluster.stats.upstreamCxIdleTimeout.inc()
+    this.close()
+  }
+
+  #onMaxDuration(): void {
+    this.#pool.host.cluster.stats.upstreamCxMaxDurationReached.inc()
+    if (this.#stream === undefined) this.close()
+    else this.closeAfterExchange()
+  }
+
+  onAboveWriteBufferHighWatermark(): void {
+    this.#codec.onUnderlyingConnectionAboveWriteBufferHighWatermark()
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    this.#codec.onUnderlyingConnectionBelowWriteBufferLowWatermark()
+  }
+}

@@ -1,0 +1,40 @@
+// gRPC facts that the HTTP core needs: what a gRPC request is, and its status codes beside HTTP's.
+
+import type { HeaderMap } from '../common/header_map.ts'
+
+/** A gRPC request has content-type application/grpc, alone or with a suffix such as +proto. */
+export function isGrpcContentType(contentType: string | undefined): boolean {
+  if (contentType === undefined || !contentType.startsWith('application/grpc')) return false
+  return contentType.length === 16 || contentType.charCodeAt(16) === 0x2b
+}
+
+export function isGrpcRequest(headers: HeaderMap): boolean {
+  return isGrpcContentType(headers.get('content-type'))
+}
+
+/** The gRPC status for an HTTP status (gRPC's http-grpc-status-mapping): Unknown where none is named. */
+export function grpcStatusOfHttp(status: number): number {
+  switch (status) {
+    case 400:
+      return 13
+    case 401:
+      return 16
+    case 403:
+      return 7
+    case 404:
+      return 12
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return 14
+    default:
+      return 2
+  }
+}
+
+/** The HTTP status that stands for a gRPC status in `upstream_rq` counters (Envoy's Grpc::Utility). */
+export function httpStatusOfGrpc(status: number): number {
+  const table = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401]
+  return table[status] ?? 500
+}

@@ -1,0 +1,42 @@
+// A listener as its configuration builds it: everything decided that can be decided before the first connection.
+
+import type { AccessLog } from '../access_log/access_log.ts'
+import type { Scope } from '../stats/store.ts'
+import type { ConnectionLimit } from './connection_limits.ts'
+import type { DownstreamTransportSocketFactory } from './factory.ts'
+import type { FilterChainManager } from './filter_chain_manager.ts'
+import type { ListenerFilterFactory } from './listener_filter.ts'
+import type { ListenerStats } from './listener_stats.ts'
+import type { NetworkFilterFactoryCb } from './network_filter.ts'
+import type { ListenerSocketSettings } from './socket_settings.ts'
+
+export interface FilterChain {
+  readonly name: string
+  /** In order, the last one terminal. Empty for a chain without filters, whose connections are closed at once. */
+  readonly filters: readonly NetworkFilterFactoryCb[]
+  readonly transportSocket: DownstreamTransportSocketFactory
+  /** 0: no limit. */
+  readonly transportSocketConnectTimeoutMs: number
+}
+
+export interface BuiltListener {
+  readonly name: string
+  readonly trafficDirection: 'UNSPECIFIED' | 'INBOUND' | 'OUTBOUND'
+  readonly sockets: ListenerSocketSettings
+  readonly scope: Scope
+  readonly stats: ListenerStats
+  readonly filterChains: FilterChainManager<FilterChain>
+  readonly listenerFilters: readonly ListenerFilterFactory[]
+  /** 0: no limit. */
+  readonly listenerFiltersTimeoutMs: number
+  readonly continueOnListenerFiltersTimeout: boolean
+  readonly bufferLimitBytes: number
+  /** How long a connection may stay above its buffer limit before it is closed; 0: for ever. */
+  readonly highWatermarkTimeoutMs: number
+  readonly accessLogs: readonly AccessLog[]
+  readonly connectionLimit: ConnectionLimit
+  readonly globalConnectionLimit: ConnectionLimit
+  readonly ignoreGlobalConnectionLimit: boolean
+  /** The socket's own address may differ from the listener's: TPROXY gives each connection its original destination. */
+  readonly transparent: boolean
+}

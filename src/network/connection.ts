@@ -1,0 +1,307 @@
+// One TCP or pipe connection, downstream or upstream: bytes in to its filters, bytes out with watermarks, and its end.
+
+import type { Socket } from 'node:net'
+import { Timer } from '../common/timer.ts'
+import type { AddressInfo, DownstreamInfo, StreamInfo } from '../stream_info/stream_info.ts'
+import { reuseReadBuffer } from './read_buffer.ts'
+import { runWrites, WriteBatch } from './write_batch.ts'
+
+/** How a connection ended, or what happened to it. */
+export type ConnectionEvent = 'connected' | 'remoteClose' | 'localClose'
+
+/**
+ * - noFlush: drop what is not written yet, close now (FIN)
+ * - abortReset: drop what is not written yet, close with RST
+ * - flushWrite: write what is pending, then close
+ * - flushWriteAndDelay: write what is pending, then wait for the peer's FIN, or for it to be silent for the delayed close
+ *   timeout, so that a peer still sending does not lose our answer to a RST
+ */
+export type ConnectionCloseType = 'noFlush' | 'abortReset' | 'flushWrite' | 'flushWriteAndDelay'
+
+export interface ConnectionCallbacks {
+  onEvent(event: ConnectionEvent): void
+  /** More than the buffer limit waits to be written: stop producing. Paired with the call below. */
+  onAboveWriteBufferHighWatermark(): void
+  onBelowWriteBufferLowWatermark(): void
+}
+
+/** What reads a connection's bytes: the network filter chain downstream, a codec client or TCP pool user upstream. */
+export interface ConnectionReader {
+  onData(data: Buffer, endStream: boolean): void
+}
+
+/** Byte counters of whoever owns the connection: a listener's HTTP or TCP stats downstream, a cluster's upstream. */
+export interface ConnectionByteStats {
+  readTotal: { add(n: number): void }
+  writeTotal: { add(n: number): void }
+}
+
+/** What strerror(3) says of the errors that connecting meets. */
+const errnoWords: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'Connection refused',
+  ECONNRESET: 'Connection reset by peer',
+  EHOSTUNREACH: 'No route to host',
+  ENETUNREACH: 'Network is unreachable',
+  ETIMEDOUT: 'Connection timed out',
+  EADDRNOTAVAIL: 'Cannot assign requested address',
+  ENOENT: 'No such file or directory',
+  EACCES: 'Permission denied',
+}
+
+const noReader: ConnectionReader = { onData() {} }
+const emptyBuffer = Buffer.alloc(0)
+
+let nextConnectionId = 1
+
+export class Connection {
+  readonly id: number
+  readonly socket: Socket
+  /** The connection's facts; undefined upstream. */
+  readonly downstream: DownstreamInfo | undefined
+  /** The connection-level stream info that TCP access logs read; HTTP streams have their own. */
+  streamInfo: StreamInfo | undefined = undefined
+  readonly bufferLimitBytes: number
+  reader: ConnectionReader = noReader
+  byteStats: ConnectionByteStats | undefined = undefined
+  /** With half-close, a peer's FIN is delivered as endStream; without, it closes the connection, as Envoy's default. */
+  halfCloseEnabled = false
+  delayedCloseTimeoutMs = 1000
+  state: 'connecting' | 'open' | 'closing' | 'closed'
+  bytesReceived = 0
+  bytesSent = 0
+  /** Errno of the socket error that ended the connection, '' otherwise. */
+  socketErrorCode = ''
+  /** Why this side closed it: %CONNECTION_TERMINATION_DETAILS% and the close reason operators. */
+  localCloseReason = ''
+  /** 'remote_reset' | 'local_reset' | 'normal' | '' (open). */
+  detectedCloseType: '' | 'normal' | 'local_reset' | 'remote_reset' = ''
+  /** Output gathered during the current event, written at its end: see write_batch.ts. */
+  readonly pending = new WriteBatch()
+  /** The peer did not close in time after our FIN. */
+  delayedCloseTimedOut = false
+  /** Where an upstream connection starts from; set when it is connected. */
+  localAddress: AddressInfo | undefined = undefined
+  #callbacks: ConnectionCallbacks[] = []
+  #readDisableCount = 0
+  #aboveHighWatermark = false
+  #writeEnded = false
+  #readEnded = false
+  #closeTimer: Timer | undefined = undefined
+
+  constructor(socket: Socket, downstream: DownstreamInfo | undefined, bufferLimitBytes: number, connected: boolean) {
+    this.id = downstream?.connectionId ?? nextConnectionId++
+    this.socket = socket
+    this.downstream = downstream
+    this.bufferLimitBytes = bufferLimitBytes
+    this.state = connected ? 'open' : 'connecting'
+    if (!connected) socket.once('connect', () => this.#onConnect())
+    socket.on('data', (data: Buffer) => this.#onData(data))
+    socket.on('end', () => this.#onEnd())
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error))
+    socket.on('close', () => this.#onClose())
+  }
+
+  static nextId(): number {
+    return nextConnectionId++
+  }
+
+  addConnectionCallbacks(callbacks: ConnectionCallbacks): void {
+    this.#callbacks.push(callbacks)
+  }
+
+  removeConnectionCallbacks(callbacks: ConnectionCallbacks): void {
+    const index = this.#callbacks.indexOf(callbacks)
+    if (index >= 0) this.#callbacks.splice(index, 1)
+  }
+
+  /** Why connecting failed, in Envoy's words for %UPSTREAM_TRANSPORT_FAILURE_REASON%. */
+  get connectFailureReason(): string {
+    if (this.socketErrorCode === '') return ''
+    return `delayed_connect_error: ${errnoWords[this.socketErrorCode] ?? this.socketErrorCode}`
+  }
+
+  get isOpen(): boolean {
+    return this.state === 'open'
+  }
+
+  /** Bytes accepted by write() that the kernel has not taken yet. */
+  get bufferedBytes(): number {
+    return this.pending.bytes + this.socket.writableLength
+  }
+
+  get aboveHighWatermark(): boolean {
+    return this.#aboveHighWatermark
+  }
+
+  /**
+   * Queues bytes; a string is Latin-1. What one event produces goes out in one system call. `endStream` sends FIN after
+   * it. Ignored once the connection is closing.
+   */
+  write(data: Buffer | string, endStream = false): void {
+    if (this.state !== 'open' && this.state !== 'connecting') return
+    if (data.length > 0) {
+      this.bytesSent += data.length
+      this.byteStats?.writeTotal.add(data.length)
+      this.pending.add(this, data)
+      if (!this.#aboveHighWatermark && this.bufferLimitBytes > 0 && this.bufferedBytes > this.bufferLimitBytes) {
+        this.#aboveHighWatermark = true
+        for (const callbacks of this.#callbacks) callbacks.onAboveWriteBufferHighWatermark()
+      }
+    }
+    if (endStream && !this.#writeEnded) {
+      this.#writeEnded = true
+      this.flush()
+      this.socket.end()
+      if (this.#readEnded) this.close('flushWrite', '')
+    }
+  }
+
+  /** Hands what was gathered to the socket. Called at the end of each event; calling it earlier is harmless. */
+  flush(): void {
+    if (this.pending.bytes === 0) return
+    this.pending.writeTo(this.socket, this.#aboveHighWatermark ? () => this.#onFlushed() : undefined)
+  }
+
+  /** Stops (or, called as often with false, resumes) reading: the kernel's buffer then pushes back on the peer. */
+  readDisable(disable: boolean): void {
+    if (disable) {
+      this.#readDisableCount++
+      if (this.#readDisableCount === 1) this.socket.pause()
+    } else {
+      this.#readDisableCount--
+      if (this.#readDisableCount === 0 && this.state !== 'closed') this.socket.resume()
+    }
+  }
+
+  /**
+   * For a reader that is done with each chunk when its event ends, but for what `isRetained` then says is still in use:
+   * bytes are read into memory that is used again. Chunks of up to joinLimitBytes must be copied in any case.
+   */
+  reuseReadBuffer(isRetained: () => boolean): void {
+    reuseReadBuffer(this.socket, this.bufferLimitBytes, (data) => this.#onData(data), isRetained)
+  }
+
+  get readEnabled(): boolean {
+    return this.#readDisableCount === 0
+  }
+
+  close(type: ConnectionCloseType, reason: string): void {
+    if (this.state === 'closed') return
+    if (this.state !== 'closing') this.localCloseReason = reason
+    const flushable = this.state === 'open' && (type === 'flushWrite' || type === 'flushWriteAndDelay')
+    if (flushable) {
+      this.flush()
+      const delay = type === 'flushWriteAndDelay' && this.delayedCloseTimeoutMs > 0
+      if (!delay && this.socket.writableLength === 0) {
+        this.#destroy('localClose', false)
+        return
+      }
+      this.state = 'closing'
+      this.#beginFlushingClose(delay)
+      return
+    }
+    this.#destroy('localClose', type === 'abortReset')
+  }
+
+  #beginFlushingClose(delay: boolean): void {
+    // Whatever still arrives is read and dropped, so that the peer's FIN is seen.
+    while (this.#readDisableCount > 0) this.readDisable(false)
+    if (delay) {
+      this.#closeTimer = new Timer(() => this.#onDelayedCloseTimeout())
+      this.#closeTimer.enable(this.delayedCloseTimeoutMs)
+    } else if (!this.#writeEnded) {
+      this.#writeEnded = true
+      this.socket.end(() => this.#destroy('localClose', false))
+    }
+  }
+
+  #onDelayedCloseTimeout(): void {
+    this.delayedCloseTimedOut = true
+    this.#destroy('localClose', false)
+  }
+
+  #onConnect(): void {
+    if (this.state !== 'connecting') return
+    this.state = 'open'
+    runWrites(this, Connection.#connected)
+  }
+
+  static #connected(connection: Connection): void {
+    connection.#raise('connected')
+  }
+
+  #onData(data: Buffer): void {
+    if (this.state !== 'open') {
+      this.#closeTimer?.enable(this.delayedCloseTimeoutMs)
+      return
+    }
+    this.bytesReceived += data.length
+    this.byteStats?.readTotal.add(data.length)
+    runWrites(this, Connection.#deliver, data)
+  }
+
+  static #deliver(connection: Connection, data: Buffer): void {
+    connection.reader.onData(data, false)
+  }
+
+  #onEnd(): void {
+    this.#readEnded = true
+    if (this.state === 'closing' && this.socket.writableLength === 0) this.#destroy('localClose', false)
+    if (this.state !== 'open') return
+    if (!this.halfCloseEnabled) {
+      this.#destroy('remoteClose', false)
+      return
+    }
+    runWrites(this, Connection.#deliverEnd)
+    if (this.#writeEnded && this.state === 'open') this.close('flushWrite', '')
+  }
+
+  static #deliverEnd(connection: Connection): void {
+    connection.reader.onData(emptyBuffer, true)
+  }
+
+  #onError(error: NodeJS.ErrnoException): void {
+    this.socketErrorCode = error.code ?? 'UNKNOWN'
+    if (this.state === 'closed') return
+    if (this.socketErrorCode === 'ECONNRESET') this.detectedCloseType = 'remote_reset'
+    this.#destroy(this.state === 'closing' ? 'localClose' : 'remoteClose', false)
+  }
+
+  #onClose(): void {
+    this.#destroy(this.state === 'closing' ? 'localClose' : 'remoteClose', false)
+  }
+
+  #onFlushed(): void {
+    if (!this.#aboveHighWatermark || this.state === 'closed') return
+    if (this.bufferedBytes > this.bufferLimitBytes / 2) {
+      // More was queued behind the write that has just finished: its own callback follows.
+      return
+    }
+    this.#aboveHighWatermark = false
+    runWrites(this, Connection.#belowLowWatermark)
+  }
+
+  static #belowLowWatermark(connection: Connection): void {
+    for (const callbacks of connection.#callbacks) callbacks.onBelowWriteBufferLowWatermark()
+  }
+
+  #destroy(event: ConnectionEvent, reset: boolean): void {
+    if (this.state === 'closed') return
+    this.state = 'closed'
+    this.#closeTimer?.disable()
+    if (this.detectedCloseType === '') this.detectedCloseType = reset ? 'local_reset' : 'normal'
+    if (reset) this.socket.resetAndDestroy()
+    else this.socket.destroy()
+    this.pending.clear()
+    runWrites(this, Connection.#raiseEvent, event)
+  }
+
+  static #raiseEvent(connection: Connection, event: ConnectionEvent): void {
+    connection.#raise(event)
+  }
+
+  #raise(event: ConnectionEvent): void {
+    // A copy: callbacks add and remove themselves while the event is raised.
+    for (const callbacks of this.#callbacks.slice()) callbacks.onEvent(event)
+  }
+}

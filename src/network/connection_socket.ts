@@ -1,0 +1,60 @@
+// An accepted socket before and while it is a connection: what is known of it, filled in by listener filters.
+
+import type { Socket } from 'node:net'
+import type { AddressInfo, DownstreamInfo, StreamInfo, TlsInfo } from '../stream_info/stream_info.ts'
+
+/**
+ * The downstream facts of one connection. Listener filters replace addresses and add what they detect; the filter chain
+ * is matched on the result; streams and logs read it from then on. Fields are plain: they are read for every request.
+ */
+export class ConnectionSocket implements DownstreamInfo {
+  readonly socket: Socket
+  readonly connectionId: number
+  remoteAddress: AddressInfo
+  localAddress: AddressInfo
+  readonly directRemoteAddress: AddressInfo
+  readonly directLocalAddress: AddressInfo
+  /** The local address was restored by original_dst or PROXY protocol: it is not the socket's own. */
+  localAddressRestored = false
+  /** '' until a listener filter knows better; counts as raw_buffer in filter chain match. */
+  detectedTransportProtocol = ''
+  requestedServerName = ''
+  requestedApplicationProtocols: readonly string[] = []
+  tls: TlsInfo | undefined = undefined
+  transportFailureReason = ''
+  detectedCloseType = ''
+  localCloseReason = ''
+  readonly listenerName: string
+  filterChainName = ''
+  readonly acceptedAtMs: number
+
+  constructor(
+    socket: Socket,
+    connectionId: number,
+    remoteAddress: AddressInfo,
+    localAddress: AddressInfo,
+    listenerName: string,
+    acceptedAtMs: number,
+  ) {
+    this.socket = socket
+    this.connectionId = connectionId
+    this.remoteAddress = remoteAddress
+    this.localAddress = localAddress
+    this.directRemoteAddress = remoteAddress
+    this.directLocalAddress = localAddress
+    this.listenerName = listenerName
+    this.acceptedAtMs = acceptedAtMs
+  }
+
+  /** For a listener filter that learns where the connection was really going. */
+  restoreLocalAddress(address: AddressInfo): void {
+    this.localAddress = address
+    this.localAddressRestored = true
+  }
+
+  /** For a listener filter that learns who the client really is; the log's address follows. */
+  replaceRemoteAddress(address: AddressInfo, streamInfo: StreamInfo): void {
+    this.remoteAddress = address
+    streamInfo.remoteAddress = address
+  }
+}

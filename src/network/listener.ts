@@ -1,0 +1,198 @@
+// A worker's side of a listener: accepts on the sockets it is given and makes connections of what it accepts.
+
+import { once } from 'node:events'
+import { Server, type Socket } from 'node:net'
+import { monotonicMs, wallMs } from '../common/clock.ts'
+import { getLogger } from '../common/log.ts'
+import { Timer } from '../common/timer.ts'
+import { ResponseFlag } from '../stream_info/response_flags.ts'
+import { type AddressInfo, StreamInfo } from '../stream_info/stream_info.ts'
+import { ActiveConnection, writeAccessLogs } from './active_connection.ts'
+import { isWildcard, localAddressOf, remoteAddressOf } from './address.ts'
+import type { BuiltListener, FilterChain } from './built_listener.ts'
+import { Connection } from './connection.ts'
+import { ConnectionSocket } from './connection_socket.ts'
+import { ListenerFilterManager, type ListenerFilterOutcome } from './listener_filter_manager.ts'
+
+const log = getLogger('conn_handler')
+
+export class Listener {
+  readonly built: BuiltListener
+  readonly connections = new Set<ActiveConnection>()
+  readonly #pending = new Set<ListenerFilterManager>()
+  readonly #servers: Server[] = []
+  #acceptedInEvent = 0
+  readonly #recordAccepted = () => {
+    this.built.stats.connectionsAcceptedPerSocketEvent.recordValue(this.#acceptedInEvent)
+    this.#acceptedInEvent = 0
+  }
+
+  constructor(built: BuiltListener) {
+    this.built = built
+  }
+
+  /**
+   * Accepts on a socket that is bound and listening already, and takes over its descriptor. `address` is what it is bound
+   * to, with the real port. Rejects with the system's error.
+   */
+  async listen(fd: number, address: AddressInfo): Promise<void> {
+    const server = new Server({ allowHalfOpen: true, noDelay: address.family !== 'pipe' })
+    // A fixed address needs no question to the kernel for each connection.
+    const localAddress = isWildcard(address) || this.built.transparent ? undefined : address
+    server.on('connection', (socket) => this.#onAccept(socket, localAddress))
+    server.listen({ fd, exclusive: true })
+    await once(server, 'listening')
+    // Node resumes accepting by itself once descriptors are free again.
+    server.on('error', (error) => log.error(`listener ${this.built.name}: ${error.message}`))
+    this.#servers.push(server)
+  }
+
+  /** Stops accepting; connections go on. */
+  stopListening(): void {
+    for (const server of this.#servers.splice(0)) server.close()
+    for (const pending of this.#pending) {
+      this.#pending.delete(pending)
+      pending.abort()
+      this.#releasePending()
+    }
+  }
+
+  closeConnections(reason: string): void {
+    for (const active of [...this.connections]) active.connection.close('noFlush', reason)
+  }
+
+  #onAccept(socket: Socket, fixedAddress: AddressInfo | undefined): void {
+    if (this.#acceptedInEvent++ === 0) setImmediate(this.#recordAccepted)
+    if (!this.#admit(socket)) return
+    const localAddress = fixedAddress ?? localAddressOf(socket)
+    // A pipe's peer has no name of its own: it goes by the listener's.
+    const remoteAddress = fixedAddress?.family === 'pipe' ? fixedAddress : remoteAddressOf(socket)
+    if (localAddress === undefined || remoteAddress === undefined) {
+      // The peer has reset the connection before it was accepted.
+      socket.destroy()
+      this.#releaseLimits()
+      return
+    }
+    const acceptedAtMs = monotonicMs()
+    const id = Connection.nextId()
+    const facts = new ConnectionSocket(socket, id, remoteAddress, localAddress, this.built.name, acceptedAtMs)
+    const streamInfo = new StreamInfo(facts, acceptedAtMs, wallMs())
+    if (this.built.listenerFilters.length === 0) this.#matchFilterChain(facts, streamInfo)
+    else this.#runListenerFilters(facts, streamInfo)
+  }
+
+  #admit(socket: Socket): boolean {
+    const { built } = this
+    if (built.ignoreGlobalConnectionLimit) built.globalConnectionLimit.acquire()
+    else if (!built.globalConnectionLimit.tryAcquire()) {
+      built.stats.globalCxOverflow.inc()
+      socket.destroy()
+      return false
+    }
+    if (built.connectionLimit.tryAcquire()) return true
+    if (log.enabled('trace')) log.trace(`closing connection: listener connection limit reached for ${built.name}`)
+    built.globalConnectionLimit.release()
+    built.stats.cxOverflow.inc()
+    socket.destroy()
+    return false
+  }
+
+  #releaseLimits(): void {
+    this.built.globalConnectionLimit.release()
+    this.built.connectionLimit.release()
+  }
+
+  #runListenerFilters(facts: ConnectionSocket, streamInfo: StreamInfo): void {
+    const { built } = this
+    built.stats.preCxActive.inc()
+    const manager = new ListenerFilterManager(
+      facts,
+      streamInfo,
+      built.listenerFilters,
+      built.listenerFiltersTimeoutMs,
+      (outcome) => {
+        if (!this.#pending.delete(manager)) return
+        built.stats.preCxActive.dec()
+        this.#onListenerFiltersDone(facts, streamInfo, outcome)
+      },
+    )
+    this.#pending.add(manager)
+    manager.start()
+  }
+
+  #releasePending(): void {
+    this.built.stats.preCxActive.dec()
+    this.#releaseLimits()
+  }
+
+  #onListenerFiltersDone(facts: ConnectionSocket, streamInfo: StreamInfo, outcome: ListenerFilterOutcome): void {
+    const { built } = this
+    if (outcome === 'timeout') built.stats.preCxTimeout.inc()
+    else if (outcome === 'remoteClose') built.stats.listenerFilterRemoteClose.inc()
+    else if (outcome === 'error') built.stats.listenerFilterError.inc()
+    if (outcome === 'done' || (outcome === 'timeout' && built.continueOnListenerFiltersTimeout)) {
+      this.#matchFilterChain(facts, streamInfo)
+      return
+    }
+    if (log.enabled('debug'))
+      log.debug(`closing connection from ${facts.remoteAddress.text}: listener filters ${outcome}`)
+    this.#drop(facts, streamInfo)
+  }
+
+  #matchFilterChain(facts: ConnectionSocket, streamInfo: StreamInfo): void {
+    const chain = this.built.filterChains.find(facts)
+    if (chain === undefined) {
+      if (log.enabled('debug')) {
+        log.debug(`closing connection from ${facts.remoteAddress.text}: no matching filter chain found`)
+      }
+      this.built.stats.noFilterChainMatch.inc()
+      streamInfo.setResponseFlag(ResponseFlag.NoRouteFound)
+      streamInfo.responseCodeDetails = 'filter_chain_not_found'
+      this.#drop(facts, streamInfo)
+      return
+    }
+    facts.filterChainName = chain.name
+    this.#wrap(facts, streamInfo, chain)
+  }
+
+  #wrap(facts: ConnectionSocket, streamInfo: StreamInfo, chain: FilterChain): void {
+    let timer: Timer | undefined
+    let settled = false
+    chain.transportSocket.wrap(facts.socket, facts, (transport) => {
+      if (settled) return
+      settled = true
+      timer?.disable()
+      if (transport === undefined) this.#drop(facts, streamInfo)
+      else this.#createConnection(transport, facts, streamInfo, chain)
+    })
+    if (settled || chain.transportSocketConnectTimeoutMs === 0) return
+    timer = new Timer(() => {
+      settled = true
+      this.built.stats.cxTransportSocketConnectTimeout.inc()
+      facts.localCloseReason = 'transport_socket_timeout'
+      this.#drop(facts, streamInfo)
+    })
+    timer.enable(chain.transportSocketConnectTimeoutMs)
+  }
+
+  /** Closes a socket that never became a connection, and logs it. */
+  #drop(facts: ConnectionSocket, streamInfo: StreamInfo): void {
+    facts.socket.destroy()
+    facts.detectedCloseType = 'normal'
+    this.#releaseLimits()
+    writeAccessLogs(this.built.accessLogs, streamInfo)
+  }
+
+  #createConnection(transport: Socket, facts: ConnectionSocket, streamInfo: StreamInfo, chain: FilterChain): void {
+    const { built } = this
+    const connection = new Connection(transport, facts, built.bufferLimitBytes, true)
+    // Listener filters leave the socket paused.
+    if (transport.isPaused()) transport.resume()
+    const active = new ActiveConnection(connection, facts, streamInfo, built, (closed) => {
+      this.connections.delete(closed)
+      this.#releaseLimits()
+    })
+    this.connections.add(active)
+    active.start(chain.filters)
+  }
+}

@@ -1,0 +1,98 @@
+// Gathers what one event writes to a connection, so that it leaves in one system call.
+
+import type { Socket } from 'node:net'
+import { latin1Slice } from '../common/latin1.ts'
+import type { Connection } from './connection.ts'
+
+/** Small buffers join the text: copying this many bytes costs less than one more element in a writev. */
+export const joinLimitBytes = 2048
+
+/** Connections with output gathered during the current event. */
+const dirty: Connection[] = []
+let depth = 0
+
+/** Runs one event of a connection, then writes everything that it produced on any connection. */
+export function runWrites<A>(
+  connection: Connection,
+  event: (connection: Connection, argument: A) => void,
+  argument: A,
+): void
+export function runWrites(connection: Connection, event: (connection: Connection) => void): void
+export function runWrites<A>(
+  connection: Connection,
+  event: (connection: Connection, argument: A) => void,
+  argument?: A,
+): void {
+  depth++
+  try {
+    event(connection, argument as A)
+  } finally {
+    depth--
+    if (depth === 0 && dirty.length > 0) flushDirty()
+  }
+}
+
+/** Runs something that is no connection's event (a timer, a resumed filter) under the same rule. */
+export function gatherWrites(action: () => void): void {
+  depth++
+  try {
+    action()
+  } finally {
+    depth--
+    if (depth === 0 && dirty.length > 0) flushDirty()
+  }
+}
+
+function flushDirty(): void {
+  for (let i = 0; i < dirty.length; i++) dirty[i].flush()
+  dirty.length = 0
+}
+
+/** Text and buffers in order; neighbouring texts are one string, since V8 joins strings lazily. */
+export class WriteBatch {
+  bytes = 0
+  #text = ''
+  /** Everything before #text, once there is a buffer that is too large to join. */
+  #parts: (string | Buffer)[] | undefined = undefined
+
+  add(connection: Connection, data: Buffer | string): void {
+    if (this.bytes === 0) {
+      if (depth === 0) queueMicrotask(() => connection.flush())
+      else dirty.push(connection)
+    }
+    this.bytes += data.length
+    if (typeof data === 'string') this.#text += data
+    else if (data.length <= joinLimitBytes) this.#text += latin1Slice(data, 0, data.length)
+    else {
+      this.#parts ??= []
+      if (this.#text !== '') this.#parts.push(this.#text)
+      this.#parts.push(data)
+      this.#text = ''
+    }
+  }
+
+  writeTo(socket: Socket, done: (() => void) | undefined): void {
+    const parts = this.#parts
+    const text = this.#text
+    this.clear()
+    if (parts === undefined) {
+      socket.write(text, 'latin1', done)
+      return
+    }
+    if (text !== '') parts.push(text)
+    socket.cork()
+    const last = parts.length - 1
+    for (let i = 0; i <= last; i++) {
+      const part = parts[i]
+      if (typeof part === 'string') socket.write(part, 'latin1', i === last ? done : undefined)
+      else socket.write(part, i === last ? done : undefined)
+    }
+    socket.uncork()
+  }
+
+  clear(): void {
+    this.bytes = 0
+    this.#text = ''
+    this.#parts = undefined
+  }
+}

@@ -1,0 +1,114 @@
+// Compiles a RouteAction: everything about forwarding but the choice of the cluster.
+
+import type { envoy } from '../../../proto/generated/api.d.ts'
+import type { ConfigErrors } from '../../config/errors.ts'
+import type { ForwardRoute, InternalRedirectPolicy } from '../../http/route.ts'
+import type { ServerContext } from '../../upstream/server_context.ts'
+import type { ForwardSettings } from './forward_route.ts'
+import { compileHashPolicies } from './hash_policy.ts'
+import { compileHostRewrite } from './host_rewrite.ts'
+import type { PathMatcher } from './path_matcher.ts'
+import { formattedRewrite, type PathRewrite, prefixRewrite, regexRewrite, templateRewrite } from './path_rewrite.ts'
+import { compileRetryPolicy } from './retry_policy.ts'
+import type { RouteSettings } from './route_settings.ts'
+
+type RouteAction = envoy.config.route.v3.RouteAction
+
+const defaultTimeoutMs = 15_000
+const notFoundStatus: Readonly<Record<RouteAction['clusterNotFoundResponseCode'], number>> = {
+  SERVICE_UNAVAILABLE: 503,
+  NOT_FOUND: 404,
+  INTERNAL_SERVER_ERROR: 500,
+}
+
+/** What is wrong goes to `context.errors`. */
+export function compileForwardSettings(
+  view: RouteAction,
+  matcher: PathMatcher,
+  route: RouteSettings,
+  context: ServerContext,
+): ForwardSettings {
+  const { errors } = context
+  const { maxStreamDuration, retryPolicy } = view
+  return {
+    route,
+    clusterNotFoundStatus: notFoundStatus[view.clusterNotFoundResponseCode],
+    priority: view.priority,
+    timeoutMs: view.timeout ?? defaultTimeoutMs,
+    idleTimeoutMs: view.idleTimeout,
+    maxStreamDurationMs: maxStreamDuration?.maxStreamDuration,
+    grpcTimeoutHeaderMaxMs: maxStreamDuration?.grpcTimeoutHeaderMax,
+    grpcTimeoutHeaderOffsetMs: maxStreamDuration?.grpcTimeoutHeaderOffset,
+    maxGrpcTimeoutMs: view.maxGrpcTimeout,
+    grpcTimeoutOffsetMs: view.grpcTimeoutOffset,
+    flushTimeoutMs: view.flushTimeout,
+    upgrades: compileUpgrades(view, errors),
+    appendXForwardedHost: view.appendXForwardedHost,
+    autoHostRewrite: view.autoHostRewrite ?? false,
+    internalRedirect: compileInternalRedirect(view, errors),
+    metadataMatch: view.metadataMatch?.filterMetadata['envoy.lb'],
+    retryPolicy: retryPolicy === undefined ? route.virtualHost.retryPolicy : compileRetryPolicy(retryPolicy, errors),
+    requestHash: compileHashPolicies(view.hashPolicy, errors),
+    hostRewrite: compileHostRewrite(view, errors),
+    pathRewrite: compilePathRewrite(view, matcher, errors),
+  }
+}
+
+function compilePathRewrite(view: RouteAction, matcher: PathMatcher, errors: ConfigErrors): PathRewrite | undefined {
+  const given = [view.prefixRewrite !== '', view.regexRewrite !== undefined, view.pathRewritePolicy !== undefined]
+  if (given.filter(Boolean).length > 1) {
+    errors.add(view, undefined, 'Specify only one of prefix_rewrite, regex_rewrite or path_rewrite_policy')
+    return undefined
+  }
+  if (view.pathRewrite !== '') return formattedRewrite(view, view.pathRewrite, errors)
+  if (view.pathRewritePolicy !== undefined) return templateRewrite(view.pathRewritePolicy, matcher, errors)
+  if (view.regexRewrite !== undefined) return regexRewrite(view.regexRewrite, errors)
+  return view.prefixRewrite === '' ? undefined : prefixRewrite(view.prefixRewrite, matcher)
+}
+
+function compileUpgrades(view: RouteAction, errors: ConfigErrors): ForwardRoute['upgrades'] {
+  const upgrades = new Map<string, { enabled: boolean; terminateConnect: boolean; allowPost: boolean }>()
+  for (const config of view.upgradeConfigs) {
+    const type = config.upgradeType.toLowerCase()
+    if (upgrades.has(type)) errors.add(config, 'upgradeType', `Duplicate upgrade ${config.upgradeType}`)
+    const { connectConfig } = config
+    if (connectConfig !== undefined && type !== 'connect' && type !== 'connect-udp') {
+      errors.add(config, 'connectConfig', `Non-CONNECT upgrade type ${config.upgradeType} has ConnectConfig`)
+    }
+    upgrades.set(type, {
+      enabled: config.enabled ?? true,
+      terminateConnect: connectConfig !== undefined,
+      allowPost: connectConfig?.allowPost ?? false,
+    })
+  }
+  return upgrades.size === 0 ? noUpgrades : upgrades
+}
+
+const noUpgrades: ForwardRoute['upgrades'] = new Map()
+const redirectCodes = [301, 302, 303, 307, 308]
+
+/** internal_redirect_policy, or the two old fields that it has replaced. */
+function compileInternalRedirect(view: RouteAction, errors: ConfigErrors): InternalRedirectPolicy | undefined {
+  const policy = view.internalRedirectPolicy
+  if (policy === undefined) {
+    if (view.internalRedirectAction !== 'HANDLE_INTERNAL_REDIRECT') return undefined
+    return {
+      maxInternalRedirects: view.maxInternalRedirects ?? 1,
+      redirectResponseCodes: new Set([302]),
+      allowCrossSchemeRedirect: false,
+      responseHeadersToCopy: [],
+    }
+  }
+  const codes = policy.redirectResponseCodes.filter((code) => redirectCodes.includes(code))
+  policy.responseHeadersToCopy.forEach((name, index) => {
+    if (name.startsWith(':') || name.toLowerCase() === 'host') {
+      errors.add(policy, 'responseHeadersToCopy', ':-prefixed headers or Hosts may not be specified here.', { index })
+    }
+  })
+  return {
+    maxInternalRedirects: policy.maxInternalRedirects ?? 1,
+    redirectResponseCodes: new Set(policy.redirectResponseCodes.length === 0 ? [302] : codes),
+    allowCrossSchemeRedirect: policy.allowCrossSchemeRedirect,
+    responseHeadersToCopy: policy.responseHeadersToCopy.map((name) => name.toLowerCase()),
+  }
+}

@@ -1,0 +1,61 @@
+// A RouteConfiguration, compiled: from the host to the virtual host, from there to the route.
+
+import type { envoy } from '../../../proto/generated/api.d.ts'
+import type { HeaderMap } from '../../common/header_map.ts'
+import type { Route, RouteConfig } from '../../http/route.ts'
+import type { StreamInfo } from '../../stream_info/stream_info.ts'
+import type { ServerContext } from '../../upstream/server_context.ts'
+import { DomainError, DomainIndex, withoutPort } from './domain_index.ts'
+import { VirtualHost } from './virtual_host.ts'
+import { compileRouteConfigSettings } from './virtual_host_settings.ts'
+
+type RouteConfiguration = envoy.config.route.v3.RouteConfiguration
+
+/** What is wrong goes to `context.errors` with its position, and the rest is built all the same. */
+export function compileRouteConfig(view: RouteConfiguration, context: ServerContext): RouteConfig {
+  return new RouteTable(view, context)
+}
+
+class RouteTable implements RouteConfig {
+  readonly name: string
+  readonly maxDirectResponseBodySizeBytes: number
+  readonly internalOnlyHeaders: readonly string[]
+  readonly #domains = new DomainIndex<VirtualHost>()
+  readonly #ignorePort: boolean
+  /** Lower-case; '' for the request's authority. */
+  readonly #vhostHeader: string
+
+  constructor(view: RouteConfiguration, context: ServerContext) {
+    const settings = compileRouteConfigSettings(view, context)
+    this.name = settings.name
+    this.maxDirectResponseBodySizeBytes = settings.maxDirectResponseBodySizeBytes
+    this.internalOnlyHeaders = view.internalOnlyHeaders.map((name) => name.toLowerCase())
+    this.#ignorePort = view.ignorePortInHostMatching
+    this.#vhostHeader = view.vhostHeader.toLowerCase()
+    for (const host of view.virtualHosts) {
+      const virtualHost = new VirtualHost(host, settings, context)
+      host.domains.forEach((domain, index) => {
+        try {
+          this.#domains.add(domain, virtualHost, view.name)
+        } catch (error) {
+          if (!(error instanceof DomainError)) throw error
+          context.errors.add(host, 'domains', error.message, { index })
+        }
+      })
+    }
+  }
+
+  route(headers: HeaderMap, streamInfo: StreamInfo, random: number): Route | undefined {
+    return this.#virtualHostOf(headers)?.route(headers, streamInfo, random)
+  }
+
+  /** Without the header that vhost_header names there is no virtual host, not even that of `*`. */
+  #virtualHostOf(headers: HeaderMap): VirtualHost | undefined {
+    let host: string | undefined = headers.authority
+    if (this.#vhostHeader !== '') {
+      host = headers.get(this.#vhostHeader)
+      if (host === undefined) return undefined
+    }
+    return this.#domains.find(this.#ignorePort ? withoutPort(host) : host)
+  }
+}

@@ -1,0 +1,51 @@
+// What one configured router filter is made of, and its statistics.
+
+import type { HttpConnectionPool } from '../http/conn_pool/connection_pool.ts'
+import type { Counter, Scope } from '../stats/store.ts'
+import type { ClusterManager } from '../upstream/cluster_manager.ts'
+import type { Host } from '../upstream/host.ts'
+
+/** The HTTP pools of this worker, one per host, priority and protocol. */
+export interface HttpPools {
+  get(host: Host, priority: 'DEFAULT' | 'HIGH'): HttpConnectionPool
+}
+
+export interface RouterSettings {
+  readonly clusterManager: ClusterManager
+  readonly pools: HttpPools
+  readonly stats: RouterStats
+  readonly suppressEnvoyHeaders: boolean
+}
+
+export interface RouterStats {
+  readonly noCluster: Counter
+  readonly noRoute: Counter
+  readonly rqTotal: Counter
+  readonly rqDirectResponse: Counter
+  readonly rqRedirect: Counter
+  readonly rqResetAfterDownstreamResponseStarted: Counter
+  readonly rqOverloadLocalReply: Counter
+  readonly passthroughInternalRedirectBadLocation: Counter
+  readonly passthroughInternalRedirectTooManyRedirects: Counter
+  readonly passthroughInternalRedirectUnsafeScheme: Counter
+}
+
+/** `http.<stat_prefix>.` */
+export function routerStats(scope: Scope, prefix: string): RouterStats {
+  const counter = (name: string): Counter => scope.counter(prefix + name)
+  counter('passthrough_internal_redirect_no_route')
+  counter('passthrough_internal_redirect_predicate')
+  counter('rq_retry_skipped_request_not_complete')
+  return {
+    noCluster: counter('no_cluster'),
+    noRoute: counter('no_route'),
+    rqTotal: counter('rq_total'),
+    rqDirectResponse: counter('rq_direct_response'),
+    rqRedirect: counter('rq_redirect'),
+    rqResetAfterDownstreamResponseStarted: counter('rq_reset_after_downstream_response_started'),
+    rqOverloadLocalReply: counter('rq_overload_local_reply'),
+    passthroughInternalRedirectBadLocation: counter('passthrough_internal_redirect_bad_location'),
+    passthroughInternalRedirectTooManyRedirects: counter('passthrough_internal_redirect_too_many_redirects'),
+    passthroughInternalRedirectUnsafeScheme: counter('passthrough_internal_redirect_unsafe_scheme'),
+  }
+}

@@ -1,0 +1,142 @@
+// CONNECT terminated here (connect_config): the request's payload goes to the upstream as plain TCP.
+
+import { monotonicMs } from '../common/clock.ts'
+import { HeaderMap } from '../common/header_map.ts'
+import { Timer } from '../common/timer.ts'
+import type { RequestEncoder, ResponseDecoder, StreamCallbacks } from '../http/codec/codec.ts'
+import type { HttpConnectionPool, PendingStream, PoolCallbacks } from '../http/conn_pool/connection_pool.ts'
+import type { Connection, ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../network/connection.ts'
+import type { Host } from '../upstream/host.ts'
+import { countConnect, countConnectFailure, countConnected, countClosed } from '../upstream/pooled_connection.ts'
+
+/** A pool of connections that each serve one tunnel. */
+export class TcpUpstreamPool implements HttpConnectionPool {
+  readonly #host: Host
+  readonly #priority: 'DEFAULT' | 'HIGH'
+
+  constructor(host: Host, priority: 'DEFAULT' | 'HIGH') {
+    this.#host = host
+    this.#priority = priority
+  }
+
+  newStream(decoder: ResponseDecoder, callbacks: PoolCallbacks): PendingStream | undefined {
+    const resources = this.#host.cluster.resourceManager(this.#priority)
+    if (!resources.connections.tryAcquire()) {
+      this.#host.cluster.stats.upstreamCxOverflow.inc()
+      callbacks.onPoolFailure('overflow', '', this.#host)
+      return undefined
+    }
+    return new Tunnel(this.#host, resources.connections, decoder, callbacks)
+  }
+}
+
+class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, ConnectionReader {
+  readonly #host: Host
+  readonly #slot: { release(): void }
+  readonly #decoder: ResponseDecoder
+  readonly #poolCallbacks: PoolCallbacks
+  readonly #connection: Connection
+  readonly #startedAtMs = monotonicMs()
+  readonly #connectTimer: Timer
+  #streamCallbacks: StreamCallbacks | undefined = undefined
+  #connected = false
+  #timedOut = false
+  #done = false
+  wireBytesReceived = 0
+  wireBytesSent = 0
+  headerBytesReceived = 0
+  headerBytesSent = 0
+
+  constructor(host: Host, slot: { release(): void }, decoder: ResponseDecoder, callbacks: PoolCallbacks) {
+    this.#host = host
+    this.#slot = slot
+    this.#decoder = decoder
+    this.#poolCallbacks = callbacks
+    this.#connection = host.connect()
+    this.#connection.halfCloseEnabled = true
+    this.#connection.reader = this
+    this.#connection.addConnectionCallbacks(this)
+    countConnect(host)
+    this.#connectTimer = new Timer(() => {
+      this.#timedOut = true
+      this.#connection.close('noFlush', '')
+    })
+    this.#connectTimer.enable(host.cluster.connectTimeoutMs)
+  }
+
+  cancel(): void {
+    this.#done = true
+    this.#connection.close('noFlush', '')
+  }
+
+  onEvent(event: ConnectionEvent): void {
+    this.#connectTimer.disable()
+    if (event === 'connected') {
+      this.#connected = true
+      countConnected(this.#host, this.#startedAtMs)
+      this.#poolCallbacks.onPoolReady(this, this.#host, this.#connection, 1)
+      return
+    }
+    countClosed(this.#host, event, this.#startedAtMs, this.#connected && !this.#done)
+    this.#slot.release()
+    if (this.#connected) this.#onTunnelClosed()
+    else if (!this.#done) this.#onConnectFailed()
+  }
+
+  #onConnectFailed(): void {
+    countConnectFailure(this.#host, this.#timedOut)
+    const reason = this.#timedOut ? 'connectionTimeout' : 'remoteConnectionFailure'
+    this.#poolCallbacks.onPoolFailure(reason, this.#connection.connectFailureReason, this.#host)
+  }
+
+  #onTunnelClosed(): void {
+    if (this.#done) return
+    this.#done = true
+    this.#streamCallbacks?.onResetStream('connectionTermination', '')
+  }
+
+  /** The tunnel stands: the client hears 200 before any payload. */
+  encodeHeaders(_headers: HeaderMap, _endStream: boolean): void {
+    const response = new HeaderMap()
+    response.status = 200
+    this.#decoder.decodeHeaders(response, false)
+  }
+
+  encodeData(data: Buffer, endStream: boolean): void {
+    this.wireBytesSent += data.length
+    this.#connection.write(data, endStream)
+  }
+
+  encodeTrailers(): void {
+    this.#connection.write('', true)
+  }
+
+  onData(data: Buffer, endStream: boolean): void {
+    this.wireBytesReceived += data.length
+    if (this.#done) return
+    if (endStream) this.#done = true
+    this.#decoder.decodeData(data, endStream)
+    if (endStream) this.#connection.close('flushWrite', '')
+  }
+
+  setCallbacks(callbacks: StreamCallbacks): void {
+    this.#streamCallbacks = callbacks
+  }
+
+  resetStream(): void {
+    this.#done = true
+    this.#connection.close('noFlush', '')
+  }
+
+  readDisable(disable: boolean): void {
+    if (this.#connection.state !== 'closed') this.#connection.readDisable(disable)
+  }
+
+  onAboveWriteBufferHighWatermark(): void {
+    this.#streamCallbacks?.onAboveWriteBufferHighWatermark()
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    this.#streamCallbacks?.onBelowWriteBufferLowWatermark()
+  }
+}

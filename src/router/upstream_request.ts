@@ -1,0 +1,206 @@
+// One attempt at an upstream: takes a stream from the pool, writes the request, and hands the response to the router.
+
+import { monotonicMs } from '../common/clock.ts'
+import type { HeaderMap } from '../common/header_map.ts'
+import type { RequestEncoder, ResponseDecoder, StreamCallbacks, StreamResetReason } from '../http/codec/codec.ts'
+import type { HttpConnectionPool, PendingStream, PoolCallbacks, PoolFailureReason } from '../http/conn_pool/connection_pool.ts'
+import type { Connection } from '../network/connection.ts'
+import type { UpstreamInfo } from '../stream_info/stream_info.ts'
+import type { Host } from '../upstream/host.ts'
+
+/** What the router filter is told of its attempts. */
+export interface UpstreamRequestParent {
+  readonly bufferLimitBytes: number
+  /** A connection is there: the request's head for this host. */
+  headersFor(host: Host): HeaderMap
+  upstreamInfo(): UpstreamInfo
+  onUpstream1xxHeaders(headers: HeaderMap): void
+  onUpstreamHeaders(request: UpstreamRequest, headers: HeaderMap, endStream: boolean): void
+  onUpstreamData(request: UpstreamRequest, data: Buffer, endStream: boolean): void
+  onUpstreamTrailers(request: UpstreamRequest, trailers: HeaderMap): void
+  onUpstreamReset(request: UpstreamRequest, reason: StreamResetReason, transportFailureReason: string): void
+  /** Counted: the upstream cannot take more of the request. */
+  requestReadDisable(disable: boolean): void
+}
+
+export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCallbacks {
+  readonly #parent: UpstreamRequestParent
+  readonly #endsWithHeaders: boolean
+  host: Host
+  #pending: PendingStream | undefined = undefined
+  #encoder: RequestEncoder | undefined = undefined
+  /** Body that came before the pool had a connection. */
+  #held: Buffer[] | undefined = undefined
+  #heldBytes = 0
+  #heldEnd = false
+  #heldTrailers: HeaderMap | undefined = undefined
+  #readDisables = 0
+  readonly startedAtMs = monotonicMs()
+  responseStarted = false
+  /** The attempt is over: complete, reset or given up. */
+  done = false
+
+  constructor(parent: UpstreamRequestParent, host: Host, endsWithHeaders: boolean) {
+    this.#parent = parent
+    this.host = host
+    this.#endsWithHeaders = endsWithHeaders
+  }
+
+  start(pool: HttpConnectionPool): void {
+    const pending = pool.newStream(this, this)
+    if (this.#encoder === undefined && !this.done) this.#pending = pending
+  }
+
+  // ---- The request -----------------------------------------------------------------------------------------------
+
+  onPoolReady(encoder: RequestEncoder, host: Host, connection: Connection, streamCount: number): void {
+    this.#pending = undefined
+    this.#encoder = encoder
+    this.host = host
+    encoder.setCallbacks(this)
+    this.#describe(host, connection, streamCount)
+    const info = this.#parent.upstreamInfo()
+    const held = this.#held
+    const nothingHeld = held === undefined && this.#heldTrailers === undefined && !this.#heldEnd
+    encoder.encodeHeaders(this.#parent.headersFor(host), this.#endsWithHeaders)
+    info.firstTxByteSentMs = monotonicMs()
+    if (this.#endsWithHeaders) info.lastTxByteSentMs = info.firstTxByteSentMs
+    if (nothingHeld || this.done) return
+    this.#held = undefined
+    if (this.#heldTrailers !== undefined) {
+      for (const data of held ?? []) encoder.encodeData(data, false)
+      encoder.encodeTrailers(this.#heldTrailers)
+    } else if (held === undefined) encoder.encodeData(noBytes, true)
+    else held.forEach((data, i) => encoder.encodeData(data, this.#heldEnd && i === held.length - 1))
+    if (this.#heldBytes > this.#parent.bufferLimitBytes && this.#parent.bufferLimitBytes > 0) this.#readDisable(false)
+  }
+
+  #describe(host: Host, connection: Connection, streamCount: number): void {
+    const info = this.#parent.upstreamInfo()
+    info.host = host
+    info.connectionId = connection.id
+    info.streamCount = streamCount
+    info.protocol = 'HTTP/1.1'
+    info.localAddress = connection.localAddress
+    info.remoteAddress = host.address
+    info.connectionPoolReadyMs = monotonicMs()
+    info.hostsAttempted.push(host)
+    info.connectionIdsAttempted.push(connection.id)
+  }
+
+  encodeData(data: Buffer, endStream: boolean): void {
+    if (this.done) return
+    if (this.#encoder !== undefined) {
+      this.#encoder.encodeData(data, endStream)
+      if (endStream) this.#parent.upstreamInfo().lastTxByteSentMs = monotonicMs()
+      return
+    }
+    this.#heldEnd = endStream
+    if (data.length === 0) return
+    this.#held ??= []
+    this.#held.push(data)
+    const limit = this.#parent.bufferLimitBytes
+    const before = this.#heldBytes
+    this.#heldBytes += data.length
+    if (limit > 0 && before <= limit && this.#heldBytes > limit) this.#readDisable(true)
+  }
+
+  encodeTrailers(trailers: HeaderMap): void {
+    if (this.done) return
+    if (this.#encoder === undefined) this.#heldTrailers = trailers
+    else this.#encoder.encodeTrailers(trailers)
+  }
+
+  /** Gives the attempt up; nothing more is told of it. */
+  cancel(): void {
+    if (this.done) return
+    this.#finish()
+    if (this.#encoder !== undefined) this.#encoder.resetStream('localReset')
+    else this.#pending?.cancel()
+  }
+
+  #finish(): void {
+    this.done = true
+    this.#copyByteCounts()
+    while (this.#readDisables > 0) this.#readDisable(false)
+  }
+
+  #copyByteCounts(): void {
+    const encoder = this.#encoder
+    if (encoder === undefined) return
+    const info = this.#parent.upstreamInfo()
+    info.wireBytesSent = encoder.wireBytesSent
+    info.wireBytesReceived = encoder.wireBytesReceived
+    info.headerBytesSent = encoder.headerBytesSent
+    info.headerBytesReceived = encoder.headerBytesReceived
+  }
+
+  // ---- The response ----------------------------------------------------------------------------------------------
+
+  decode1xxHeaders(headers: HeaderMap): void {
+    if (!this.done) this.#parent.onUpstream1xxHeaders(headers)
+  }
+
+  decodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    if (this.done) return
+    const info = this.#parent.upstreamInfo()
+    info.firstRxByteReceivedMs = monotonicMs()
+    this.responseStarted = true
+    if (endStream) this.#complete(info)
+    this.#parent.onUpstreamHeaders(this, headers, endStream)
+  }
+
+  decodeData(data: Buffer, endStream: boolean): void {
+    if (this.done) return
+    if (endStream) this.#complete(this.#parent.upstreamInfo())
+    this.#parent.onUpstreamData(this, data, endStream)
+  }
+
+  decodeTrailers(trailers: HeaderMap): void {
+    if (this.done) return
+    this.#complete(this.#parent.upstreamInfo())
+    this.#parent.onUpstreamTrailers(this, trailers)
+  }
+
+  #complete(info: UpstreamInfo): void {
+    info.lastRxByteReceivedMs = monotonicMs()
+    this.#finish()
+  }
+
+  onPoolFailure(reason: PoolFailureReason, transportFailureReason: string, host: Host): void {
+    this.#pending = undefined
+    const info = this.#parent.upstreamInfo()
+    info.host = host
+    if (reason !== 'overflow') info.hostsAttempted.push(host)
+    this.done = true
+    this.#parent.onUpstreamReset(this, reason, transportFailureReason)
+  }
+
+  onResetStream(reason: StreamResetReason, details: string): void {
+    if (this.done) return
+    this.#finish()
+    this.#parent.onUpstreamReset(this, reason, details)
+  }
+
+  // ---- Flow control: the upstream's write side holds the client back, the client's write side the upstream ---------
+
+  onAboveWriteBufferHighWatermark(): void {
+    if (!this.done) this.#readDisable(true)
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    if (!this.done && this.#readDisables > 0) this.#readDisable(false)
+  }
+
+  #readDisable(disable: boolean): void {
+    this.#readDisables += disable ? 1 : -1
+    this.#parent.requestReadDisable(disable)
+  }
+
+  /** The client's connection is full (or no longer): counted by the codec. */
+  downstreamReadDisable(disable: boolean): void {
+    this.#encoder?.readDisable(disable)
+  }
+}
+
+const noBytes = Buffer.alloc(0)

@@ -1,0 +1,81 @@
+// The messages between main and its workers: all of them, in one place.
+
+import type { LogLevel } from '../common/log.ts'
+import type { RuntimeValue } from '../config/runtime.ts'
+import type { Bootstrap } from '../config/load.ts'
+import type { HostsUpdate } from '../upstream/cluster_manager.ts'
+import type { LocalInfo } from '../upstream/server_context.ts'
+
+/** Descriptors that a worker inherits, in the order of its stdio array. */
+export const inheritedFd = { ipc: 3, stats: 4, cells: 5, sockets: 6 } as const
+
+/** One address of a listener and the port it is really bound to; its socket comes over the descriptor channel. */
+export interface BoundSocketInfo {
+  readonly listenerIndex: number
+  readonly socketIndex: number
+  readonly port: number
+}
+
+export interface WorkerSettings {
+  readonly workerIndex: number
+  readonly concurrency: number
+  readonly bootstrap: Bootstrap
+  readonly localInfo: LocalInfo
+  readonly runtime: Readonly<Record<string, RuntimeValue>>
+  readonly logLevels: readonly (readonly [name: string, level: LogLevel])[]
+  readonly logFormat: string | undefined
+  readonly logFormatEscaped: boolean
+  readonly logPath: string
+  readonly fileFlushIntervalMs: number
+  readonly fileFlushMinSizeBytes: number
+  readonly hosts: readonly HostsUpdate[]
+  readonly drain: DrainState
+  readonly healthCheckFailed: boolean
+}
+
+/** A drain in force: since when (wall clock), how long, and how. */
+export interface DrainState {
+  readonly startedAtWallMs: number
+  readonly drainTimeMs: number
+  readonly strategy: 'gradual' | 'immediate'
+  readonly direction: 'none' | 'all' | 'inboundOnly'
+}
+
+export type ToWorker =
+  | { readonly type: 'start'; readonly settings: WorkerSettings }
+  /** The listening sockets have been sent: accept on them. */
+  | { readonly type: 'listen'; readonly sockets: readonly BoundSocketInfo[] }
+  | { readonly type: 'hosts'; readonly update: HostsUpdate }
+  | { readonly type: 'runtime'; readonly values: Readonly<Record<string, RuntimeValue>> }
+  | { readonly type: 'drain'; readonly drain: DrainState }
+  | { readonly type: 'stopListeners'; readonly inboundOnly: boolean }
+  | { readonly type: 'healthCheck'; readonly failed: boolean }
+  | { readonly type: 'logLevels'; readonly levels: readonly (readonly [name: string, level: LogLevel])[] }
+  | { readonly type: 'reopenLogs' }
+  | { readonly type: 'query'; readonly id: number; readonly what: WorkerQuery }
+  | { readonly type: 'stop' }
+
+export type WorkerQuery = 'hostStats' | 'memory' | 'startCpuProfile' | 'stopCpuProfile' | 'heapSnapshot'
+
+/** One host's numbers in a worker, for `/clusters`. */
+export interface HostNumbers {
+  readonly cluster: string
+  readonly address: string
+  readonly cxTotal: number
+  readonly cxActive: number
+  readonly cxConnectFail: number
+  readonly rqTotal: number
+  readonly rqActive: number
+  readonly rqSuccess: number
+  readonly rqError: number
+  readonly rqTimeout: number
+}
+
+export type FromWorker =
+  /** The configuration is built: sockets may come. */
+  | { readonly type: 'built' }
+  /** Accepting. */
+  | { readonly type: 'listening' }
+  | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
+  /** Access logs are written; the worker ends. */
+  | { readonly type: 'stopped' }

@@ -1,0 +1,49 @@
+// `listener_manager.*` and `cluster_manager.*`, kept by main.
+
+import type { Counter, Gauge, Scope } from '../stats/store.ts'
+
+export class ManagerStats {
+  readonly #listenersActive: Gauge
+  readonly #workersStarted: Gauge
+  readonly #listenersAdded: Counter
+  readonly #createSuccess: Counter
+  readonly #listenerStopped: Counter
+  readonly #activeClusters: Gauge
+  readonly #clustersAdded: Counter
+
+  constructor(scope: Scope) {
+    const listeners = scope.createScope('listener_manager')
+    this.#listenersActive = listeners.gauge('total_listeners_active')
+    this.#workersStarted = listeners.gauge('workers_started')
+    for (const name of ['total_filter_chains_draining', 'total_listeners_draining', 'total_listeners_warming']) listeners.gauge(name)
+    this.#listenersAdded = listeners.counter('listener_added')
+    this.#createSuccess = listeners.counter('listener_create_success')
+    this.#listenerStopped = listeners.counter('listener_stopped')
+    for (const name of ['listener_create_failure', 'listener_in_place_updated', 'listener_modified', 'listener_removed'])
+      listeners.counter(name)
+    const clusters = scope.createScope('cluster_manager')
+    this.#activeClusters = clusters.gauge('active_clusters')
+    clusters.gauge('warming_clusters')
+    this.#clustersAdded = clusters.counter('cluster_added')
+    for (const name of ['cluster_modified', 'cluster_removed', 'cluster_updated', 'cluster_updated_via_merge', 'update_merge_cancelled',
+      'update_out_of_merge_window']) clusters.counter(name)
+  }
+
+  onClusters(count: number): void {
+    this.#activeClusters.set(count)
+    this.#clustersAdded.add(count)
+  }
+
+  /** Each worker adds each listener. */
+  onListeners(count: number, workers: number): void {
+    this.#listenersActive.set(count)
+    this.#listenersAdded.add(count)
+    this.#createSuccess.add(count * workers)
+    this.#workersStarted.set(1)
+  }
+
+  onListenersStopped(count: number): void {
+    this.#listenerStopped.add(count)
+    this.#listenersActive.set(0)
+  }
+}

@@ -1,0 +1,236 @@
+// The command line: every flag that Envoy knows, in Envoy's spelling and meaning.
+
+import { availableParallelism } from 'node:os'
+import { type LogLevel, parseLogLevel } from '../common/log.ts'
+
+export type Mode = 'serve' | 'validate' | 'init_only'
+
+export interface Options {
+  readonly mode: Mode
+  /** `--mode validate --format json` prints the issues for tools. */
+  readonly format: 'text' | 'json'
+  readonly configPath: string | undefined
+  readonly configYaml: string | undefined
+  readonly concurrency: number
+  readonly logLevel: LogLevel
+  /** [component, level] pairs. */
+  readonly componentLogLevels: readonly (readonly [name: string, level: LogLevel])[]
+  readonly logFormat: string | undefined
+  readonly logFormatEscaped: boolean
+  readonly logPath: string
+  readonly baseId: number
+  readonly useDynamicBaseId: boolean
+  readonly baseIdPath: string
+  readonly restartEpoch: number
+  readonly drainTimeSeconds: number
+  readonly drainStrategy: 'gradual' | 'immediate'
+  readonly parentShutdownTimeSeconds: number
+  readonly serviceCluster: string
+  readonly serviceNode: string
+  readonly serviceZone: string
+  readonly adminAddressPath: string
+  readonly fileFlushIntervalMs: number
+  readonly fileFlushMinSizeBytes: number
+  readonly localAddressIpVersion: 'v4' | 'v6'
+  readonly disableHotRestart: boolean
+  readonly allowUnknownStaticFields: boolean
+  readonly rejectUnknownDynamicFields: boolean
+  readonly ignoreUnknownDynamicFields: boolean
+  readonly skipDeprecatedLogs: boolean
+  readonly statsTags: readonly string[]
+  /** Flags that were given and do nothing here. */
+  readonly ignoredFlags: readonly string[]
+}
+
+/** What the command line asks for: to run, or to print something and end. */
+export type CommandLine =
+  | { readonly kind: 'run'; readonly options: Options }
+  | { readonly kind: 'print'; readonly what: 'help' | 'version' | 'hot_restart_version' | 'schema' }
+  | { readonly kind: 'error'; readonly message: string }
+
+interface Flag {
+  readonly name: string
+  readonly short?: string
+  readonly value?: 'string' | 'uint32'
+  readonly repeated?: boolean
+  /** Accepted for Envoy's sake; a warning says that it does nothing. */
+  readonly ignored?: boolean
+  readonly help: string
+}
+
+export const flags: readonly Flag[] = [
+  { name: 'config-path', short: 'c', value: 'string', help: 'configuration file; its ending tells the format' },
+  { name: 'config-yaml', value: 'string', help: 'configuration as YAML, merged over the file' },
+  { name: 'mode', value: 'string', help: 'serve (default), validate, or init_only' },
+  { name: 'format', value: 'string', help: 'with --mode validate: text (default) or json' },
+  { name: 'concurrency', value: 'uint32', help: 'number of workers (default: hardware threads)' },
+  { name: 'cpuset-threads', help: 'take the default number of workers from the cpuset, which Node always does' },
+  { name: 'log-level', short: 'l', value: 'string', help: 'trace, debug, info, warning, error, critical or off' },
+  { name: 'component-log-level', value: 'string', help: 'levels by component: upstream:debug,config:trace' },
+  { name: 'log-format', value: 'string', help: 'log line format in spdlog syntax' },
+  { name: 'log-format-escaped', help: 'write line ends within log messages as \\n' },
+  { name: 'log-path', value: 'string', help: 'log to this file' },
+  { name: 'base-id', value: 'uint32', help: 'tells apart several proxies on one machine' },
+  { name: 'use-dynamic-base-id', help: 'take a base id that is free' },
+  { name: 'base-id-path', value: 'string', help: 'write the base id to this file' },
+  { name: 'restart-epoch', value: 'uint32', help: 'generation for hot restart' },
+  { name: 'drain-time-s', value: 'uint32', help: 'length of a drain in seconds (default 600)' },
+  { name: 'drain-strategy', value: 'string', help: 'gradual (default) or immediate' },
+  { name: 'parent-shutdown-time-s', value: 'uint32', help: 'when the previous generation is ended (default 900)' },
+  { name: 'service-cluster', value: 'string', help: 'cluster of the node' },
+  { name: 'service-node', value: 'string', help: 'id of the node' },
+  { name: 'service-zone', value: 'string', help: 'zone of the node' },
+  { name: 'admin-address-path', value: 'string', help: 'write the admin address to this file' },
+  { name: 'file-flush-interval-msec', value: 'uint32', help: 'access log flush interval (default 10000)' },
+  { name: 'file-flush-min-size-kb', value: 'uint32', help: 'flush an access log at this size (default 64)' },
+  { name: 'local-address-ip-version', value: 'string', help: 'v4 (default) or v6' },
+  { name: 'disable-hot-restart', help: 'no base id and no epoch' },
+  { name: 'allow-unknown-static-fields', help: 'ignore unknown fields in the file' },
+  { name: 'allow-unknown-fields', help: 'older spelling of allow-unknown-static-fields' },
+  { name: 'reject-unknown-dynamic-fields', help: 'refuse unknown fields in discovered resources' },
+  { name: 'ignore-unknown-dynamic-fields', help: 'ignore unknown fields in discovered resources, and do not count them' },
+  { name: 'skip-deprecated-logs', help: 'no warnings about deprecated fields' },
+  { name: 'stats-tag', value: 'string', repeated: true, help: 'tag:value for every stat; may be repeated' },
+  { name: 'enable-core-dump', ignored: true, help: 'accepted; core dumps are the system limit\'s business' },
+  { name: 'enable-mutex-tracing', ignored: true, help: 'accepted' },
+  { name: 'enable-fine-grain-logging', ignored: true, help: 'accepted' },
+  { name: 'disable-extensions', value: 'string', ignored: true, help: 'accepted' },
+  { name: 'log-stacktrace-single-entry', ignored: true, help: 'accepted; stack traces are single entries' },
+  { name: 'socket-path', value: 'string', ignored: true, help: 'accepted' },
+  { name: 'socket-mode', value: 'string', ignored: true, help: 'accepted' },
+  { name: 'skip-hot-restart-on-no-parent', ignored: true, help: 'accepted' },
+  { name: 'skip-hot-restart-parent-stats', ignored: true, help: 'accepted' },
+  { name: 'hot-restart-version', help: 'print the hot restart version and end' },
+  { name: 'version', help: 'print the version and end' },
+  { name: 'help', short: 'h', help: 'print this and end' },
+]
+
+const byName = new Map(flags.flatMap((flag) => [[`--${flag.name}`, flag], ...(flag.short ? [[`-${flag.short}`, flag]] : [])] as [string, Flag][]))
+
+class UsageError extends Error {}
+
+export function parseCommandLine(args: readonly string[]): CommandLine {
+  try {
+    if (args[0] === 'schema') {
+      if (args.length > 1) throw new UsageError(`schema takes no arguments, found: ${args[1]}`)
+      return { kind: 'print', what: 'schema' }
+    }
+    const given = readFlags(args)
+    if (given.has('help')) return { kind: 'print', what: 'help' }
+    if (given.has('version')) return { kind: 'print', what: 'version' }
+    if (given.has('hot-restart-version')) return { kind: 'print', what: 'hot_restart_version' }
+    return { kind: 'run', options: optionsOf(given) }
+  } catch (error) {
+    if (error instanceof UsageError) return { kind: 'error', message: error.message }
+    throw error
+  }
+}
+
+function readFlags(args: readonly string[]): Map<string, string[]> {
+  const given = new Map<string, string[]>()
+  for (let i = 0; i < args.length; i++) {
+    const argument = args[i]
+    // Everything behind is to be ignored.
+    if (argument === '--' || argument === '--ignore_rest') break
+    const equals = argument.startsWith('--') ? argument.indexOf('=') : -1
+    const name = equals < 0 ? argument : argument.slice(0, equals)
+    const flag = byName.get(name)
+    if (flag === undefined) throw new UsageError(`Couldn't find match for argument -- ${argument}`)
+    const values = given.get(flag.name) ?? []
+    if (values.length > 0 && flag.repeated !== true) throw new UsageError(`Argument already set! -- Argument: --${flag.name}`)
+    if (flag.value === undefined) {
+      if (equals >= 0) throw new UsageError(`--${flag.name} takes no value`)
+      values.push('')
+    } else if (equals >= 0) values.push(argument.slice(equals + 1))
+    else {
+      i++
+      if (i === args.length) throw new UsageError(`Missing a value for this argument! -- Argument: ${argument}`)
+      values.push(args[i])
+    }
+    given.set(flag.name, values)
+  }
+  return given
+}
+
+function optionsOf(given: ReadonlyMap<string, readonly string[]>): Options {
+  const text = (name: string): string | undefined => given.get(name)?.[0]
+  const uint = (name: string, byDefault: number): number => unsigned(name, text(name)) ?? byDefault
+  const oneOf = <T extends string>(name: string, allowed: readonly T[], byDefault: T): T => {
+    const value = text(name)
+    if (value === undefined) return byDefault
+    const found = allowed.find((each) => each === value)
+    if (found === undefined) throw new UsageError(`error: unknown ${name.replaceAll('-', ' ')} '${value}'`)
+    return found
+  }
+  const logLevel = parseLogLevel(text('log-level') ?? 'info')
+  if (logLevel === undefined) throw new UsageError(`error: invalid log level specified '${text('log-level')}'`)
+  return {
+    mode: oneOf('mode', ['serve', 'validate', 'init_only'] as const, 'serve'),
+    format: oneOf('format', ['text', 'json'] as const, 'text'),
+    configPath: text('config-path'),
+    configYaml: text('config-yaml'),
+    concurrency: Math.max(1, uint('concurrency', availableParallelism())),
+    logLevel,
+    componentLogLevels: componentLevels(text('component-log-level') ?? ''),
+    logFormat: text('log-format'),
+    logFormatEscaped: given.has('log-format-escaped'),
+    logPath: text('log-path') ?? '',
+    baseId: uint('base-id', 0),
+    useDynamicBaseId: given.has('use-dynamic-base-id'),
+    baseIdPath: text('base-id-path') ?? '',
+    restartEpoch: uint('restart-epoch', 0),
+    drainTimeSeconds: uint('drain-time-s', 600),
+    drainStrategy: oneOf('drain-strategy', ['gradual', 'immediate'] as const, 'gradual'),
+    parentShutdownTimeSeconds: uint('parent-shutdown-time-s', 900),
+    serviceCluster: text('service-cluster') ?? '',
+    serviceNode: text('service-node') ?? '',
+    serviceZone: text('service-zone') ?? '',
+    adminAddressPath: text('admin-address-path') ?? '',
+    fileFlushIntervalMs: uint('file-flush-interval-msec', 10_000),
+    fileFlushMinSizeBytes: uint('file-flush-min-size-kb', 64) * 1024,
+    localAddressIpVersion: oneOf('local-address-ip-version', ['v4', 'v6'] as const, 'v4'),
+    disableHotRestart: given.has('disable-hot-restart'),
+    allowUnknownStaticFields: given.has('allow-unknown-static-fields') || given.has('allow-unknown-fields'),
+    rejectUnknownDynamicFields: given.has('reject-unknown-dynamic-fields'),
+    ignoreUnknownDynamicFields: given.has('ignore-unknown-dynamic-fields'),
+    skipDeprecatedLogs: given.has('skip-deprecated-logs'),
+    statsTags: given.get('stats-tag') ?? [],
+    ignoredFlags: flags.filter((flag) => flag.ignored === true && given.has(flag.name)).map((flag) => `--${flag.name}`),
+  }
+}
+
+function unsigned(name: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined
+  const number = Number(value)
+  if (!/^\d+$/.test(value) || number > 2 ** 32 - 1)
+    throw new UsageError(`Couldn't read argument value from string '${value}' -- Argument: --${name}`)
+  return number
+}
+
+function componentLevels(text: string): [string, LogLevel][] {
+  if (text === '') return []
+  return text.split(',').map((pair) => {
+    const [name, levelText, more] = pair.split(':')
+    const level = parseLogLevel(levelText ?? '')
+    if (level === undefined || more !== undefined)
+      throw new UsageError(`error: component log level not correctly specified '${pair}'`)
+    return [name, level]
+  })
+}
+
+export function helpText(): string {
+  const lines = flags.map((flag) => {
+    const names = `${flag.short === undefined ? '    ' : `-${flag.short}, `}--${flag.name}${flag.value === undefined ? '' : ` <${flag.value}>`}`
+    return `  ${names.padEnd(44)} ${flag.help}`
+  })
+  return [
+    'nuncio: a proxy that runs Envoy\'s bootstrap YAML',
+    '',
+    'usage: nuncio [-c FILE] [flags]      run (without a file: a built-in default)',
+    '       nuncio --mode validate -c FILE   check a file: all errors at once, exit code 1 if there are any',
+    '       nuncio schema                    print a JSON Schema of the bootstrap for editors',
+    '',
+    ...lines,
+    '',
+  ].join('\n')
+}

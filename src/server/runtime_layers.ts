@@ -1,0 +1,176 @@
+// The runtime's layers: static values, a folder on disk, the admin interface; merged for main and the workers.
+
+import { type FSWatcher, readdirSync, readFileSync, statSync, watch } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import type { envoy } from '../../proto/generated/api.d.ts'
+import { getLogger } from '../common/log.ts'
+import type { ConfigErrors } from '../config/errors.ts'
+import type { RuntimeValue } from '../config/runtime.ts'
+import type { Counter, Gauge, Scope } from '../stats/store.ts'
+
+const log = getLogger('runtime')
+
+type RuntimeLayerView = envoy.config.bootstrap.v3.RuntimeLayer
+type DiskLayerView = envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer
+export type RuntimeValues = Record<string, RuntimeValue>
+
+export interface RuntimeLayer {
+  readonly name: string
+  readonly values: RuntimeValues
+}
+
+interface RuntimeStats {
+  readonly loadSuccess: Counter
+  readonly loadError: Counter
+  readonly overrideDirExists: Counter
+  readonly overrideDirNotExists: Counter
+  readonly adminOverridesActive: Gauge
+  readonly numKeys: Gauge
+  readonly numLayers: Gauge
+}
+
+/** Later layers win. Without any configured layer there is an admin layer, as in Envoy. */
+export class RuntimeLayers {
+  readonly #views: readonly RuntimeLayerView[]
+  readonly #clusterName: string
+  readonly #stats: RuntimeStats
+  readonly #onChange: () => void
+  readonly #watchers: FSWatcher[] = []
+  readonly #adminValues: RuntimeValues = {}
+  readonly hasAdminLayer: boolean
+  layers: readonly RuntimeLayer[] = []
+
+  constructor(views: readonly RuntimeLayerView[] | undefined, clusterName: string, scope: Scope, onChange: () => void) {
+    this.#views = views ?? []
+    this.#clusterName = clusterName
+    this.#onChange = onChange
+    this.hasAdminLayer = views === undefined || views.some((view) => view.layerSpecifier === 'adminLayer')
+    const runtime = scope.createScope('runtime')
+    runtime.counter('deprecated_feature_use')
+    runtime.gauge('deprecated_feature_seen_since_process_start')
+    this.#stats = {
+      loadSuccess: runtime.counter('load_success'),
+      loadError: runtime.counter('load_error'),
+      overrideDirExists: runtime.counter('override_dir_exists'),
+      overrideDirNotExists: runtime.counter('override_dir_not_exists'),
+      adminOverridesActive: runtime.gauge('admin_overrides_active'),
+      numKeys: runtime.gauge('num_keys'),
+      numLayers: runtime.gauge('num_layers'),
+    }
+    this.#load()
+  }
+
+  /** All layers merged. */
+  merged(): RuntimeValues {
+    return Object.assign({}, ...this.layers.map((layer) => layer.values)) as RuntimeValues
+  }
+
+  /** Sets keys of the admin layer; an empty value removes one. */
+  modify(changes: Readonly<Record<string, string>>): void {
+    for (const [key, value] of Object.entries(changes)) {
+      if (value === '') delete this.#adminValues[key]
+      else this.#adminValues[key] = scalar(value)
+    }
+    this.#load()
+    this.#onChange()
+  }
+
+  /** Follows the disk layers: each is replaced by swapping its symlink. */
+  startWatching(): void {
+    for (const { diskLayer } of this.#views) {
+      if (diskLayer === undefined) continue
+      const link = diskLayer.symlinkRoot
+      try {
+        const watcher = watch(dirname(link), (_event, name) => {
+          if (name !== basename(link)) return
+          this.#load()
+          this.#onChange()
+        })
+        watcher.unref()
+        this.#watchers.push(watcher)
+      } catch (error) {
+        log.warn(`cannot watch runtime folder ${link}: ${(error as Error).message}`)
+      }
+    }
+  }
+
+  close(): void {
+    for (const watcher of this.#watchers) watcher.close()
+  }
+
+  #load(): void {
+    const views = this.#views.length === 0 && this.hasAdminLayer ? [undefined] : this.#views
+    try {
+      this.layers = views.map((view) => this.#loadLayer(view))
+      this.#stats.loadSuccess.inc()
+    } catch (error) {
+      // The values in force stay.
+      this.#stats.loadError.inc()
+      log.warn(`error loading runtime values: ${(error as Error).message}`)
+    }
+    this.#stats.numLayers.set(this.layers.length)
+    this.#stats.numKeys.set(Object.keys(this.merged()).length)
+    this.#stats.adminOverridesActive.set(Object.keys(this.#adminValues).length > 0 ? 1 : 0)
+  }
+
+  #loadLayer(view: RuntimeLayerView | undefined): RuntimeLayer {
+    const name = view?.name ?? 'admin'
+    if (view?.staticLayer !== undefined) return { name, values: flatten(view.staticLayer) }
+    if (view?.diskLayer !== undefined) return { name, values: this.#readDisk(view.diskLayer) }
+    return { name, values: { ...this.#adminValues } }
+  }
+
+  #readDisk(view: DiskLayerView): RuntimeValues {
+    const folder = join(view.symlinkRoot, view.subdirectory)
+    const path = view.appendServiceCluster ? join(folder, this.#clusterName) : folder
+    const exists = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+    if (exists) this.#stats.overrideDirExists.inc()
+    else this.#stats.overrideDirNotExists.inc()
+    return exists ? readFolder(path, '') : {}
+  }
+}
+
+/** Keys of nested structs join with dots; a struct with a numerator is a fractional percent. */
+function flatten(struct: Readonly<Record<string, unknown>>, prefix = ''): RuntimeValues {
+  const values: RuntimeValues = {}
+  for (const [key, value] of Object.entries(struct)) {
+    if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
+      if ('numerator' in value || 'denominator' in value) values[prefix + key] = value as RuntimeValue
+      else Object.assign(values, flatten(value as Record<string, unknown>, `${prefix}${key}.`))
+    } else if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') values[prefix + key] = value
+  }
+  return values
+}
+
+/** A file is a key, its path below the root with dots; lines that begin with # are comments. */
+function readFolder(path: string, prefix: string): RuntimeValues {
+  const values: RuntimeValues = {}
+  for (const entry of readdirSync(path)) {
+    const full = join(path, entry)
+    const stats = statSync(full)
+    if (stats.isDirectory()) Object.assign(values, readFolder(full, `${prefix}${entry}.`))
+    else {
+      const lines = readFileSync(full, 'utf8').split('\n')
+      values[prefix + entry] = scalar(lines.filter((line) => !line.startsWith('#')).join('\n').trim())
+    }
+  }
+  return values
+}
+
+function scalar(text: string): RuntimeValue {
+  if (text === 'true' || text === 'false') return text === 'true'
+  return text !== '' && !Number.isNaN(Number(text)) ? Number(text) : text
+}
+
+/** Reports layers that cannot be had: two of one name, two admin layers, discovery. */
+export function checkRuntimeLayers(views: readonly RuntimeLayerView[], errors: ConfigErrors): void {
+  const names = new Set<string>()
+  let adminLayers = 0
+  for (const view of views) {
+    if (names.has(view.name)) errors.add(view, 'name', `Duplicate layer name: ${view.name}`)
+    names.add(view.name)
+    if (view.layerSpecifier === 'adminLayer' && ++adminLayers > 1)
+      errors.add(view, 'adminLayer', 'Too many admin layers specified in LayeredRuntime, at most one may be specified')
+    if (view.layerSpecifier === 'rtdsLayer') errors.add(view, 'rtdsLayer', 'runtime discovery is not supported')
+  }
+}

@@ -1,0 +1,316 @@
+// One running server, in main: initialises in Envoy's order, serves, drains, ends.
+
+import { AccessLogManager } from '../access_log/access_log_manager.ts'
+import { monotonicMs, wallMs } from '../common/clock.ts'
+import { allLoggers, getLogger, type LogLevel, setAllLevels } from '../common/log.ts'
+import { ConfigErrors } from '../config/errors.ts'
+import type { Bootstrap } from '../config/load.ts'
+import type { ExtensionRegistry } from '../config/registry.ts'
+import { Runtime } from '../config/runtime.ts'
+import { NodeHealth } from '../stats/node_health.ts'
+import { StatsReader } from '../stats/reader.ts'
+import { createSegment, MAIN_SLAB, type StatsSegment } from '../stats/segment.ts'
+import { StatsStore } from '../stats/store.ts'
+import type { ClusterManager, HostsUpdate } from '../upstream/cluster_manager.ts'
+import { type ClusterDiscovery, createDiscovery } from '../upstream/discovery/discovery.ts'
+import type { LocalInfo } from '../upstream/server_context.ts'
+import type { DrainState, HostNumbers, WorkerSettings } from './channel.ts'
+import { DrainManager, notDraining } from './drain_decision.ts'
+import { Instance, statsSettings } from './instance.ts'
+import { type ListenerSockets, openListenerSockets } from './listen_sockets.ts'
+import { localInfo } from './local_info.ts'
+import { ManagerStats } from './manager_stats.ts'
+import type { Options } from './options.ts'
+import { RuntimeLayers } from './runtime_layers.ts'
+import type { BoundListener, ServerControl, ServerState } from './server_control.ts'
+import { ServerStats } from './server_stats.ts'
+import { createCells, sharedMemory } from './shared_cells.ts'
+import { WorkerPool } from './worker_pool.ts'
+
+const log = getLogger('main')
+const defaultStatsFlushMs = 5000
+/** How long a worker may take to write its access logs when the server ends. */
+const stopGraceMs = 2000
+
+export class Server implements ServerControl {
+  readonly options: Options
+  readonly bootstrap: Bootstrap
+  readonly localInfo: LocalInfo
+  readonly startedAtWallMs = wallMs()
+  readonly stats: StatsReader
+  readonly nodeHealth = new NodeHealth()
+  readonly ended: Promise<number>
+  readonly #startedAtMs = monotonicMs()
+  readonly #registry: ExtensionRegistry
+  readonly #segment: StatsSegment
+  readonly #store: StatsStore
+  readonly #serverStats: ServerStats
+  readonly #managerStats: ManagerStats
+  readonly #runtime = new Runtime()
+  readonly #runtimeLayers: RuntimeLayers
+  readonly #instance: Instance
+  readonly #discoveries = new Map<string, ClusterDiscovery>()
+  readonly #hosts = new Map<string, HostsUpdate>()
+  readonly #workers: WorkerPool
+  #sockets: ListenerSockets[] = []
+  #state: ServerState = 'PRE_INITIALIZING'
+  #unready = new Set<string>()
+  #healthCheckFailed = false
+  #drain: DrainState = notDraining
+  #listenersStopped = false
+  #stopping: Promise<void> | undefined
+  #end!: (code: number) => void
+  #flushTimer: NodeJS.Timeout | undefined
+
+  constructor(options: Options, bootstrap: Bootstrap, registry: ExtensionRegistry) {
+    this.options = options
+    this.bootstrap = bootstrap
+    this.#registry = registry
+    this.localInfo = localInfo(bootstrap, options)
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve
+    })
+    const errors = new ConfigErrors()
+    const settings = statsSettings(bootstrap, options.statsTags, errors)
+    this.#segment = createSegment(options.concurrency)
+    this.#store = new StatsStore(this.#segment.slab(MAIN_SLAB), { rejects: settings.rejects, shared: this.#segment.shared })
+    this.stats = new StatsReader(this.#segment.slabs(), { tags: settings.tags, bucketsOf: settings.bucketsOf, shared: this.#segment.shared })
+    this.#runtimeLayers = new RuntimeLayers(bootstrap.layeredRuntime?.layers, this.localInfo.clusterName, this.#store, () =>
+      this.#onRuntimeChange(),
+    )
+    this.#runtime.update(this.#runtimeLayers.merged())
+    const cellsFd = createCells(this.#segment)
+    const drainManager = new DrainManager(() => this.#healthCheckFailed)
+    this.#instance = new Instance(bootstrap, {
+      scope: this.#store,
+      runtime: this.#runtime,
+      registry,
+      accessLogManager: new AccessLogManager(this.#store, { opensFiles: false }),
+      shared: sharedMemory(this.#segment, cellsFd, MAIN_SLAB),
+      localInfo: this.localInfo,
+      errors,
+      drainManager,
+      healthCheckFailed: () => this.#healthCheckFailed,
+      workerIndex: -1,
+      concurrency: options.concurrency,
+    })
+    for (const cluster of this.#instance.clusterManager.clusters()) {
+      const discovery = createDiscovery(cluster.info.config, cluster.info.stats, errors)
+      if (discovery !== undefined) this.#discoveries.set(cluster.info.name, discovery)
+    }
+    this.#managerStats = new ManagerStats(this.#store)
+    this.#serverStats = new ServerStats(this.#store, options.concurrency)
+    this.#workers = new WorkerPool({
+      segment: this.#segment,
+      cellsFd,
+      concurrency: options.concurrency,
+      settingsFor: (index) => this.#workerSettings(index),
+      socketsOf: (index) => this.#sockets.flatMap((sockets) => sockets.socketsOf(index)),
+      onFatal: (reason) => {
+        log.critical(reason)
+        void this.stop().then(() => this.#end(1))
+      },
+    })
+  }
+
+  get clusterManager(): ClusterManager {
+    return this.#instance.clusterManager
+  }
+
+  /** Clusters first, then sockets and workers: nothing is accepted before there is somewhere to send it. */
+  async start(): Promise<void> {
+    this.#state = 'INITIALIZING'
+    this.#flushTimer = setInterval(() => this.#flushStats(), this.bootstrap.statsFlushInterval ?? defaultStatsFlushMs)
+    this.#runtimeLayers.startWatching()
+    await this.#startDiscovery()
+    log.info('all clusters initialized. initializing init manager')
+    this.#sockets = this.#instance.listeners.map((built, index) => openListenerSockets(built, index, this.options.concurrency))
+    this.#managerStats.onClusters([...this.clusterManager.clusters()].length)
+    await this.#workers.start()
+    this.#managerStats.onListeners(this.#instance.listeners.length, this.options.concurrency)
+    this.#state = 'LIVE'
+    this.#serverStats.onInitialized(monotonicMs() - this.#startedAtMs)
+    log.info('all dependencies initialized. starting workers')
+  }
+
+  async #startDiscovery(): Promise<void> {
+    await Promise.all(
+      [...this.#discoveries].map(async ([name, discovery]) => {
+        this.#unready.add(name)
+        await discovery.start((priorities) => this.#onHosts({ clusterName: name, priorities }))
+        this.#unready.delete(name)
+      }),
+    )
+  }
+
+  #onHosts(update: HostsUpdate): void {
+    this.#hosts.set(update.clusterName, update)
+    this.clusterManager.onHosts(update)
+    this.#workers.broadcast({ type: 'hosts', update })
+  }
+
+  #onRuntimeChange(): void {
+    const values = this.#runtimeLayers.merged()
+    this.#runtime.update(values)
+    this.#workers.broadcast({ type: 'runtime', values })
+  }
+
+  #workerSettings(workerIndex: number): WorkerSettings {
+    const { options, bootstrap } = this
+    return {
+      workerIndex,
+      concurrency: options.concurrency,
+      bootstrap,
+      localInfo: this.localInfo,
+      runtime: this.#runtimeLayers.merged(),
+      logLevels: allLoggers().map((logger) => [logger.name, logger.level]),
+      logFormat: options.logFormat,
+      logFormatEscaped: options.logFormatEscaped,
+      logPath: options.logPath,
+      fileFlushIntervalMs: options.fileFlushIntervalMs,
+      fileFlushMinSizeBytes: options.fileFlushMinSizeBytes,
+      hosts: [...this.#hosts.values()],
+      drain: this.#drain,
+      healthCheckFailed: this.#healthCheckFailed,
+    }
+  }
+
+  #flushStats(): void {
+    this.#serverStats.update(this.startedAtWallMs, this.state())
+    this.stats.flush()
+  }
+
+  // ---- ServerControl ---------------------------------------------------------------------------------------------
+
+  extensions(): readonly { category: string; name: string; typeUrls: readonly string[] }[] {
+    return this.#registry.factories()
+  }
+
+  state(): ServerState {
+    if (this.#state !== 'LIVE') return this.#state
+    return this.#healthCheckFailed ? 'DRAINING' : 'LIVE'
+  }
+
+  /** Brings `server.*` up to date before it is read. */
+  refreshServerStats(): void {
+    this.#serverStats.update(this.startedAtWallMs, this.state())
+  }
+
+  unreadyTargets(): readonly string[] {
+    return [...this.#unready].map((name) => `Cluster ${name}`)
+  }
+
+  listeners(): readonly BoundListener[] {
+    return this.#instance.listeners.map((built, i) => ({
+      built,
+      addresses: this.#sockets[i]?.addresses ?? built.sockets.sockets.map((each) => each.address),
+    }))
+  }
+
+  runtimeLayers(): RuntimeLayers['layers'] {
+    return this.#runtimeLayers.layers
+  }
+
+  get hasAdminLayer(): boolean {
+    return this.#runtimeLayers.hasAdminLayer
+  }
+
+  modifyRuntime(changes: Readonly<Record<string, string>>): void {
+    this.#runtimeLayers.modify(changes)
+  }
+
+  setLogLevels(levels: readonly (readonly [name: string, level: LogLevel])[]): void {
+    for (const [name, level] of levels) {
+      if (name === '*') setAllLevels(level)
+      else getLogger(name).level = level
+    }
+    this.#workers.broadcast({ type: 'logLevels', levels })
+  }
+
+  failHealthCheck(failed: boolean): void {
+    this.#healthCheckFailed = failed
+    this.#workers.broadcast({ type: 'healthCheck', failed })
+  }
+
+  drainListeners({ graceful, inboundOnly, skipExit }: { graceful: boolean; inboundOnly: boolean; skipExit: boolean }): void {
+    const stop = (): void => {
+      if (skipExit || this.#listenersStopped) return
+      this.#listenersStopped = true
+      this.#workers.broadcast({ type: 'stopListeners', inboundOnly })
+      this.#managerStats.onListenersStopped(this.#instance.listeners.length)
+    }
+    if (!graceful) {
+      stop()
+      return
+    }
+    const drainTimeMs = this.options.drainTimeSeconds * 1000
+    const direction = inboundOnly ? 'inboundOnly' : 'all'
+    this.#drain = { startedAtWallMs: wallMs(), drainTimeMs, strategy: this.options.drainStrategy, direction }
+    this.#instance.setDrain(this.#drain)
+    this.#workers.broadcast({ type: 'drain', drain: this.#drain })
+    setTimeout(stop, drainTimeMs).unref()
+  }
+
+  reopenLogs(): void {
+    this.#workers.broadcast({ type: 'reopenLogs' })
+  }
+
+  quit(): void {
+    void this.stop().then(() => this.#end(0))
+  }
+
+  async hostNumbers(): Promise<ReadonlyMap<string, HostNumbers>> {
+    const sums = new Map<string, HostNumbers>()
+    for (const answer of (await this.#workers.query('hostStats')) as HostNumbers[][]) {
+      for (const numbers of answer) {
+        const key = `${numbers.cluster} ${numbers.address}`
+        const sum = sums.get(key)
+        sums.set(key, sum === undefined ? numbers : addNumbers(sum, numbers))
+      }
+    }
+    return sums
+  }
+
+  async memoryUsage(): Promise<readonly NodeJS.MemoryUsage[]> {
+    const workers = (await this.#workers.query('memory')) as NodeJS.MemoryUsage[]
+    return [process.memoryUsage(), ...workers]
+  }
+
+  workerPids(): readonly number[] {
+    return this.#workers.pids()
+  }
+
+  async queryWorkers(what: 'startCpuProfile' | 'stopCpuProfile' | 'heapSnapshot'): Promise<readonly unknown[]> {
+    return this.#workers.query(what)
+  }
+
+  /** Ends everything, once. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    log.info('shutting down server instance')
+    clearInterval(this.#flushTimer)
+    this.#runtimeLayers.close()
+    for (const discovery of this.#discoveries.values()) discovery.stop()
+    await this.#workers.stop(stopGraceMs)
+    log.info('exiting')
+  }
+}
+
+function addNumbers(a: HostNumbers, b: HostNumbers): HostNumbers {
+  return {
+    cluster: a.cluster,
+    address: a.address,
+    cxTotal: a.cxTotal + b.cxTotal,
+    cxActive: a.cxActive + b.cxActive,
+    cxConnectFail: a.cxConnectFail + b.cxConnectFail,
+    rqTotal: a.rqTotal + b.rqTotal,
+    rqActive: a.rqActive + b.rqActive,
+    rqSuccess: a.rqSuccess + b.rqSuccess,
+    rqError: a.rqError + b.rqError,
+    rqTimeout: a.rqTimeout + b.rqTimeout,
+  }
+}

@@ -1,0 +1,54 @@
+// What the admin interface may ask of the server.
+
+import type { LogLevel } from '../common/log.ts'
+import type { Bootstrap } from '../config/load.ts'
+import type { BuiltListener } from '../network/built_listener.ts'
+import type { NodeHealth } from '../stats/node_health.ts'
+import type { StatsReader } from '../stats/reader.ts'
+import type { AddressInfo } from '../stream_info/stream_info.ts'
+import type { ClusterManager } from '../upstream/cluster_manager.ts'
+import type { LocalInfo } from '../upstream/server_context.ts'
+import type { HostNumbers } from './channel.ts'
+import type { Options } from './options.ts'
+import type { RuntimeLayer } from './runtime_layers.ts'
+
+export type ServerState = 'PRE_INITIALIZING' | 'INITIALIZING' | 'LIVE' | 'DRAINING'
+
+export interface BoundListener {
+  readonly built: BuiltListener
+  readonly addresses: readonly AddressInfo[]
+}
+
+export interface ServerControl {
+  readonly options: Options
+  readonly bootstrap: Bootstrap
+  readonly localInfo: LocalInfo
+  /** Wall clock of the start, milliseconds. */
+  readonly startedAtWallMs: number
+  readonly clusterManager: ClusterManager
+  readonly stats: StatsReader
+  /** Names of extensions by category, for `/server_info`. */
+  extensions(): readonly { readonly category: string; readonly name: string; readonly typeUrls: readonly string[] }[]
+  state(): ServerState
+  /** What initialisation waits for: `Cluster foo` and the like. */
+  unreadyTargets(): readonly string[]
+  listeners(): readonly BoundListener[]
+  runtimeLayers(): readonly RuntimeLayer[]
+  readonly hasAdminLayer: boolean
+  modifyRuntime(changes: Readonly<Record<string, string>>): void
+  setLogLevels(levels: readonly (readonly [name: string, level: LogLevel])[]): void
+  failHealthCheck(failed: boolean): void
+  /** `graceful` drains over the drain time before the listeners stop; `skipExit` keeps them listening. */
+  drainListeners(options: { graceful: boolean; inboundOnly: boolean; skipExit: boolean }): void
+  reopenLogs(): void
+  quit(): void
+  /** Numbers of every host, added up over the workers. */
+  hostNumbers(): Promise<ReadonlyMap<string, HostNumbers>>
+  /** Memory of all processes, as process.memoryUsage(). */
+  memoryUsage(): Promise<readonly NodeJS.MemoryUsage[]>
+  /** Starts or stops V8's CPU profiler in every worker; stopping gives the profiles. */
+  queryWorkers(what: 'startCpuProfile' | 'stopCpuProfile' | 'heapSnapshot'): Promise<readonly unknown[]>
+  /** Brings `server.*` up to date before it is read. */
+  refreshServerStats(): void
+  readonly nodeHealth: NodeHealth
+}

@@ -1,0 +1,27 @@
+// 64-bit words that all processes share, by name: state that several workers change with Atomics (token buckets).
+
+import { createSharedMemory, mapSharedMemory } from '../os/shared_memory.ts'
+import type { SharedMemory } from '../network/factory.ts'
+import type { StatsSegment } from '../stats/segment.ts'
+import { SharedCounters } from '../stats/shared_counter.ts'
+
+function cellsBytes(segment: StatsSegment): number {
+  return Math.ceil((segment.limits.sharedLimit * 8) / 4096) * 4096
+}
+
+export function createCells(segment: StatsSegment): number {
+  return createSharedMemory('nuncio-cells', cellsBytes(segment))
+}
+
+/** One process's view; names have the same place in every process. */
+export function sharedMemory(segment: StatsSegment, cellsFd: number, slabIndex: number): SharedMemory {
+  const counters = new SharedCounters(segment.shared, segment.slab(slabIndex))
+  const cells = new BigInt64Array(mapSharedMemory(cellsFd, cellsBytes(segment)))
+  return {
+    counter: (name) => counters.counter(name),
+    cell64: (name) => {
+      const slot = segment.shared.slotOf(`cell64.${name}`)
+      return slot === undefined ? new BigInt64Array(1) : cells.subarray(slot, slot + 1)
+    },
+  }
+}

@@ -1,0 +1,224 @@
+// The workers as main sees them: started, handed their sockets, replaced when they die, stopped.
+
+import { type ChildProcess, fork } from 'node:child_process'
+import { getLogger } from '../common/log.ts'
+import { createDescriptorChannel, sendDescriptors } from '../os/descriptor_passing.ts'
+import { closeFd } from '../os/socket.ts'
+import { zeroGauges } from '../stats/reader.ts'
+import type { StatsSegment } from '../stats/segment.ts'
+import { reclaimShares } from '../stats/shared_counter.ts'
+import type { BoundSocketInfo, FromWorker, ToWorker, WorkerQuery, WorkerSettings } from './channel.ts'
+import { programPath, workerMarker } from './worker_process.ts'
+
+const log = getLogger('main')
+
+/** A worker that dies sooner than this after its start is replaced ever later. */
+const stableAfterMs = 10_000
+const firstBackoffMs = 100
+const longestBackoffMs = 5000
+const answerTimeoutMs = 5000
+
+/** Young-generation size: large enough that a request's objects die before they are copied (bench/README.md). */
+const workerNodeOptions = ['--max-semi-space-size=32', '--no-warnings']
+
+/** A listening socket of one worker; main keeps it open for ever, so that what queues on it is never lost. */
+export interface OwnedSocket extends BoundSocketInfo {
+  readonly fd: number
+}
+
+export interface WorkerPoolParts {
+  readonly segment: StatsSegment
+  readonly cellsFd: number
+  readonly concurrency: number
+  /** What a worker starts with, as things stand at that moment. */
+  settingsFor(workerIndex: number): WorkerSettings
+  socketsOf(workerIndex: number): readonly OwnedSocket[]
+  /** A worker could not even start: the server cannot go on. */
+  onFatal(reason: string): void
+}
+
+export class WorkerPool {
+  readonly #parts: WorkerPoolParts
+  readonly #workers: Worker[] = []
+  #stopping = false
+  /** Counts replacements, for `server.` statistics and tests. */
+  restarts = 0
+
+  constructor(parts: WorkerPoolParts) {
+    this.#parts = parts
+  }
+
+  /** Starts all workers; resolves when each accepts. */
+  async start(): Promise<void> {
+    for (let index = 0; index < this.#parts.concurrency; index++) this.#workers.push(new Worker(this, this.#parts, index))
+    await Promise.all(this.#workers.map((worker) => worker.listening))
+  }
+
+  broadcast(message: ToWorker): void {
+    for (const worker of this.#workers) worker.send(message)
+  }
+
+  /** Every worker's answer; a worker that does not answer in time is left out. */
+  async query(what: WorkerQuery): Promise<unknown[]> {
+    const answers = await Promise.all(this.#workers.map((worker) => worker.query(what)))
+    return answers.filter((answer) => answer !== undefined)
+  }
+
+  /** Ends all workers: access logs are written first, stragglers are killed. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true
+    await Promise.all(this.#workers.map((worker) => worker.stop(graceMs)))
+  }
+
+  pids(): number[] {
+    return this.#workers.flatMap((worker) => worker.pid ?? [])
+  }
+
+  onExit(worker: Worker, why: string, wasReady: boolean): void {
+    if (this.#stopping) return
+    log.error(`worker ${worker.index} (pid ${worker.pid}) ended unexpectedly (${why})`)
+    if (!wasReady && this.restarts === 0) {
+      this.#parts.onFatal(`worker ${worker.index} did not start (${why})`)
+      return
+    }
+    const { segment } = this.#parts
+    const dead = segment.slab(worker.index + 1)
+    const others = segment.slabs().filter((slab) => slab !== dead)
+    reclaimShares(segment.shared, dead, others)
+    zeroGauges(dead)
+    this.restarts++
+    setTimeout(() => this.#replace(worker), worker.nextBackoffMs())
+  }
+
+  #replace(worker: Worker): void {
+    if (this.#stopping) return
+    log.info(`starting worker ${worker.index} again`)
+    worker.launch()
+  }
+}
+
+class Worker {
+  readonly index: number
+  readonly #pool: WorkerPool
+  readonly #parts: WorkerPoolParts
+  #process!: ChildProcess
+  #socketChannel = -1
+  #startedAtMs = 0
+  #backoffMs = firstBackoffMs
+  #built = false
+  readonly #answers = new Map<number, (value: unknown) => void>()
+  #nextQuery = 1
+  readonly listening: Promise<void>
+  #onListening!: () => void
+
+  constructor(pool: WorkerPool, parts: WorkerPoolParts, index: number) {
+    this.#pool = pool
+    this.#parts = parts
+    this.index = index
+    this.listening = new Promise((resolve) => {
+      this.#onListening = resolve
+    })
+    this.launch()
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
+  launch(): void {
+    const [ours, theirs] = createDescriptorChannel()
+    const { segment, cellsFd } = this.#parts
+    this.#socketChannel = ours
+    this.#startedAtMs = performance.now()
+    this.#built = false
+    this.#process = fork(programPath, [], {
+      serialization: 'advanced',
+      execArgv: [...process.execArgv.filter((argument) => !argument.startsWith('--cpu-prof')), ...workerNodeOptions, ...profileArguments()],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', segment.fd, cellsFd, theirs],
+      env: { ...process.env, [workerMarker]: String(this.index) },
+    })
+    closeFd(theirs)
+    this.#process.on('message', (message: FromWorker) => this.#onMessage(message))
+    this.#process.on('exit', (code, signal) => this.#onExit(signal ?? `exit code ${code}`))
+    this.#process.on('error', (error) => log.error(`worker ${this.index}: ${error.message}`))
+    this.send({ type: 'start', settings: this.#parts.settingsFor(this.index) })
+  }
+
+  nextBackoffMs(): number {
+    if (performance.now() - this.#startedAtMs > stableAfterMs) this.#backoffMs = firstBackoffMs
+    // The first replacement comes at once; one that dies again waits.
+    const delay = this.#backoffMs === firstBackoffMs ? 0 : this.#backoffMs
+    this.#backoffMs = Math.min(this.#backoffMs * 2, longestBackoffMs)
+    return delay
+  }
+
+  send(message: ToWorker): void {
+    if (this.#process.connected) this.#process.send(message, () => {})
+  }
+
+  #onMessage(message: FromWorker): void {
+    switch (message.type) {
+      case 'built':
+        this.#built = true
+        this.#handOverSockets()
+        break
+      case 'listening':
+        this.#onListening()
+        break
+      case 'answer':
+        this.#answers.get(message.id)?.(message.value)
+        this.#answers.delete(message.id)
+        break
+      case 'stopped':
+        break
+    }
+  }
+
+  #handOverSockets(): void {
+    const sockets = this.#parts.socketsOf(this.index)
+    for (const socket of sockets) sendDescriptors(this.#socketChannel, Buffer.from('s'), [socket.fd])
+    this.send({ type: 'listen', sockets: sockets.map(({ fd: _fd, ...info }) => info) })
+  }
+
+  query(what: WorkerQuery): Promise<unknown> {
+    const id = this.#nextQuery++
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#settle(id, undefined), answerTimeoutMs)
+      this.#answers.set(id, (value) => {
+        clearTimeout(timer)
+        resolve(value)
+      })
+      this.send({ type: 'query', id, what })
+    })
+  }
+
+  #settle(id: number, value: unknown): void {
+    this.#answers.get(id)?.(value)
+    this.#answers.delete(id)
+  }
+
+  stop(graceMs: number): Promise<void> {
+    const child = this.#process
+    if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
+      child.once('exit', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+      this.send({ type: 'stop' })
+    })
+  }
+
+  #onExit(why: string): void {
+    closeFd(this.#socketChannel)
+    for (const id of [...this.#answers.keys()]) this.#settle(id, undefined)
+    this.#pool.onExit(this, why, this.#built)
+  }
+}
+
+/** NUNCIO_CPU_PROFILE names a folder for V8 profiles of the workers: how bench/README.md's are taken. */
+function profileArguments(): string[] {
+  const folder = process.env['NUNCIO_CPU_PROFILE']
+  return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`]
+}

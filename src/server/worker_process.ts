@@ -1,0 +1,169 @@
+// A worker: builds what main has checked, accepts on the sockets it is handed, and serves.
+
+import { fileURLToPath } from 'node:url'
+import { AccessLogManager } from '../access_log/access_log_manager.ts'
+import { configureLog, getLogger, setAllLevels } from '../common/log.ts'
+import { ConfigErrors, renderIssues } from '../config/errors.ts'
+import type { ExtensionRegistry } from '../config/registry.ts'
+import { Runtime } from '../config/runtime.ts'
+import { ipAddress } from '../network/address.ts'
+import { Listener } from '../network/listener.ts'
+import { receiveDescriptors } from '../os/descriptor_passing.ts'
+import { WorkerHealth } from '../stats/node_health.ts'
+import { openSegment } from '../stats/segment.ts'
+import { StatsStore } from '../stats/store.ts'
+import { type BoundSocketInfo, type FromWorker, inheritedFd, type ToWorker, type WorkerSettings } from './channel.ts'
+import { DrainManager } from './drain_decision.ts'
+import { Instance, statsSettings } from './instance.ts'
+import { sharedMemory } from './shared_cells.ts'
+import { answerQuery } from './worker_queries.ts'
+
+const log = getLogger('main')
+const healthSampleMs = 5000
+
+/** The module that a worker runs, for child_process.fork. */
+export const workerMarker = 'NUNCIO_WORKER'
+export const programPath = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url))
+
+export function runWorker(registry: ExtensionRegistry): void {
+  let worker: Worker | undefined
+  process.on('message', (message: ToWorker) => {
+    if (message.type === 'start') {
+      worker = new Worker(message.settings, registry)
+      send({ type: 'built' })
+    } else worker?.onMessage(message)
+  })
+  // Main is gone: nobody owns the sockets any more.
+  process.on('disconnect', () => process.exit(1))
+  for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM', 'SIGUSR1'] as const) process.on(signal, () => {})
+  process.on('uncaughtException', (error) => {
+    log.critical(`worker ends by an unexpected error: ${error.stack}`)
+    process.exit(1)
+  })
+}
+
+function send(message: FromWorker): void {
+  process.send?.(message)
+}
+
+class Worker {
+  readonly #runtime = new Runtime()
+  readonly #instance: Instance
+  readonly #accessLogManager: AccessLogManager
+  readonly #listeners: Listener[]
+  #healthCheckFailed: boolean
+
+  constructor(settings: WorkerSettings, registry: ExtensionRegistry) {
+    const { workerIndex, bootstrap } = settings
+    configureLog({ path: settings.logPath, format: settings.logFormat, escaped: settings.logFormatEscaped })
+    setLevels(settings.logLevels)
+    this.#healthCheckFailed = settings.healthCheckFailed
+    this.#runtime.update(settings.runtime)
+    const errors = new ConfigErrors()
+    const segment = openSegment(inheritedFd.stats)
+    const { rejects } = statsSettings(bootstrap, [], errors)
+    const store = new StatsStore(segment.slab(workerIndex + 1), { rejects, shared: segment.shared })
+    this.#accessLogManager = new AccessLogManager(store, {
+      flushIntervalMs: settings.fileFlushIntervalMs,
+      flushMinSizeBytes: settings.fileFlushMinSizeBytes,
+    })
+    const drainManager = new DrainManager(() => this.#healthCheckFailed)
+    drainManager.state = settings.drain
+    this.#instance = new Instance(bootstrap, {
+      scope: store,
+      runtime: this.#runtime,
+      registry,
+      accessLogManager: this.#accessLogManager,
+      shared: sharedMemory(segment, inheritedFd.cells, workerIndex + 1),
+      localInfo: settings.localInfo,
+      errors,
+      drainManager,
+      healthCheckFailed: () => this.#healthCheckFailed,
+      workerIndex,
+      concurrency: settings.concurrency,
+    })
+    // Main has built the same before: an error here is a difference between the two processes.
+    if (errors.hasErrors) throw new Error(`worker ${workerIndex} cannot build the configuration:\n${renderIssues(errors.issues)}`)
+    for (const update of settings.hosts) this.#instance.clusterManager.onHosts(update)
+    this.#listeners = this.#instance.listeners.map((built) => new Listener(built))
+    const health = new WorkerHealth(store, workerIndex)
+    setInterval(() => health.sample(), healthSampleMs).unref()
+  }
+
+  onMessage(message: Exclude<ToWorker, { type: 'start' }>): void {
+    switch (message.type) {
+      case 'listen':
+        void this.#listen(message.sockets)
+        break
+      case 'hosts':
+        this.#instance.clusterManager.onHosts(message.update)
+        break
+      case 'runtime':
+        this.#runtime.update(message.values)
+        break
+      case 'drain':
+        this.#instance.setDrain(message.drain)
+        break
+      case 'stopListeners':
+        this.#stopListeners(message.inboundOnly)
+        break
+      case 'healthCheck':
+        this.#healthCheckFailed = message.failed
+        break
+      case 'logLevels':
+        setLevels(message.levels)
+        break
+      case 'reopenLogs':
+        this.#accessLogManager.reopen()
+        break
+      case 'query':
+        void this.#answer(message.id, message.what)
+        break
+      case 'stop':
+        void this.#stop()
+        break
+    }
+  }
+
+  async #listen(sockets: readonly BoundSocketInfo[]): Promise<void> {
+    for (const { listenerIndex, socketIndex, port } of sockets) {
+      const received = receiveDescriptors(inheritedFd.sockets)
+      if (received === undefined || received === 'closed' || received.descriptors.length !== 1)
+        throw new Error('a listening socket did not arrive')
+      const listener = this.#listeners[listenerIndex]
+      const { address } = listener.built.sockets.sockets[socketIndex]
+      const bound = address.family === 'pipe' ? address : ipAddress(address.ip, port)
+      await listener.listen(received.descriptors[0], bound)
+    }
+    send({ type: 'listening' })
+  }
+
+  #stopListeners(inboundOnly: boolean): void {
+    for (const listener of this.#listeners) {
+      if (!inboundOnly || listener.built.trafficDirection === 'INBOUND') listener.stopListening()
+    }
+  }
+
+  async #answer(id: number, what: Extract<ToWorker, { type: 'query' }>['what']): Promise<void> {
+    const value = await answerQuery(what, this.#instance.clusterManager)
+    send({ type: 'answer', id, value })
+  }
+
+  /** Ends at once, as Envoy does: connections are cut, what is logged is written. */
+  async #stop(): Promise<void> {
+    for (const listener of this.#listeners) {
+      listener.stopListening()
+      listener.closeConnections('server_shutdown')
+    }
+    await this.#accessLogManager.flushAll()
+    send({ type: 'stopped' })
+    process.exit(0)
+  }
+}
+
+function setLevels(levels: WorkerSettings['logLevels']): void {
+  for (const [name, level] of levels) {
+    if (name === '*') setAllLevels(level)
+    else getLogger(name).level = level
+  }
+}

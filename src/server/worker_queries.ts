@@ -1,0 +1,62 @@
+// What a worker answers when main asks about it.
+
+import { Session } from 'node:inspector/promises'
+import type { ClusterManager } from '../upstream/cluster_manager.ts'
+import type { HostNumbers, WorkerQuery } from './channel.ts'
+
+let profiler: Session | undefined
+
+export async function answerQuery(what: WorkerQuery, clusterManager: ClusterManager): Promise<unknown> {
+  switch (what) {
+    case 'hostStats':
+      return hostNumbers(clusterManager)
+    case 'memory':
+      return process.memoryUsage()
+    case 'startCpuProfile':
+      return startCpuProfile()
+    case 'stopCpuProfile':
+      return stopCpuProfile()
+    case 'heapSnapshot':
+      return undefined
+  }
+}
+
+function hostNumbers(clusterManager: ClusterManager): HostNumbers[] {
+  const numbers: HostNumbers[] = []
+  for (const cluster of clusterManager.clusters()) {
+    for (const host of cluster.prioritySet.hosts()) {
+      const { stats } = host
+      numbers.push({
+        cluster: cluster.info.name,
+        address: host.address.text,
+        cxTotal: stats.cxTotal.value,
+        cxActive: stats.cxActive.value,
+        cxConnectFail: stats.cxConnectFail.value,
+        rqTotal: stats.rqTotal.value,
+        rqActive: stats.rqActive.value,
+        rqSuccess: stats.rqSuccess.value,
+        rqError: stats.rqError.value,
+        rqTimeout: stats.rqTimeout.value,
+      })
+    }
+  }
+  return numbers
+}
+
+async function startCpuProfile(): Promise<boolean> {
+  if (profiler !== undefined) return false
+  profiler = new Session()
+  profiler.connect()
+  await profiler.post('Profiler.enable')
+  await profiler.post('Profiler.start')
+  return true
+}
+
+/** The profile in the form that DevTools opens. */
+async function stopCpuProfile(): Promise<unknown> {
+  if (profiler === undefined) return undefined
+  const { profile } = await profiler.post('Profiler.stop')
+  profiler.disconnect()
+  profiler = undefined
+  return profile
+}

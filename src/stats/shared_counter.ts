@@ -1,0 +1,264 @@
+/** Counts that all processes share and change exactly, such as circuit breakers: one total, and each process's share of it. */
+import { readFileSync } from 'node:fs'
+import type { Slab } from './slab.ts'
+
+const LOCK_WORD = 0
+const COUNT_WORD = 1
+const GAUGE_VERSION_WORD = 2
+const HEADER_WORDS = 16
+/** Names of shared gauges carry this among the names, so that a counter and a gauge may share one. */
+const GAUGE_MARK = 'gauge '
+const SPIN_LIMIT = 1000
+const AUDIT_LIMIT = 10_000
+/** Lowest bit of a share: an update of the total is under way. */
+const PENDING = 1
+
+const encoder = new TextEncoder()
+
+/** Room for shared counters: how many, and the bytes of all their names. */
+export interface SharedAreaLimits {
+  readonly sharedLimit: number
+  readonly sharedNamesLimitBytes: number
+}
+
+export function sharedAreaBytes(limits: SharedAreaLimits): number {
+  const bytes = gaugesOffset(limits) + (limits.sharedLimit + 1) * 8 + limits.sharedNamesLimitBytes
+  return Math.ceil(bytes / 4096) * 4096
+}
+
+function gaugesOffset(limits: SharedAreaLimits): number {
+  return Math.ceil(((HEADER_WORDS + limits.sharedLimit * 2) * 4) / 8) * 8
+}
+
+/** The part of the segment that holds the totals and their names; each name keeps its slot for ever. */
+export class SharedArea {
+  readonly totals: Int32Array
+  /** Values of shared gauges, one further than their slot: index 0 is the null gauge's. NaN is a gauge that was removed. */
+  readonly gauges: Float64Array
+  readonly #header: Int32Array
+  /** Where each name ends among the name bytes. */
+  readonly #nameEnds: Int32Array
+  readonly #nameBytes: Uint8Array
+  readonly #slots = new Map<string, number>()
+  #known = 0
+
+  /** Lays the area over `buffer` from `offset` (a multiple of 8). Fresh memory must be all zero. */
+  constructor(buffer: ArrayBufferLike, offset: number, limits: SharedAreaLimits) {
+    const { sharedLimit, sharedNamesLimitBytes } = limits
+    this.#header = new Int32Array(buffer, offset, HEADER_WORDS)
+    this.totals = new Int32Array(buffer, offset + HEADER_WORDS * 4, sharedLimit)
+    this.#nameEnds = new Int32Array(buffer, offset + (HEADER_WORDS + sharedLimit) * 4, sharedLimit)
+    const gaugesStart = offset + gaugesOffset(limits)
+    this.gauges = new Float64Array(buffer, gaugesStart, sharedLimit + 1)
+    this.#nameBytes = new Uint8Array(buffer, gaugesStart + (sharedLimit + 1) * 8, sharedNamesLimitBytes)
+  }
+
+  /** The slot of a name, the same in every process; undefined when there is no room for a new one. */
+  slotOf(name: string): number | undefined {
+    this.#learn()
+    const known = this.#slots.get(name)
+    if (known !== undefined) return known
+    this.#lock()
+    try {
+      this.#learn()
+      return this.#slots.get(name) ?? this.#append(name)
+    } finally {
+      Atomics.store(this.#header, LOCK_WORD, 0)
+    }
+  }
+
+  /** Index among `gauges` of the gauge of that name, which all processes set; undefined when there is no room. */
+  gaugeIndexOf(name: string): number | undefined {
+    const slot = this.slotOf(GAUGE_MARK + name)
+    if (slot === undefined) return undefined
+    if (Number.isNaN(this.gauges[slot + 1])) this.gauges[slot + 1] = -0
+    Atomics.add(this.#header, GAUGE_VERSION_WORD, 1)
+    return slot + 1
+  }
+
+  /** Takes a gauge out of the output until it is asked for again. */
+  removeGauge(index: number): void {
+    this.gauges[index] = Number.NaN
+    Atomics.add(this.#header, GAUGE_VERSION_WORD, 1)
+  }
+
+  /** Changes whenever a shared gauge came or went. */
+  gaugeVersion(): number {
+    return Atomics.load(this.#header, GAUGE_VERSION_WORD)
+  }
+
+  /** The shared gauges there are, by name, with their indexes among `gauges`. */
+  *sharedGauges(): Iterable<[name: string, index: number]> {
+    this.#learn()
+    for (const [name, slot] of this.#slots) {
+      const index = slot + 1
+      if (name.startsWith(GAUGE_MARK) && !Number.isNaN(this.gauges[index])) yield [name.slice(GAUGE_MARK.length), index]
+    }
+  }
+
+  /** Names in use, by slot. */
+  names(): readonly string[] {
+    this.#learn()
+    return [...this.#slots.keys()]
+  }
+
+  #learn(): void {
+    const count = Atomics.load(this.#header, COUNT_WORD)
+    for (; this.#known < count; this.#known++) {
+      const start = this.#known === 0 ? 0 : this.#nameEnds[this.#known - 1]
+      const bytes = this.#nameBytes.subarray(start, this.#nameEnds[this.#known])
+      this.#slots.set(Buffer.from(bytes).toString(), this.#known)
+    }
+  }
+
+  // What is written becomes part of the area only by the count, stored last: a holder of the lock that dies leaves nothing.
+  #append(name: string): number | undefined {
+    const slot = this.#known
+    const start = slot === 0 ? 0 : this.#nameEnds[slot - 1]
+    const bytes = encoder.encode(name)
+    if (slot >= this.totals.length || start + bytes.length > this.#nameBytes.length) return undefined
+    this.#nameBytes.set(bytes, start)
+    this.#nameEnds[slot] = start + bytes.length
+    this.gauges[slot + 1] = -0
+    Atomics.store(this.#header, COUNT_WORD, slot + 1)
+    this.#learn()
+    return slot
+  }
+
+  #lock(): void {
+    for (let spins = 1; ; spins++) {
+      const owner = Atomics.compareExchange(this.#header, LOCK_WORD, 0, process.pid)
+      if (owner === 0) return
+      if (spins % SPIN_LIMIT !== 0 || isRunning(owner)) continue
+      if (Atomics.compareExchange(this.#header, LOCK_WORD, owner, process.pid) === owner) return
+    }
+  }
+}
+
+// A killed process that its parent has not yet waited for still has its id: the state tells it from a running one.
+function isRunning(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const state = stat[stat.lastIndexOf(')') + 2]
+    return state !== 'Z' && state !== 'X'
+  } catch {
+    return false
+  }
+}
+
+/**
+ * One shared count. Fields are plain for speed; `SharedCounters` makes them.
+ *
+ * The own share is marked PENDING around each change of the total, so that `reclaimShares` notices a process killed in
+ * between. These are plain stores (Atomics.store would double the cost: bench/micro/stats.ts): a kill keeps what was
+ * executed, and the atomic operation between them publishes the mark before the new total.
+ */
+export class SharedCounter {
+  readonly totals: Int32Array
+  readonly shares: Int32Array
+  readonly slot: number
+
+  constructor(totals: Int32Array, shares: Int32Array, slot: number) {
+    this.totals = totals
+    this.shares = shares
+    this.slot = slot
+  }
+
+  /** Adds one unless that would exceed `limit`; exact, however many processes try at once. */
+  tryAdd(limit: number): boolean {
+    const { totals, shares, slot } = this
+    const share = shares[slot]
+    shares[slot] = share | PENDING
+    let seen = Atomics.load(totals, slot)
+    while (seen < limit) {
+      const found = Atomics.compareExchange(totals, slot, seen, seen + 1)
+      if (found === seen) {
+        shares[slot] = share + 2
+        return true
+      }
+      seen = found
+    }
+    shares[slot] = share
+    return false
+  }
+
+  inc(): void {
+    const { totals, shares, slot } = this
+    const share = shares[slot]
+    shares[slot] = share | PENDING
+    Atomics.add(totals, slot, 1)
+    shares[slot] = share + 2
+  }
+
+  dec(): void {
+    const { totals, shares, slot } = this
+    const share = shares[slot]
+    shares[slot] = share | PENDING
+    Atomics.sub(totals, slot, 1)
+    shares[slot] = share - 2
+  }
+
+  /** The count of all processes together. */
+  value(): number {
+    return Atomics.load(this.totals, this.slot)
+  }
+
+  /** This process's part of it. */
+  share(): number {
+    return this.shares[this.slot] >> 1
+  }
+}
+
+/** One process's view of the shared counters. */
+export class SharedCounters {
+  readonly #area: SharedArea
+  readonly #slab: Slab
+  readonly #counters = new Map<string, SharedCounter>()
+
+  constructor(area: SharedArea, slab: Slab) {
+    this.#area = area
+    this.#slab = slab
+  }
+
+  /** The counter of that name. Where the area is full it counts in this process alone. */
+  counter(name: string): SharedCounter {
+    const known = this.#counters.get(name)
+    if (known !== undefined) return known
+    const slot = this.#area.slotOf(name)
+    const made =
+      slot === undefined
+        ? new SharedCounter(new Int32Array(1), new Int32Array(1), 0)
+        : new SharedCounter(this.#area.totals, this.#slab.shares, slot)
+    this.#counters.set(name, made)
+    return made
+  }
+}
+
+/**
+ * Takes a dead process's shares out of the totals; called by main before the process is replaced. `others` are the slabs
+ * of all other processes: where the dead one was killed inside an update, the total is set right from what they hold.
+ */
+export function reclaimShares(area: SharedArea, dead: Slab, others: readonly Slab[]): void {
+  const count = area.names().length
+  for (let slot = 0; slot < count; slot++) {
+    const share = dead.shares[slot]
+    if (share === 0) continue
+    Atomics.sub(area.totals, slot, share >> 1)
+    Atomics.store(dead.shares, slot, 0)
+    if ((share & PENDING) !== 0) auditTotal(area, slot, others)
+  }
+}
+
+// Two equal readings of all shares and the total, with no update under way, are one moment's state. The processes that go
+// on are only ever inside an update for nanoseconds, so that such a moment comes at once.
+function auditTotal(area: SharedArea, slot: number, slabs: readonly Slab[]): void {
+  const read = () => slabs.map((slab) => Atomics.load(slab.shares, slot))
+  for (let attempt = 0; attempt < AUDIT_LIMIT; attempt++) {
+    const before = read()
+    const total = Atomics.load(area.totals, slot)
+    const after = read()
+    if (before.some((share, i) => share !== after[i] || (share & PENDING) !== 0)) continue
+    const sum = before.reduce((partial, share) => partial + (share >> 1), 0)
+    if (sum === total || Atomics.compareExchange(area.totals, slot, total, sum) === total) return
+  }
+}

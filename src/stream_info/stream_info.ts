@@ -1,0 +1,159 @@
+// What is known of one stream (an HTTP request or a TCP connection): filled by the data path, read by access logs,
+// header operators and stats.
+
+export type Protocol = 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' | 'HTTP/3'
+
+/** An address as the data path carries it: formatted once, when its connection is made. */
+export interface AddressInfo {
+  /** `10.0.0.1:80`, `[::1]:80`, or a pipe's path (an abstract one with its `@`). */
+  readonly text: string
+  /** The IP alone, without brackets; '' for pipes. */
+  readonly ip: string
+  /** 0 for pipes. */
+  readonly port: number
+  readonly family: 'ipv4' | 'ipv6' | 'pipe'
+}
+
+/** TLS facts of one side of a connection; undefined on plain sockets. Filled by the tls transport socket. */
+export interface TlsInfo {
+  readonly version: string
+  readonly cipher: string
+  readonly sni: string
+  readonly alpn: string
+  readonly sessionId: string
+  readonly peerCertificatePresented: boolean
+  readonly peerCertificateValidated: boolean
+}
+
+/** The downstream connection's facts, shared by all its streams. */
+export interface DownstreamInfo {
+  readonly connectionId: number
+  /** May be replaced by x-forwarded-for, PROXY protocol or original-IP detection (see StreamInfo.remoteAddress). */
+  readonly remoteAddress: AddressInfo
+  readonly localAddress: AddressInfo
+  /** The peer of the socket itself. */
+  readonly directRemoteAddress: AddressInfo
+  readonly directLocalAddress: AddressInfo
+  requestedServerName: string
+  tls: TlsInfo | undefined
+  transportFailureReason: string
+  /** '' | 'normal' | 'local_reset' | 'remote_reset' for %DOWNSTREAM_DETECTED_CLOSE_TYPE%. */
+  detectedCloseType: string
+  localCloseReason: string
+  readonly listenerName: string
+  filterChainName: string
+  /** Monotonic milliseconds of accept. */
+  readonly acceptedAtMs: number
+}
+
+/** The upstream host, as logs need it; `upstream/host.ts` satisfies it. */
+export interface UpstreamHostInfo {
+  readonly address: AddressInfo
+  readonly hostname: string
+  readonly metadata: Readonly<Record<string, unknown>>
+  readonly cluster: { readonly name: string; readonly observabilityName: string; readonly metadata: Readonly<Record<string, unknown>> }
+}
+
+/** Facts of the upstream attempt in progress, or of the last one. Times are monotonic milliseconds, NaN when unset. */
+export class UpstreamInfo {
+  host: UpstreamHostInfo | undefined = undefined
+  localAddress: AddressInfo | undefined = undefined
+  remoteAddress: AddressInfo | undefined = undefined
+  connectionId = 0
+  protocol: Protocol | '' = ''
+  tls: TlsInfo | undefined = undefined
+  transportFailureReason = ''
+  detectedCloseType = ''
+  localCloseReason = ''
+  firstTxByteSentMs = Number.NaN
+  lastTxByteSentMs = Number.NaN
+  firstRxByteReceivedMs = Number.NaN
+  lastRxByteReceivedMs = Number.NaN
+  connectionPoolReadyMs = Number.NaN
+  wireBytesSent = 0
+  wireBytesReceived = 0
+  headerBytesSent = 0
+  headerBytesReceived = 0
+  /** Requests that this upstream connection has carried, this one included. */
+  streamCount = 0
+  hostsAttempted: UpstreamHostInfo[] = []
+  connectionIdsAttempted: number[] = []
+}
+
+/** Times are monotonic milliseconds (performance.now()), NaN when unset; byte counts are bodies unless they say wire. */
+export class StreamInfo {
+  readonly downstream: DownstreamInfo
+  readonly startTimeMs: number
+  /** Wall clock of the start, milliseconds since the epoch. */
+  readonly startWallMs: number
+  protocol: Protocol | '' = ''
+  responseCode = 0
+  responseCodeDetails = ''
+  /** Bits of ResponseFlag. */
+  responseFlags = 0
+  connectionTerminationDetails = ''
+  bytesReceived = 0
+  bytesSent = 0
+  downstreamWireBytesReceived = 0
+  downstreamWireBytesSent = 0
+  downstreamHeaderBytesReceived = 0
+  downstreamHeaderBytesSent = 0
+  lastDownstreamRxByteMs = Number.NaN
+  firstDownstreamTxByteMs = Number.NaN
+  lastDownstreamTxByteMs = Number.NaN
+  requestCompleteMs = Number.NaN
+  upstream: UpstreamInfo | undefined = undefined
+  attemptCount = 0
+  routeName = ''
+  virtualHostName = ''
+  virtualClusterName = ''
+  upstreamClusterName = ''
+  /** The trusted client address after x-forwarded-for and original-IP detection; the connection's until then. */
+  remoteAddress: AddressInfo
+  requestId = ''
+  streamId = 0
+  healthCheck = false
+  /** Trace fields are set by tracers only. */
+  traceId = ''
+  spanId = ''
+  #dynamicMetadata: Record<string, Record<string, unknown>> | undefined = undefined
+  #filterState: Map<string, unknown> | undefined = undefined
+
+  constructor(downstream: DownstreamInfo, startTimeMs: number, startWallMs: number) {
+    this.downstream = downstream
+    this.startTimeMs = startTimeMs
+    this.startWallMs = startWallMs
+    this.remoteAddress = downstream.remoteAddress
+  }
+
+  setResponseFlag(flag: number): void {
+    this.responseFlags |= flag
+  }
+
+  hasResponseFlag(flag: number): boolean {
+    return (this.responseFlags & flag) !== 0
+  }
+
+  /** The upstream facts, made on first use: a direct response has none. */
+  upstreamInfo(): UpstreamInfo {
+    this.upstream ??= new UpstreamInfo()
+    return this.upstream
+  }
+
+  get dynamicMetadata(): Readonly<Record<string, Record<string, unknown>>> {
+    return this.#dynamicMetadata ?? noMetadata
+  }
+
+  /** Merges into a namespace of the dynamic metadata. */
+  setDynamicMetadata(namespace: string, fields: Record<string, unknown>): void {
+    this.#dynamicMetadata ??= {}
+    this.#dynamicMetadata[namespace] = { ...this.#dynamicMetadata[namespace], ...fields }
+  }
+
+  get filterState(): Map<string, unknown> {
+    this.#filterState ??= new Map()
+    return this.#filterState
+  }
+}
+
+const noMetadata: Readonly<Record<string, Record<string, unknown>>> = Object.freeze({})

@@ -1,0 +1,35 @@
+// What is fixed about a cluster: its configuration as settings, its statistics, its circuit breakers.
+
+import type { envoy } from '../../proto/generated/api.d.ts'
+import type { Scope } from '../stats/store.ts'
+import type { ClusterStats } from './cluster_stats.ts'
+import type { ResourceManager, RoutingPriority } from './resource_manager.ts'
+import type { UpstreamConnector } from './upstream_connector.ts'
+
+/** HttpProtocolOptions of the cluster, from typed_extension_protocol_options or the older fields. */
+export interface UpstreamHttpOptions {
+  readonly common: envoy.config.core.v3.HttpProtocolOptions | undefined
+  readonly http1: envoy.config.core.v3.Http1ProtocolOptions | undefined
+}
+
+/** Milliseconds throughout; 0 means none. */
+export interface ClusterInfo {
+  readonly name: string
+  /** alt_stat_name, or the name: what statistics and %UPSTREAM_CLUSTER% show. */
+  readonly observabilityName: string
+  readonly config: envoy.config.cluster.v3.Cluster
+  readonly scope: Scope
+  readonly stats: ClusterStats
+  readonly connectTimeoutMs: number
+  readonly perConnectionBufferLimitBytes: number
+  readonly maxRequestsPerConnection: number
+  readonly idleTimeoutMs: number
+  readonly maxConnectionDurationMs: number
+  /** Connections to have ready for each expected request, 1 to 3. */
+  readonly preconnectRatio: number
+  readonly http: UpstreamHttpOptions
+  /** Opens the sockets of its connections. */
+  readonly connector: UpstreamConnector
+  readonly metadata: Readonly<Record<string, Record<string, unknown>>>
+  resourceManager(priority: RoutingPriority): ResourceManager
+}

@@ -1,0 +1,120 @@
+// A cluster's statistics by Envoy's names (`cluster.<name>.*`), as kept handles.
+
+import type { Counter, Gauge, Histogram, Scope } from '../stats/store.ts'
+
+const counterNames = {
+  bindErrors: 'bind_errors',
+  lbHealthyPanic: 'lb_healthy_panic',
+  membershipChange: 'membership_change',
+  updateAttempt: 'update_attempt',
+  updateSuccess: 'update_success',
+  updateFailure: 'update_failure',
+  updateEmpty: 'update_empty',
+  updateNoRebuild: 'update_no_rebuild',
+  upstreamCxTotal: 'upstream_cx_total',
+  upstreamCxHttp1Total: 'upstream_cx_http1_total',
+  upstreamCxHttp2Total: 'upstream_cx_http2_total',
+  upstreamCxHttp3Total: 'upstream_cx_http3_total',
+  upstreamCxConnectFail: 'upstream_cx_connect_fail',
+  upstreamCxConnectTimeout: 'upstream_cx_connect_timeout',
+  upstreamCxConnectAttemptsExceeded: 'upstream_cx_connect_attempts_exceeded',
+  upstreamCxIdleTimeout: 'upstream_cx_idle_timeout',
+  upstreamCxMaxDurationReached: 'upstream_cx_max_duration_reached',
+  upstreamCxMaxRequests: 'upstream_cx_max_requests',
+  upstreamCxNoneHealthy: 'upstream_cx_none_healthy',
+  upstreamCxOverflow: 'upstream_cx_overflow',
+  upstreamCxPoolOverflow: 'upstream_cx_pool_overflow',
+  upstreamCxProtocolError: 'upstream_cx_protocol_error',
+  upstreamCxCloseNotify: 'upstream_cx_close_notify',
+  upstreamCxDestroy: 'upstream_cx_destroy',
+  upstreamCxDestroyLocal: 'upstream_cx_destroy_local',
+  upstreamCxDestroyRemote: 'upstream_cx_destroy_remote',
+  upstreamCxDestroyWithActiveRq: 'upstream_cx_destroy_with_active_rq',
+  upstreamCxDestroyLocalWithActiveRq: 'upstream_cx_destroy_local_with_active_rq',
+  upstreamCxDestroyRemoteWithActiveRq: 'upstream_cx_destroy_remote_with_active_rq',
+  upstreamCxRxBytesTotal: 'upstream_cx_rx_bytes_total',
+  upstreamCxTxBytesTotal: 'upstream_cx_tx_bytes_total',
+  upstreamFlowControlBackedUpTotal: 'upstream_flow_control_backed_up_total',
+  upstreamFlowControlDrainedTotal: 'upstream_flow_control_drained_total',
+  upstreamFlowControlPausedReadingTotal: 'upstream_flow_control_paused_reading_total',
+  upstreamFlowControlResumedReadingTotal: 'upstream_flow_control_resumed_reading_total',
+  upstreamInternalRedirectFailedTotal: 'upstream_internal_redirect_failed_total',
+  upstreamInternalRedirectSucceededTotal: 'upstream_internal_redirect_succeeded_total',
+  upstreamRqTotal: 'upstream_rq_total',
+  upstreamRqActiveOverflow: 'upstream_rq_active_overflow',
+  upstreamRqCancelled: 'upstream_rq_cancelled',
+  upstreamRqMaintenanceMode: 'upstream_rq_maintenance_mode',
+  upstreamRqMaxDurationReached: 'upstream_rq_max_duration_reached',
+  upstreamRqPendingFailureEject: 'upstream_rq_pending_failure_eject',
+  upstreamRqPendingOverflow: 'upstream_rq_pending_overflow',
+  upstreamRqPendingTotal: 'upstream_rq_pending_total',
+  upstreamRqPerTryIdleTimeout: 'upstream_rq_per_try_idle_timeout',
+  upstreamRqPerTryTimeout: 'upstream_rq_per_try_timeout',
+  upstreamRqRetry: 'upstream_rq_retry',
+  upstreamRqRetryBackoffExponential: 'upstream_rq_retry_backoff_exponential',
+  upstreamRqRetryBackoffRatelimited: 'upstream_rq_retry_backoff_ratelimited',
+  upstreamRqRetryLimitExceeded: 'upstream_rq_retry_limit_exceeded',
+  upstreamRqRetryOverflow: 'upstream_rq_retry_overflow',
+  upstreamRqRetrySuccess: 'upstream_rq_retry_success',
+  upstreamRqRxReset: 'upstream_rq_rx_reset',
+  upstreamRqTimeout: 'upstream_rq_timeout',
+  upstreamRqTxReset: 'upstream_rq_tx_reset',
+} as const
+
+const gaugeNames = {
+  membershipTotal: 'membership_total',
+  membershipHealthy: 'membership_healthy',
+  membershipDegraded: 'membership_degraded',
+  membershipExcluded: 'membership_excluded',
+  maxHostWeight: 'max_host_weight',
+  upstreamCxActive: 'upstream_cx_active',
+  upstreamCxRxBytesBuffered: 'upstream_cx_rx_bytes_buffered',
+  upstreamCxTxBytesBuffered: 'upstream_cx_tx_bytes_buffered',
+  upstreamRqActive: 'upstream_rq_active',
+  upstreamRqPendingActive: 'upstream_rq_pending_active',
+  version: 'version',
+} as const
+
+const histogramNames = {
+  upstreamCxConnectMs: 'upstream_cx_connect_ms',
+  upstreamCxLengthMs: 'upstream_cx_length_ms',
+  upstreamRqTime: 'upstream_rq_time',
+} as const
+
+/** Names that a cluster has from the start in Envoy and that later parts move (subsets, zones, discovery, 0-RTT). */
+const laterCounters = [
+  'assignment_stale',
+  'assignment_timeout_received',
+  'assignment_use_cached',
+  'default.total_match_count',
+  'lb_local_cluster_not_ok',
+  'lb_recalculate_zone_structures',
+  'lb_subsets_created',
+  'lb_subsets_fallback',
+  'lb_subsets_fallback_panic',
+  'lb_subsets_removed',
+  'lb_subsets_selected',
+  'lb_zone_cluster_too_small',
+  'lb_zone_no_capacity_left',
+  'lb_zone_routing_all_directly',
+  'lb_zone_routing_cross_zone',
+  'lb_zone_routing_sampled',
+  'original_dst_host_invalid',
+  'retry_or_shadow_abandoned',
+  'upstream_cx_connect_with_0_rtt',
+  'upstream_rq_0rtt',
+]
+
+export type ClusterStats = { readonly [K in keyof typeof counterNames]: Counter } & {
+  readonly [K in keyof typeof gaugeNames]: Gauge
+} & { readonly [K in keyof typeof histogramNames]: Histogram }
+
+/** `scope` is `cluster.<name>.`. */
+export function clusterStats(scope: Scope): ClusterStats {
+  for (const name of laterCounters) scope.counter(name)
+  scope.gauge('lb_subsets_active')
+  const histograms = Object.entries(histogramNames).map(([key, name]) => [key, scope.histogram(name, 'ms')])
+  const counters = Object.entries(counterNames).map(([key, name]) => [key, scope.counter(name)])
+  const gauges = Object.entries(gaugeNames).map(([key, name]) => [key, scope.gauge(name)])
+  return Object.fromEntries([...counters, ...gauges, ...histograms]) as ClusterStats
+}

@@ -1,0 +1,30 @@
+// What every extension factory gets: one server's (main's for validation, or a worker's) shared parts.
+
+import type { NetworkServerContext } from '../network/factory.ts'
+import type { ClusterManager } from './cluster_manager.ts'
+
+export interface LocalInfo {
+  readonly nodeId: string
+  readonly clusterName: string
+  readonly zone: string
+  readonly region: string
+  readonly subZone: string
+  readonly nodeMetadata: Readonly<Record<string, unknown>>
+  /** The machine's own address, as other machines see it: the first that is not loopback, or loopback. */
+  readonly address: string
+}
+
+/** Whether connections should be asked to leave now: `Connection: close` or GOAWAY at the next chance. */
+export interface DrainDecision {
+  /** True with a probability that grows over the drain time (gradual), or at once (immediate). */
+  drainClose(): boolean
+}
+
+export interface ServerContext extends NetworkServerContext {
+  readonly clusterManager: ClusterManager
+  readonly localInfo: LocalInfo
+  readonly drainDecision: DrainDecision
+  /** True while `/healthcheck/fail` is in force. */
+  readonly healthCheckFailed: () => boolean
+  readonly concurrency: number
+}

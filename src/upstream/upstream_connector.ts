@@ -1,0 +1,166 @@
+// Opens the sockets of a cluster's connections: source address, socket options, keepalive, and which of several addresses.
+
+import { connect, isIPv6, type LookupFunction, Socket } from 'node:net'
+import type { envoy } from '../../proto/generated/api.d.ts'
+import { ConfigErrors } from '../config/errors.ts'
+import { connectOptions, nativeAddress, resolveSocketAddress } from '../network/address.ts'
+import { configuredOptions, keepaliveOptions } from '../network/socket_settings.ts'
+import { type ConnectSocketOptions, createConnectSocket, type SocketOption } from '../os/socket.ts'
+import type { Counter } from '../stats/store.ts'
+import type { AddressInfo } from '../stream_info/stream_info.ts'
+
+type ClusterView = envoy.config.cluster.v3.Cluster
+type BindConfig = envoy.config.core.v3.BindConfig
+type OptionView = envoy.config.core.v3.SocketOption
+type Family = AddressInfo['family']
+
+/** How long one address has before the next is tried as well (Envoy's happy_eyeballs_connection_impl.cc). */
+const nextAddressDelayMs = 300
+
+interface Source {
+  readonly address: AddressInfo
+  /** Of extra_source_addresses: in the place of those of the bind config. */
+  readonly optionViews: readonly OptionView[] | undefined
+}
+
+export interface UpstreamConnector {
+  /** Starts a connection. Whatever goes wrong, also before there is a socket, comes as the socket's 'error'. */
+  connect(address: AddressInfo, additionalAddresses: readonly AddressInfo[]): Socket
+}
+
+export function createConnector(view: ClusterView, bindErrors: Counter, errors: ConfigErrors): UpstreamConnector {
+  const bind = view.upstreamBindConfig
+  const sources = bind === undefined ? [] : sourceAddresses(view, bind, errors)
+  const keepalive = view.upstreamConnectionOptions?.tcpKeepalive
+  const optionsOf = (family: Family, report: ConfigErrors): ConnectSocketOptions => {
+    // Without a source of the same family the first is used, and binding it says what is wrong.
+    const source =
+      family === 'pipe' ? undefined : (sources.find(({ address }) => address.family === family) ?? sources[0])
+    const views = family === 'pipe' ? [] : (source?.optionViews ?? bind?.socketOptions ?? [])
+    const options: SocketOption[] = keepalive === undefined || family === 'pipe' ? [] : keepaliveOptions(keepalive)
+    return {
+      options: [...options, ...configuredOptions(views, exampleAddress(family), report)],
+      ...(source === undefined ? {} : { localAddress: nativeAddress(source.address) }),
+      ...(bind?.freebind === undefined || family === 'pipe' ? {} : { freebind: bind.freebind }),
+    }
+  }
+  const prepared = {
+    ipv4: optionsOf('ipv4', errors),
+    // What is wrong with an option was reported above.
+    ipv6: optionsOf('ipv6', new ConfigErrors()),
+    pipe: optionsOf('pipe', new ConfigErrors()),
+  }
+  return new Connector(prepared, firstFamily(view, errors), bindErrors)
+}
+
+class Connector implements UpstreamConnector {
+  readonly #options: Readonly<Record<Family, ConnectSocketOptions>>
+  readonly #firstFamily: 4 | 6 | undefined
+  readonly #bindErrors: Counter
+
+  constructor(
+    options: Readonly<Record<Family, ConnectSocketOptions>>,
+    firstFamily: 4 | 6 | undefined,
+    bindErrors: Counter,
+  ) {
+    this.#options = options
+    this.#firstFamily = firstFamily
+    this.#bindErrors = bindErrors
+  }
+
+  connect(address: AddressInfo, additionalAddresses: readonly AddressInfo[]): Socket {
+    const options = this.#options[address.family]
+    if (options.localAddress !== undefined || options.freebind !== undefined || options.options?.length) {
+      return this.#connectPrepared(address, options)
+    }
+    const more = additionalAddresses.filter(({ family, port }) => family !== 'pipe' && port === address.port)
+    if (address.family !== 'pipe' && more.length > 0) return this.#connectFirstOf([address, ...more])
+    return connect({ ...connectOptions(address), noDelay: true, allowHalfOpen: true })
+  }
+
+  /** Options and source address must be set before connecting: Node has no way to that, so the socket is made here. */
+  #connectPrepared(address: AddressInfo, options: ConnectSocketOptions): Socket {
+    try {
+      const fd = createConnectSocket(nativeAddress(address), options)
+      const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true })
+      if (address.family !== 'pipe') socket.setNoDelay(true)
+      return socket.connect(connectOptions(address))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).syscall === 'bind') this.#bindErrors.inc()
+      return failedSocket(error as Error)
+    }
+  }
+
+  /** Node's own RFC 8305: it alternates between the families, beginning with that of the first address. */
+  #connectFirstOf(addresses: readonly AddressInfo[]): Socket {
+    const list = addresses.map(({ ip }) => ({ address: ip, family: isIPv6(ip) ? 6 : 4 }))
+    if (this.#firstFamily !== undefined)
+      list.sort((a, b) => rank(a.family, this.#firstFamily) - rank(b.family, this.#firstFamily))
+    const lookup: LookupFunction = (_name, _options, callback) => callback(null, list)
+    return connect({
+      // Any name: an address would be used as it is.
+      host: 'upstream',
+      port: addresses[0].port,
+      lookup,
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: nextAddressDelayMs,
+      noDelay: true,
+      allowHalfOpen: true,
+    })
+  }
+}
+
+function rank(family: number, first: number | undefined): number {
+  return family === first ? 0 : 1
+}
+
+function failedSocket(error: Error): Socket {
+  const socket = new Socket()
+  // The caller gets to listen first.
+  process.nextTick(() => socket.destroy(error))
+  return socket
+}
+
+/** The source address and at most one more, of the other IP version. */
+function sourceAddresses(view: ClusterView, bind: BindConfig, errors: ConfigErrors): Source[] {
+  const extra = [
+    ...bind.extraSourceAddresses.map((each) => ({ view: each.address, options: each.socketOptions?.socketOptions })),
+    ...bind.additionalSourceAddresses.map((each) => ({ view: each, options: undefined })),
+  ]
+  const prefix = `Cluster ${view.name}'s upstream binding config has`
+  const field = bind.extraSourceAddresses.length > 0 ? 'extraSourceAddresses' : 'additionalSourceAddresses'
+  if (bind.sourceAddress === undefined) {
+    if (extra.length > 0) {
+      const rule = 'Extra/additional addresses cannot be specified if source_address is not set.'
+      errors.add(bind, field, `${prefix} extra/additional source addresses but no source_address. ${rule}`)
+    }
+    return []
+  }
+  if (extra.length > 1) {
+    errors.add(bind, field, `${prefix} more than one extra/additional source addresses. Only one can be supported.`)
+    return []
+  }
+  const sources = [{ view: bind.sourceAddress, options: undefined }, ...extra].flatMap((each): Source[] => {
+    const address = each.view === undefined ? undefined : resolveSocketAddress(each.view, errors)
+    return address === undefined ? [] : [{ address, optionViews: each.options }]
+  })
+  if (sources.length === 2 && sources[0].address.family === sources[1].address.family) {
+    const rule = 'Only two different IP version source addresses can be supported.'
+    errors.add(bind, field, `${prefix} two same IP version source addresses. ${rule}`)
+  }
+  return sources
+}
+
+function firstFamily(view: ClusterView, errors: ConfigErrors): 4 | 6 | undefined {
+  const config = view.upstreamConnectionOptions?.happyEyeballsConfig
+  if ((config?.firstAddressFamilyCount ?? 1) > 1) {
+    errors.warn(config, 'firstAddressFamilyCount', 'addresses alternate between the families: this has no effect')
+  }
+  if (config?.firstAddressFamilyVersion === 'V4') return 4
+  return config?.firstAddressFamilyVersion === 'V6' ? 6 : undefined
+}
+
+/** Only the family matters to options that are for one IP version. */
+function exampleAddress(family: Family): AddressInfo {
+  return { text: '', ip: '', port: 0, family }
+}

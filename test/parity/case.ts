@@ -1,0 +1,70 @@
+/** What a parity case is made of: a suite starts both proxies once from one YAML, a case is one client connection. */
+import type { BackendScript } from '../support/echo_backend.ts'
+
+/** A step of the client. A string is sent as it is, one byte a character. */
+export type Step =
+  | string
+  | { waitFor: string }
+  /** Waits until the text occurs that many times. */
+  | { waitCount: [text: string, count: number] }
+  /** Waits until a backend has received the text in this case. */
+  | { waitBackend: string }
+  /** Waits until the proxy closed. */
+  | { waitClosed: true }
+  | { halfClose: true }
+  | { reset: true }
+  | { quietMs: number }
+  /** An admin request of the case's own; its status and body are compared. */
+  | { admin: string; method?: string; headers?: Record<string, string> }
+
+/** A step of the backend after a complete request (or at once on accept, for `onConnect`). */
+export type ReplyStep = string | { pauseMs: number } | { finish: true } | { reset: true } | { waitFor: string }
+
+export interface ParityCase {
+  name: string
+  /** Name of the listener the client connects to; `main` by default. */
+  listener?: string
+  steps: readonly Step[]
+  /** What the backends answer: raw bytes, steps, or one entry a request (the last repeats). */
+  reply?: string | readonly ReplyStep[]
+  /** Answers of the first, second, ... request on any backend; the last repeats. */
+  replies?: readonly (readonly ReplyStep[])[]
+  /** `head` answers as soon as the head is there, `request` (default) when the request is complete. */
+  replyAt?: 'head' | 'request' | 'connect'
+  /** Filter (RE2) of the stats whose movement is compared; nothing is compared without it. */
+  stats?: string
+  /** Access-log lines to wait for; default 1, 0 compares none. */
+  logLines?: number
+  /** How long nothing must come before the case is over; longer for cases with timers. */
+  quietMs?: number
+  /** Texts that differ from run to run: each match becomes the replacement. */
+  normalize?: readonly [RegExp, string][]
+  /** Does not end by the client's FIN, so that the proxy's own close is seen after this long. */
+  waitClosedMs?: number
+}
+
+export interface ParitySuite {
+  name: string
+  /** `{{backend}}` and `{{backend:NAME}}` become ports, `{{dir}}` the process's folder. */
+  yaml: string
+  /** Names of the backends to start; `main` alone by default. */
+  backends?: readonly string[]
+  /** A script for backends that do more than `reply` can say. */
+  scripts?: Readonly<Record<string, BackendScript>>
+  flags?: readonly string[]
+  cases: readonly ParityCase[]
+}
+
+/** What was seen of one case on one proxy, normalised. */
+export interface Observation {
+  /** All bytes the client received. */
+  received: string
+  /** How the connection stood when the steps were over. */
+  connection: 'open' | 'closed'
+  /** Bytes that reached the backends, one entry a connection. */
+  upstream: string[]
+  accessLog: string[]
+  /** Stats that moved: name and change. */
+  stats: string[]
+  admin: string[]
+}

@@ -1,0 +1,53 @@
+/** Turns a parity suite into vitest tests: one test a case, both proxies driven in the same run. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ProxyKind } from '../support/proxy_process.ts'
+import type { Observation, ParityCase, ParitySuite } from './case.ts'
+import { differences, report, unaccepted } from './compare.ts'
+import { SuiteDriver } from './driver.ts'
+
+const SECOND_LOOK = 4
+
+/** `PARITY_PAIR=envoy,envoy` checks that the cases themselves are stable. */
+export function proxyPair(): [ProxyKind, ProxyKind] {
+  const pair = (process.env['PARITY_PAIR'] ?? 'envoy,nuncio').split(',')
+  if (pair.length !== 2 || !pair.every(isKind)) throw new Error(`PARITY_PAIR: two of envoy, nuncio; got ${pair}`)
+  return pair as [ProxyKind, ProxyKind]
+}
+
+function isKind(name: string): name is ProxyKind {
+  return name === 'envoy' || name === 'nuncio'
+}
+
+/** `checkEnvoy` may compare what Envoy did with something recorded; it returns a complaint or nothing. */
+export function defineSuite(
+  suite: ParitySuite,
+  checkEnvoy?: (one: ParityCase, seen: Observation) => string | undefined,
+) {
+  const pair = proxyPair()
+  describe(suite.name, () => {
+    let drivers: SuiteDriver[] = []
+
+    beforeAll(async () => {
+      const started = await Promise.allSettled(pair.map((kind) => SuiteDriver.start(suite, kind)))
+      drivers = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+      for (const result of started) if (result.status === 'rejected') throw result.reason
+    })
+
+    afterAll(async () => {
+      await Promise.all(drivers.map((driver) => driver.stop()))
+    })
+
+    for (const one of suite.cases) {
+      it(one.name, async () => {
+        const look = (patience: number) => Promise.all(drivers.map((driver) => driver.run(one, patience)))
+        let [envoy, other] = await look(1)
+        // A slow machine may show a difference that is only lateness: look again with more patience before complaining.
+        if (differences(envoy, other).length > 0) [envoy, other] = await look(SECOND_LOOK)
+        const remaining = unaccepted(one.name, differences(envoy, other))
+        if (remaining.length > 0) expect.fail(report(one.name, remaining, pair))
+        const complaint = checkEnvoy?.(one, envoy)
+        if (complaint !== undefined) expect.fail(complaint)
+      })
+    }
+  })
+}

@@ -1,0 +1,234 @@
+/** Runs the cases of a suite on one proxy, one after another, and returns what was seen. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type BackendRequest, type BackendScript, EchoBackend } from '../support/echo_backend.ts'
+import { type ProxyKind, type ProxyProcess, startProxy } from '../support/proxy_process.ts'
+import { RawClient } from '../support/raw_client.ts'
+import type { Observation, ParityCase, ParitySuite, ReplyStep, Step } from './case.ts'
+import { type KnownPort, normalizeText } from './normalize.ts'
+
+const DEFAULT_QUIET_MS = 50
+const STEP_TIMEOUT_MS = 5000
+const SETTLE_TIMEOUT_MS = 1500
+const POLL_MS = 5
+const DEFAULT_REPLY = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
+
+/** Format of the line that suites log to `{{dir}}/access.log`; the two ports in front tell whose line it is. */
+export const LOG_PREFIX = '%DOWNSTREAM_LOCAL_PORT%:%DOWNSTREAM_DIRECT_REMOTE_PORT%|'
+
+export class SuiteDriver {
+  readonly suite: ParitySuite
+  readonly proxy: ProxyProcess
+  readonly backends: Map<string, EchoBackend>
+  readonly #ports: KnownPort[] = []
+
+  private constructor(suite: ParitySuite, proxy: ProxyProcess, backends: Map<string, EchoBackend>) {
+    this.suite = suite
+    this.proxy = proxy
+    this.backends = backends
+    for (const [name, backend] of backends) this.#ports.push({ port: backend.port, word: `backend ${name}` })
+    for (const [name, port] of proxy.ports) this.#ports.push({ port, word: `listener ${name}` })
+  }
+
+  static async start(suite: ParitySuite, kind: ProxyKind): Promise<SuiteDriver> {
+    const backends = new Map<string, EchoBackend>()
+    for (const name of suite.backends ?? ['main']) backends.set(name, await EchoBackend.start())
+    const yaml = suite.yaml.replaceAll(/\{\{backend(?::(\w+))?\}\}/g, (_, name: string | undefined) => {
+      const backend = backends.get(name ?? 'main')
+      if (backend === undefined) throw new Error(`${suite.name}: no backend ${name ?? 'main'}`)
+      return String(backend.port)
+    })
+    try {
+      const proxy = await startProxy(kind, yaml, ['--file-flush-interval-msec', '10', ...(suite.flags ?? [])])
+      return new SuiteDriver(suite, proxy, backends)
+    } catch (error) {
+      for (const backend of backends.values()) await backend.stop()
+      throw error
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.proxy.stop()
+    for (const backend of this.backends.values()) await backend.stop()
+  }
+
+  /** `patience` lengthens every waiting for nothing, for a second look at a difference. */
+  async run(one: ParityCase, patience = 1): Promise<Observation> {
+    this.#script(one)
+    const marks = this.#markBackends()
+    // Client ports come again after a while: only lines written from now on are this case's.
+    const logStart = this.#logText().length
+    const before = one.stats === undefined ? undefined : await this.proxy.stats(one.stats)
+    const port = this.proxy.port(one.listener ?? 'main')
+    const client = await RawClient.connect(port)
+    const admin: string[] = []
+    for (const step of one.steps) await this.#step(step, client, admin, marks)
+    const quietMs = (one.quietMs ?? DEFAULT_QUIET_MS) * patience
+    await client.waitQuiet(quietMs)
+    if (one.waitClosedMs !== undefined) await client.waitClosed(one.waitClosedMs)
+    const connection = client.ended ? 'closed' : 'open'
+    client.halfClose()
+    await client.waitClosed(STEP_TIMEOUT_MS)
+    client.close()
+    const ports = [...this.#ports, { port: client.localPort, word: 'client' }]
+    const clean = (text: string) => normalizeText(text, ports, one.normalize)
+    const logs = await this.#accessLog(`${port}:${client.localPort}|`, one.logLines ?? 1, logStart)
+    const observation: Observation = {
+      received: clean(client.text),
+      connection,
+      upstream: this.#receivedSince(marks).map(clean),
+      accessLog: logs.map(clean),
+      stats: before === undefined ? [] : await this.#movedStats(before, one.stats ?? ''),
+      admin: admin.map(clean),
+    }
+    await this.#closeBackendConnections()
+    return observation
+  }
+
+  async #step(step: Step, client: RawClient, admin: string[], marks: Map<EchoBackend, number[]>): Promise<void> {
+    if (typeof step === 'string') client.write(step)
+    else if ('waitFor' in step) await client.waitFor(() => client.text.includes(step.waitFor) || client.ended)
+    else if ('waitCount' in step) {
+      const [text, count] = step.waitCount
+      await client.waitFor(() => client.text.split(text).length > count || client.ended)
+    } else if ('waitBackend' in step) {
+      await Promise.race(
+        [...this.backends.values()].map((backend) =>
+          backend.until(() => this.#receivedSince(marks).some((text) => text.includes(step.waitBackend))),
+        ),
+      )
+    } else if ('waitClosed' in step) await client.waitClosed(STEP_TIMEOUT_MS)
+    else if ('halfClose' in step) client.halfClose()
+    else if ('reset' in step) client.reset()
+    else if ('quietMs' in step) await client.waitQuiet(step.quietMs)
+    else {
+      const { status, body } = await this.proxy.admin(step.admin, step.method ?? 'GET', step.headers)
+      admin.push(`${status} ${body}`)
+    }
+  }
+
+  /** Sets all backends to answer as the case says. */
+  #script(one: ParityCase): void {
+    let requests = 0
+    const plain: readonly ReplyStep[] =
+      one.reply === undefined ? [DEFAULT_REPLY] : typeof one.reply === 'string' ? [one.reply] : one.reply
+    const answer = (request: BackendRequest) => {
+      const replies = one.replies
+      const steps = replies === undefined ? plain : replies[Math.min(requests, replies.length - 1)]
+      requests += 1
+      void playReply(request, steps)
+    }
+    const at = one.replyAt ?? 'request'
+    const script: BackendScript = {
+      tunnel: (request) => request.headers.has('upgrade') || request.method === 'CONNECT',
+      onTunnelData: (connection, data) => connection.send(`echo(${data})`),
+      onHead: (request) => {
+        if (at === 'head') answer(request)
+      },
+      onRequest: (request) => {
+        if (at === 'request') answer(request)
+      },
+      onConnection: (connection) => {
+        if (at === 'connect') {
+          for (const step of plain) {
+            if (typeof step === 'string') connection.send(step)
+            else if ('finish' in step) connection.finish()
+            else if ('reset' in step) connection.reset()
+          }
+        }
+      },
+    }
+    for (const [name, backend] of this.backends) backend.script = { ...script, ...this.suite.scripts?.[name] }
+  }
+
+  #markBackends(): Map<EchoBackend, number[]> {
+    const marks = new Map<EchoBackend, number[]>()
+    for (const backend of this.backends.values()) {
+      marks.set(
+        backend,
+        backend.connections.map((connection) => connection.received.length),
+      )
+    }
+    return marks
+  }
+
+  #receivedSince(marks: Map<EchoBackend, number[]>): string[] {
+    const received: string[] = []
+    for (const [backend, lengths] of marks) {
+      for (const connection of backend.connections) {
+        const text = connection.received.slice(lengths[connection.index] ?? 0)
+        if (text !== '') received.push(text)
+      }
+    }
+    return received
+  }
+
+  /** Every case starts without idle upstream connections; waits until the proxy has noticed. */
+  async #closeBackendConnections(): Promise<void> {
+    let closed = 0
+    for (const backend of this.backends.values()) {
+      for (const connection of backend.connections) {
+        if (connection.socket.destroyed) continue
+        connection.socket.destroy()
+        closed += 1
+      }
+    }
+    const deadline = performance.now() + SETTLE_TIMEOUT_MS
+    while (closed > 0 && performance.now() < deadline) {
+      const active = await this.proxy.stats('^cluster\\..*\\.upstream_cx_active$')
+      if ([...active.values()].every((value) => value === 0)) return
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    }
+  }
+
+  #logText(): string {
+    const path = join(this.proxy.folder, 'access.log')
+    return existsSync(path) ? readFileSync(path, 'latin1') : ''
+  }
+
+  async #accessLog(prefix: string, expected: number, start: number): Promise<string[]> {
+    if (expected === 0) return []
+    const deadline = performance.now() + SETTLE_TIMEOUT_MS
+    for (;;) {
+      const lines = this.#logText().slice(start).split('\n')
+      const own = lines.filter((line) => line.startsWith(prefix)).map((line) => line.slice(prefix.length))
+      if (own.length >= expected || performance.now() > deadline) return own
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    }
+  }
+
+  /** Reads until two readings in a row are equal: closing a connection counts a little later. */
+  async #movedStats(before: Map<string, number>, filter: string): Promise<string[]> {
+    let last = ''
+    const deadline = performance.now() + SETTLE_TIMEOUT_MS
+    for (;;) {
+      const after = await this.proxy.stats(filter)
+      const moved: string[] = []
+      for (const [name, value] of after) {
+        // What is buffered at one moment depends on the sizes of reads.
+        if (name.endsWith('_bytes_buffered')) continue
+        const change = value - (before.get(name) ?? 0)
+        if (change !== 0) moved.push(`${name} ${change > 0 ? '+' : ''}${change}`)
+      }
+      const text = moved.sort().join('\n')
+      if (text === last || performance.now() > deadline) return moved
+      last = text
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS * 3))
+    }
+  }
+}
+
+async function playReply(request: BackendRequest, steps: readonly ReplyStep[]): Promise<void> {
+  const { connection } = request
+  for (const step of steps) {
+    if (typeof step === 'string') connection.send(step)
+    else if ('pauseMs' in step) await new Promise((resolve) => setTimeout(resolve, step.pauseMs))
+    else if ('finish' in step) connection.finish()
+    else if ('reset' in step) connection.reset()
+    else {
+      while (!connection.received.includes(step.waitFor) && !connection.ended) {
+        await new Promise((resolve) => connection.socket.once('data', resolve).once('close', resolve))
+      }
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import { expect, test } from 'vitest'
+import { Slab, type SlabLimits, slabBytes } from '../../src/stats/slab.ts'
+import { createLocalStore, StatsStore, sanitizeStatName } from '../../src/stats/store.ts'
+
+const tiny: SlabLimits = { slotLimit: 8, logLimitBytes: 4096, heapLimitBytes: 4096, sharedLimit: 8 }
+
+test('a name gives the same handle from every scope that spells it', () => {
+  const store = createLocalStore()
+  const counter = store.createScope('cluster.c').counter('upstream_rq_total')
+  counter.inc()
+  counter.add(4)
+  expect(store.counter('cluster.c.upstream_rq_total')).toBe(counter)
+  expect(store.createScope('cluster').createScope('c.').counter('upstream_rq_total').value()).toBe(5)
+})
+
+test('kinds of one name are kept apart', () => {
+  const store = createLocalStore()
+  store.counter('x').inc()
+  store.gauge('x').set(7)
+  store.textReadout('x').set('seven')
+  expect([store.counter('x').value(), store.gauge('x').value(), store.textReadout('x').value()]).toEqual([
+    1,
+    7,
+    'seven',
+  ])
+})
+
+test('a gauge goes up and down', () => {
+  const gauge = createLocalStore().gauge('g')
+  expect(gauge.value()).toBe(0)
+  gauge.inc()
+  gauge.add(9)
+  gauge.dec()
+  gauge.sub(4)
+  expect(gauge.value()).toBe(5)
+})
+
+test('a text may grow and shrink', () => {
+  const text = createLocalStore().textReadout('t')
+  expect(text.value()).toBe('')
+  for (const value of ['a', 'é'.repeat(500), '', 'b']) {
+    text.set(value)
+    expect(text.value()).toBe(value)
+  }
+})
+
+test('rejected stats take calls and keep nothing', () => {
+  const store = createLocalStore({ rejects: (name) => name.startsWith('no.') })
+  const scope = store.createScope('no')
+  scope.counter('c').inc()
+  scope.gauge('g').set(3)
+  scope.histogram('h', 'ms').recordValue(1)
+  scope.textReadout('t').set('x')
+  expect([scope.counter('c').value(), scope.gauge('g').value(), scope.textReadout('t').value()]).toEqual([0, 0, ''])
+  expect(store.lostNames()).toBe(0)
+  expect(store.counter('yes').value()).toBe(0)
+})
+
+test('reopening a slab goes on with names, slots, counts and texts', () => {
+  const slab = new Slab(new ArrayBuffer(slabBytes(tiny)), 0, tiny)
+  const first = new StatsStore(slab)
+  first.counter('a').add(3)
+  first.textReadout('t').set('old')
+  const second = new StatsStore(new Slab(slab.values.buffer, 0, tiny))
+  expect(second.counter('a').slot).toBe(first.counter('a').slot)
+  second.counter('a').inc()
+  second.counter('b').inc()
+  expect([first.counter('a').value(), second.counter('b').value(), second.textReadout('t').value()]).toEqual([
+    4,
+    1,
+    'old',
+  ])
+})
+
+test('a slab without room loses names, counts them, and goes on', () => {
+  const store = new StatsStore(new Slab(new ArrayBuffer(slabBytes(tiny)), 0, tiny))
+  for (let i = 0; i < 20; i++) store.counter(`c${i}`).inc()
+  for (let i = 0; i < 100; i++) store.histogram(`h${i}`, 'ms').recordValue(i)
+  expect(store.counter('c0').value()).toBe(1)
+  expect(store.counter('c19').value()).toBe(0)
+  expect(store.lostNames()).toBeGreaterThan(13)
+})
+
+test('scope prefixes are cleaned as Envoy cleans them', () => {
+  expect(sanitizeStatName('.http://a:80.')).toBe('http_a_80')
+  expect(sanitizeStatName('[::1]:80')).toBe('[__1]_80')
+  expect(createLocalStore().createScope('').counter('x').slot).toBeGreaterThan(0)
+})
+
+test('a removed scope gives its memory to the next, and its names start from zero', () => {
+  const store = createLocalStore()
+  const scope = store.createScope('cluster.a')
+  const { slot } = scope.counter('c')
+  scope.counter('c').add(5)
+  scope.histogram('h', 'ms').recordValue(7)
+  store.counter('cluster.ab.c').add(2)
+  store.removeScope('cluster.a')
+  expect(scope.counter('c').value()).toBe(0)
+  expect(scope.counter('c').slot).toBe(slot)
+  expect(store.counter('cluster.ab.c').value()).toBe(2)
+  // What a successor finds are the names that are left.
+  const successor = new StatsStore(store.slab)
+  expect(successor.counter('cluster.ab.c').value()).toBe(2)
+  successor.removeScope('cluster')
+  expect(successor.counter('cluster.ab.c').value()).toBe(0)
+})
+
+test('scopes that come and go for ever use a bounded number of slots', () => {
+  const store = new StatsStore(new Slab(new ArrayBuffer(slabBytes(tiny)), 0, tiny))
+  for (let i = 0; i < 40; i++) {
+    const scope = store.createScope('cluster.a')
+    scope.counter('c').inc()
+    scope.gauge('g').inc()
+    scope.histogram('h', 'ms').recordValue(1)
+    expect([scope.counter('c').value(), scope.gauge('g').value()]).toEqual([1, 1])
+    store.removeScope('cluster.a')
+  }
+  expect(store.lostNames()).toBe(0)
+})

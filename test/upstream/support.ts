@@ -1,0 +1,72 @@
+// What the tests of this folder share: clusters from YAML, a DNS cluster over a DNS server of the test, waiting for hosts.
+
+import type { envoy } from '../../proto/generated/api.d.ts'
+import { ConfigErrors, renderIssue } from '../../src/config/errors.ts'
+import { loadBootstrap } from '../../src/config/load.ts'
+import { createLocalStore, type StatsStore } from '../../src/stats/store.ts'
+import { type ClusterStats, clusterStats } from '../../src/upstream/cluster_stats.ts'
+import { type ClusterDiscovery, createDiscovery, type Priorities } from '../../src/upstream/discovery/discovery.ts'
+
+export type ClusterView = envoy.config.cluster.v3.Cluster
+
+/** Cluster views of a YAML list; throws on what the loader refuses. */
+export function clusterViews(yaml: string): ClusterView[] {
+  const indented = yaml.trim().replaceAll('\n', '\n    ')
+  const { bootstrap, issues } = loadBootstrap({ configYaml: `static_resources:\n  clusters:\n    ${indented}` })
+  if (issues.hasErrors) throw new Error(issues.errors.map(renderIssue).join('\n'))
+  return bootstrap?.staticResources?.clusters ?? []
+}
+
+/** `typed_dns_resolver_config` that asks the server on a port of loopback, as YAML on one line. */
+export function caresYaml(port: number, more = ''): string {
+  const type = 'type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig'
+  const server = `{socket_address: {address: 127.0.0.1, port_value: ${port}}}`
+  const options = '{no_default_search_domain: true}'
+  return `{name: r, typed_config: {"@type": ${type}, resolvers: [${server}], dns_resolver_options: ${options}${more}}}`
+}
+
+/** One discovery, its stats, and every list of hosts it has given. */
+export class RunningDiscovery {
+  readonly discovery: ClusterDiscovery
+  readonly store: StatsStore
+  readonly stats: ClusterStats
+  readonly lists: Priorities[] = []
+  #waiting: (() => void)[] = []
+
+  constructor(yaml: string) {
+    this.store = createLocalStore()
+    this.stats = clusterStats(this.store.createScope('cluster.c'))
+    const errors = new ConfigErrors()
+    const discovery = createDiscovery(clusterViews(yaml)[0], this.stats, errors, { scope: this.store })
+    if (discovery === undefined || errors.hasErrors) throw new Error(errors.errors.map(renderIssue).join('\n'))
+    this.discovery = discovery
+  }
+
+  /** Resolves when the first answer is in. */
+  start(): Promise<void> {
+    return this.discovery.start((priorities) => {
+      this.lists.push(priorities)
+      for (const wake of this.#waiting.splice(0)) wake()
+    })
+  }
+
+  /** Addresses of the last list, the priorities one after another. */
+  get addresses(): string[] {
+    return (this.lists.at(-1) ?? []).flat().map((host) => host.address.text)
+  }
+
+  /** Waits until the hosts are these addresses, in any order. */
+  async hosts(...expected: readonly string[]): Promise<void> {
+    const wanted = expected.toSorted().join(' ')
+    while (this.lists.length === 0 || this.addresses.toSorted().join(' ') !== wanted) {
+      await new Promise<void>((wake) => this.#waiting.push(wake))
+    }
+  }
+}
+
+/** What building a discovery reports for the first cluster of a YAML list. */
+export function discoveryErrors(yaml: string): string[] {
+  const errors = new ConfigErrors()
+  createDiscovery(clusterViews(yaml)[0], clusterStats(createLocalStore().createScope('cluster.c')), errors)
+  return errors.errors.map((issue) => issue.message)
+}

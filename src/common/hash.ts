@@ -19,6 +19,32 @@ function mergeRound(hash: bigint, accumulator: bigint): bigint {
   return ((hash ^ round(0n, accumulator)) * prime1 + prime4) & mask
 }
 
+const murmurPrime = 0xc6a4_a793_5bd1_e995n
+const murmurSeed = 0xc70f_6907n
+
+function shiftMix(value: bigint): bigint {
+  return value ^ (value >> 47n)
+}
+
+/** MurmurHash64A with the seed of libstdc++'s std::hash, which Envoy uses for MURMUR_HASH_2 (a string is Latin-1). */
+export function murmurHash2(data: string | Uint8Array, seed = murmurSeed): bigint {
+  const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data.buffer, data.byteOffset, data.length)
+  const length = bytes.length
+  let hash = seed ^ ((BigInt(length) * murmurPrime) & mask)
+  let p = 0
+  for (; p + 8 <= length; p += 8) {
+    const word = (shiftMix((bytes.readBigUInt64LE(p) * murmurPrime) & mask) * murmurPrime) & mask
+    hash = ((hash ^ word) * murmurPrime) & mask
+  }
+  if (p < length) {
+    let rest = 0n
+    for (let i = length - 1; i >= p; i--) rest = (rest << 8n) | BigInt(bytes[i])
+    hash = ((hash ^ rest) * murmurPrime) & mask
+  }
+  hash = (shiftMix(hash) * murmurPrime) & mask
+  return shiftMix(hash)
+}
+
 /** XXH64 of the bytes (a string is Latin-1). */
 export function xxHash64(data: string | Uint8Array, seed = 0n): bigint {
   const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data.buffer, data.byteOffset, data.length)

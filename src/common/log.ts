@@ -1,8 +1,9 @@
 // The application log: named loggers with levels of their own, in Envoy's format.
 
-import { openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
+import { compileJsonPattern, compilePattern, type LogLocation, type LogPattern, logLevels } from './log_pattern.ts'
 
-export const logLevels = ['trace', 'debug', 'info', 'warning', 'error', 'critical', 'off'] as const
+export { logLevels }
 export type LogLevel = (typeof logLevels)[number]
 
 const defaultFormat = '[%Y-%m-%d %T.%e][%t][%l][%n] [%g:%#] %v'
@@ -10,12 +11,18 @@ const defaultFormat = '[%Y-%m-%d %T.%e][%t][%l][%n] [%g:%#] %v'
 interface LogTarget {
   descriptor: number
   path: string
-  format: string
-  json: boolean
+  line: LogPattern
   escaped: boolean
+  previousAtMs: number
 }
 
-const target: LogTarget = { descriptor: 2, path: '', format: defaultFormat, json: false, escaped: false }
+const target: LogTarget = {
+  descriptor: 2,
+  path: '',
+  line: compilePattern(defaultFormat),
+  escaped: false,
+  previousAtMs: Date.now(),
+}
 const loggers = new Map<string, Logger>()
 let defaultLevel: LogLevel = 'info'
 
@@ -42,38 +49,66 @@ export class Logger {
   }
 
   trace(message: string): void {
-    this.#write(0, message)
+    if (this.#level === 0) this.#write(0, message, this.trace)
   }
 
   debug(message: string): void {
-    this.#write(1, message)
+    if (this.#level <= 1) this.#write(1, message, this.debug)
   }
 
   info(message: string): void {
-    this.#write(2, message)
+    if (this.#level <= 2) this.#write(2, message, this.info)
   }
 
   warn(message: string): void {
-    this.#write(3, message)
+    if (this.#level <= 3) this.#write(3, message, this.warn)
   }
 
   error(message: string): void {
-    this.#write(4, message)
+    if (this.#level <= 4) this.#write(4, message, this.error)
   }
 
   critical(message: string): void {
-    this.#write(5, message)
+    if (this.#level <= 5) this.#write(5, message, this.critical)
   }
 
-  #write(level: number, message: string): void {
-    if (level < this.#level) return
-    const line = target.json ? jsonLine(this.name, level, message) : formatLine(target.format, this.name, level, message)
+  /** `entry` is the method that was called: the frame above it in the stack is where the line comes from. */
+  #write(level: number, message: string, entry: (message: string) => void): void {
+    const time = new Date()
+    let location: LogLocation | undefined
+    const line = target.line({
+      time,
+      sincePreviousMs: time.getTime() - target.previousAtMs,
+      level,
+      name: this.name,
+      message: target.escaped ? message.replaceAll('\n', '\\n') : message,
+      location: () => {
+        location ??= callerOf(entry)
+        return location
+      },
+    })
+    target.previousAtMs = time.getTime()
     try {
       writeSync(target.descriptor, `${line}\n`)
     } catch {
       // A log that cannot be written (a closed pipe, a full disk) must not stop the proxy.
     }
   }
+}
+
+/** The file, line and function that called `entry`. */
+function callerOf(entry: (message: string) => void): LogLocation {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 1
+  const holder: { stack?: string } = {}
+  Error.captureStackTrace(holder, entry)
+  Error.stackTraceLimit = limit
+  const frame = holder.stack?.slice(holder.stack.indexOf('\n    at ') + 8) ?? ''
+  const match = /^(?:(?:async |new )*(?:.*\.)?#?([^\s.]+) .*\()?(.*?):(\d+):\d+\)?$/.exec(frame)
+  if (match === null) return { file: '', line: 0, functionName: '' }
+  const [, functionName = '', path, line] = match
+  const root = path.lastIndexOf('/src/')
+  return { file: root < 0 ? path : path.slice(root + 1), line: Number(line), functionName }
 }
 
 /** The logger of an Envoy component name (`main`, `config`, `router` ...); one for each name. */
@@ -86,12 +121,22 @@ export function getLogger(name: string): Logger {
   return logger
 }
 
-/** Names that Envoy's `/logging` lists, so that levels can be set before a component logs. */
-for (const name of ['admin', 'client', 'config', 'conn_handler', 'connection', 'dns', 'file', 'filter', 'health_checker',
-  'http', 'main', 'misc', 'pool', 'router', 'runtime', 'stats', 'tracing', 'upstream']) getLogger(name)
+/** Envoy's components, in the order of its `/logging`: their levels can be set before they log anything. */
+const componentNames = `a2a admin ai_protocol_manager alternate_protocols_cache aws assert backtrace basic_auth cache_filter
+  client config connection conn_handler compression credential_injector decompression dns dubbo envoy_bug ext_authz ext_proc
+  rocketmq file filter forward_proxy geolocation grpc happy_eyeballs hc health_checker http http2 hystrix init io jwt json_rpc
+  kafka key_value_store lua local_rate_limit main matcher mcp misc mongo multi_connection notification oauth2 quic quic_stream
+  pool rate_limit_quota rbac rds redis router runtime stats secret sse tap testing thrift tracing upstream udp wasm websocket
+  golang stats_sinks dynamic_modules ip_tagging`
+for (const name of componentNames.split(/\s+/)) getLogger(name)
 
+/** In Envoy's order, names of ours behind. */
 export function allLoggers(): Logger[] {
-  return [...loggers.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  return [...loggers.values()]
+}
+
+export function isLogger(name: string): boolean {
+  return loggers.has(name)
 }
 
 export function setAllLevels(level: LogLevel): void {
@@ -109,15 +154,16 @@ export interface LogSettings {
   readonly path?: string
   /** A spdlog pattern. */
   readonly format?: string
-  readonly json?: boolean
+  /** A JSON object of spdlog patterns, instead of `format`. */
+  readonly jsonFormat?: Readonly<Record<string, unknown>>
   /** Line ends within a message are written as \n. */
   readonly escaped?: boolean
 }
 
 /** Throws where the file cannot be opened. */
 export function configureLog(settings: LogSettings): void {
-  if (settings.format !== undefined) target.format = settings.format
-  if (settings.json !== undefined) target.json = settings.json
+  if (settings.format !== undefined) target.line = compilePattern(settings.format)
+  if (settings.jsonFormat !== undefined) target.line = compileJsonPattern(settings.jsonFormat)
   if (settings.escaped !== undefined) target.escaped = settings.escaped
   if (settings.path !== undefined && settings.path !== '') {
     target.path = settings.path
@@ -125,68 +171,14 @@ export function configureLog(settings: LogSettings): void {
   }
 }
 
-/** Opens the log file anew, after something has moved it away. */
+/** Opens the log file anew, after something has moved it away. The old one stays in use where that fails. */
 export function reopenLog(): void {
-  if (target.path !== '') target.descriptor = openSync(target.path, 'a', 0o644)
-}
-
-function pad(value: number, width: number): string {
-  return String(value).padStart(width, '0')
-}
-
-/** The pattern flags of spdlog that Envoy's documentation names. */
-function formatLine(format: string, name: string, level: number, message: string): string {
-  const now = new Date()
-  const text = target.escaped ? message.replaceAll('\n', '\\n') : message
-  return format.replace(/%([a-zA-Z#%_^$@])/g, (whole, flag: string) => {
-    switch (flag) {
-      case 'Y':
-        return pad(now.getUTCFullYear(), 4)
-      case 'm':
-        return pad(now.getUTCMonth() + 1, 2)
-      case 'd':
-        return pad(now.getUTCDate(), 2)
-      case 'H':
-        return pad(now.getUTCHours(), 2)
-      case 'M':
-        return pad(now.getUTCMinutes(), 2)
-      case 'S':
-        return pad(now.getUTCSeconds(), 2)
-      case 'T':
-        return `${pad(now.getUTCHours(), 2)}:${pad(now.getUTCMinutes(), 2)}:${pad(now.getUTCSeconds(), 2)}`
-      case 'e':
-        return pad(now.getUTCMilliseconds(), 3)
-      case 'f':
-        return pad(now.getUTCMilliseconds() * 1000, 6)
-      case 't':
-      case 'P':
-        return String(process.pid)
-      case 'l':
-        return logLevels[level]
-      case 'L':
-        return logLevels[level][0].toUpperCase()
-      case 'n':
-        return name
-      case 'v':
-        return text
-      case '_':
-        return text.replaceAll('\n', '\\n')
-      case 'g':
-      case 's':
-        return name
-      case '#':
-        return '0'
-      case '%':
-        return '%'
-      case '^':
-      case '$':
-        return ''
-      default:
-        return whole
-    }
-  })
-}
-
-function jsonLine(name: string, level: number, message: string): string {
-  return JSON.stringify({ time: new Date().toISOString(), level: logLevels[level], name, pid: process.pid, message })
+  if (target.path === '') return
+  const old = target.descriptor
+  try {
+    target.descriptor = openSync(target.path, 'a', 0o644)
+  } catch {
+    return
+  }
+  closeSync(old)
 }

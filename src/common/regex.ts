@@ -81,7 +81,7 @@ export class CompiledRegex {
    * substitution that is malformed or names a group that the pattern lacks leaves the input as it is.
    */
   replaceAll(input: string, substitution: string): string {
-    const pieces = parseSubstitution(substitution, this.groupCount)
+    const pieces = parseSubstitution(decode(substitution), this.groupCount)
     if (pieces === undefined) return input
     const text = decode(input)
     const matcher = this.#re.matcher(text)

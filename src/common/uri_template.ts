@@ -70,8 +70,8 @@ class TemplateParser {
       const close = segment.indexOf('}', open)
       if (close < 0) throw new UriTemplateError(`Unmatched variable bracket in mixed pattern: "${segment}"`)
       const before = open === 0 ? '' : literal(segment.slice(0, open), 'Invalid prefix literal')
-      const variable = this.#variable(segment.slice(open + 1, close))
-      return before + variable + this.#suffix(segment.slice(close + 1))
+      const after = this.#suffix(segment.slice(close + 1))
+      return before + this.#variable(segment.slice(open + 1, close)) + after
     }
     if (segment.startsWith('**')) return this.#glob('**') + this.#suffix(segment.slice(2))
     if (segment.startsWith('*')) return this.#glob('*') + this.#suffix(segment.slice(1))

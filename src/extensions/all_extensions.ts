@@ -13,6 +13,7 @@ import { sniCluster } from './filters/network/sni_cluster/config.ts'
 import { tcpProxy } from './filters/network/tcp_proxy/config.ts'
 import { metadataFormatterFactory } from './formatter/metadata/config.ts'
 import { reqWithoutQueryFormatterFactory } from './formatter/req_without_query/config.ts'
+import { earlyHeaderMutation } from './http/early_header_mutation/header_mutation/config.ts'
 import { customHeaderIpDetection } from './http/original_ip_detection/custom_header/config.ts'
 import { xffIpDetection } from './http/original_ip_detection/xff/config.ts'
 import { leastRequest } from './load_balancing_policies/least_request/config.ts'
@@ -37,6 +38,8 @@ export const allExtensions: readonly ExtensionFactory[] = [
   leastRequest,
   random,
   roundRobin,
+  // Early header mutation
+  earlyHeaderMutation,
   // Original IP detection
   customHeaderIpDetection,
   xffIpDetection,

@@ -174,8 +174,8 @@ export class Connection {
   }
 
   /**
-   * For a reader that is done with each chunk when its event ends, but for what `isRetained` then says is still in use:
-   * bytes are read into memory that is used again. Chunks of up to joinLimitBytes must be copied in any case.
+   * For a reader that is done with each chunk when its event ends, or has `isRetained` say, when asked right after it,
+   * that the chunk is still in use: bytes are read into memory that is used again.
    */
   reuseReadBuffer(isRetained: () => boolean): void {
     reuseReadBuffer(this.socket, this.bufferLimitBytes, (data) => this.#onData(data), isRetained)
@@ -253,7 +253,10 @@ export class Connection {
       return
     }
     runWrites(this, Connection.#deliverEnd)
-    if (this.#writeEnded && this.state === 'open') this.close('flushWrite', '')
+    if (!this.#writeEnded || this.state !== 'open') return
+    // Both sides have ended, the peer last: its close, unless something is still to be written.
+    if (this.bufferedBytes === 0) this.#destroy('remoteClose', false)
+    else this.close('flushWrite', '')
   }
 
   static #deliverEnd(connection: Connection): void {

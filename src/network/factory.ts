@@ -42,6 +42,7 @@ export interface ListenerInfo {
   /** `metadata` of the listener by namespace. */
   readonly listenerMetadata: Readonly<Record<string, unknown>>
   readonly perConnectionBufferLimitBytes: number
+  readonly listenerHasAccessLogs: boolean
   /**
    * A name in `SharedMemory` for one configured extension: the same in every worker, since all build the same
    * configuration in the same order, and no other extension's.

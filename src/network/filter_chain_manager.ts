@@ -71,10 +71,13 @@ class CidrLevel<V> {
 export class FilterChainManager<T> {
   readonly #ports: DestinationPorts<T> = new Map()
   readonly #defaultChain: T | undefined
+  /** The one chain of a listener that has no other and matches everything: the common case, decided at once. */
+  readonly #onlyChain: T | undefined
 
   /** Builds the tree; matches that are wrong, doubled or overlap are reported and left out. */
   constructor(chains: readonly MatchableChain<T>[], defaultChain: T | undefined, errors: ConfigErrors) {
     this.#defaultChain = defaultChain
+    this.#onlyChain = chains.length === 1 && matchKey(chains[0].match) === '' ? chains[0].chain : undefined
     const seen = new Map<string, MatchableChain<T>>()
     for (const chain of chains) {
       const key = matchKey(chain.match)
@@ -95,7 +98,7 @@ export class FilterChainManager<T> {
 
   /** The chain of a socket, `default_filter_chain` where none matches; undefined where that is not set either. */
   find(socket: ConnectionSocket): T | undefined {
-    return this.#findByPort(socket) ?? this.#defaultChain
+    return this.#onlyChain ?? this.#findByPort(socket) ?? this.#defaultChain
   }
 
   #findByPort(socket: ConnectionSocket): T | undefined {

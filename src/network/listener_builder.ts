@@ -49,6 +49,7 @@ export function buildListener<Server extends NetworkServerContext>(
     trafficDirection: view.trafficDirection,
     listenerMetadata: view.metadata?.filterMetadata ?? {},
     perConnectionBufferLimitBytes: bufferLimitBytes,
+    listenerHasAccessLogs: view.accessLog.length > 0,
     sharedName: (kind) => `listener.${sockets.listenerName}.${kind}.${sharedNames++}`,
   }
   const context: ListenerFactoryContext<Server> = Object.assign(Object.create(server), info)

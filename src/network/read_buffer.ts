@@ -1,12 +1,11 @@
 // Reads of a connection that go to the same memory again and again, for bytes that are passed on at once.
 
 import { Socket } from 'node:net'
-import { joinLimitBytes } from './write_batch.ts'
 
 /**
- * Node reads each chunk into new memory of 64 KiB. A proxy of bulk data spends more time in the garbage collector for it
- * than in its own code: measured 0.4x of Envoy's throughput, against 1.0x with memory that is used again
- * (bench/tcp). The plain form is the socket's 'data' event.
+ * Node reads each chunk into new memory of 64 KiB, and bulk data then costs twice the processor time and a third of the
+ * throughput, most of it in the garbage collector. The plain form is the socket's 'data' event; bench/micro/read_buffer.ts
+ * compares the two.
  *
  * The means are those of `net.connect`'s documented `onread` option, which Node has no form of for accepted sockets: the
  * fields behind it are set from outside. Where a runtime has them no more, sockets keep to 'data' events.
@@ -25,15 +24,17 @@ interface SocketInternals {
 /** What a large read gets; larger reads mean fewer system calls. */
 const bulkBufferBytes = 256 * 1024
 const smallestBulkBufferBytes = 16 * 1024
+/** A read of this size makes a connection a bulk one: from here on copying costs more than a buffer. */
+const bulkReadBytes = 4096
 /** Free buffers of the full size that are kept. */
 const poolLimit = 32
 const sweepIntervalMs = 1000
 
 const fields = findReadFields()
 /**
- * What connections at rest read into, all of them, so that an idle connection costs no buffer. Each read is taken out of
- * it before the next: small ones are copied by the write batch anyhow, and a large one is copied here and makes its
- * connection a bulk one, with a buffer of its own, until it rests again.
+ * What connections at rest read into, all of them, so that an idle connection costs no buffer. What was read is copied
+ * out at once (a small chunk costs no more than a view of it would); a large one makes its connection a bulk one, with a
+ * buffer of its own, until it rests again.
  */
 const sharedBuffer = Buffer.allocUnsafeSlow(64 * 1024)
 const pool: Buffer[] = []
@@ -42,8 +43,8 @@ let sweeper: NodeJS.Timeout | undefined
 
 /**
  * Makes the socket read in this way. `onRead` must be done with the bytes when it returns, or `isRetained` must say, when
- * asked right after it, that they are still in use: then their memory is left alone. Bytes up to `joinLimitBytes` must be
- * copied in any case, as the write batch does. `limitBytes` bounds what one read may bring.
+ * asked right after it, that they are still in use: then their memory is left alone. `limitBytes` (0: none) bounds what
+ * one read may bring.
  */
 export function reuseReadBuffer(
   socket: Socket,
@@ -80,14 +81,17 @@ class BufferedReader {
   take(size: number, buffer: Buffer): Buffer {
     this.#lastReadBytes = size
     this.#rested = false
-    const data = buffer.subarray(0, size)
-    return buffer === sharedBuffer && size > joinLimitBytes ? Buffer.from(data) : data
+    if (buffer !== sharedBuffer) return buffer.subarray(0, size)
+    // Buffer.from of a view does the same in twice the time.
+    const data = Buffer.allocUnsafe(size)
+    buffer.copy(data, 0, 0, size)
+    return data
   }
 
   /** What the next read goes to. */
   nextBuffer(): Buffer {
     if (this.#own === undefined) {
-      if (this.#lastReadBytes <= joinLimitBytes) return sharedBuffer
+      if (this.#lastReadBytes < bulkReadBytes) return sharedBuffer
       bulkReaders.add(this)
       sweeper ??= setInterval(sweep, sweepIntervalMs).unref()
       this.#own = this.#takeBuffer()

@@ -5,7 +5,7 @@ import { latin1Slice } from '../common/latin1.ts'
 import type { Connection } from './connection.ts'
 
 /** Small buffers join the text: copying this many bytes costs less than one more element in a writev. */
-export const joinLimitBytes = 2048
+const joinLimitBytes = 2048
 
 /** Connections with output gathered during the current event. */
 const dirty: Connection[] = []
@@ -51,6 +51,8 @@ function flushDirty(): void {
 /** Text and buffers in order; neighbouring texts are one string, since V8 joins strings lazily. */
 export class WriteBatch {
   bytes = 0
+  /** The buffer of a batch that has nothing else: as it came, since a proxied chunk mostly is all that an event writes. */
+  #only: Buffer | undefined = undefined
   #text = ''
   /** Everything before #text, once there is a buffer that is too large to join. */
   #parts: (string | Buffer)[] | undefined = undefined
@@ -60,7 +62,21 @@ export class WriteBatch {
       if (depth === 0) queueMicrotask(() => connection.flush())
       else dirty.push(connection)
     }
+    const isFirst = this.bytes === 0
     this.bytes += data.length
+    if (isFirst && typeof data !== 'string') {
+      this.#only = data
+      return
+    }
+    if (this.#only !== undefined) {
+      const only = this.#only
+      this.#only = undefined
+      this.#append(only)
+    }
+    this.#append(data)
+  }
+
+  #append(data: Buffer | string): void {
     if (typeof data === 'string') this.#text += data
     else if (data.length <= joinLimitBytes) this.#text += latin1Slice(data, 0, data.length)
     else {
@@ -72,9 +88,14 @@ export class WriteBatch {
   }
 
   writeTo(socket: Socket, done: (() => void) | undefined): void {
+    const only = this.#only
     const parts = this.#parts
     const text = this.#text
     this.clear()
+    if (only !== undefined) {
+      socket.write(only, done)
+      return
+    }
     if (parts === undefined) {
       socket.write(text, 'latin1', done)
       return
@@ -92,6 +113,7 @@ export class WriteBatch {
 
   clear(): void {
     this.bytes = 0
+    this.#only = undefined
     this.#text = ''
     this.#parts = undefined
   }

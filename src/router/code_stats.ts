@@ -1,50 +1,61 @@
 // Counts upstream response codes as Envoy names them: `upstream_rq_200`, `upstream_rq_2xx`, and for whom.
 
-import type { Counter } from '../stats/store.ts'
+import type { Counter, Scope } from '../stats/store.ts'
 import type { ClusterInfo } from '../upstream/cluster_info.ts'
 
-interface CodeCounters {
-  readonly codes: (Counter | undefined)[]
-  readonly classes: (Counter | undefined)[]
-  readonly completed: Counter
-}
+/** The counters of one prefix; made at a code's first use, as in Envoy: a cluster has only the codes it has met. */
+class CodeStats {
+  readonly #scope: Scope
+  readonly #completed: Counter
+  readonly #classes: (Counter | undefined)[] = []
+  readonly #codes: (Counter | undefined)[] = []
 
-/** Made at a code's first use, as in Envoy: a cluster has only the codes that it has met. */
-class ClusterCodes {
-  readonly #info: ClusterInfo
-  readonly all: CodeCounters
-  readonly external: CodeCounters
-  readonly internal: CodeCounters | undefined = undefined
-
-  constructor(info: ClusterInfo) {
-    this.#info = info
-    this.all = codeCounters(info, '')
-    this.external = codeCounters(info, 'external.')
+  constructor(scope: Scope) {
+    this.#scope = scope
+    this.#completed = scope.counter('upstream_rq_completed')
   }
 
-  charge(status: number, prefix: '' | 'external.', counters: CodeCounters): void {
-    counters.completed.inc()
+  charge(status: number): void {
     const hundred = Math.floor(status / 100)
-    counters.classes[hundred] ??= this.#info.scope.counter(`${prefix}upstream_rq_${hundred}xx`)
-    counters.classes[hundred]?.inc()
-    counters.codes[status] ??= this.#info.scope.counter(`${prefix}upstream_rq_${status}`)
-    counters.codes[status]?.inc()
+    this.#completed.inc()
+    this.#classes[hundred] ??= this.#scope.counter(`upstream_rq_${hundred}xx`)
+    this.#classes[hundred]?.inc()
+    this.#codes[status] ??= this.#scope.counter(`upstream_rq_${status}`)
+    this.#codes[status]?.inc()
   }
 }
 
-function codeCounters(info: ClusterInfo, prefix: string): CodeCounters {
-  return { codes: [], classes: [], completed: info.scope.counter(`${prefix}upstream_rq_completed`) }
+class ClusterCodeStats {
+  readonly all: CodeStats
+  readonly external: CodeStats
+  #retry: CodeStats | undefined = undefined
+  readonly #scope: Scope
+
+  constructor(scope: Scope) {
+    this.#scope = scope
+    this.all = new CodeStats(scope)
+    this.external = new CodeStats(scope.createScope('external'))
+  }
+
+  get retry(): CodeStats {
+    this.#retry ??= new CodeStats(this.#scope.createScope('retry'))
+    return this.#retry
+  }
 }
 
-const codesByCluster = new WeakMap<ClusterInfo, ClusterCodes>()
+const statsOfCluster = new WeakMap<ClusterInfo, ClusterCodeStats>()
 
-/** `internal`: the request carries x-envoy-internal; its counters are `internal.` instead of `external.`. */
-export function chargeUpstreamCode(info: ClusterInfo, status: number, _internal: boolean): void {
-  let codes = codesByCluster.get(info)
-  if (codes === undefined) {
-    codes = new ClusterCodes(info)
-    codesByCluster.set(info, codes)
+/** Counts an answer that goes to the client (''), or one that was dropped for another try ('retry.'). */
+export function chargeUpstreamCode(info: ClusterInfo, status: number, kind: '' | 'retry.'): void {
+  let stats = statsOfCluster.get(info)
+  if (stats === undefined) {
+    stats = new ClusterCodeStats(info.scope)
+    statsOfCluster.set(info, stats)
   }
-  codes.charge(status, '', codes.all)
-  codes.charge(status, 'external.', codes.external)
+  if (kind === 'retry.') {
+    stats.retry.charge(status)
+    return
+  }
+  stats.all.charge(status)
+  stats.external.charge(status)
 }

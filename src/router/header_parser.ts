@@ -3,7 +3,7 @@
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { compileHeaderFormat, FormatError, type Formatter, type FormatterContext } from '../access_log/formatter.ts'
 import type { HeaderMap } from '../common/header_map.ts'
-import { utf8ByteString } from '../common/string_matcher.ts'
+import { compileStringMatcher, matcherErrorMessage, utf8ByteString } from '../common/string_matcher.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import { inlineRequestHeaders, inlineResponseHeaders } from './inline_headers.ts'
 
@@ -55,8 +55,7 @@ export class HeaderParser {
     for (let i = 0; i < additions.length; i++) {
       const value = values[i]
       if (value === undefined || overwrites(additions[i].action)) continue
-      if (additions[i].isInline) headers.append(additions[i].name, value)
-      else headers.add(additions[i].name, value)
+      appendValue(headers, additions[i], value)
     }
   }
 }
@@ -74,12 +73,15 @@ function overwrites(action: AppendAction): boolean {
   return action === 'OVERWRITE_IF_EXISTS_OR_ADD' || action === 'OVERWRITE_IF_EXISTS'
 }
 
-/** An inline header keeps its place, any other moves to the end, as in Envoy's header map. */
+/** A value joins that of an inline header with a comma; an empty one adds nothing to it. */
+function appendValue(headers: HeaderMap, addition: HeaderToAdd, value: string): void {
+  const { name, isInline } = addition
+  if (!isInline || !headers.has(name)) headers.add(name, value)
+  else if (value !== '') headers.append(name, value)
+}
+
+/** What is overwritten moves to the end, as in Envoy's header map. */
 function overwrite(headers: HeaderMap, addition: HeaderToAdd, value: string): void {
-  if (addition.isInline) {
-    headers.set(addition.name, value)
-    return
-  }
   headers.remove(addition.name)
   headers.add(addition.name, value)
 }
@@ -131,18 +133,18 @@ function compileAddition(
   const action = appendAction(option, errors)
   const { keepEmptyValue } = option
   const isInline = inlineNames.has(name)
-  const fromBytes = header.value === '' && header.rawValue.length > 0
-  const text = fromBytes ? Buffer.from(header.rawValue).toString('utf8') : header.value
+  if (header.rawValue.length > 0)
+    errors.warn(header, 'rawValue', 'raw_value has no effect here: Envoy reads value only')
+  const text = header.value
   if (!text.includes('%')) {
-    const literal = fromBytes ? Buffer.from(header.rawValue).toString('latin1') : utf8ByteString(text)
-    return [{ name, literal, format: undefined, action, keepEmptyValue, isInline }]
+    return [{ name, literal: utf8ByteString(text), format: undefined, action, keepEmptyValue, isInline }]
   }
   try {
     const format = compileHeaderFormat(modernFormat(text))
     return [{ name, literal: '', format, action, keepEmptyValue, isInline }]
   } catch (error) {
     if (!(error instanceof FormatError)) throw error
-    errors.add(header, fromBytes ? 'rawValue' : 'value', error.message)
+    errors.add(header, 'value', error.message)
     return []
   }
 }
@@ -163,4 +165,34 @@ function modernFormat(format: string): string {
       return `%${kind}_METADATA(${names.join(':')})%`
     })
     .replace(/%PER_REQUEST_STATE\(([^)]*)\)%/g, '%FILTER_STATE($1:PLAIN)%')
+}
+
+/** One step of a list of header mutations. */
+export interface HeaderMutationStep {
+  evaluate(headers: HeaderMap, ctx: FormatterContext): void
+}
+
+/** A list of header mutations (envoy.config.common.mutation_rules.v3), each a step of its own, in order. */
+export function compileHeaderMutations(
+  views: readonly envoy.config.common.mutation_rules.v3.HeaderMutation[],
+  errors: ConfigErrors,
+): readonly HeaderMutationStep[] {
+  return views.flatMap((view): HeaderMutationStep[] => {
+    if (view.remove !== undefined) return [new HeaderParser([view.remove.toLowerCase()], [])]
+    if (view.append !== undefined)
+      return [new HeaderParser([], compileAddition(view.append, inlineRequestHeaders, errors))]
+    const matcher = view.removeOnMatch?.keyMatcher
+    if (matcher === undefined) return []
+    try {
+      const matches = compileStringMatcher(matcher)
+      return [{ evaluate: (headers: HeaderMap) => removeMatching(headers, matches) }]
+    } catch (error) {
+      errors.add(matcher, undefined, matcherErrorMessage(error))
+      return []
+    }
+  })
+}
+
+function removeMatching(headers: HeaderMap, matches: (name: string) => boolean): void {
+  for (const name of new Set(headers.names)) if (matches(name)) headers.remove(name)
 }

@@ -13,7 +13,7 @@ import {
   type StreamDecoderFilter,
   type StreamDecoderFilterCallbacks,
 } from '../http/http_filter.ts'
-import type { DirectResponseRoute, ForwardRoute, Route } from '../http/route.ts'
+import type { DirectResponseRoute, ForwardRoute, RequestStatsInfo, Route } from '../http/route.ts'
 import { gatherWrites } from '../network/write_batch.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
 import type { UpstreamInfo } from '../stream_info/stream_info.ts'
@@ -24,7 +24,9 @@ import { internalRedirectTarget } from './internal_redirect.ts'
 import { isConnectFailure, resetDetails, resetReasonFlag, resetReasonStatus, resetReasonWords } from './reset_reasons.ts'
 import type { RouterSettings } from './router_settings.ts'
 import { TcpUpstreamPool } from './tcp_upstream.ts'
-import { type RequestTimeouts, requestTimeouts } from './timeouts.ts'
+import { type RequestTimeouts, requestTimeouts, updateExpectedTimeout } from './timeouts.ts'
+import { RequestBody } from './request_body.ts'
+import { type RetryDecision, RetryState } from './retry_state.ts'
 import { UpstreamRequest, type UpstreamRequestParent } from './upstream_request.ts'
 
 export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent, DownstreamWatermarkCallbacks {
@@ -38,9 +40,16 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
   #timeoutTimer: Timer | undefined = undefined
   #maxDurationTimer: Timer | undefined = undefined
   #requestComplete = false
+  #hadBody = false
   #requestCompleteMs = Number.NaN
   #responseStarted = false
-  #hasBody = false
+  #body: RequestBody | undefined = undefined
+  #retryState: RetryState | undefined = undefined
+  #perTryTimer: Timer | undefined = undefined
+  #backOffTimer: Timer | undefined = undefined
+  /** `set-cookie` of a hash policy, for the response. */
+  #cookies: string[] | undefined = undefined
+  #requestStats: RequestStatsInfo[] = []
   /** The request asks to change protocols; CONNECT has rules of its own. */
   #upgrade = false
   #destroyed = false
@@ -88,42 +97,93 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     const suppress = this.#settings.suppressEnvoyHeaders
     this.#timeouts = requestTimeouts(route, headers, suppress)
     route.finalizeRequestHeaders(headers, info, !suppress)
-    if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1')
+    const virtualCluster = route.virtualHost.virtualCluster(headers)
+    if (virtualCluster !== undefined) {
+      info.virtualClusterName = virtualCluster.name
+      this.#requestStats.push(virtualCluster)
+    }
+    if (route.requestStats !== undefined) this.#requestStats.push(route.requestStats)
   }
 
   #sendUpstream(route: ForwardRoute, cluster: Cluster, endStream: boolean): FilterHeadersStatus {
-    const host = cluster.chooseHost({
-      hash: route.hash(this.#headers, this.#callbacks.streamInfo),
-      metadataMatch: route.metadataMatch,
-      downstreamConnection: this.#callbacks.connection,
-    })
-    if (host === undefined) {
-      cluster.info.stats.upstreamCxNoneHealthy.inc()
-      chargeUpstreamCode(cluster.info, 503, false)
-      return this.#reply(503, 'no_healthy_upstream', ResponseFlag.NoHealthyUpstream, 'no healthy upstream')
+    const headers = this.#headers
+    this.#upgrade = (headers.known & KnownHeader.upgrade) !== 0 && isUpgradeRequest(headers)
+    this.#retryState = RetryState.create(route, headers, cluster.info)
+    if (!endStream) {
+      const limit = route.requestBodyBufferLimitBytes ?? this.bufferLimitBytes
+      this.#body = this.#retryState === undefined ? undefined : new RequestBody(limit)
     }
-    const attempt = new UpstreamRequest(this, host, endStream)
-    this.#attempt = attempt
-    this.#upgrade = (this.#headers.known & KnownHeader.upgrade) !== 0 && isUpgradeRequest(this.#headers)
+    for (const stats of this.#requestStats) stats.onRequest()
     this.#callbacks.addDownstreamWatermarkCallbacks(this)
     if (endStream) this.#onRequestComplete()
-    else this.#hasBody = true
     if (this.#timeouts.maxDurationMs > 0) this.#armMaxDuration(this.#timeouts.maxDurationMs)
-    const terminates = this.#headers.method === 'CONNECT' && route.upgrades.get('connect')?.terminateConnect === true
-    attempt.start(terminates ? new TcpUpstreamPool(host, route.priority) : this.#settings.pools.get(host, route.priority))
+    this.#startAttempt(route, cluster, endStream)
     return FilterHeadersStatus.StopIteration
   }
 
+  /** Chooses a host and starts a try at it; the first or a later one. */
+  #startAttempt(route: ForwardRoute, cluster: Cluster, endsWithHeaders: boolean): void {
+    const headers = this.#headers
+    const host = this.#chooseHost(route, cluster)
+    if (host === undefined) {
+      cluster.info.stats.upstreamCxNoneHealthy.inc()
+      chargeUpstreamCode(cluster.info, 503, '')
+      this.#reply(503, 'no_healthy_upstream', ResponseFlag.NoHealthyUpstream, 'no healthy upstream')
+      return
+    }
+    if (route.virtualHost.includeRequestAttemptCount)
+      headers.set('x-envoy-attempt-count', String(this.#callbacks.streamInfo.attemptCount))
+    const attempt = new UpstreamRequest(this, host, endsWithHeaders)
+    this.#attempt = attempt
+    if (this.#timeouts.perTryMs > 0 && this.#requestComplete) this.#armPerTry()
+    const terminates = headers.method === 'CONNECT' && route.upgrades.get('connect')?.terminateConnect === true
+    attempt.start(terminates ? new TcpUpstreamPool(host, route.priority) : this.#settings.pools.get(host, route.priority))
+  }
+
+  /** A retry with the previous_hosts predicate looks for a host that was not tried, so often as the policy says. */
+  #chooseHost(route: ForwardRoute, cluster: Cluster): Host | undefined {
+    const context = {
+      hash: route.hash(this.#headers, this.#callbacks.streamInfo, this.#addCookie),
+      metadataMatch: route.metadataMatch,
+      downstreamConnection: this.#callbacks.connection,
+    }
+    let host = cluster.chooseHost(context)
+    const policy = route.retryPolicy
+    if (this.#callbacks.streamInfo.attemptCount === 1 || policy?.retryHostPredicates.length !== 1) return host
+    const tried = this.upstreamInfo().hostsAttempted
+    for (let i = 0; i < policy.hostSelectionRetryMaxAttempts && host !== undefined && tried.includes(host); i++)
+      host = cluster.chooseHost(context)
+    return host
+  }
+
+  readonly #addCookie = (cookie: string): void => {
+    this.#cookies ??= []
+    this.#cookies.push(cookie)
+  }
+
   decodeData(data: Buffer, endStream: boolean): FilterDataStatus {
+    this.#hadBody = true
     if (endStream) this.#onRequestComplete()
+    this.#keep(data, endStream)
     this.#attempt?.encodeData(data, endStream)
     return FilterDataStatus.StopIterationNoBuffer
   }
 
   decodeTrailers(trailers: HeaderMap): FilterTrailersStatus {
     this.#onRequestComplete()
+    this.#body?.addTrailers(trailers)
     this.#attempt?.encodeTrailers(trailers)
     return FilterTrailersStatus.StopIteration
+  }
+
+  /** Keeps the body while it may have to be sent again. */
+  #keep(data: Buffer, endStream: boolean): void {
+    const body = this.#body
+    if (body === undefined || body.abandoned) return
+    body.add(data, endStream)
+    if (!body.abandoned) return
+    this.#retryState?.release()
+    this.#retryState = undefined
   }
 
   /** The route's timeout covers the time from here to the end of the response. */
@@ -131,9 +191,15 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     if (this.#requestComplete) return
     this.#requestComplete = true
     this.#requestCompleteMs = monotonicMs()
+    if (this.#timeouts.perTryMs > 0 && this.#attempt !== undefined) this.#armPerTry()
     if (this.#timeouts.globalMs <= 0 || this.#responseEnded) return
     this.#timeoutTimer = new Timer(() => gatherWrites(() => this.#onTimeout()))
     this.#timeoutTimer.enable(this.#timeouts.globalMs)
+  }
+
+  #armPerTry(): void {
+    this.#perTryTimer ??= new Timer(() => gatherWrites(() => this.#onPerTryTimeout()))
+    this.#perTryTimer.enable(this.#timeouts.perTryMs)
   }
 
   #armMaxDuration(milliseconds: number): void {
@@ -195,19 +261,23 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     const cluster = this.#cluster
     if (route === undefined || cluster === undefined) return
     const info = this.#callbacks.streamInfo
-    chargeUpstreamCode(cluster.info, headers.status, false)
     attempt.host.onResponse(headers.status)
+    this.#perTryTimer?.disable()
+    if (this.#retryResponse(attempt, headers, cluster)) return
+    chargeUpstreamCode(cluster.info, headers.status, '')
     if (this.#startOver(route, headers)) return
     if (this.#upgrade && headers.status >= 200 && headers.status < 300) {
       this.#refuseUpgradeAnswer(attempt, headers.status)
       return
     }
     this.#responseStarted = true
-    if (!this.#settings.suppressEnvoyHeaders) {
+    const tunnel = this.#upgrade ? headers.status === 101 : this.#headers.method === 'CONNECT'
+    if (!this.#settings.suppressEnvoyHeaders && !tunnel) {
       const sentAtMs = Number.isNaN(this.#requestCompleteMs) ? attempt.startedAtMs : this.#requestCompleteMs
       headers.set('x-envoy-upstream-service-time', String(Math.round(monotonicMs() - sentAtMs)))
     }
     if (route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(info.attemptCount))
+    for (const cookie of this.#cookies ?? []) headers.add('set-cookie', cookie)
     route.finalizeResponseHeaders(headers, this.#headers, info)
     if (endStream) this.#onResponseComplete(cluster)
     this.#callbacks.encodeHeaders(headers, endStream, 'via_upstream')
@@ -228,9 +298,46 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     if (this.#requestComplete) {
       const duration = Math.round(monotonicMs() - this.#requestCompleteMs)
       cluster.info.stats.upstreamRqTime.recordValue(duration)
-      const virtualCluster = this.#route?.virtualHost.virtualCluster(this.#headers)
-      virtualCluster?.onRequestComplete(this.#callbacks.streamInfo.responseCode, duration)
+      for (const stats of this.#requestStats) stats.onRequestComplete(this.#callbacks.streamInfo.responseCode, duration)
     }
+  }
+
+  /** True where the response is dropped for another try. */
+  #retryResponse(attempt: UpstreamRequest, headers: HeaderMap, cluster: Cluster): boolean {
+    const decision = this.#retryState?.onHeaders(headers) ?? 'no'
+    if (decision === 'yes') {
+      chargeUpstreamCode(cluster.info, headers.status, 'retry.')
+      attempt.cancel()
+      this.#scheduleRetry()
+      return true
+    }
+    this.#noteRetryDecision(decision)
+    return false
+  }
+
+  #noteRetryDecision(decision: RetryDecision): void {
+    if (decision === 'limit') {
+      this.#callbacks.streamInfo.setResponseFlag(ResponseFlag.UpstreamRetryLimitExceeded)
+      for (const stats of this.#requestStats) stats.onRetryLimitExceeded()
+    } else if (decision === 'overflow') for (const stats of this.#requestStats) stats.onRetryOverflow()
+  }
+
+  #scheduleRetry(): void {
+    for (const stats of this.#requestStats) stats.onRetry()
+    this.#perTryTimer?.disable()
+    this.#backOffTimer ??= new Timer(() => gatherWrites(() => this.#retry()))
+    this.#backOffTimer.enable(this.#retryState?.nextBackOffMs() ?? 0)
+  }
+
+  #retry(): void {
+    const route = this.#route
+    const cluster = this.#cluster
+    if (this.#destroyed || route === undefined || cluster === undefined) return
+    this.#callbacks.streamInfo.attemptCount++
+    updateExpectedTimeout(this.#headers, this.#timeouts, monotonicMs() - this.#requestCompleteMs)
+    const endsWithHeaders = this.#requestComplete && (this.#body === undefined || this.#body.isEmpty)
+    this.#startAttempt(route, cluster, endsWithHeaders)
+    if (!endsWithHeaders && this.#attempt !== undefined) this.#body?.replayTo(this.#attempt)
   }
 
   /** A success that is no 101 would leave client and upstream in two minds about what follows: neither goes on. */
@@ -245,7 +352,7 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     const policy = route.internalRedirect
     if (policy === undefined || (response.known & KnownHeader.location) === 0) return false
     const attempt = this.#attempt
-    if (!this.#requestComplete || this.#hasBody || attempt === undefined) return false
+    if (!this.#requestComplete || this.#hadBody || attempt === undefined) return false
     const next = internalRedirectTarget(policy, this.#headers, response, this.#callbacks.streamInfo)
     if (next === undefined) {
       this.#cluster?.info.stats.upstreamInternalRedirectFailedTotal.inc()
@@ -260,20 +367,26 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
   onUpstreamReset(attempt: UpstreamRequest, reason: StreamResetReason, transportFailureReason: string): void {
     const cluster = this.#cluster
     if (this.#destroyed || cluster === undefined) return
-    this.#disarm()
+    this.#perTryTimer?.disable()
     const info = this.#callbacks.streamInfo
     const flag = resetReasonFlag(reason)
     const details = resetDetails(this.#responseStarted, reason, transportFailureReason)
     if (transportFailureReason !== '') info.upstreamInfo().transportFailureReason = transportFailureReason
+    if (!isConnectFailure(reason) && reason !== 'overflow') attempt.host.onReset()
     if (this.#responseStarted) {
       info.setResponseFlag(flag)
-      attempt.host.onReset()
       this.#callbacks.resetStream('remoteReset', details)
       return
     }
     const status = resetReasonStatus(reason)
-    chargeUpstreamCode(cluster.info, status, false)
-    if (!isConnectFailure(reason) && reason !== 'overflow') attempt.host.onReset()
+    const decision = this.#retryState?.onReset(reason, attempt.requestSent) ?? 'no'
+    if (decision === 'yes') {
+      chargeUpstreamCode(cluster.info, status, 'retry.')
+      this.#scheduleRetry()
+      return
+    }
+    this.#noteRetryDecision(decision)
+    chargeUpstreamCode(cluster.info, status, '')
     const overloaded = reason === 'overflow' && !this.#settings.suppressEnvoyHeaders
     this.#callbacks.sendLocalReply({
       status,
@@ -291,8 +404,25 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     if (this.#destroyed || cluster === undefined) return
     cluster.info.stats.upstreamRqTimeout.inc()
     this.#attempt?.host.stats.rqTimeout.inc()
-    this.#route?.virtualHost.virtualCluster(this.#headers)?.onTimeout()
+    for (const stats of this.#requestStats) stats.onTimeout()
     this.#giveUp(cluster, 504, 'response_timeout', ResponseFlag.UpstreamRequestTimeout, 'upstream request timeout')
+  }
+
+  #onPerTryTimeout(): void {
+    const cluster = this.#cluster
+    const attempt = this.#attempt
+    if (this.#destroyed || cluster === undefined || attempt === undefined || attempt.done) return
+    cluster.info.stats.upstreamRqPerTryTimeout.inc()
+    attempt.host.stats.rqTimeout.inc()
+    attempt.cancel()
+    const decision = this.#retryState?.onReset('localReset', true) ?? 'no'
+    if (decision === 'yes') {
+      chargeUpstreamCode(cluster.info, 504, 'retry.')
+      this.#scheduleRetry()
+      return
+    }
+    this.#noteRetryDecision(decision)
+    this.#giveUp(cluster, 504, 'upstream_per_try_timeout', ResponseFlag.UpstreamRequestTimeout, 'upstream request timeout')
   }
 
   #onMaxDuration(): void {
@@ -311,13 +441,16 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
       this.#callbacks.resetStream('localReset', details)
       return
     }
-    chargeUpstreamCode(cluster.info, status, false)
+    chargeUpstreamCode(cluster.info, status, '')
     this.#callbacks.sendLocalReply({ status, body, details, flag })
   }
 
   #disarm(): void {
     this.#timeoutTimer?.disable()
     this.#maxDurationTimer?.disable()
+    this.#perTryTimer?.disable()
+    this.#backOffTimer?.disable()
+    this.#retryState?.release()
   }
 
   // ---- Flow control ----------------------------------------------------------------------------------------------

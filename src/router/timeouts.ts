@@ -27,6 +27,14 @@ export function requestTimeouts(route: ForwardRoute, headers: HeaderMap, suppres
   return { globalMs, perTryMs, maxDurationMs: maxDuration(route, headers, grpc) }
 }
 
+/** A retry tells the upstream what is left of the whole timeout, `elapsedMs` after the request was complete. */
+export function updateExpectedTimeout(headers: HeaderMap, timeouts: RequestTimeouts, elapsedMs: number): void {
+  if (!headers.has('x-envoy-expected-rq-timeout-ms') || timeouts.globalMs <= 0) return
+  const leftMs = Math.max(1, timeouts.globalMs - elapsedMs)
+  const expectedMs = timeouts.perTryMs > 0 ? Math.min(timeouts.perTryMs, leftMs) : leftMs
+  headers.set('x-envoy-expected-rq-timeout-ms', String(Math.floor(expectedMs)))
+}
+
 function takeNumber(headers: HeaderMap, name: string): number | undefined {
   const value = headers.get(name)
   if (value === undefined) return undefined

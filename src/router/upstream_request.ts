@@ -111,6 +111,11 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     else this.#encoder.encodeTrailers(trailers)
   }
 
+  /** The head has been written: the upstream may have seen it. */
+  get requestSent(): boolean {
+    return this.#encoder !== undefined
+  }
+
   /** Gives the attempt up; nothing more is told of it. */
   cancel(): void {
     if (this.done) return

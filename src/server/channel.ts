@@ -1,8 +1,8 @@
 // The messages between main and its workers: all of them, in one place.
 
-import type { LogLevel } from '../common/log.ts'
-import type { RuntimeValue } from '../config/runtime.ts'
+import type { LogLevel, LogSettings } from '../common/log.ts'
 import type { Bootstrap } from '../config/load.ts'
+import type { RuntimeValue } from '../config/runtime.ts'
 import type { HostsUpdate } from '../upstream/cluster_manager.ts'
 import type { LocalInfo } from '../upstream/server_context.ts'
 
@@ -23,9 +23,7 @@ export interface WorkerSettings {
   readonly localInfo: LocalInfo
   readonly runtime: Readonly<Record<string, RuntimeValue>>
   readonly logLevels: readonly (readonly [name: string, level: LogLevel])[]
-  readonly logFormat: string | undefined
-  readonly logFormatEscaped: boolean
-  readonly logPath: string
+  readonly log: LogSettings
   readonly fileFlushIntervalMs: number
   readonly fileFlushMinSizeBytes: number
   readonly hosts: readonly HostsUpdate[]
@@ -45,6 +43,13 @@ export type ToWorker =
   | { readonly type: 'start'; readonly settings: WorkerSettings }
   /** The listening sockets have been sent: accept on them. */
   | { readonly type: 'listen'; readonly sockets: readonly BoundSocketInfo[] }
+  /** To be answered by `applied` with the same version. */
+  | { readonly type: 'update'; readonly version: number; readonly update: WorkerUpdate }
+  | { readonly type: 'query'; readonly id: number; readonly what: WorkerQuery }
+  | { readonly type: 'stop' }
+
+/** A change of what a worker was started with. None can fail: what could is checked in main first. */
+export type WorkerUpdate =
   | { readonly type: 'hosts'; readonly update: HostsUpdate }
   | { readonly type: 'runtime'; readonly values: Readonly<Record<string, RuntimeValue>> }
   | { readonly type: 'drain'; readonly drain: DrainState }
@@ -52,8 +57,6 @@ export type ToWorker =
   | { readonly type: 'healthCheck'; readonly failed: boolean }
   | { readonly type: 'logLevels'; readonly levels: readonly (readonly [name: string, level: LogLevel])[] }
   | { readonly type: 'reopenLogs' }
-  | { readonly type: 'query'; readonly id: number; readonly what: WorkerQuery }
-  | { readonly type: 'stop' }
 
 export type WorkerQuery = 'hostStats' | 'memory' | 'startCpuProfile' | 'stopCpuProfile' | 'heapSnapshot'
 
@@ -76,6 +79,7 @@ export type FromWorker =
   | { readonly type: 'built' }
   /** Accepting. */
   | { readonly type: 'listening' }
+  | { readonly type: 'applied'; readonly version: number }
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
   /** Access logs are written; the worker ends. */
   | { readonly type: 'stopped' }

@@ -6,7 +6,12 @@ import type { AddressInfo } from 'node:net'
 /** Starts the backend; every answer tells what it was asked. */
 export async function startDefaultBackend(): Promise<{ server: Server; port: number }> {
   const server = createServer((request, response) => {
-    const body = { backend: 'nuncio default backend', method: request.method, path: request.url, headers: request.headers }
+    const body = {
+      backend: 'nuncio default backend',
+      method: request.method,
+      path: request.url,
+      headers: request.headers,
+    }
     response.writeHead(200, { 'content-type': 'application/json' })
     response.end(`${JSON.stringify(body, undefined, 2)}\n`)
   })

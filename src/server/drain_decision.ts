@@ -15,13 +15,12 @@ export class DrainManager {
     this.#healthCheckFailed = healthCheckFailed
   }
 
-  /** The decision for a listener of this direction. A failed health check drains every connection at once. */
-  forDirection(inbound: boolean): DrainDecision {
-    return { drainClose: () => this.#drainClose(inbound) }
+  /** The decision for a listener. A failed health check drains at once, but where `drain_type` is MODIFY_ONLY. */
+  forListener({ inbound, modifyOnly }: { inbound: boolean; modifyOnly: boolean }): DrainDecision {
+    return { drainClose: () => (!modifyOnly && this.#healthCheckFailed()) || this.#drainClose(inbound) }
   }
 
   #drainClose(inbound: boolean): boolean {
-    if (this.#healthCheckFailed()) return true
     const { direction, strategy, startedAtWallMs, drainTimeMs } = this.state
     if (direction === 'none' || (direction === 'inboundOnly' && !inbound)) return false
     if (strategy === 'immediate') return true

@@ -12,8 +12,8 @@ import { globalConnectionLimit, overloadConnectionLimit } from '../network/conne
 import type { SharedMemory } from '../network/factory.ts'
 import { buildListener } from '../network/listener_builder.ts'
 import { createStatsSettings, defaultStatsSettings, parseStatsTag, type StatsSettings } from '../stats/stats_config.ts'
-import type { TagRegex } from '../stats/tag_extractor.ts'
 import type { Scope } from '../stats/store.ts'
+import type { TagRegex } from '../stats/tag_extractor.ts'
 import { ClusterManager } from '../upstream/cluster_manager.ts'
 import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
 import type { DrainManager } from './drain_decision.ts'
@@ -50,18 +50,23 @@ export class Instance {
       accessLogManager: parts.accessLogManager,
       errors,
       shared,
-      globalConnectionLimit: globalConnectionLimit(shared, runtime, overloadConnectionLimit(bootstrap.overloadManager, errors)),
+      globalConnectionLimit: globalConnectionLimit(
+        shared,
+        runtime,
+        overloadConnectionLimit(bootstrap.overloadManager, errors),
+      ),
       workerIndex: parts.workerIndex,
       clusterManager: this.clusterManager,
       localInfo: parts.localInfo,
-      drainDecision: drainManager.forDirection(false),
+      drainDecision: drainManager.forListener({ inbound: false, modifyOnly: false }),
       healthCheckFailed: parts.healthCheckFailed,
       concurrency: parts.concurrency,
     }
     this.#buildClusters(bootstrap)
     for (const view of bootstrap.staticResources?.listeners ?? []) {
       const inbound = view.trafficDirection === 'INBOUND'
-      const context = { ...this.context, drainDecision: drainManager.forDirection(inbound) }
+      const modifyOnly = view.drainType === 'MODIFY_ONLY'
+      const context = { ...this.context, drainDecision: drainManager.forListener({ inbound, modifyOnly }) }
       const built = buildListener(view, context)
       if (built !== undefined) this.listeners.push(built)
     }

@@ -1,13 +1,17 @@
 // The main process: loads and checks the configuration, owns the sockets, starts and watches the workers.
 
-import { configureLog, getLogger, reopenLog, setAllLevels } from '../common/log.ts'
+import { configureLog, getLogger, setAllLevels } from '../common/log.ts'
 import { type ConfigErrors, issuesToJson, renderIssues } from '../config/errors.ts'
 import { type Bootstrap, loadBootstrap } from '../config/load.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
+import { enableCoreDump } from '../os/process.ts'
+import { commandLineLogSettings, logSettings } from './application_log.ts'
+import { type BaseId, claimBaseId } from './base_id.ts'
+import { defaultConfigHint, defaultConfigYaml, startDefaultBackend } from './default_config.ts'
 import type { Options } from './options.ts'
 import { Server } from './server.ts'
 import { validateBootstrap } from './validate.ts'
-import { defaultConfigHint, defaultConfigYaml, startDefaultBackend } from './default_config.ts'
+import { versionText } from './version.ts'
 
 const log = getLogger('main')
 
@@ -18,26 +22,29 @@ export type StartAdmin = (server: Server, bootstrap: Bootstrap) => Promise<void>
 export async function runMain(given: Options, registry: ExtensionRegistry, startAdmin: StartAdmin): Promise<number> {
   const options = await withDefaultConfig(given)
   try {
-    configureLog({ path: options.logPath, format: options.logFormat, escaped: options.logFormatEscaped })
+    configureLog(commandLineLogSettings(options))
   } catch (error) {
-    console.error(`error: cannot open log file: ${(error as Error).message}`)
+    console.error(`error: Failed to open log-file '${options.logPath}'. (${(error as Error).message})`)
     return 1
   }
   setAllLevels(options.logLevel)
   for (const [name, level] of options.componentLogLevels) getLogger(name).level = level
-  for (const flag of options.ignoredFlags) log.warn(`${flag} has no effect in nuncio`)
+  for (const warning of options.warnings) getLogger('config').warn(warning)
+  if (options.enableCoreDump) enableCoreDump()
 
-  const loaded = loadBootstrap(options)
-  const { issues, bootstrap } = loaded
+  const { issues, bootstrap } = loadBootstrap(options)
   if (bootstrap !== undefined && !issues.hasErrors) validateBootstrap(bootstrap, options, registry, issues)
   if (bootstrap === undefined || issues.hasErrors) return refuse(options, issues)
   if (options.mode === 'validate') return accept(options, issues)
+  configureLog({ ...logSettings(bootstrap, options, issues), path: '' })
   for (const warning of issues.warnings) getLogger('config').warn(renderIssues([warning]))
   return serve(options, bootstrap, registry, startAdmin)
 }
 
+/** Without any configuration there is a built-in one to try. */
 async function withDefaultConfig(options: Options): Promise<Options> {
-  if (options.configPath !== undefined || options.configYaml !== undefined) return options
+  const given = options.configPath !== undefined || options.configYaml !== undefined
+  if (given || options.mode === 'validate') return options
   const { port } = await startDefaultBackend()
   console.log(defaultConfigHint)
   return { ...options, configYaml: defaultConfigYaml(port) }
@@ -65,34 +72,45 @@ async function serve(
   startAdmin: StartAdmin,
 ): Promise<number> {
   let server: Server
+  let baseId: BaseId
   try {
+    baseId = await claimBaseId(options)
+    log.info(`initializing epoch ${options.restartEpoch} (base id=${baseId.value}, version=${versionText})`)
     server = new Server(options, bootstrap, registry)
   } catch (error) {
-    log.critical(`error initializing: ${(error as Error).message}`)
-    return 1
+    return failed(options, error)
   }
-  const onSignal = (name: string): void => {
-    log.warn(`caught ${name}`)
-    server.quit()
+  followSignals(server)
+  try {
+    await startAdmin(server, bootstrap)
+    // A worker that cannot start ends the server while it is still starting.
+    await Promise.race([server.start(), server.ended])
+  } catch (error) {
+    await server.stop()
+    return failed(options, error)
   }
-  process.on('SIGTERM', () => onSignal('SIGTERM'))
-  process.on('SIGINT', () => onSignal('SIGINT'))
+  if (options.mode === 'init_only') server.quit()
+  const code = await server.ended
+  baseId.release()
+  return code
+}
+
+function failed(options: Options, error: unknown): number {
+  const reason = error instanceof Error ? error.message : String(error)
+  log.critical(`error \`${reason}\` initializing config '${options.configPath ?? ''}'`)
+  return 1
+}
+
+function followSignals(server: Server): void {
+  for (const name of ['SIGTERM', 'SIGINT']) {
+    process.on(name, () => {
+      log.warn(`caught ${name}`)
+      server.quit()
+    })
+  }
   process.on('SIGHUP', () => log.warn('caught and eating SIGHUP. See documentation for how to hot restart.'))
   process.on('SIGUSR1', () => {
     log.info('caught SIGUSR1. Reopening access logs.')
-    reopenLog()
-    server.reopenLogs()
+    void server.reopenLogs()
   })
-  try {
-    await startAdmin(server, bootstrap)
-    await server.start()
-  } catch (error) {
-    log.critical(`error starting: ${(error as Error).message}`)
-    await server.stop()
-    return 1
-  }
-  if (options.mode === 'init_only') server.quit()
-  return server.ended
 }
-
-

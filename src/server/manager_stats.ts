@@ -15,18 +15,32 @@ export class ManagerStats {
     const listeners = scope.createScope('listener_manager')
     this.#listenersActive = listeners.gauge('total_listeners_active')
     this.#workersStarted = listeners.gauge('workers_started')
-    for (const name of ['total_filter_chains_draining', 'total_listeners_draining', 'total_listeners_warming']) listeners.gauge(name)
+    listeners.gauge('workers_pinned')
+    for (const name of ['total_filter_chains_draining', 'total_listeners_draining', 'total_listeners_warming'])
+      listeners.gauge(name)
     this.#listenersAdded = listeners.counter('listener_added')
     this.#createSuccess = listeners.counter('listener_create_success')
     this.#listenerStopped = listeners.counter('listener_stopped')
-    for (const name of ['listener_create_failure', 'listener_in_place_updated', 'listener_modified', 'listener_removed'])
+    for (const name of [
+      'listener_create_failure',
+      'listener_in_place_updated',
+      'listener_modified',
+      'listener_removed',
+    ])
       listeners.counter(name)
     const clusters = scope.createScope('cluster_manager')
     this.#activeClusters = clusters.gauge('active_clusters')
     clusters.gauge('warming_clusters')
     this.#clustersAdded = clusters.counter('cluster_added')
-    for (const name of ['cluster_modified', 'cluster_removed', 'cluster_updated', 'cluster_updated_via_merge', 'update_merge_cancelled',
-      'update_out_of_merge_window']) clusters.counter(name)
+    for (const name of [
+      'cluster_modified',
+      'cluster_removed',
+      'cluster_updated',
+      'cluster_updated_via_merge',
+      'update_merge_cancelled',
+      'update_out_of_merge_window',
+    ])
+      clusters.counter(name)
   }
 
   onClusters(count: number): void {
@@ -42,8 +56,8 @@ export class ManagerStats {
     this.#workersStarted.set(1)
   }
 
-  onListenersStopped(count: number): void {
-    this.#listenerStopped.add(count)
-    this.#listenersActive.set(0)
+  /** It stays among the active ones, as in Envoy. */
+  onListenerStopped(): void {
+    this.#listenerStopped.inc()
   }
 }

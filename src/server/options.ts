@@ -1,7 +1,8 @@
 // The command line: every flag that Envoy knows, in Envoy's spelling and meaning.
 
 import { availableParallelism } from 'node:os'
-import { type LogLevel, parseLogLevel } from '../common/log.ts'
+import { isLogger, type LogLevel, parseLogLevel } from '../common/log.ts'
+import { parseStatsTag } from '../stats/stats_config.ts'
 
 export type Mode = 'serve' | 'validate' | 'init_only'
 
@@ -38,8 +39,10 @@ export interface Options {
   readonly ignoreUnknownDynamicFields: boolean
   readonly skipDeprecatedLogs: boolean
   readonly statsTags: readonly string[]
-  /** Flags that were given and do nothing here. */
-  readonly ignoredFlags: readonly string[]
+  readonly enableCoreDump: boolean
+  readonly skipHotRestartOnNoParent: boolean
+  /** What to say about flags that were given and do nothing here, or have a newer spelling. */
+  readonly warnings: readonly string[]
 }
 
 /** What the command line asks for: to run, or to print something and end. */
@@ -55,6 +58,8 @@ interface Flag {
   readonly repeated?: boolean
   /** Accepted for Envoy's sake; a warning says that it does nothing. */
   readonly ignored?: boolean
+  /** The newer spelling of a deprecated flag. */
+  readonly deprecatedFor?: string
   readonly help: string
 }
 
@@ -86,33 +91,56 @@ export const flags: readonly Flag[] = [
   { name: 'local-address-ip-version', value: 'string', help: 'v4 (default) or v6' },
   { name: 'disable-hot-restart', help: 'no base id and no epoch' },
   { name: 'allow-unknown-static-fields', help: 'ignore unknown fields in the file' },
-  { name: 'allow-unknown-fields', help: 'older spelling of allow-unknown-static-fields' },
+  {
+    name: 'allow-unknown-fields',
+    deprecatedFor: 'allow-unknown-static-fields',
+    help: 'older spelling of allow-unknown-static-fields',
+  },
   { name: 'reject-unknown-dynamic-fields', help: 'refuse unknown fields in discovered resources' },
-  { name: 'ignore-unknown-dynamic-fields', help: 'ignore unknown fields in discovered resources, and do not count them' },
+  {
+    name: 'ignore-unknown-dynamic-fields',
+    help: 'ignore unknown fields in discovered resources, and do not count them',
+  },
   { name: 'skip-deprecated-logs', help: 'no warnings about deprecated fields' },
   { name: 'stats-tag', value: 'string', repeated: true, help: 'tag:value for every stat; may be repeated' },
-  { name: 'enable-core-dump', ignored: true, help: 'accepted; core dumps are the system limit\'s business' },
+  { name: 'enable-core-dump', help: 'let a crash write a core file' },
   { name: 'enable-mutex-tracing', ignored: true, help: 'accepted' },
   { name: 'enable-fine-grain-logging', ignored: true, help: 'accepted' },
   { name: 'disable-extensions', value: 'string', ignored: true, help: 'accepted' },
   { name: 'log-stacktrace-single-entry', ignored: true, help: 'accepted; stack traces are single entries' },
   { name: 'socket-path', value: 'string', ignored: true, help: 'accepted' },
   { name: 'socket-mode', value: 'string', ignored: true, help: 'accepted' },
-  { name: 'skip-hot-restart-on-no-parent', ignored: true, help: 'accepted' },
+  { name: 'skip-hot-restart-on-no-parent', help: 'start as the first generation where there is no other' },
   { name: 'skip-hot-restart-parent-stats', ignored: true, help: 'accepted' },
   { name: 'hot-restart-version', help: 'print the hot restart version and end' },
   { name: 'version', help: 'print the version and end' },
   { name: 'help', short: 'h', help: 'print this and end' },
 ]
 
-const byName = new Map(flags.flatMap((flag) => [[`--${flag.name}`, flag], ...(flag.short ? [[`-${flag.short}`, flag]] : [])] as [string, Flag][]))
+const byName = new Map(
+  flags.flatMap(
+    (flag) => [[`--${flag.name}`, flag], ...(flag.short ? [[`-${flag.short}`, flag]] : [])] as [string, Flag][],
+  ),
+)
 
+/** A command line that cannot be read; `message` is printed as it is. */
 class UsageError extends Error {}
+
+/** In the words of the command line parser that Envoy uses. */
+function parseError(argument: string, problem: string): UsageError {
+  return new UsageError(
+    `PARSE ERROR: Argument: ${argument}\n             ${problem}\n\nFor complete USAGE and HELP type:\n   nuncio --help\n`,
+  )
+}
+
+function shown(flag: Flag): string {
+  return flag.short === undefined ? `(--${flag.name})` : `-${flag.short} (--${flag.name})`
+}
 
 export function parseCommandLine(args: readonly string[]): CommandLine {
   try {
     if (args[0] === 'schema') {
-      if (args.length > 1) throw new UsageError(`schema takes no arguments, found: ${args[1]}`)
+      if (args.length > 1) throw parseError(args[1], 'schema takes no arguments')
       return { kind: 'print', what: 'schema' }
     }
     const given = readFlags(args)
@@ -126,6 +154,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   }
 }
 
+/** Both `--flag value` and `--flag=value`. */
 function readFlags(args: readonly string[]): Map<string, string[]> {
   const given = new Map<string, string[]>()
   for (let i = 0; i < args.length; i++) {
@@ -133,18 +162,16 @@ function readFlags(args: readonly string[]): Map<string, string[]> {
     // Everything behind is to be ignored.
     if (argument === '--' || argument === '--ignore_rest') break
     const equals = argument.startsWith('--') ? argument.indexOf('=') : -1
-    const name = equals < 0 ? argument : argument.slice(0, equals)
-    const flag = byName.get(name)
-    if (flag === undefined) throw new UsageError(`Couldn't find match for argument -- ${argument}`)
+    const flag = byName.get(equals < 0 ? argument : argument.slice(0, equals))
+    if (flag === undefined || (equals >= 0 && flag.value === undefined))
+      throw parseError(argument, "Couldn't find match for argument")
     const values = given.get(flag.name) ?? []
-    if (values.length > 0 && flag.repeated !== true) throw new UsageError(`Argument already set! -- Argument: --${flag.name}`)
-    if (flag.value === undefined) {
-      if (equals >= 0) throw new UsageError(`--${flag.name} takes no value`)
-      values.push('')
-    } else if (equals >= 0) values.push(argument.slice(equals + 1))
+    if (values.length > 0 && flag.repeated !== true) throw parseError(shown(flag), 'Argument already set!')
+    if (flag.value === undefined) values.push('')
+    else if (equals >= 0) values.push(argument.slice(equals + 1))
     else {
       i++
-      if (i === args.length) throw new UsageError(`Missing a value for this argument! -- Argument: ${argument}`)
+      if (i === args.length) throw parseError(shown(flag), 'Missing a value for this argument!')
       values.push(args[i])
     }
     given.set(flag.name, values)
@@ -155,22 +182,21 @@ function readFlags(args: readonly string[]): Map<string, string[]> {
 function optionsOf(given: ReadonlyMap<string, readonly string[]>): Options {
   const text = (name: string): string | undefined => given.get(name)?.[0]
   const uint = (name: string, byDefault: number): number => unsigned(name, text(name)) ?? byDefault
-  const oneOf = <T extends string>(name: string, allowed: readonly T[], byDefault: T): T => {
+  const oneOf = <T extends string>(name: string, what: string, allowed: readonly T[], byDefault: T): T => {
     const value = text(name)
     if (value === undefined) return byDefault
     const found = allowed.find((each) => each === value)
-    if (found === undefined) throw new UsageError(`error: unknown ${name.replaceAll('-', ' ')} '${value}'`)
+    if (found === undefined) throw new UsageError(`error: unknown ${what} '${value}'`)
     return found
   }
-  const logLevel = parseLogLevel(text('log-level') ?? 'info')
-  if (logLevel === undefined) throw new UsageError(`error: invalid log level specified '${text('log-level')}'`)
+  checkTogether(given)
   return {
-    mode: oneOf('mode', ['serve', 'validate', 'init_only'] as const, 'serve'),
-    format: oneOf('format', ['text', 'json'] as const, 'text'),
+    mode: oneOf('mode', 'mode', ['serve', 'validate', 'init_only'] as const, 'serve'),
+    format: oneOf('format', 'format', ['text', 'json'] as const, 'text'),
     configPath: text('config-path'),
     configYaml: text('config-yaml'),
     concurrency: Math.max(1, uint('concurrency', availableParallelism())),
-    logLevel,
+    logLevel: level(text('log-level') ?? 'info'),
     componentLogLevels: componentLevels(text('component-log-level') ?? ''),
     logFormat: text('log-format'),
     logFormatEscaped: given.has('log-format-escaped'),
@@ -180,7 +206,7 @@ function optionsOf(given: ReadonlyMap<string, readonly string[]>): Options {
     baseIdPath: text('base-id-path') ?? '',
     restartEpoch: uint('restart-epoch', 0),
     drainTimeSeconds: uint('drain-time-s', 600),
-    drainStrategy: oneOf('drain-strategy', ['gradual', 'immediate'] as const, 'gradual'),
+    drainStrategy: oneOf('drain-strategy', 'drain-strategy', ['gradual', 'immediate'] as const, 'gradual'),
     parentShutdownTimeSeconds: uint('parent-shutdown-time-s', 900),
     serviceCluster: text('service-cluster') ?? '',
     serviceNode: text('service-node') ?? '',
@@ -188,34 +214,65 @@ function optionsOf(given: ReadonlyMap<string, readonly string[]>): Options {
     adminAddressPath: text('admin-address-path') ?? '',
     fileFlushIntervalMs: uint('file-flush-interval-msec', 10_000),
     fileFlushMinSizeBytes: uint('file-flush-min-size-kb', 64) * 1024,
-    localAddressIpVersion: oneOf('local-address-ip-version', ['v4', 'v6'] as const, 'v4'),
+    localAddressIpVersion: oneOf('local-address-ip-version', 'IP address version', ['v4', 'v6'] as const, 'v4'),
     disableHotRestart: given.has('disable-hot-restart'),
     allowUnknownStaticFields: given.has('allow-unknown-static-fields') || given.has('allow-unknown-fields'),
     rejectUnknownDynamicFields: given.has('reject-unknown-dynamic-fields'),
     ignoreUnknownDynamicFields: given.has('ignore-unknown-dynamic-fields'),
     skipDeprecatedLogs: given.has('skip-deprecated-logs'),
-    statsTags: given.get('stats-tag') ?? [],
-    ignoredFlags: flags.filter((flag) => flag.ignored === true && given.has(flag.name)).map((flag) => `--${flag.name}`),
+    statsTags: (given.get('stats-tag') ?? []).map(checkedStatsTag),
+    enableCoreDump: given.has('enable-core-dump'),
+    skipHotRestartOnNoParent: given.has('skip-hot-restart-on-no-parent'),
+    warnings: flags.filter((flag) => given.has(flag.name)).flatMap(warningsOf),
   }
+}
+
+function warningsOf(flag: Flag): string[] {
+  if (flag.ignored === true) return [`--${flag.name} is accepted and has no effect`]
+  if (flag.deprecatedFor !== undefined) return [`--${flag.name} is deprecated, use --${flag.deprecatedFor} instead.`]
+  return []
+}
+
+/** Flags that exclude each other. */
+function checkTogether(given: ReadonlyMap<string, readonly string[]>): void {
+  const epoch = given.get('restart-epoch')?.[0] ?? '0'
+  if (given.has('use-dynamic-base-id') && Number(epoch) > 0)
+    throw new UsageError(`error: cannot use --restart-epoch=${epoch} with --use-dynamic-base-id`)
+  if (given.has('component-log-level') && given.has('enable-fine-grain-logging'))
+    throw new UsageError('error: --component-log-level will not work with --enable-fine-grain-logging')
 }
 
 function unsigned(name: string, value: string | undefined): number | undefined {
   if (value === undefined) return undefined
   const number = Number(value)
   if (!/^\d+$/.test(value) || number > 2 ** 32 - 1)
-    throw new UsageError(`Couldn't read argument value from string '${value}' -- Argument: --${name}`)
+    throw parseError(`(--${name})`, `Couldn't read argument value from string '${value}'`)
   return number
+}
+
+function level(text: string): LogLevel {
+  const found = parseLogLevel(text)
+  if (found === undefined) throw new UsageError(`error: invalid log level specified '${text}'`)
+  return found
 }
 
 function componentLevels(text: string): [string, LogLevel][] {
   if (text === '') return []
   return text.split(',').map((pair) => {
-    const [name, levelText, more] = pair.split(':')
-    const level = parseLogLevel(levelText ?? '')
-    if (level === undefined || more !== undefined)
-      throw new UsageError(`error: component log level not correctly specified '${pair}'`)
-    return [name, level]
+    const parts = pair.split(':')
+    if (parts.length !== 2) throw new UsageError(`error: component log level not correctly specified '${pair}'`)
+    if (!isLogger(parts[0])) throw new UsageError(`error: invalid component specified '${parts[0]}'`)
+    return [parts[0], level(parts[1])]
   })
+}
+
+function checkedStatsTag(text: string): string {
+  try {
+    parseStatsTag(text)
+    return text
+  } catch (error) {
+    throw new UsageError(`error: ${(error as Error).message}`)
+  }
 }
 
 export function helpText(): string {
@@ -224,7 +281,7 @@ export function helpText(): string {
     return `  ${names.padEnd(44)} ${flag.help}`
   })
   return [
-    'nuncio: a proxy that runs Envoy\'s bootstrap YAML',
+    "nuncio: a proxy that runs Envoy's bootstrap YAML",
     '',
     'usage: nuncio [-c FILE] [flags]      run (without a file: a built-in default)',
     '       nuncio --mode validate -c FILE   check a file: all errors at once, exit code 1 if there are any',

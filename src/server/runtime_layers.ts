@@ -34,13 +34,18 @@ export class RuntimeLayers {
   readonly #views: readonly RuntimeLayerView[]
   readonly #clusterName: string
   readonly #stats: RuntimeStats
-  readonly #onChange: () => void
+  readonly #onChange: () => Promise<void>
   readonly #watchers: FSWatcher[] = []
   readonly #adminValues: RuntimeValues = {}
   readonly hasAdminLayer: boolean
   layers: readonly RuntimeLayer[] = []
 
-  constructor(views: readonly RuntimeLayerView[] | undefined, clusterName: string, scope: Scope, onChange: () => void) {
+  constructor(
+    views: readonly RuntimeLayerView[] | undefined,
+    clusterName: string,
+    scope: Scope,
+    onChange: () => Promise<void>,
+  ) {
     this.#views = views ?? []
     this.#clusterName = clusterName
     this.#onChange = onChange
@@ -66,13 +71,13 @@ export class RuntimeLayers {
   }
 
   /** Sets keys of the admin layer; an empty value removes one. */
-  modify(changes: Readonly<Record<string, string>>): void {
+  modify(changes: Readonly<Record<string, string>>): Promise<void> {
     for (const [key, value] of Object.entries(changes)) {
       if (value === '') delete this.#adminValues[key]
       else this.#adminValues[key] = scalar(value)
     }
     this.#load()
-    this.#onChange()
+    return this.#onChange()
   }
 
   /** Follows the disk layers: each is replaced by swapping its symlink. */
@@ -84,7 +89,7 @@ export class RuntimeLayers {
         const watcher = watch(dirname(link), (_event, name) => {
           if (name !== basename(link)) return
           this.#load()
-          this.#onChange()
+          void this.#onChange()
         })
         watcher.unref()
         this.#watchers.push(watcher)
@@ -137,7 +142,8 @@ function flatten(struct: Readonly<Record<string, unknown>>, prefix = ''): Runtim
     if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
       if ('numerator' in value || 'denominator' in value) values[prefix + key] = value as RuntimeValue
       else Object.assign(values, flatten(value as Record<string, unknown>, `${prefix}${key}.`))
-    } else if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') values[prefix + key] = value
+    } else if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+      values[prefix + key] = value
   }
   return values
 }
@@ -151,7 +157,12 @@ function readFolder(path: string, prefix: string): RuntimeValues {
     if (stats.isDirectory()) Object.assign(values, readFolder(full, `${prefix}${entry}.`))
     else {
       const lines = readFileSync(full, 'utf8').split('\n')
-      values[prefix + entry] = scalar(lines.filter((line) => !line.startsWith('#')).join('\n').trim())
+      values[prefix + entry] = scalar(
+        lines
+          .filter((line) => !line.startsWith('#'))
+          .join('\n')
+          .trim(),
+      )
     }
   }
   return values

@@ -2,11 +2,12 @@
 
 import { AccessLogManager } from '../access_log/access_log_manager.ts'
 import { monotonicMs, wallMs } from '../common/clock.ts'
-import { allLoggers, getLogger, type LogLevel, setAllLevels } from '../common/log.ts'
+import { allLoggers, getLogger, type LogLevel, type LogSettings, reopenLog, setAllLevels } from '../common/log.ts'
 import { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import { Runtime } from '../config/runtime.ts'
+import type { BuiltListener } from '../network/built_listener.ts'
 import { NodeHealth } from '../stats/node_health.ts'
 import { StatsReader } from '../stats/reader.ts'
 import { createSegment, MAIN_SLAB, type StatsSegment } from '../stats/segment.ts'
@@ -14,15 +15,16 @@ import { StatsStore } from '../stats/store.ts'
 import type { ClusterManager, HostsUpdate } from '../upstream/cluster_manager.ts'
 import { type ClusterDiscovery, createDiscovery } from '../upstream/discovery/discovery.ts'
 import type { LocalInfo } from '../upstream/server_context.ts'
+import { logSettings } from './application_log.ts'
 import type { DrainState, HostNumbers, WorkerSettings } from './channel.ts'
 import { DrainManager, notDraining } from './drain_decision.ts'
 import { Instance, statsSettings } from './instance.ts'
-import { type ListenerSockets, openListenerSockets } from './listen_sockets.ts'
+import { ListenError, type ListenerSockets, openListenerSockets } from './listen_sockets.ts'
 import { localInfo } from './local_info.ts'
 import { ManagerStats } from './manager_stats.ts'
 import type { Options } from './options.ts'
 import { RuntimeLayers } from './runtime_layers.ts'
-import type { BoundListener, ServerControl, ServerState } from './server_control.ts'
+import type { BoundListener, DrainListenersOptions, ServerControl, ServerState } from './server_control.ts'
 import { ServerStats } from './server_stats.ts'
 import { createCells, sharedMemory } from './shared_cells.ts'
 import { WorkerPool } from './worker_pool.ts'
@@ -42,6 +44,7 @@ export class Server implements ServerControl {
   readonly ended: Promise<number>
   readonly #startedAtMs = monotonicMs()
   readonly #registry: ExtensionRegistry
+  readonly #log: LogSettings
   readonly #segment: StatsSegment
   readonly #store: StatsStore
   readonly #serverStats: ServerStats
@@ -57,7 +60,7 @@ export class Server implements ServerControl {
   #unready = new Set<string>()
   #healthCheckFailed = false
   #drain: DrainState = notDraining
-  #listenersStopped = false
+  readonly #stoppedListeners = new Set<number>()
   #stopping: Promise<void> | undefined
   #end!: (code: number) => void
   #flushTimer: NodeJS.Timeout | undefined
@@ -71,12 +74,23 @@ export class Server implements ServerControl {
       this.#end = resolve
     })
     const errors = new ConfigErrors()
+    this.#log = logSettings(bootstrap, options, errors)
     const settings = statsSettings(bootstrap, options.statsTags, errors)
     this.#segment = createSegment(options.concurrency)
-    this.#store = new StatsStore(this.#segment.slab(MAIN_SLAB), { rejects: settings.rejects, shared: this.#segment.shared })
-    this.stats = new StatsReader(this.#segment.slabs(), { tags: settings.tags, bucketsOf: settings.bucketsOf, shared: this.#segment.shared })
-    this.#runtimeLayers = new RuntimeLayers(bootstrap.layeredRuntime?.layers, this.localInfo.clusterName, this.#store, () =>
-      this.#onRuntimeChange(),
+    this.#store = new StatsStore(this.#segment.slab(MAIN_SLAB), {
+      rejects: settings.rejects,
+      shared: this.#segment.shared,
+    })
+    this.stats = new StatsReader(this.#segment.slabs(), {
+      tags: settings.tags,
+      bucketsOf: settings.bucketsOf,
+      shared: this.#segment.shared,
+    })
+    this.#runtimeLayers = new RuntimeLayers(
+      bootstrap.layeredRuntime?.layers,
+      this.localInfo.clusterName,
+      this.#store,
+      () => this.#onRuntimeChange(),
     )
     this.#runtime.update(this.#runtimeLayers.merged())
     const cellsFd = createCells(this.#segment)
@@ -99,13 +113,15 @@ export class Server implements ServerControl {
       if (discovery !== undefined) this.#discoveries.set(cluster.info.name, discovery)
     }
     this.#managerStats = new ManagerStats(this.#store)
-    this.#serverStats = new ServerStats(this.#store, options.concurrency)
+    this.#serverStats = new ServerStats(this.#store, options)
+    const restarts = this.#store.counter('nuncio.worker_restarts')
     this.#workers = new WorkerPool({
       segment: this.#segment,
       cellsFd,
       concurrency: options.concurrency,
       settingsFor: (index) => this.#workerSettings(index),
       socketsOf: (index) => this.#sockets.flatMap((sockets) => sockets.socketsOf(index)),
+      onRestart: () => restarts.inc(),
       onFatal: (reason) => {
         log.critical(reason)
         void this.stop().then(() => this.#end(1))
@@ -124,13 +140,24 @@ export class Server implements ServerControl {
     this.#runtimeLayers.startWatching()
     await this.#startDiscovery()
     log.info('all clusters initialized. initializing init manager')
-    this.#sockets = this.#instance.listeners.map((built, index) => openListenerSockets(built, index, this.options.concurrency))
+    this.#sockets = this.#instance.listeners.map((built, index) => this.#openSockets(built, index))
     this.#managerStats.onClusters([...this.clusterManager.clusters()].length)
+    if (this.options.mode === 'init_only') return
     await this.#workers.start()
     this.#managerStats.onListeners(this.#instance.listeners.length, this.options.concurrency)
     this.#state = 'LIVE'
     this.#serverStats.onInitialized(monotonicMs() - this.#startedAtMs)
     log.info('all dependencies initialized. starting workers')
+  }
+
+  #openSockets(built: BuiltListener, index: number): ListenerSockets {
+    try {
+      return openListenerSockets(built, index, this.options.concurrency)
+    } catch (error) {
+      if (error instanceof ListenError)
+        getLogger('config').error(`listener '${built.name}' failed to bind or apply socket options: ${error.message}`)
+      throw error
+    }
   }
 
   async #startDiscovery(): Promise<void> {
@@ -146,13 +173,13 @@ export class Server implements ServerControl {
   #onHosts(update: HostsUpdate): void {
     this.#hosts.set(update.clusterName, update)
     this.clusterManager.onHosts(update)
-    this.#workers.broadcast({ type: 'hosts', update })
+    void this.#workers.apply({ type: 'hosts', update })
   }
 
-  #onRuntimeChange(): void {
+  #onRuntimeChange(): Promise<void> {
     const values = this.#runtimeLayers.merged()
     this.#runtime.update(values)
-    this.#workers.broadcast({ type: 'runtime', values })
+    return this.#workers.apply({ type: 'runtime', values })
   }
 
   #workerSettings(workerIndex: number): WorkerSettings {
@@ -164,9 +191,7 @@ export class Server implements ServerControl {
       localInfo: this.localInfo,
       runtime: this.#runtimeLayers.merged(),
       logLevels: allLoggers().map((logger) => [logger.name, logger.level]),
-      logFormat: options.logFormat,
-      logFormatEscaped: options.logFormatEscaped,
-      logPath: options.logPath,
+      log: this.#log,
       fileFlushIntervalMs: options.fileFlushIntervalMs,
       fileFlushMinSizeBytes: options.fileFlushMinSizeBytes,
       hosts: [...this.#hosts.values()],
@@ -215,44 +240,53 @@ export class Server implements ServerControl {
     return this.#runtimeLayers.hasAdminLayer
   }
 
-  modifyRuntime(changes: Readonly<Record<string, string>>): void {
-    this.#runtimeLayers.modify(changes)
+  modifyRuntime(changes: Readonly<Record<string, string>>): Promise<void> {
+    return this.#runtimeLayers.modify(changes)
   }
 
-  setLogLevels(levels: readonly (readonly [name: string, level: LogLevel])[]): void {
+  setLogLevels(levels: readonly (readonly [name: string, level: LogLevel])[]): Promise<void> {
     for (const [name, level] of levels) {
       if (name === '*') setAllLevels(level)
       else getLogger(name).level = level
     }
-    this.#workers.broadcast({ type: 'logLevels', levels })
+    return this.#workers.apply({ type: 'logLevels', levels })
   }
 
-  failHealthCheck(failed: boolean): void {
+  failHealthCheck(failed: boolean): Promise<void> {
     this.#healthCheckFailed = failed
-    this.#workers.broadcast({ type: 'healthCheck', failed })
+    return this.#workers.apply({ type: 'healthCheck', failed })
   }
 
-  drainListeners({ graceful, inboundOnly, skipExit }: { graceful: boolean; inboundOnly: boolean; skipExit: boolean }): void {
-    const stop = (): void => {
-      if (skipExit || this.#listenersStopped) return
-      this.#listenersStopped = true
-      this.#workers.broadcast({ type: 'stopListeners', inboundOnly })
-      this.#managerStats.onListenersStopped(this.#instance.listeners.length)
-    }
+  async drainListeners({ graceful, inboundOnly, skipExit }: DrainListenersOptions): Promise<void> {
     if (!graceful) {
-      stop()
+      if (!skipExit) await this.#stopListeners(inboundOnly)
       return
     }
+    // A drain that is under way goes on as it was started.
+    if (this.#drain.direction !== 'none') return
     const drainTimeMs = this.options.drainTimeSeconds * 1000
     const direction = inboundOnly ? 'inboundOnly' : 'all'
     this.#drain = { startedAtWallMs: wallMs(), drainTimeMs, strategy: this.options.drainStrategy, direction }
     this.#instance.setDrain(this.#drain)
-    this.#workers.broadcast({ type: 'drain', drain: this.#drain })
-    setTimeout(stop, drainTimeMs).unref()
+    if (!skipExit) setTimeout(() => void this.#stopListeners(inboundOnly), drainTimeMs).unref()
+    await this.#workers.apply({ type: 'drain', drain: this.#drain })
   }
 
-  reopenLogs(): void {
-    this.#workers.broadcast({ type: 'reopenLogs' })
+  /** New connections are refused from now on; those that are open go on. */
+  async #stopListeners(inboundOnly: boolean): Promise<void> {
+    this.#instance.listeners.forEach(({ trafficDirection }, index) => {
+      if (inboundOnly && trafficDirection !== 'INBOUND') return
+      if (this.#stoppedListeners.has(index)) return
+      this.#stoppedListeners.add(index)
+      this.#managerStats.onListenerStopped()
+      this.#sockets[index]?.close()
+    })
+    await this.#workers.apply({ type: 'stopListeners', inboundOnly })
+  }
+
+  reopenLogs(): Promise<void> {
+    reopenLog()
+    return this.#workers.apply({ type: 'reopenLogs' })
   }
 
   quit(): void {

@@ -19,6 +19,13 @@ export interface BoundListener {
   readonly addresses: readonly AddressInfo[]
 }
 
+export interface DrainListenersOptions {
+  readonly graceful: boolean
+  readonly inboundOnly: boolean
+  readonly skipExit: boolean
+}
+
+/** Changes resolve when every worker has them. */
 export interface ServerControl {
   readonly options: Options
   readonly bootstrap: Bootstrap
@@ -35,12 +42,12 @@ export interface ServerControl {
   listeners(): readonly BoundListener[]
   runtimeLayers(): readonly RuntimeLayer[]
   readonly hasAdminLayer: boolean
-  modifyRuntime(changes: Readonly<Record<string, string>>): void
-  setLogLevels(levels: readonly (readonly [name: string, level: LogLevel])[]): void
-  failHealthCheck(failed: boolean): void
+  modifyRuntime(changes: Readonly<Record<string, string>>): Promise<void>
+  setLogLevels(levels: readonly (readonly [name: string, level: LogLevel])[]): Promise<void>
+  failHealthCheck(failed: boolean): Promise<void>
   /** `graceful` drains over the drain time before the listeners stop; `skipExit` keeps them listening. */
-  drainListeners(options: { graceful: boolean; inboundOnly: boolean; skipExit: boolean }): void
-  reopenLogs(): void
+  drainListeners(options: DrainListenersOptions): Promise<void>
+  reopenLogs(): Promise<void>
   quit(): void
   /** Numbers of every host, added up over the workers. */
   hostNumbers(): Promise<ReadonlyMap<string, HostNumbers>>

@@ -2,11 +2,17 @@
 
 import { wallMs } from '../common/clock.ts'
 import type { Counter, Gauge, Scope } from '../stats/store.ts'
+import type { Options } from './options.ts'
 import type { ServerState } from './server_control.ts'
 import { envoyVersion } from './version.ts'
 
 /** Numbers of envoy.admin.v3.ServerInfo.State. */
-const stateNumbers: Readonly<Record<ServerState, number>> = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 }
+const stateNumbers: Readonly<Record<ServerState, number>> = {
+  LIVE: 0,
+  DRAINING: 1,
+  PRE_INITIALIZING: 2,
+  INITIALIZING: 3,
+}
 
 export class ServerStats {
   readonly #live: Gauge
@@ -18,7 +24,7 @@ export class ServerStats {
   readonly #parentConnections: Gauge
   readonly #initializationTime: { recordValue(value: number): void }
 
-  constructor(scope: Scope, concurrency: number) {
+  constructor(scope: Scope, { concurrency, restartEpoch }: Options) {
     const server = scope.createScope('server')
     this.#live = server.gauge('live')
     this.#uptime = server.gauge('uptime')
@@ -30,14 +36,21 @@ export class ServerStats {
     this.#initializationTime = server.histogram('initialization_time_ms', 'ms')
     server.gauge('concurrency').set(concurrency)
     server.gauge('days_until_first_cert_expiring').set(2 ** 32 - 1)
-    server.gauge('hot_restart_epoch').set(0)
+    server.gauge('hot_restart_epoch').set(restartEpoch)
     server.gauge('hot_restart_generation').set(1)
     server.gauge('seconds_until_first_ocsp_response_expiring')
     server.gauge('stats_recent_lookups')
     server.gauge('total_connections')
     server.gauge('version').set(versionNumber())
-    const counters: Counter[] = ['debug_assertion_failures', 'dropped_stat_flushes', 'dynamic_unknown_fields', 'envoy_bug_failures',
-      'envoy_notifications', 'static_unknown_fields', 'wip_protos'].map((name) => server.counter(name))
+    const counters: Counter[] = [
+      'debug_assertion_failures',
+      'dropped_stat_flushes',
+      'dynamic_unknown_fields',
+      'envoy_bug_failures',
+      'envoy_notifications',
+      'static_unknown_fields',
+      'wip_protos',
+    ].map((name) => server.counter(name))
     for (const counter of counters) counter.add(0)
     for (const thread of ['main_thread', ...Array.from({ length: concurrency }, (_, i) => `worker_${i}`)]) {
       for (const name of ['watchdog_mega_miss', 'watchdog_miss']) server.counter(`${thread}.${name}`)

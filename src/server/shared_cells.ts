@@ -1,7 +1,7 @@
 // 64-bit words that all processes share, by name: state that several workers change with Atomics (token buckets).
 
-import { createSharedMemory, mapSharedMemory } from '../os/shared_memory.ts'
 import type { SharedMemory } from '../network/factory.ts'
+import { createSharedMemory, mapSharedMemory } from '../os/shared_memory.ts'
 import type { StatsSegment } from '../stats/segment.ts'
 import { SharedCounters } from '../stats/shared_counter.ts'
 

@@ -5,12 +5,13 @@ import { checkFields } from '../config/check_fields.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
-import { messageSchema } from '../config/schema.ts'
 import { Runtime } from '../config/runtime.ts'
+import { messageSchema } from '../config/schema.ts'
 import { checkDuplicateAddresses } from '../network/listener_builder.ts'
 import { SharedCounter } from '../stats/shared_counter.ts'
 import { createLocalStore } from '../stats/store.ts'
 import { createDiscovery } from '../upstream/discovery/discovery.ts'
+import { logSettings } from './application_log.ts'
 import { DrainManager } from './drain_decision.ts'
 import { Instance, statsSettings } from './instance.ts'
 import { localInfo } from './local_info.ts'
@@ -26,12 +27,13 @@ export function validateBootstrap(
   const schema = messageSchema('envoy.config.bootstrap.v3.Bootstrap')
   if (schema === undefined) throw new Error('the bundle has no Bootstrap')
   checkFields(schema, bootstrap as unknown as Record<string, unknown>, errors)
+  logSettings(bootstrap, options, errors)
   checkRuntimeLayers(bootstrap.layeredRuntime?.layers ?? [], errors)
   statsSettings(bootstrap, options.statsTags, errors)
   const store = createLocalStore()
   const info = localInfo(bootstrap, options)
   const runtime = new Runtime()
-  runtime.update(new RuntimeLayers(bootstrap.layeredRuntime?.layers, info.clusterName, store, () => {}).merged())
+  runtime.update(new RuntimeLayers(bootstrap.layeredRuntime?.layers, info.clusterName, store, async () => {}).merged())
   const instance = new Instance(bootstrap, {
     scope: store,
     runtime,

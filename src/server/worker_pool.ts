@@ -1,13 +1,14 @@
 // The workers as main sees them: started, handed their sockets, replaced when they die, stopped.
 
 import { type ChildProcess, fork } from 'node:child_process'
+import { flushCompileCache } from 'node:module'
 import { getLogger } from '../common/log.ts'
 import { createDescriptorChannel, sendDescriptors } from '../os/descriptor_passing.ts'
 import { closeFd } from '../os/socket.ts'
 import { zeroGauges } from '../stats/reader.ts'
 import type { StatsSegment } from '../stats/segment.ts'
 import { reclaimShares } from '../stats/shared_counter.ts'
-import type { BoundSocketInfo, FromWorker, ToWorker, WorkerQuery, WorkerSettings } from './channel.ts'
+import type { BoundSocketInfo, FromWorker, ToWorker, WorkerQuery, WorkerSettings, WorkerUpdate } from './channel.ts'
 import { programPath, workerMarker } from './worker_process.ts'
 
 const log = getLogger('main')
@@ -33,6 +34,7 @@ export interface WorkerPoolParts {
   /** What a worker starts with, as things stand at that moment. */
   settingsFor(workerIndex: number): WorkerSettings
   socketsOf(workerIndex: number): readonly OwnedSocket[]
+  onRestart(): void
   /** A worker could not even start: the server cannot go on. */
   onFatal(reason: string): void
 }
@@ -41,8 +43,8 @@ export class WorkerPool {
   readonly #parts: WorkerPoolParts
   readonly #workers: Worker[] = []
   #stopping = false
-  /** Counts replacements, for `server.` statistics and tests. */
-  restarts = 0
+  #version = 0
+  #anyRestart = false
 
   constructor(parts: WorkerPoolParts) {
     this.#parts = parts
@@ -50,12 +52,17 @@ export class WorkerPool {
 
   /** Starts all workers; resolves when each accepts. */
   async start(): Promise<void> {
-    for (let index = 0; index < this.#parts.concurrency; index++) this.#workers.push(new Worker(this, this.#parts, index))
+    // Written now rather than at the end, so that already the workers of the first run read it.
+    flushCompileCache()
+    for (let index = 0; index < this.#parts.concurrency; index++)
+      this.#workers.push(new Worker(this, this.#parts, index))
     await Promise.all(this.#workers.map((worker) => worker.listening))
   }
 
-  broadcast(message: ToWorker): void {
-    for (const worker of this.#workers) worker.send(message)
+  /** Resolves when every worker has the change; one that dies meanwhile is started with it. */
+  async apply(update: WorkerUpdate): Promise<void> {
+    const version = ++this.#version
+    await Promise.all(this.#workers.map((worker) => worker.apply(version, update)))
   }
 
   /** Every worker's answer; a worker that does not answer in time is left out. */
@@ -77,7 +84,7 @@ export class WorkerPool {
   onExit(worker: Worker, why: string, wasReady: boolean): void {
     if (this.#stopping) return
     log.error(`worker ${worker.index} (pid ${worker.pid}) ended unexpectedly (${why})`)
-    if (!wasReady && this.restarts === 0) {
+    if (!wasReady && !this.#anyRestart) {
       this.#parts.onFatal(`worker ${worker.index} did not start (${why})`)
       return
     }
@@ -86,7 +93,8 @@ export class WorkerPool {
     const others = segment.slabs().filter((slab) => slab !== dead)
     reclaimShares(segment.shared, dead, others)
     zeroGauges(dead)
-    this.restarts++
+    this.#anyRestart = true
+    this.#parts.onRestart()
     setTimeout(() => this.#replace(worker), worker.nextBackoffMs())
   }
 
@@ -107,6 +115,7 @@ class Worker {
   #backoffMs = firstBackoffMs
   #built = false
   readonly #answers = new Map<number, (value: unknown) => void>()
+  readonly #unapplied = new Map<number, () => void>()
   #nextQuery = 1
   readonly listening: Promise<void>
   #onListening!: () => void
@@ -133,7 +142,11 @@ class Worker {
     this.#built = false
     this.#process = fork(programPath, [], {
       serialization: 'advanced',
-      execArgv: [...process.execArgv.filter((argument) => !argument.startsWith('--cpu-prof')), ...workerNodeOptions, ...profileArguments()],
+      execArgv: [
+        ...process.execArgv.filter((argument) => !argument.startsWith('--cpu-prof')),
+        ...workerNodeOptions,
+        ...profileArguments(),
+      ],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', segment.fd, cellsFd, theirs],
       env: { ...process.env, [workerMarker]: String(this.index) },
     })
@@ -165,6 +178,10 @@ class Worker {
       case 'listening':
         this.#onListening()
         break
+      case 'applied':
+        this.#unapplied.get(message.version)?.()
+        this.#unapplied.delete(message.version)
+        break
       case 'answer':
         this.#answers.get(message.id)?.(message.value)
         this.#answers.delete(message.id)
@@ -178,6 +195,15 @@ class Worker {
     const sockets = this.#parts.socketsOf(this.index)
     for (const socket of sockets) sendDescriptors(this.#socketChannel, Buffer.from('s'), [socket.fd])
     this.send({ type: 'listen', sockets: sockets.map(({ fd: _fd, ...info }) => info) })
+  }
+
+  apply(version: number, update: WorkerUpdate): Promise<void> {
+    // Between two lives: the next begins with all changes so far.
+    if (!this.#process.connected) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#unapplied.set(version, resolve)
+      this.send({ type: 'update', version, update })
+    })
   }
 
   query(what: WorkerQuery): Promise<unknown> {
@@ -213,6 +239,8 @@ class Worker {
   #onExit(why: string): void {
     closeFd(this.#socketChannel)
     for (const id of [...this.#answers.keys()]) this.#settle(id, undefined)
+    for (const applied of this.#unapplied.values()) applied()
+    this.#unapplied.clear()
     this.#pool.onExit(this, why, this.#built)
   }
 }

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url'
 import { AccessLogManager } from '../access_log/access_log_manager.ts'
-import { configureLog, getLogger, setAllLevels } from '../common/log.ts'
+import { configureLog, getLogger, reopenLog, setAllLevels } from '../common/log.ts'
 import { ConfigErrors, renderIssues } from '../config/errors.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import { Runtime } from '../config/runtime.ts'
@@ -12,7 +12,14 @@ import { receiveDescriptors } from '../os/descriptor_passing.ts'
 import { WorkerHealth } from '../stats/node_health.ts'
 import { openSegment } from '../stats/segment.ts'
 import { StatsStore } from '../stats/store.ts'
-import { type BoundSocketInfo, type FromWorker, inheritedFd, type ToWorker, type WorkerSettings } from './channel.ts'
+import {
+  type BoundSocketInfo,
+  type FromWorker,
+  inheritedFd,
+  type ToWorker,
+  type WorkerSettings,
+  type WorkerUpdate,
+} from './channel.ts'
 import { DrainManager } from './drain_decision.ts'
 import { Instance, statsSettings } from './instance.ts'
 import { sharedMemory } from './shared_cells.ts'
@@ -23,7 +30,9 @@ const healthSampleMs = 5000
 
 /** The module that a worker runs, for child_process.fork. */
 export const workerMarker = 'NUNCIO_WORKER'
-export const programPath = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url))
+export const programPath = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url),
+)
 
 export function runWorker(registry: ExtensionRegistry): void {
   let worker: Worker | undefined
@@ -55,7 +64,7 @@ class Worker {
 
   constructor(settings: WorkerSettings, registry: ExtensionRegistry) {
     const { workerIndex, bootstrap } = settings
-    configureLog({ path: settings.logPath, format: settings.logFormat, escaped: settings.logFormatEscaped })
+    configureLog(settings.log)
     setLevels(settings.logLevels)
     this.#healthCheckFailed = settings.healthCheckFailed
     this.#runtime.update(settings.runtime)
@@ -83,7 +92,8 @@ class Worker {
       concurrency: settings.concurrency,
     })
     // Main has built the same before: an error here is a difference between the two processes.
-    if (errors.hasErrors) throw new Error(`worker ${workerIndex} cannot build the configuration:\n${renderIssues(errors.issues)}`)
+    if (errors.hasErrors)
+      throw new Error(`worker ${workerIndex} cannot build the configuration:\n${renderIssues(errors.issues)}`)
     for (const update of settings.hosts) this.#instance.clusterManager.onHosts(update)
     this.#listeners = this.#instance.listeners.map((built) => new Listener(built))
     const health = new WorkerHealth(store, workerIndex)
@@ -95,32 +105,42 @@ class Worker {
       case 'listen':
         void this.#listen(message.sockets)
         break
-      case 'hosts':
-        this.#instance.clusterManager.onHosts(message.update)
-        break
-      case 'runtime':
-        this.#runtime.update(message.values)
-        break
-      case 'drain':
-        this.#instance.setDrain(message.drain)
-        break
-      case 'stopListeners':
-        this.#stopListeners(message.inboundOnly)
-        break
-      case 'healthCheck':
-        this.#healthCheckFailed = message.failed
-        break
-      case 'logLevels':
-        setLevels(message.levels)
-        break
-      case 'reopenLogs':
-        this.#accessLogManager.reopen()
+      case 'update':
+        this.#apply(message.update)
+        send({ type: 'applied', version: message.version })
         break
       case 'query':
         void this.#answer(message.id, message.what)
         break
       case 'stop':
         void this.#stop()
+        break
+    }
+  }
+
+  #apply(change: WorkerUpdate): void {
+    switch (change.type) {
+      case 'hosts':
+        this.#instance.clusterManager.onHosts(change.update)
+        break
+      case 'runtime':
+        this.#runtime.update(change.values)
+        break
+      case 'drain':
+        this.#instance.setDrain(change.drain)
+        break
+      case 'stopListeners':
+        this.#stopListeners(change.inboundOnly)
+        break
+      case 'healthCheck':
+        this.#healthCheckFailed = change.failed
+        break
+      case 'logLevels':
+        setLevels(change.levels)
+        break
+      case 'reopenLogs':
+        reopenLog()
+        this.#accessLogManager.reopen()
         break
     }
   }

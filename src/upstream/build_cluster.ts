@@ -1,6 +1,7 @@
 // Builds a cluster from its configuration: checks, facts, load balancer.
 
 import type { envoy, TypedConfig } from '../../proto/generated/api.d.ts'
+import { checkCluster } from './check_cluster.ts'
 import { Cluster } from './cluster.ts'
 import type { ClusterInfo, UpstreamHttpOptions } from './cluster_info.ts'
 import { clusterStats } from './cluster_stats.ts'
@@ -22,6 +23,7 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
   const observabilityName = view.altStatName === '' ? view.name : view.altStatName
   const scope = context.scope.createScope(`cluster.${observabilityName}`)
   const stats = clusterStats(scope)
+  checkCluster(view, context.errors)
   const http = upstreamHttpOptions(view, context)
   const manager = (priority: 'DEFAULT' | 'HIGH'): ResourceManager =>
     new ResourceManager(view.name, priority, view.circuitBreakers, scope, context.shared, context.runtime)

@@ -13,7 +13,18 @@ const defaultMaxConnections = 1024
 const defaultMaxPendingRequests = 1024
 const defaultMaxRequests = 1024
 const defaultMaxRetries = 3
+const defaultBudgetPercent = 20
+const defaultMinRetryConcurrency = 3
 const noLimit = 2 ** 31 - 1
+
+/** What Envoy calls the gauge of what is left, by the short name of `<short name>_open`. */
+const remainingNames = {
+  cx: 'remaining_cx',
+  rq_pending: 'remaining_pending',
+  rq: 'remaining_rq',
+  rq_retry: 'remaining_retries',
+  cx_pool: 'remaining_cx_pools',
+} as const
 
 /** One limited thing. `open` is 1 while the limit is reached; `remaining` is kept where track_remaining asks for it. */
 export class Resource {
@@ -83,16 +94,32 @@ export class ResourceManager {
     const thresholds = config?.thresholds.find((each) => each.priority === priority)
     const name = priority === 'HIGH' ? 'high' : 'default'
     const stats = scope.createScope(`circuit_breakers.${name}`)
-    const resource = (key: string, shortName: string, configured: number | undefined, byDefault: number): Resource => {
-      const runtimeKey = `circuit_breakers.${clusterName}.${name}.${key}`
-      const limit = (): number => Math.min(noLimit, runtime.getInteger(runtimeKey, configured ?? byDefault))
-      const remaining = thresholds?.trackRemaining === true ? stats.gauge(`remaining_${shortName}`, 'shared') : undefined
+    const prefix = `circuit_breakers.${clusterName}.${name}`
+    const resource = (
+      key: string,
+      shortName: keyof typeof remainingNames,
+      configured: number | undefined,
+      byDefault: number,
+      computed?: () => number,
+    ): Resource => {
+      const runtimeKey = `${prefix}.${key}`
+      const fixed = (): number => Math.min(noLimit, runtime.getInteger(runtimeKey, configured ?? byDefault))
+      const limit = computed ?? fixed
+      const remaining = thresholds?.trackRemaining === true ? stats.gauge(remainingNames[shortName], 'shared') : undefined
       return new Resource(shared.counter(runtimeKey), limit, stats.gauge(`${shortName}_open`, 'shared'), remaining)
     }
     this.connections = resource('max_connections', 'cx', thresholds?.maxConnections, defaultMaxConnections)
     this.pendingRequests = resource('max_pending_requests', 'rq_pending', thresholds?.maxPendingRequests, defaultMaxPendingRequests)
     this.requests = resource('max_requests', 'rq', thresholds?.maxRequests, defaultMaxRequests)
-    this.retries = resource('max_retries', 'rq_retry', thresholds?.maxRetries, defaultMaxRetries)
+    const budget = thresholds?.retryBudget
+    // A share of the requests there are, in the place of a fixed number.
+    const retryBudget = (): number => {
+      const percent = runtime.getNumber(`${prefix}.retry_budget.budget_percent`, budget?.budgetPercent?.value ?? defaultBudgetPercent)
+      const least = runtime.getInteger(`${prefix}.retry_budget.min_retry_concurrency`, budget?.minRetryConcurrency ?? defaultMinRetryConcurrency)
+      return Math.max(least, Math.floor(((this.requests.current + this.pendingRequests.current) * percent) / 100))
+    }
+    const computed = budget === undefined ? undefined : retryBudget
+    this.retries = resource('max_retries', 'rq_retry', thresholds?.maxRetries, defaultMaxRetries, computed)
     this.connectionPools = resource('max_connection_pools', 'cx_pool', thresholds?.maxConnectionPools, noLimit)
     const perHost = config?.perHostThresholds.find((each) => each.priority === priority)
     this.maxConnectionsPerHost = perHost?.maxConnections ?? noLimit

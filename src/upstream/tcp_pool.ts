@@ -120,6 +120,8 @@ class TcpConnection implements PendingTcpConnection, ConnectionCallbacks {
     countConnected(host, this.#startedAtMs)
     stats.upstreamRqTotal.inc()
     stats.upstreamRqActive.inc()
+    // Counted among the requests, and never refused for their number, as in Envoy.
+    host.cluster.resourceManager('DEFAULT').requests.tryAcquire(true)
     host.stats.rqTotal.inc()
     host.stats.rqActive.inc()
     if (maxConnectionDurationMs > 0) {
@@ -147,6 +149,7 @@ class TcpConnection implements PendingTcpConnection, ConnectionCallbacks {
     this.#pool.onClosed(this)
     if (this.#connected) {
       host.cluster.stats.upstreamRqActive.dec()
+      host.cluster.resourceManager('DEFAULT').requests.release()
       host.stats.rqActive.dec()
       return
     }

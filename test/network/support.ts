@@ -1,6 +1,6 @@
 // What the tests of this folder share: a server context of one process, and listeners from YAML on real sockets.
 
-import { createServer, type AddressInfo as NodeAddress, type Socket } from 'node:net'
+import { connect, createServer, type AddressInfo as NodeAddress, type Socket } from 'node:net'
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { AccessLogManager } from '../../src/access_log/access_log_manager.ts'
 import { ConfigErrors, renderIssue } from '../../src/config/errors.ts'
@@ -129,7 +129,6 @@ export async function until(condition: () => boolean, what: string, timeoutMs = 
 
 /** Two ends of a TCP connection on loopback. */
 export async function socketPair(): Promise<{ client: Socket; server: Socket }> {
-  const { connect } = await import('node:net')
   const acceptor = createServer({ allowHalfOpen: true })
   await new Promise<void>((resolve) => acceptor.listen(0, '127.0.0.1', resolve))
   const accepted = new Promise<Socket>((resolve) => acceptor.once('connection', resolve))

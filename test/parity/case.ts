@@ -14,7 +14,9 @@ export type Step =
   | { halfClose: true }
   | { reset: true }
   | { quietMs: number }
-  /** An admin request of the case's own; its status and body are compared. */
+  /** Waits until a file of the proxy's folder has text and compares it. */
+  | { file: string }
+  /** An admin request of the case's own; its status, content type and body are compared. */
   | { admin: string; method?: string; headers?: Record<string, string> }
 
 /** A step of the backend after a complete request (or at once on accept, for `onConnect`). */
@@ -39,6 +41,10 @@ export interface ParityCase {
   quietMs?: number
   /** Texts that differ from run to run: each match becomes the replacement. */
   normalize?: readonly [RegExp, string][]
+  /** That many connections are opened to the listener first and held until the end. */
+  holdConnections?: number
+  /** What the held connections send. */
+  holdBytes?: string
   /** Does not end by the client's FIN, so that the proxy's own close is seen after this long. */
   waitClosedMs?: number
 }

@@ -39,7 +39,13 @@ export class SuiteDriver {
       return String(backend.port)
     })
     try {
-      const proxy = await startProxy(kind, yaml, ['--file-flush-interval-msec', '10', ...(suite.flags ?? [])])
+      const proxy = await startProxy(kind, yaml, [
+        '-l',
+        'warning',
+        '--file-flush-interval-msec',
+        '10',
+        ...(suite.flags ?? []),
+      ])
       return new SuiteDriver(suite, proxy, backends)
     } catch (error) {
       for (const backend of backends.values()) await backend.stop()
@@ -60,6 +66,7 @@ export class SuiteDriver {
     const logStart = this.#logText().length
     const before = one.stats === undefined ? undefined : await this.proxy.stats(one.stats)
     const port = this.proxy.port(one.listener ?? 'main')
+    const held = await this.#hold(one, port)
     const client = await RawClient.connect(port)
     const admin: string[] = []
     for (const step of one.steps) await this.#step(step, client, admin, marks)
@@ -70,6 +77,7 @@ export class SuiteDriver {
     client.halfClose()
     await client.waitClosed(STEP_TIMEOUT_MS)
     client.close()
+    for (const other of held) other.close()
     const ports = [...this.#ports, { port: client.localPort, word: 'client' }]
     const clean = (text: string) => normalizeText(text, ports, one.normalize)
     const logs = await this.#accessLog(`${port}:${client.localPort}|`, one.logLines ?? 1, logStart)
@@ -101,9 +109,42 @@ export class SuiteDriver {
     else if ('halfClose' in step) client.halfClose()
     else if ('reset' in step) client.reset()
     else if ('quietMs' in step) await client.waitQuiet(step.quietMs)
+    else if ('file' in step) admin.push(await this.#fileText(step.file))
     else {
-      const { status, body } = await this.proxy.admin(step.admin, step.method ?? 'GET', step.headers)
-      admin.push(`${status} ${body}`)
+      const { status, headers, body } = await this.proxy.admin(step.admin, step.method ?? 'GET', step.headers)
+      admin.push(`${status} ${headers['content-type']}\n${body}`)
+    }
+  }
+
+  async #hold(one: ParityCase, port: number): Promise<RawClient[]> {
+    const held: RawClient[] = []
+    let arrived = this.#connectionCount()
+    for (let i = 0; i < (one.holdConnections ?? 0); i += 1) {
+      const client = await RawClient.connect(port)
+      if (one.holdBytes !== undefined) client.write(one.holdBytes)
+      held.push(client)
+      arrived += 1
+      const deadline = performance.now() + SETTLE_TIMEOUT_MS
+      while (this.#connectionCount() < arrived && performance.now() < deadline) {
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+      }
+    }
+    return held
+  }
+
+  #connectionCount(): number {
+    let count = 0
+    for (const backend of this.backends.values()) count += backend.connections.length
+    return count
+  }
+
+  async #fileText(name: string): Promise<string> {
+    const path = join(this.proxy.folder, name)
+    const deadline = performance.now() + SETTLE_TIMEOUT_MS
+    for (;;) {
+      const text = existsSync(path) ? readFileSync(path, 'latin1') : ''
+      if (text !== '' || performance.now() > deadline) return text
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }
   }
 
@@ -207,6 +248,8 @@ export class SuiteDriver {
       for (const [name, value] of after) {
         // What is buffered at one moment depends on the sizes of reads.
         if (name.endsWith('_bytes_buffered')) continue
+        // Reading the stats counts as well.
+        if (name.startsWith('http.admin.') || name.startsWith('listener.admin.')) continue
         const change = value - (before.get(name) ?? 0)
         if (change !== 0) moved.push(`${name} ${change > 0 ? '+' : ''}${change}`)
       }

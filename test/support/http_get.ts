@@ -20,6 +20,12 @@ export function httpRequest(
     const sent = request(
       { host: address.slice(0, colon), port: address.slice(colon + 1), path, method, agent: false, headers },
       (response) => {
+        if (method === 'HEAD') {
+          // Envoy's admin interface sends a body to HEAD, which the parser refuses: the head is all that counts here.
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: '' })
+          sent.destroy()
+          return
+        }
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
         response.on('error', reject)

@@ -117,8 +117,10 @@ export class ProxyProcess {
     }
   }
 
+  /** The last lines of the output, long ones cut. */
   tail(): string {
-    return `${this.stdout}${this.stderr}`.split('\n').slice(-30).join('\n')
+    const lines = `${this.stdout}${this.stderr}`.trimEnd().split('\n').slice(-20)
+    return lines.map((line) => (line.length > 500 ? `${line.slice(0, 500)}...` : line)).join('\n')
   }
 }
 

@@ -4,6 +4,15 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import { ConfigErrors, renderIssue } from '../../src/config/errors.ts'
 import { loadBootstrap } from '../../src/config/load.ts'
 import { createLocalStore, type StatsStore } from '../../src/stats/store.ts'
+import { leastRequest } from '../../src/extensions/load_balancing_policies/least_request/config.ts'
+import { random } from '../../src/extensions/load_balancing_policies/random/config.ts'
+import { roundRobin } from '../../src/extensions/load_balancing_policies/round_robin/config.ts'
+import { buildCluster } from '../../src/upstream/build_cluster.ts'
+import type { Cluster } from '../../src/upstream/cluster.ts'
+import { ClusterManager } from '../../src/upstream/cluster_manager.ts'
+import { staticHosts } from '../../src/upstream/endpoints.ts'
+import type { ServerContext } from '../../src/upstream/server_context.ts'
+import { type TestContext, type TestContextOptions, testContext } from '../network/support.ts'
 import { type ClusterStats, clusterStats } from '../../src/upstream/cluster_stats.ts'
 import { type ClusterDiscovery, createDiscovery, type Priorities } from '../../src/upstream/discovery/discovery.ts'
 
@@ -69,4 +78,39 @@ export function discoveryErrors(yaml: string): string[] {
   const errors = new ConfigErrors()
   createDiscovery(clusterViews(yaml)[0], clusterStats(createLocalStore().createScope('cluster.c')), errors)
   return errors.errors.map((issue) => issue.message)
+}
+
+export type TestServerContext = ServerContext & TestContext
+
+/** The context of one worker (0), with the load balancing policies there are. */
+export function serverContext(options: TestContextOptions = {}): TestServerContext {
+  return {
+    ...testContext({ ...options, extensions: [roundRobin, leastRequest, random, ...(options.extensions ?? [])] }),
+    clusterManager: new ClusterManager(),
+    localInfo: { nodeId: '', clusterName: '', zone: '', region: '', subZone: '', nodeMetadata: {}, address: '127.0.0.1' },
+    drainDecision: { drainClose: () => false },
+    healthCheckFailed: () => false,
+    concurrency: 1,
+  }
+}
+
+/** Builds the first cluster of a YAML list and gives it its static hosts; throws on errors. */
+export function startCluster(yaml: string, context: TestServerContext): Cluster {
+  const view = clusterViews(yaml)[0]
+  const cluster = buildCluster(view, context)
+  cluster.setHosts(staticHosts(view.loadAssignment, context.errors))
+  if (context.errors.hasErrors) throw new Error(context.errors.errors.map(renderIssue).join('\n'))
+  return cluster
+}
+
+/** A STATIC cluster `c` over `address:port[ weight]` texts. */
+export function staticClusterYaml(hosts: readonly string[], more = ''): string {
+  const endpoints = hosts.map((text) => {
+    const [at, weight] = text.split(' ')
+    const colon = at.lastIndexOf(':')
+    const address = `{socket_address: {address: "${at.slice(0, colon)}", port_value: ${at.slice(colon + 1)}}}`
+    return `      - {endpoint: {address: ${address}}${weight === undefined ? '' : `, load_balancing_weight: ${weight}`}}`
+  })
+  const assignment = `  load_assignment:\n    cluster_name: c\n    endpoints:\n    - lb_endpoints:\n${endpoints.join('\n')}`
+  return `- name: c\n  type: STATIC\n${more}${more === '' ? '' : '\n'}${assignment}`
 }

@@ -1,18 +1,20 @@
 // One request and its response, from the codec's decoded head to the access log line.
 
+import type { AccessLogType, FormatterContext } from '../../access_log/formatter_context.ts'
 import { monotonicMs, wallMs } from '../../common/clock.ts'
 import { HeaderMap, KnownHeader } from '../../common/header_map.ts'
 import type { Connection } from '../../network/connection.ts'
 import { ResponseFlag } from '../../stream_info/response_flags.ts'
 import { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { RequestDecoder, ResponseEncoder, StreamCallbacks, StreamResetReason } from '../codec/codec.ts'
-import { isUpgradeRequest } from '../codec/http1/request_head.ts'
+import { isUpgradeRequest, upgradeType } from '../codec/http1/request_head.ts'
 import type { DownstreamWatermarkCallbacks, LocalReply } from '../http_filter.ts'
+import type { RewrittenReply } from '../local_reply.ts'
 import type { Route } from '../route.ts'
 import type { ConnectionManager } from './connection_manager.ts'
 import { FilterManager, type FilterManagerStream } from './filter_manager.ts'
 import { checkRequestHead } from './request_checks.ts'
-import { mutateRequestHeaders, wantsClose } from './request_headers.ts'
+import { mutateRequestHeaders, sanitizeHopByHop, wantsClose } from './request_headers.ts'
 import { mutateResponseHeaders } from './response_headers.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 import { StreamTimers } from './stream_timers.ts'
@@ -44,7 +46,6 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   #route: Route | undefined = undefined
   #routeResolved = false
   readonly #random = Math.floor(Math.random() * 2 ** 32)
-  #localReplyBody = ''
   #downstreamWatermarks: DownstreamWatermarkCallbacks[] | undefined = undefined
 
   constructor(manager: ConnectionManager, encoder: ResponseEncoder) {
@@ -74,9 +75,14 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.timers.start(endStream)
     if ((headers.known & KnownHeader.expect) !== 0 && !settings.proxy100Continue) this.#answerExpect(headers)
     if (wantsClose(headers, this.#http10)) this.#closeAfter = true
-    if (isUpgradeRequest(headers)) this.#upgradeType = (headers.get('upgrade') ?? '').toLowerCase()
+    if (isUpgradeRequest(headers)) this.#upgradeType = upgradeType(headers)
     else if (headers.method === 'CONNECT') this.#upgradeType = 'connect'
 
+    if (!sanitizeHopByHop(headers)) {
+      const flag = ResponseFlag.DownstreamProtocolError
+      this.#refuse({ status: 400, body: 'Bad Request', details: 'http1.connection_header_rejected', flag }, true)
+      return
+    }
     const refusal = checkRequestHead(headers, this.#http10, settings, this.connection)
     if (refusal !== undefined) {
       this.#refuse(refusal.reply, refusal.close)
@@ -131,11 +137,13 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   }
 
   sendProtocolErrorReply(status: number, body: string, details: string): void {
+    this.streamInfo.protocol = this.#manager.codec?.protocol ?? 'HTTP/1.1'
     this.streamInfo.setResponseFlag(ResponseFlag.DownstreamProtocolError)
     this.#refuse({ status, body, details }, !this.#settings.http1.streamErrorOnInvalidHttpMessage)
   }
 
   sendLocalReply(reply: LocalReply): void {
+    this.streamInfo.protocol = this.#manager.codec?.protocol ?? 'HTTP/1.1'
     this.#refuse(reply, true)
   }
 
@@ -154,7 +162,8 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
 
   /** RFC 9110 10.1.1: the client waits for this before it sends the body. */
   #answerExpect(headers: HeaderMap): void {
-    if (headers.get('expect')?.toLowerCase() !== '100-continue') return
+    const values = headers.getAll('expect')
+    if (values.length !== 1 || values[0].toLowerCase() !== '100-continue') return
     headers.remove('expect')
     const interim = new HeaderMap()
     interim.status = 100
@@ -269,10 +278,8 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.#end()
   }
 
-  rewriteLocalReply(headers: HeaderMap, body: string): { body: string; contentType: string } {
-    const rewritten = this.#settings.localReply.rewrite(this.#formatterContext('NotSet', headers), headers, body)
-    this.#localReplyBody = rewritten.body
-    return rewritten
+  rewriteLocalReply(headers: HeaderMap, body: string): RewrittenReply {
+    return this.#settings.localReply.rewrite(this.#formatterContext('NotSet', headers), headers, body)
   }
 
   // ---- Flow control ----------------------------------------------------------------------------------------------
@@ -391,19 +398,22 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     info.downstreamHeaderBytesSent = this.#encoder.headerBytesSent
   }
 
-  #log(accessLogType: string): void {
+  #log(accessLogType: AccessLogType): void {
     const context = this.#formatterContext(accessLogType, this.responseHeaders)
     for (const log of this.#settings.accessLogs) log.log(context)
   }
 
-  #formatterContext(accessLogType: string, responseHeaders: HeaderMap | undefined) {
+  #formatterContext(accessLogType: AccessLogType, responseHeaders: HeaderMap | undefined): FormatterContext {
     return {
       requestHeaders: this.requestHeaders,
       responseHeaders,
       responseTrailers: this.#responseTrailers,
       streamInfo: this.streamInfo,
-      localReplyBody: this.#localReplyBody,
+      localReplyBody: '',
       accessLogType,
+      routeMetadata: this.#route?.metadata,
+      virtualHostMetadata: this.#route?.virtualHost.metadata,
+      listenerMetadata: this.#settings.listenerMetadata,
     }
   }
 }

@@ -108,6 +108,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     stats.downstreamRqActive.dec()
     if (stream.recreated) return
     if (!stream.remoteComplete) this.#delayClose = true
+    if (this.#streams.length === 0 && this.drainState === 'notDraining') this.codec?.continuePipelined()
     if (this.drainState === 'closing' && this.#streams.length === 0) this.#closeWhenWritten()
     else if (this.#streams.length === 0 && idleTimeoutMs > 0 && this.connection.isOpen) this.#idleTimer?.enable(idleTimeoutMs)
   }
@@ -163,6 +164,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     stats.downstreamCxDestroy.inc()
     if (this.codec !== undefined) stats.downstreamCxHttp1Active.dec()
     const remote = event === 'remoteClose'
+    this.codec?.abandonUnfinishedHead()
     if (remote) stats.downstreamCxDestroyRemote.inc()
     else stats.downstreamCxDestroyLocal.inc()
     if (this.#streams.length > 0) {

@@ -15,9 +15,10 @@ import {
   type StreamEncoderFilter,
   type StreamEncoderFilterCallbacks,
 } from '../http_filter.ts'
+import type { RewrittenReply } from '../local_reply.ts'
 import type { Route } from '../route.ts'
 import { decodeCalls, encodeCalls, FilterPath } from './filter_path.ts'
-import { localReplyHeaders } from './local_reply_headers.ts'
+import { finishLocalReply } from './local_reply_headers.ts'
 
 /** One configured HTTP filter: its name (for per-route configuration) and how to add it to a stream. */
 export interface ConfiguredFilter {
@@ -44,8 +45,8 @@ export interface FilterManagerStream {
   requestReadDisable(disable: boolean): void
   addDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
   removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
-  /** Rewrites a local reply by `local_reply_config`; returns the body and content type to send. */
-  rewriteLocalReply(headers: HeaderMap, body: string): { body: string; contentType: string }
+  /** Applies `local_reply_config`. */
+  rewriteLocalReply(headers: HeaderMap, body: string): RewrittenReply
 }
 
 export class FilterManager implements FilterChainBuilder {
@@ -131,18 +132,13 @@ export class FilterManager implements FilterChainBuilder {
     }
     this.#sendingLocalReply = true
     this.decodePath.halt()
-    const headers = localReplyHeaders(reply, this.stream.requestHeaders)
+    const { requestHeaders } = this.stream
+    const headers = new HeaderMap()
+    headers.status = reply.status
     reply.modifyHeaders?.(headers)
-    const isGrpc = headers.has('grpc-status')
-    const { body, contentType } = isGrpc
-      ? { body: '', contentType: '' }
-      : this.stream.rewriteLocalReply(headers, reply.body)
-    if (body !== '') {
-      headers.set('content-length', String(Buffer.byteLength(body, 'latin1')))
-      if (contentType !== '' && !(reply.modifyHeaders !== undefined && headers.has('content-type')))
-        headers.set('content-type', contentType)
-    }
-    const headersOnly = body === '' || this.stream.requestHeaders?.method === 'HEAD'
+    const rewritten = this.stream.rewriteLocalReply(headers, reply.body)
+    const body = finishLocalReply(headers, reply, rewritten, requestHeaders)
+    const headersOnly = body === '' || requestHeaders?.method === 'HEAD'
     this.encodeHeaders(headers, headersOnly)
     if (!headersOnly && !this.destroyed) this.encodePath.runData(0, Buffer.from(body, 'latin1'), true)
   }

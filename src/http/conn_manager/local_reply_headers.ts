@@ -1,29 +1,45 @@
-// The head of a local reply: a plain status, or a gRPC trailers-only response for gRPC requests.
+// Gives a local reply its final form: a plain response, or a gRPC trailers-only one for gRPC requests.
 
-import { HeaderMap, KnownHeader } from '../../common/header_map.ts'
+import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
 import { grpcStatusOfHttp, isGrpcRequest } from '../grpc_status.ts'
 import type { LocalReply } from '../http_filter.ts'
+import type { RewrittenReply } from '../local_reply.ts'
 
-/** Headers for a reply to this request; gRPC clients get status 200 with grpc-status and grpc-message. */
-export function localReplyHeaders(reply: LocalReply, request: HeaderMap | undefined): HeaderMap {
-  const headers = new HeaderMap()
-  if (request === undefined || (request.known & KnownHeader.contentType) === 0 || !isGrpcRequest(request)) {
-    headers.status = reply.status
-    return headers
+/** Completes the headers (already rewritten by local_reply_config) and returns the body to send, '' for none. */
+export function finishLocalReply(
+  headers: HeaderMap,
+  reply: LocalReply,
+  rewritten: RewrittenReply,
+  request: HeaderMap | undefined,
+): string {
+  const grpc = request !== undefined && (request.known & KnownHeader.contentType) !== 0 && isGrpcRequest(request)
+  if (grpc) {
+    headers.status = 200
+    headers.remove('content-length')
+    headers.set('content-type', 'application/grpc')
+    if (!headers.has('grpc-status')) {
+      headers.add('grpc-status', String(reply.grpcStatus ?? grpcStatusOfHttp(rewritten.status)))
+    }
+    if (rewritten.body !== '' && request.method !== 'HEAD') headers.add('grpc-message', percentEncode(rewritten.body))
+    return ''
   }
-  headers.status = 200
-  headers.add('content-type', 'application/grpc')
-  headers.add('grpc-status', String(reply.grpcStatus ?? grpcStatusOfHttp(reply.status)))
-  if (reply.body !== '') headers.add('grpc-message', percentEncode(reply.body))
-  return headers
+  if (rewritten.body === '') {
+    headers.remove('content-length')
+    headers.remove('content-type')
+    return ''
+  }
+  headers.set('content-length', String(rewritten.body.length))
+  if (rewritten.contentType !== '') headers.set('content-type', rewritten.contentType)
+  return rewritten.body
 }
 
-/** Percent-encoding of grpc-message: everything but printable ASCII, and `%` itself (gRPC over HTTP/2, "Status-Message"). */
+/** Percent-encoding of grpc-message: all but printable ASCII, and `%` itself (gRPC over HTTP/2, "Status-Message"). */
 function percentEncode(message: string): string {
   let encoded = ''
-  for (const byte of Buffer.from(message, 'utf8')) {
+  for (let i = 0; i < message.length; i++) {
+    const byte = message.charCodeAt(i)
     const plain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25
-    encoded += plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+    encoded += plain ? message[i] : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
   }
   return encoded
 }

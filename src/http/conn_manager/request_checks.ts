@@ -26,7 +26,7 @@ export function checkRequestHead(
     const flag = ResponseFlag.DownstreamProtocolError
     return { reply: { status: 426, body: 'Upgrade Required', details: 'low_version', flag }, close: true }
   }
-  if (headers.authority === '') {
+  if (headers.authority === '' && !headers.names.includes('host')) {
     return { reply: { status: 400, body: '', details: 'missing_host_header' }, close: true }
   }
   if (headers.method !== 'CONNECT') {

@@ -43,7 +43,6 @@ export function mutateRequestHeaders(
   settings: ConnectionManagerSettings,
   info: StreamInfo,
 ): number | undefined {
-  sanitizeHopByHop(headers)
   const tls = connection.downstream?.tls !== undefined
   let trusted: boolean
   if (settings.useRemoteAddress) {
@@ -66,32 +65,46 @@ export function mutateRequestHeaders(
   if (internal) headers.set('x-envoy-internal', 'true')
   if (settings.userAgent !== '') setUserAgent(headers, settings)
   if (settings.via !== '') headers.append('via', settings.via, ', ')
-  if (edge) headers.set('x-envoy-external-address', info.remoteAddress.ip)
+  if (edge) {
+    headers.remove('x-envoy-external-address')
+    headers.add('x-envoy-external-address', info.remoteAddress.ip)
+  }
   if (settings.generateRequestId) setRequestId(headers, edge && !settings.preserveExternalRequestId, info)
   return undefined
 }
 
-function sanitizeHopByHop(headers: HeaderMap): void {
+/** Removes what is meant for this hop only; false where the Connection header names what it must not. */
+export function sanitizeHopByHop(headers: HeaderMap): boolean {
   const known = headers.known
   const hop = KnownHeader.connection | KnownHeader.upgrade | KnownHeader.te | KnownHeader.hopByHop | KnownHeader.transferEncoding
-  if ((known & hop) === 0) return
+  if ((known & hop) === 0) return true
   if (!isUpgradeRequest(headers)) {
-    if ((known & KnownHeader.connection) !== 0) removeConnectionNamed(headers)
+    if ((known & KnownHeader.connection) !== 0 && !removeConnectionNamed(headers)) return false
     headers.remove('upgrade')
   }
   if ((known & KnownHeader.te) !== 0) sanitizeTe(headers)
   for (const name of hopByHop) headers.remove(name)
+  return true
 }
 
-/** RFC 9110 7.6.1: every field that Connection names is meant for this hop only. */
-function removeConnectionNamed(headers: HeaderMap): void {
-  for (const value of headers.getAll('connection')) {
-    for (const part of value.split(',')) {
-      const name = part.trim().toLowerCase()
-      if (name !== '' && name !== 'close' && name !== 'te' && name !== 'host') headers.remove(name)
-    }
+const mostNominated = 10
+const neverNominated = new Set(['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'])
+
+/**
+ * RFC 9110 7.6.1: every field that Connection names is meant for this hop only. Fields that later hops trust may not be
+ * removed this way, nor many at once.
+ */
+function removeConnectionNamed(headers: HeaderMap): boolean {
+  const names = headers.getAll('connection').flatMap((value) => value.split(',').map((part) => part.trim().toLowerCase()))
+  if (names.length > mostNominated) return false
+  for (const name of names) {
+    if (neverNominated.has(name) || name.includes(':')) return false
+    if (name === '' || name === 'close' || name === 'te') continue
+    headers.remove(name)
+    if (name === 'host') headers.authority = ''
   }
   headers.remove('connection')
+  return true
 }
 
 /** `TE: trailers` alone is passed on. */
@@ -145,7 +158,7 @@ function setUserAgent(headers: HeaderMap, settings: ConnectionManagerSettings): 
 
 function setRequestId(headers: HeaderMap, force: boolean, info: StreamInfo): void {
   const given = (headers.known & KnownHeader.xRequestId) !== 0 ? headers.get('x-request-id') : undefined
-  if (given !== undefined && !force) {
+  if (given !== undefined && given !== '' && !force) {
     info.requestId = given
     return
   }

@@ -37,6 +37,8 @@ export interface ConnectionManagerSettings {
   /** The route table in force; undefined while RDS has not delivered one. */
   readonly routeConfig: () => RouteConfig | undefined
   readonly accessLogs: readonly AccessLog[]
+  /** `metadata` of the listener by namespace. */
+  readonly listenerMetadata: Readonly<Record<string, unknown>>
   readonly flushAccessLogOnNewRequest: boolean
   readonly accessLogFlushIntervalMs: number
   readonly drainDecision: DrainDecision

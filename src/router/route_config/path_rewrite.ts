@@ -1,7 +1,7 @@
 // New paths: prefix_rewrite, regex_rewrite, path_rewrite and path templates, for routes and for redirects.
 
 import type { envoy } from '../../../proto/generated/api.d.ts'
-import { compileFormat, FormatError, type FormatterContext } from '../../access_log/formatter.ts'
+import { compileFormat, FormatError, type Formatter, type FormatterContext } from '../../access_log/formatter.ts'
 import { compileRegexMatcher } from '../../common/regex.ts'
 import { matcherErrorMessage, utf8ByteString } from '../../common/string_matcher.ts'
 import { compileUriTemplateRewrite, UriTemplateError, type UriTemplateRewrite } from '../../common/uri_template.ts'
@@ -14,9 +14,21 @@ type TypedExtensionConfig = envoy.config.core.v3.TypedExtensionConfig
 /** Gives the new path for a path with its query, which is kept. */
 export type PathRewrite = (path: string, ctx: FormatterContext | undefined) => string
 
-/** prefix_rewrite replaces what the route's prefix has matched, or where it matches otherwise, the whole path. */
-export function prefixRewrite(replacement: string, matcher: PathMatcher): PathRewrite {
-  const bytes = utf8ByteString(replacement)
+/**
+ * prefix_rewrite replaces what the route's prefix has matched, or where it matches otherwise, the whole path. `owner` is
+ * the route action or redirect.
+ */
+export function prefixRewrite(
+  owner: { readonly prefixRewrite: string | undefined },
+  matcher: PathMatcher,
+  errors: ConfigErrors,
+): PathRewrite | undefined {
+  const bytes = utf8ByteString(owner.prefixRewrite ?? '')
+  if (bytes === '') return undefined
+  if (matcher.kind === 'template') {
+    errors.add(owner, 'prefixRewrite', 'Cannot use prefix_rewrite with matcher extension')
+    return undefined
+  }
   if (matcher.kind === 'prefix' || matcher.kind === 'separatedPrefix') {
     const { length } = matcher.text
     return (path) => bytes + path.slice(length)
@@ -52,9 +64,25 @@ export function regexReplacement(
 
 /** path_rewrite: a format that makes the whole path; absent values are left out. */
 export function formattedRewrite(owner: object, format: string, errors: ConfigErrors): PathRewrite | undefined {
+  const formatter = compilePathFormat(owner, format, errors)
+  if (formatter === undefined) return undefined
+  return (path, ctx) => (ctx === undefined ? path : formatter.format(ctx) + path.slice(pathLength(path)))
+}
+
+/** path_rewrite of a redirect: a query in the new path takes the place of the request's. */
+export function formattedRedirect(owner: object, format: string, errors: ConfigErrors): PathRewrite | undefined {
+  const formatter = compilePathFormat(owner, format, errors)
+  if (formatter === undefined) return undefined
+  return (path, ctx) => {
+    if (ctx === undefined) return path
+    const formatted = formatter.format(ctx)
+    return formatted.includes('?') ? formatted : formatted + path.slice(pathLength(path))
+  }
+}
+
+function compilePathFormat(owner: object, format: string, errors: ConfigErrors): Formatter | undefined {
   try {
-    const formatter = compileFormat(format, { omitEmptyValues: true })
-    return (path, ctx) => (ctx === undefined ? path : formatter.format(ctx) + path.slice(pathLength(path)))
+    return compileFormat(format, { omitEmptyValues: true })
   } catch (error) {
     if (!(error instanceof FormatError)) throw error
     errors.add(owner, 'pathRewrite', error.message)

@@ -6,7 +6,7 @@ import type { HeaderMap } from '../../common/header_map.ts'
 import { utf8ByteString } from '../../common/string_matcher.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
 import { type PathMatcher, pathLength } from './path_matcher.ts'
-import { formattedRewrite, type PathRewrite, prefixRewrite, regexRewrite } from './path_rewrite.ts'
+import { formattedRedirect, type PathRewrite, prefixRewrite, regexRewrite } from './path_rewrite.ts'
 
 type RedirectAction = envoy.config.route.v3.RedirectAction
 
@@ -29,7 +29,8 @@ export function compileRedirect(view: RedirectAction, matcher: PathMatcher, erro
   return (headers, ctx) => {
     const newScheme = scheme === '' ? headers.scheme : scheme
     const newHost = host === '' ? requestHost(headers, newScheme, port) : host
-    return `${newScheme}://${newHost}${port}${redirectPath(headers.path, ctx, rewrite, stripQuery)}`
+    const path = redirectPath(headers.path, ctx, rewrite, stripQuery)
+    return `${newScheme}://${newHost}${port}${path.startsWith('/') ? '' : '/'}${path}`
   }
 }
 
@@ -52,21 +53,21 @@ interface RedirectPath {
 function compilePath(view: RedirectAction, matcher: PathMatcher, errors: ConfigErrors): RedirectPath | undefined {
   switch (view.pathRewriteSpecifier) {
     case 'pathRedirect': {
-      const given = utf8ByteString(view.pathRedirect ?? '')
-      if (given === '') return undefined
-      const path = given.startsWith('/') ? given : `/${given}`
+      const path = utf8ByteString(view.pathRedirect ?? '')
+      if (path === '') return undefined
       if (path.includes('?')) return { rewrite: () => path, ownQuery: true }
       return { rewrite: (old) => path + old.slice(pathLength(old)), ownQuery: false }
     }
-    case 'prefixRewrite':
-      if (view.prefixRewrite === '') return undefined
-      return { rewrite: prefixRewrite(view.prefixRewrite ?? '', matcher), ownQuery: false }
+    case 'prefixRewrite': {
+      const rewrite = prefixRewrite(view, matcher, errors)
+      return rewrite === undefined ? undefined : { rewrite, ownQuery: false }
+    }
     case 'regexRewrite': {
       const rewrite = regexRewrite(view.regexRewrite!, errors)
       return rewrite === undefined ? undefined : { rewrite, ownQuery: false }
     }
     case 'pathRewrite': {
-      const rewrite = formattedRewrite(view, view.pathRewrite ?? '', errors)
+      const rewrite = formattedRedirect(view, view.pathRewrite ?? '', errors)
       return rewrite === undefined ? undefined : { rewrite, ownQuery: false }
     }
     default:

@@ -63,7 +63,7 @@ function compilePathRewrite(view: RouteAction, matcher: PathMatcher, errors: Con
   if (view.pathRewrite !== '') return formattedRewrite(view, view.pathRewrite, errors)
   if (view.pathRewritePolicy !== undefined) return templateRewrite(view.pathRewritePolicy, matcher, errors)
   if (view.regexRewrite !== undefined) return regexRewrite(view.regexRewrite, errors)
-  return view.prefixRewrite === '' ? undefined : prefixRewrite(view.prefixRewrite, matcher)
+  return prefixRewrite(view, matcher, errors)
 }
 
 function compileUpgrades(view: RouteAction, errors: ConfigErrors): ForwardRoute['upgrades'] {

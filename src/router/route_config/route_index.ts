@@ -14,7 +14,7 @@ export interface IndexedRoute<T> {
 }
 
 /** Below this many routes a plain scan is faster (bench/micro/routes.ts). */
-const smallestIndexed = 12
+const smallestIndexed = 8
 
 /**
  * Plain form: go through the routes, return the first whose path and criteria match. That costs time in proportion to
@@ -61,30 +61,35 @@ export class RouteList<T> {
 
   find(headers: HeaderMap, streamInfo: StreamInfo, random: number): T | undefined {
     if (headers.path === '') return this.#findPathless(headers, streamInfo, random)
-    const path = this.#pathToMatch(headers.path)
+    let { path } = headers
+    let length = pathLength(path)
+    if (this.#ignorePathParameters && path.includes(';')) {
+      path = withoutParameters(path.slice(0, length))
+      length = path.length
+    }
     const lower = this.#hasIgnoreCase ? lowerAscii(path) : path
-    if (this.#exactCase === undefined) return this.#scan(path, lower, headers, streamInfo, random)
+    if (this.#exactCase === undefined) return this.#scan(path, lower, length, headers, streamInfo, random)
     const lists = this.#lists
     lists.length = 0
-    this.#exactCase.collect(path, lists)
-    this.#ignoreCase?.collect(lower, lists)
+    this.#exactCase.collect(path, length, lists)
+    this.#ignoreCase?.collect(lower, length, lists)
     if (this.#others.length > 0) lists.push(this.#others)
-    return this.#tryCandidates(path, lower, headers, streamInfo, random)
+    return this.#tryCandidates(path, lower, length, headers, streamInfo, random)
   }
 
-  #pathToMatch(path: string): string {
-    let length = pathLength(path)
-    if (this.#ignorePathParameters) {
-      const semicolon = path.indexOf(';')
-      if (semicolon >= 0 && semicolon < length) length = semicolon
-    }
-    return length === path.length ? path : path.slice(0, length)
-  }
-
-  #scan(path: string, lower: string, headers: HeaderMap, streamInfo: StreamInfo, random: number): T | undefined {
+  #scan(
+    path: string,
+    lower: string,
+    length: number,
+    headers: HeaderMap,
+    streamInfo: StreamInfo,
+    random: number,
+  ): T | undefined {
     const routes = this.#routes
     for (let i = 0; i < routes.length; i++) {
-      if (this.#matches(routes[i], path, lower, headers, streamInfo, random)) return routes[i].value
+      const route = routes[i]
+      if (!takesPath(route.path, headers, path, lower, length)) continue
+      if (meetsCriteria(route.criteria, headers, streamInfo, random)) return route.value
     }
     return undefined
   }
@@ -93,6 +98,7 @@ export class RouteList<T> {
   #tryCandidates(
     path: string,
     lower: string,
+    length: number,
     headers: HeaderMap,
     streamInfo: StreamInfo,
     random: number,
@@ -113,20 +119,10 @@ export class RouteList<T> {
       if (best < 0) return undefined
       cursors[best]++
       const route = this.#routes[position]
-      if (this.#matches(route, path, lower, headers, streamInfo, random)) return route.value
+      // The tries list only what matches; the last list, of other kinds, has yet to be asked.
+      if (lists[best] === this.#others && !takesPath(route.path, headers, path, lower, length)) continue
+      if (meetsCriteria(route.criteria, headers, streamInfo, random)) return route.value
     }
-  }
-
-  #matches(
-    route: IndexedRoute<T>,
-    path: string,
-    lower: string,
-    headers: HeaderMap,
-    streamInfo: StreamInfo,
-    random: number,
-  ): boolean {
-    const matched = route.path.kind === 'connect' ? headers.method === 'CONNECT' : matchesPath(route.path, path, lower)
-    return matched && meetsCriteria(route.criteria, headers, streamInfo, random)
   }
 
   #findPathless(headers: HeaderMap, streamInfo: StreamInfo, random: number): T | undefined {
@@ -137,6 +133,18 @@ export class RouteList<T> {
     }
     return undefined
   }
+}
+
+/** A path without the parameters (`;name=value`) of its segments. */
+function withoutParameters(path: string): string {
+  return path.replace(/;[^/]*/g, '')
+}
+
+/** `path` is the path to match; templates look at the request's own, parameters and all, as in Envoy. */
+function takesPath(matcher: PathMatcher, headers: HeaderMap, path: string, lower: string, length: number): boolean {
+  if (matcher.kind === 'connect') return headers.method === 'CONNECT'
+  if (matcher.kind === 'template') return matchesPath(matcher, headers.path, '', pathLength(headers.path))
+  return matchesPath(matcher, path, lower, length)
 }
 
 function meetsCriteria(
@@ -188,21 +196,23 @@ class PathTrie {
     list.closed = takesAll
   }
 
-  /** Adds the lists of all texts that match. */
-  collect(path: string, into: (readonly number[])[]): void {
+  /** Adds the lists of all texts that match the first `length` characters of the path. */
+  collect(path: string, length: number, into: (readonly number[])[]): void {
     let node = this.#root
     let depth = 0
     while (true) {
       if (node.prefix.positions.length > 0) into.push(node.prefix.positions)
-      const atEnd = depth === path.length
-      if (node.separated.positions.length > 0 && (atEnd || path.charCodeAt(depth) === 0x2f))
+      const atEnd = depth === length
+      if (node.separated.positions.length > 0 && (atEnd || path.charCodeAt(depth) === 0x2f)) {
         into.push(node.separated.positions)
+      }
       if (atEnd) {
         if (node.exact.positions.length > 0) into.push(node.exact.positions)
         return
       }
       const child = node.children?.get(path.charCodeAt(depth))
-      if (child === undefined || !path.startsWith(child.edge, depth)) return
+      if (child === undefined || depth + child.edge.length > length) return
+      if (!followsEdge(path, child.edge, depth)) return
       depth += child.edge.length
       node = child
     }
@@ -226,6 +236,12 @@ class PathTrie {
     }
     return node
   }
+}
+
+/** Plain form: path.startsWith(edge, depth), which costs more on short edges. The first character is known to be equal. */
+function followsEdge(path: string, edge: string, depth: number): boolean {
+  for (let i = 1; i < edge.length; i++) if (path.charCodeAt(depth + i) !== edge.charCodeAt(i)) return false
+  return true
 }
 
 function newNode(edge: string): TrieNode {

@@ -26,9 +26,9 @@ http_protocol_options:
         "@type": type.googleapis.com/envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig`,
   continue: 'proxy_100_continue: true',
   timeouts:
-    'request_timeout: 0.15s\nrequest_headers_timeout: 0.1s\nstream_idle_timeout: 0.3s\ncommon_http_protocol_options: { idle_timeout: 0.25s }',
+    'drain_timeout: 0.1s\nrequest_timeout: 0.15s\nrequest_headers_timeout: 0.1s\nstream_idle_timeout: 0.3s\ncommon_http_protocol_options: { idle_timeout: 0.25s }',
   stream_idle: 'stream_idle_timeout: 0.15s',
-  max_duration: 'common_http_protocol_options: { max_connection_duration: 0.15s }',
+  max_duration: 'drain_timeout: 0.1s\ncommon_http_protocol_options: { max_connection_duration: 0.15s }',
   max_stream: 'common_http_protocol_options: { max_stream_duration: 0.15s }',
   max_requests: 'common_http_protocol_options: { max_requests_per_connection: 2 }',
   limits: 'max_request_headers_kb: 1\ncommon_http_protocol_options: { max_headers_count: 5 }',

@@ -32,7 +32,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     this.connection = connection
     this.settings = settings
     this.#onStreamComplete = onStreamComplete
-    this.#parser = new MessageParser(this, settings.maxHeadersBytes)
+    this.#parser = new MessageParser(this, settings.maxHeadersBytes, false)
   }
 
   newStream(decoder: ResponseDecoder): Http1ClientStream {
@@ -79,7 +79,9 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     stream.headerBytesReceived += text.length + 2
     stream.wireBytesReceived += text.length + 2
     const status = headers.status
+    if (headers.names.length > this.settings.maxHeadersCount) throw new HeadError('TOO_MANY_HEADERS')
     if (status < 200 && status !== 101) {
+      if ((headers.known & (KnownHeader.contentLength | KnownHeader.transferEncoding)) !== 0) throw new HeadError('BODY_ON_INTERIM')
       // Interim responses have no body and are followed by another head.
       this.#interim = true
       stream.decoder.decode1xxHeaders(headers)
@@ -167,6 +169,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
       if (hasLength && !this.settings.allowChunkedLength) throw new HeadError('CONTENT_LENGTH_AND_TRANSFER_ENCODING', 'http1.content_length_and_chunked_not_allowed')
       headers.remove('content-length')
     }
+    if (status === 204 && (hasCoding || (hasLength && parseContentLength(headers) > 0))) throw new HeadError('BODY_ON_204')
     if (stream.method === 'HEAD' || status === 204 || status === 304) return 0
     if (hasCoding) return Framing.chunked
     if (hasLength) return parseContentLength(headers)
@@ -184,6 +187,9 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
 
 const noBytes = Buffer.alloc(0)
 
+/** RFC 9112 section 4. */
+const reasonCharacters = /^[\t\x20-\x7e\x80-\xff]*$/
+
 /** Reads `HTTP/1.x NNN reason`; the reason may be empty, the space before it absent. */
 function parseStatusLine(text: string, headers: HeaderMap, settings: Http1Settings): number {
   const end = text.indexOf('\r\n')
@@ -194,6 +200,7 @@ function parseStatusLine(text: string, headers: HeaderMap, settings: Http1Settin
   if (!(status >= 100 && status <= 999 && Number.isInteger(status)) || (after !== 0x20 && after !== 0x0d))
     throw new HeadError('INVALID_STATUS_LINE')
   headers.status = status
+  if (!reasonCharacters.test(text.slice(12, end))) throw new HeadError('INVALID_REASON')
   if (settings.forwardReasonPhrase) headers.reasonPhrase = text.slice(13, end)
   return end + 2
 }

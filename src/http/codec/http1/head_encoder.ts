@@ -4,10 +4,16 @@ import { STATUS_CODES } from 'node:http'
 import type { HeaderMap } from '../../../common/header_map.ts'
 import type { HeaderKeyFormat } from './settings.ts'
 
-const statusLines: string[] = []
-for (let status = 100; status < 1000; status++) {
-  statusLines[status] = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`
+/** Statuses that Node has a phrase for and Envoy has not. */
+const unnamed = new Set([102, 103, 418, 425, 451, 509])
+
+/** The registered phrase of a status, as Envoy writes it. */
+export function reasonPhrase(status: number): string {
+  return unnamed.has(status) ? 'Unknown' : (STATUS_CODES[status] ?? 'Unknown')
 }
+
+const statusLines: string[] = []
+for (let status = 100; status < 1000; status++) statusLines[status] = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`
 
 /** `HTTP/1.1 200 OK` and CRLF. An empty reason means the registered phrase of the status. */
 export function statusLine(status: number, reason: string): string {

@@ -2,16 +2,26 @@
 
 import { HeaderMap, knownBit } from '../../../common/header_map.ts'
 
+const codecError = 'http1.codec_error'
+
 /** Why a message head was refused. `details` becomes %RESPONSE_CODE_DETAILS%. */
 export class HeadError extends Error {
   readonly details: string
   readonly status: number
 
-  constructor(message: string, details = 'http1.codec_error', status = 400) {
+  constructor(message: string, details = codecError, status = 400) {
     super(message)
     this.details = details
     this.status = status
   }
+}
+
+const controlCharacters = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/
+
+/** The error of a head, told apart as Envoy does: control characters anywhere in it have a details string of their own. */
+export function classify(error: HeadError, text: string): HeadError {
+  if (error.details !== codecError || !controlCharacters.test(text)) return error
+  return new HeadError(error.message, 'http1.invalid_characters')
 }
 
 /** RFC 9110 5.6.2: the characters of a token, by code. */
@@ -88,12 +98,14 @@ function isBlank(c: number): boolean {
   return c === space || c === tab
 }
 
-/** The Content-Length of a message: -1 for none. Repeats and lists are allowed only if all are the same number. */
+/** The Content-Length of a message: -1 for none. Digits only; once only, even if all are the same. */
 export function parseContentLength(headers: HeaderMap): number {
   let length = -1
   for (let i = 0; i < headers.names.length; i++) {
     if (headers.names[i] !== 'content-length') continue
     const value = headers.values[i]
+    if (length !== -1) throw new HeadError('MULTIPLE_CONTENT_LENGTH_KEYS')
+    // 15 digits are exact in a double; a body of that many bytes does not end in anybody's lifetime.
     if (value.length === 0 || value.length > 15) throw new HeadError('UNPARSABLE_CONTENT_LENGTH')
     let number = 0
     for (let j = 0; j < value.length; j++) {
@@ -101,7 +113,6 @@ export function parseContentLength(headers: HeaderMap): number {
       if (digit < 0 || digit > 9) throw new HeadError('UNPARSABLE_CONTENT_LENGTH')
       number = number * 10 + digit
     }
-    if (length !== -1 && length !== number) throw new HeadError('MULTIPLE_CONTENT_LENGTH_KEYS')
     length = number
   }
   return length

@@ -35,10 +35,12 @@ const State = {
 const headWindowBytes = 4096
 const maxChunkLineBytes = 256
 const headEnd = '\r\n\r\n'
+const bareLineFeed = /(?<!\r)\n/
 
 export class MessageParser {
   readonly #handler: MessageHandler
   readonly #maxHeadBytes: number
+  readonly #skipsEmptyLines: boolean
   #state: number = State.head
   /** Bytes left of the body or chunk. */
   #remaining = 0
@@ -48,9 +50,10 @@ export class MessageParser {
   /** Set by the handler (in onHead or onComplete) to stop behind the current message. */
   paused = false
 
-  constructor(handler: MessageHandler, maxHeadBytes: number) {
+  constructor(handler: MessageHandler, maxHeadBytes: number, skipsEmptyLines: boolean) {
     this.#handler = handler
     this.#maxHeadBytes = maxHeadBytes
+    this.#skipsEmptyLines = skipsEmptyLines
   }
 
   get betweenMessages(): boolean {
@@ -107,8 +110,8 @@ export class MessageParser {
 
   #readHead(data: Buffer, offset: number): number {
     let start = offset
-    // RFC 9112 2.2: empty lines before a start line are skipped.
-    if (this.#piecesBytes === 0) {
+    // RFC 9112 2.2: empty lines before a request line are skipped.
+    if (this.#piecesBytes === 0 && this.#skipsEmptyLines) {
       while (data[start] === 0x0d && data[start + 1] === 0x0a) start += 2
       if (start === data.length) return start
     }
@@ -121,14 +124,14 @@ export class MessageParser {
         window = latin1Slice(data, start, Math.min(data.length, start + this.#maxHeadBytes + 4))
         end = window.indexOf(headEnd)
       }
-      if (end < 0) return this.#keepPiece(window, data.length)
+      if (end < 0) return this.#keepHeadPiece(window, '', data.length)
       text = window.slice(0, end + 2)
       consumed = start + end + 4
     } else {
       window = latin1Slice(data, start, Math.min(data.length, start + this.#maxHeadBytes + 4))
       const tail = this.#lastThree()
       const end = (tail + window).indexOf(headEnd)
-      if (end < 0) return this.#keepPiece(window, data.length)
+      if (end < 0) return this.#keepHeadPiece(window, tail, data.length)
       const inWindow = end + 4 - tail.length
       text = `${this.#pieces.join('')}${window.slice(0, inWindow)}`
       text = text.slice(0, text.length - 2)
@@ -169,7 +172,7 @@ export class MessageParser {
 
   /** RFC 9112 7.1: chunk-size [ chunk-ext ] CRLF. Extensions are read over, but must be clean. */
   #readChunkSize(data: Buffer, offset: number): number {
-    const end = this.#readLine(data, offset, maxChunkLineBytes)
+    const end = this.#readLine(data, offset, maxChunkLineBytes, invalidChunk)
     if (end < 0) return data.length
     const line = this.#takeLine(data, offset, end)
     let size = 0
@@ -187,7 +190,7 @@ export class MessageParser {
   }
 
   #readChunkEnd(data: Buffer, offset: number): number {
-    const end = this.#readLine(data, offset, 2)
+    const end = this.#readLine(data, offset, 2, invalidChunk)
     if (end < 0) return data.length
     if (this.#takeLine(data, offset, end) !== '') throw new HeadError('INVALID_CHUNK_FRAMING')
     this.#state = State.chunkSize
@@ -198,7 +201,7 @@ export class MessageParser {
     // The section is empty (one CRLF) nearly always.
     let position = offset
     while (position < data.length) {
-      const end = this.#readLine(data, position, this.#maxHeadBytes)
+      const end = this.#readLine(data, position, this.#maxHeadBytes, headTooLarge)
       if (end < 0) return data.length
       const line = this.#takeLine(data, position, end)
       position = end
@@ -210,7 +213,7 @@ export class MessageParser {
         return position
       }
       this.#trailerLines += `${line}\r\n`
-      if (this.#trailerLines.length > this.#maxHeadBytes) throw headTooLarge('http1.trailers_too_large')
+      if (this.#trailerLines.length > this.#maxHeadBytes) throw headTooLarge()
     }
     return position
   }
@@ -218,10 +221,10 @@ export class MessageParser {
   #trailerLines = ''
 
   /** Position behind the next CRLF, or -1 after keeping what there is. */
-  #readLine(data: Buffer, offset: number, limit: number): number {
+  #readLine(data: Buffer, offset: number, limit: number, tooLong: () => HeadError): number {
     const lineFeed = data.indexOf(0x0a, offset)
     const length = this.#piecesBytes + (lineFeed < 0 ? data.length : lineFeed) - offset
-    if (length > limit + 1) throw new HeadError('INVALID_CHUNK_FRAMING')
+    if (length > limit + 1) throw tooLong()
     if (lineFeed < 0) {
       this.#keepPiece(latin1Slice(data, offset, data.length), 0)
       return -1
@@ -240,6 +243,14 @@ export class MessageParser {
     return line.slice(0, -1)
   }
 
+  /** A line end without CR would never end the head: it is refused as soon as it is seen. */
+  #keepHeadPiece(piece: string, before: string, result: number): number {
+    const lineFeed = piece.search(bareLineFeed)
+    if (lineFeed > 0 || (lineFeed === 0 && (before === '' || before.charCodeAt(before.length - 1) !== 0x0d)))
+      throw new HeadError('BARE_LINE_FEED')
+    return this.#keepPiece(piece, result)
+  }
+
   #keepPiece(piece: string, result: number): number {
     this.#pieces.push(piece)
     this.#piecesBytes += piece.length
@@ -254,8 +265,12 @@ export class MessageParser {
   }
 }
 
-function headTooLarge(details = 'http1.headers_too_large'): HeadError {
-  return new HeadError('HEADERS_TOO_LONG', details, 431)
+function headTooLarge(): HeadError {
+  return new HeadError('HEADERS_TOO_LONG', 'http1.headers_too_large', 431)
+}
+
+function invalidChunk(): HeadError {
+  return new HeadError('INVALID_CHUNK_FRAMING')
 }
 
 function hexDigit(c: number): number {

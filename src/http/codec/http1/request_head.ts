@@ -26,34 +26,41 @@ export function parseRequestLine(text: string, headers: HeaderMap, settings: Htt
   if (!settings.allowCustomMethods && !standardMethods.has(headers.method)) throw new HeadError('INVALID_METHOD')
   const targetStart = ++p
   let c = text.charCodeAt(p)
-  while (c > space && c !== 0x7f) c = text.charCodeAt(++p)
+  while (c > space && c < 0x7f) c = text.charCodeAt(++p)
   if (p === targetStart || c !== space) throw new HeadError('INVALID_TARGET')
   const target = text.slice(targetStart, p)
   const version = text.slice(p + 1, p + 11)
-  if (version !== 'HTTP/1.1\r\n' && version !== 'HTTP/1.0\r\n') throw new HeadError('INVALID_VERSION')
+  if (version !== 'HTTP/1.1\r\n' && version !== 'HTTP/1.0\r\n') refuseVersion(text.slice(p + 1, text.indexOf('\r\n', p)))
   headers.path = target
   return p + 11
+}
+
+/** A version of the right form that is not ours gets 426, as in Envoy; anything else is no HTTP. */
+function refuseVersion(version: string): never {
+  if (/^HTTP\/[0-9]\.[0-9]$/.test(version)) throw new HeadError('UNSUPPORTED_VERSION', 'low_version', 426)
+  throw new HeadError('INVALID_VERSION')
 }
 
 /** How the request's body is framed; throws for every combination that is not plain (CL with TE, odd codings). */
 export function requestFraming(headers: HeaderMap, protocol: Protocol, settings: Http1Settings): number {
   const hasLength = (headers.known & KnownHeader.contentLength) !== 0
   const hasCoding = (headers.known & KnownHeader.transferEncoding) !== 0
-  const length = hasLength ? parseContentLength(headers) : -1
+  const length = hasLength && !hasCoding ? parseContentLength(headers) : -1
   if (hasCoding) {
-    if (protocol === 'HTTP/1.0') throw new HeadError('TRANSFER_ENCODING_ON_1_0', 'http1.transfer_encoding_not_allowed')
+    if (hasLength && !settings.allowChunkedLength)
+      throw new HeadError('CONTENT_LENGTH_AND_TRANSFER_ENCODING', 'http1.content_length_and_chunked_not_allowed')
     checkTransferEncoding(headers)
-    if (length >= 0) {
-      if (!settings.allowChunkedLength) throw new HeadError('CONTENT_LENGTH_AND_TRANSFER_ENCODING', 'http1.content_length_and_chunked_not_allowed')
-      headers.remove('content-length')
-    }
+    if (protocol === 'HTTP/1.0') throw new HeadError('TRANSFER_ENCODING_ON_1_0', 'http1.transfer_encoding_not_allowed')
+    headers.remove('content-length')
   }
   if (headers.method === 'CONNECT') {
     if (hasCoding || length > 0) throw new HeadError('BODY_ON_CONNECT', 'http1.body_disallowed')
+    headers.remove('content-length')
     return Framing.raw
   }
   if (isUpgradeRequest(headers)) {
-    if (!hasCoding && length <= 0) return Framing.raw
+    if (length > 0) throw new HeadError('BODY_ON_UPGRADE', 'http1.body_disallowed')
+    return Framing.raw
   }
   if (hasCoding) return Framing.chunked
   return length > 0 ? length : 0
@@ -69,7 +76,12 @@ export function checkTransferEncoding(headers: HeaderMap): void {
 /** `Connection: upgrade` with an `Upgrade` header (RFC 9110 7.8). */
 export function isUpgradeRequest(headers: HeaderMap): boolean {
   const both = KnownHeader.upgrade | KnownHeader.connection
-  return (headers.known & both) === both && connectionHas(headers, 'upgrade')
+  return (headers.known & both) === both && headers.has('upgrade') && connectionHas(headers, 'upgrade')
+}
+
+/** The upgrade types asked for, in lower case; more than one is a list that no configuration names. */
+export function upgradeType(headers: HeaderMap): string {
+  return headers.getAll('upgrade').join(',').toLowerCase()
 }
 
 /** Whether a Connection header names this option, in any case. */

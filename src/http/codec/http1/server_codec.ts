@@ -1,6 +1,6 @@
 // HTTP/1 towards clients: requests in, responses out, one at a time in order.
 
-import { HeaderMap } from '../../../common/header_map.ts'
+import { HeaderMap, KnownHeader } from '../../../common/header_map.ts'
 import type { Connection } from '../../../network/connection.ts'
 import type { Protocol } from '../../../stream_info/stream_info.ts'
 import {
@@ -9,10 +9,11 @@ import {
   type ServerCodec,
   type ServerCodecCallbacks,
 } from '../codec.ts'
-import { HeadError, parseHeaderLines } from './head_parser.ts'
+import { classify, HeadError, parseHeaderLines } from './head_parser.ts'
 import { type MessageHandler, MessageParser } from './message_parser.ts'
 import { parseRequestLine, requestFraming } from './request_head.ts'
 import { applyRequestTarget } from './request_target.ts'
+import { reasonPhrase } from './head_encoder.ts'
 import { Http1ServerStream } from './server_stream.ts'
 import type { Http1Settings } from './settings.ts'
 
@@ -48,7 +49,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     this.#callbacks = callbacks
     this.settings = settings
     this.#stats = stats
-    this.#parser = new MessageParser(this, settings.maxHeadersBytes)
+    this.#parser = new MessageParser(this, settings.maxHeadersBytes, true)
   }
 
   /** A head has begun and is not whole: request_headers_timeout runs. */
@@ -83,14 +84,18 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     this.#pipelined = data
   }
 
-  /** The current exchange is over in both directions: goes on with what the client has pipelined. */
+  /** The current exchange is over in both directions. */
   onStreamComplete(): void {
     this.stream?.releaseReads()
     this.stream = undefined
     this.#decoder = undefined
     this.#parser.paused = false
+  }
+
+  /** Goes on with what the client has pipelined; the connection manager calls it when it is done with a stream. */
+  continuePipelined(): void {
     // Inside execute() the loop itself goes on.
-    if (this.#dispatching || this.#pipelined === undefined) return
+    if (this.#dispatching || this.stream !== undefined || this.#pipelined === undefined) return
     const data = this.#pipelined
     this.#pipelined = undefined
     this.connection.readDisable(false)
@@ -98,6 +103,14 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   }
 
   onHead(text: string): number {
+    try {
+      return this.#startRequest(text)
+    } catch (error) {
+      throw error instanceof HeadError ? classify(error, text) : error
+    }
+  }
+
+  #startRequest(text: string): number {
     const headers = new HeaderMap()
     const requestLineEnd = parseRequestLine(text, headers, this.settings)
     this.protocol = text.charCodeAt(requestLineEnd - 3) === 0x30 ? 'HTTP/1.0' : 'HTTP/1.1'
@@ -108,6 +121,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     parseHeaderLines(text, requestLineEnd, headers, this.settings.headerKeyFormat === 'preserveCase')
     if (headers.names.length > this.settings.maxHeadersCount) throw new HeadError('TOO_MANY_HEADERS', 'http1.too_many_headers', 431)
     this.#checkUnderscores(headers)
+    if ((headers.known & KnownHeader.upgrade) !== 0) dropH2cUpgrade(headers)
     applyRequestTarget(headers, this.protocol, this.settings)
     const framing = requestFraming(headers, this.protocol, this.settings)
     stream.framing = framing
@@ -137,14 +151,23 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
       return
     }
     if (trailerLines !== '' && this.settings.enableTrailers) {
-      const trailers = new HeaderMap()
-      parseHeaderLines(trailerLines, 0, trailers, false)
-      this.#decoder?.decodeTrailers(trailers)
+      this.#decoder?.decodeTrailers(this.#parseTrailers(trailerLines))
     } else {
-      if (trailerLines !== '') parseHeaderLines(trailerLines, 0, new HeaderMap(), false)
+      if (trailerLines !== '') this.#parseTrailers(trailerLines)
       this.#decoder?.decodeData(noBytes, true)
     }
     stream.maybeComplete()
+  }
+
+  #parseTrailers(lines: string): HeaderMap {
+    const trailers = new HeaderMap()
+    try {
+      parseHeaderLines(lines, 0, trailers, false)
+    } catch (error) {
+      throw error instanceof HeadError ? classify(error, lines) : error
+    }
+    if (trailers.length > this.settings.maxHeadersCount) throw new HeadError('TOO_MANY_TRAILERS', 'http1.too_many_headers', 431)
+    return trailers
   }
 
   #checkUnderscores(headers: HeaderMap): void {
@@ -170,7 +193,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     }
     const decoder = this.#decoder ?? this.#callbacks.newStream(stream)
     if (!stream.responseStarted) {
-      decoder.sendProtocolErrorReply(error.status, error.status === 431 ? 'Request Header Fields Too Large' : 'Bad Request', error.details)
+      decoder.sendProtocolErrorReply(error.status, reasonPhrase(error.status), error.details)
     }
     throw new CodecProtocolError(error.message, error.details)
   }
@@ -181,6 +204,13 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     const stream = new Http1ServerStream(this, '')
     this.stream = stream
     this.#callbacks.newStream(stream).sendLocalReply({ status, body, details })
+  }
+
+  /** The client left in the middle of a head: a request there was, if not much of one. */
+  abandonUnfinishedHead(): void {
+    if (!this.#parser.inHead || this.stream !== undefined) return
+    this.stream = new Http1ServerStream(this, '')
+    this.#callbacks.newStream(this.stream)
   }
 
   shutdownNotice(): void {}
@@ -197,4 +227,11 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
 }
 
 const noBytes = Buffer.alloc(0)
+
+/** Clients may offer to go on in HTTP/2 (RFC 7540 3.2); nobody has to take that up, and it is no other protocol. */
+function dropH2cUpgrade(headers: HeaderMap): void {
+  if (headers.get('upgrade')?.toLowerCase() !== 'h2c') return
+  headers.remove('upgrade')
+  headers.remove('http2-settings')
+}
 

@@ -50,6 +50,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     upgrades: buildUpgrades(config.upgradeConfigs, statPrefix, context),
     routeConfig: () => routeConfig,
     accessLogs: createAccessLogs(config.accessLog, context),
+    listenerMetadata: context.listenerMetadata,
     flushAccessLogOnNewRequest: options?.flushAccessLogOnNewRequest ?? config.flushAccessLogOnNewRequest,
     accessLogFlushIntervalMs: options?.accessLogFlushInterval ?? config.accessLogFlushInterval ?? 0,
     drainDecision: context.drainDecision,

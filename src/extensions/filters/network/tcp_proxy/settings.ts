@@ -48,6 +48,8 @@ export interface TcpProxySettings {
   /** Up to how much the duration is lengthened, by chance: 0 to 1. */
   readonly durationJitter: number
   readonly accessLogs: readonly AccessLog[]
+  /** An access log of the filter or of its listener may ask for the upstream connection's own address. */
+  readonly logsAddresses: boolean
   /** 0: none. */
   readonly accessLogFlushIntervalMs: number
   readonly flushAccessLogOnConnected: boolean
@@ -78,6 +80,7 @@ export function tcpProxySettings(view: TcpProxyView, context: Context): TcpProxy
     maxDownstreamConnectionDurationMs: view.maxDownstreamConnectionDuration ?? 0,
     durationJitter: (view.maxDownstreamConnectionDurationJitterPercentage?.value ?? 0) / 100,
     accessLogs: createAccessLogs(view.accessLog, context),
+    logsAddresses: view.accessLog.length > 0 || context.listenerHasAccessLogs,
     accessLogFlushIntervalMs: options?.accessLogFlushInterval ?? view.accessLogFlushInterval ?? 0,
     flushAccessLogOnConnected: options?.flushAccessLogOnConnected ?? view.flushAccessLogOnConnected,
     flushAccessLogOnStart: options?.flushAccessLogOnStart ?? false,

@@ -3,7 +3,7 @@
 import { monotonicMs } from '../../../../common/clock.ts'
 import { Timer } from '../../../../common/timer.ts'
 import { writeAccessLogs } from '../../../../network/active_connection.ts'
-import { localAddressOf, remoteAddressOf } from '../../../../network/address.ts'
+import { localAddressOf } from '../../../../network/address.ts'
 import type {
   Connection,
   ConnectionCallbacks,
@@ -122,6 +122,7 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
     this.#retryTimer?.disable()
     this.#pending?.cancel()
     this.#pending = undefined
+    this.#noteDownstreamBytes()
     const upstream = this.#upstream
     this.#upstream = undefined
     if (upstream !== undefined) this.#closeUpstream(upstream, event)
@@ -155,8 +156,9 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
     info.connectionIdsAttempted.push(connection.id)
     info.connectionId = connection.id
     info.connectionPoolReadyMs = monotonicMs()
-    info.localAddress = localAddressOf(connection.socket) ?? host.address
-    info.remoteAddress = remoteAddressOf(connection.socket) ?? host.address
+    info.remoteAddress = host.address
+    // Only logs show it, and asking the kernel costs more than all the rest here.
+    if (this.#settings.logsAddresses) info.localAddress = localAddressOf(connection.socket)
     info.transportFailureReason = ''
     const side = new UpstreamSide(this)
     this.#upstream = connection
@@ -254,11 +256,14 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
 
   /** The downstream connection is closed: what it has sent still goes out, unless this side has cut it off. */
   #closeUpstream(upstream: Connection, event: ConnectionEvent): void {
-    const bothEnded = this.#downstreamEnded && this.#upstreamEnded
-    if (event === 'localClose' && !bothEnded) upstream.close('noFlush', this.#downstream.localCloseReason)
-    else upstream.close('flushWrite', '')
+    // Where both sides have ended the upstream connection closes by itself, once it has written everything.
+    if (!this.#downstreamEnded || !this.#upstreamEnded) {
+      if (event === 'localClose') upstream.close('noFlush', this.#downstream.localCloseReason)
+      else upstream.close('flushWrite', '')
+    }
     this.#noteUpstreamEnd(upstream)
-    if (upstream.state !== 'closed') new UpstreamDrain(upstream, this.#settings.stats, this.#settings.idleTimeoutMs)
+    if (upstream.state === 'closed' || upstream.bufferedBytes === 0) return
+    new UpstreamDrain(upstream, this.#settings.stats, this.#settings.idleTimeoutMs)
   }
 
   #noteUpstreamEnd(upstream: Connection): void {
@@ -308,12 +313,16 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
   #log(type: 'TcpConnectionStart' | 'TcpUpstreamConnected' | 'TcpPeriodic' | 'TcpConnectionEnd'): void {
     const { accessLogs } = this.#settings
     if (accessLogs.length === 0) return
+    this.#noteDownstreamBytes()
+    if (this.#upstream !== undefined) this.#noteUpstreamBytes(this.#upstream)
+    writeAccessLogs(accessLogs, this.#streamInfo, type)
+  }
+
+  #noteDownstreamBytes(): void {
     const streamInfo = this.#streamInfo
     streamInfo.bytesReceived = this.#downstream.bytesReceived
     streamInfo.bytesSent = this.#downstream.bytesSent
     streamInfo.downstreamWireBytesReceived = streamInfo.bytesReceived
     streamInfo.downstreamWireBytesSent = streamInfo.bytesSent
-    if (this.#upstream !== undefined) this.#noteUpstreamBytes(this.#upstream)
-    writeAccessLogs(accessLogs, streamInfo, type)
   }
 }

@@ -1,0 +1,47 @@
+// What a router keeps of a request, so that it can be sent again.
+
+import type { HeaderMap } from '../common/header_map.ts'
+import type { UpstreamRequest } from './upstream_request.ts'
+
+/** The body and trailers so far. Over the limit the copy is given up, and with it the retries. */
+export class RequestBody {
+  readonly #limitBytes: number
+  #parts: Buffer[] = []
+  #bytes = 0
+  #trailers: HeaderMap | undefined = undefined
+  #ended = false
+  abandoned = false
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes
+  }
+
+  get isEmpty(): boolean {
+    return this.#bytes === 0 && this.#trailers === undefined
+  }
+
+  add(data: Buffer, endStream: boolean): void {
+    this.#ended = endStream
+    if (this.abandoned || data.length === 0) return
+    this.#parts.push(data)
+    this.#bytes += data.length
+    if (this.#limitBytes > 0 && this.#bytes > this.#limitBytes) {
+      this.abandoned = true
+      this.#parts = []
+    }
+  }
+
+  addTrailers(trailers: HeaderMap): void {
+    this.#trailers = trailers
+    this.#ended = true
+  }
+
+  /** Sends all of it along a new attempt, whose head did not end the request. */
+  replayTo(attempt: UpstreamRequest): void {
+    const last = this.#parts.length - 1
+    const endsWithData = this.#ended && this.#trailers === undefined
+    for (let i = 0; i <= last; i++) attempt.encodeData(this.#parts[i], endsWithData && i === last)
+    if (this.#trailers !== undefined) attempt.encodeTrailers(this.#trailers)
+    else if (endsWithData && last < 0) attempt.encodeData(Buffer.alloc(0), true)
+  }
+}

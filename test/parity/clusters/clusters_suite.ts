@@ -1,0 +1,253 @@
+/** Cluster discovery, load balancing, pools and circuit breakers. */
+import type { ParityCase, ParitySuite } from '../case.ts'
+import { get, OK, response } from '../requests.ts'
+import { bootstrap, cluster, http1Options, httpListener, indent } from '../yaml.ts'
+
+const STATS = '^cluster\\.'
+
+function endpoints(...list: [backend: string, fields?: string][]): string {
+  const lines = list.map(
+    ([backend, fields]) =>
+      `- { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${backend} } } }${fields === undefined ? '' : `, ${fields}`} }`,
+  )
+  return indent(lines.join('\n'), 4)
+}
+
+function many(name: string, list: [string, string?][], more = ''): string {
+  return `
+- name: ${name}
+  connect_timeout: 1s
+  load_assignment:
+    cluster_name: ${name}
+    endpoints:
+    - lb_endpoints:
+${indent(endpoints(...list), 6)}
+${indent(more, 2)}
+`
+}
+
+const A = '{{backend:main}}'
+const B = '{{backend:other}}'
+const dns = (type: string, more = '') => `type: ${type}\ndns_lookup_family: V4_ONLY\n${more}`
+
+const clusters: Record<string, string> = {
+  plain: cluster('plain', '', A),
+  round_robin: many('round_robin', [[A], [B]]),
+  round_robin_weighted: many('round_robin_weighted', [
+    [A, 'load_balancing_weight: 3'],
+    [B, 'load_balancing_weight: 1'],
+  ]),
+  least_request: many('least_request', [[A], [B]], 'lb_policy: LEAST_REQUEST'),
+  random: many('random', [[A], [A]], 'lb_policy: RANDOM'),
+  one_refused: many('one_refused', [['1'], ['1']]),
+  health_status: many(
+    'health_status',
+    [[A, 'health_status: UNHEALTHY'], [B]],
+    'common_lb_config: { healthy_panic_threshold: { value: 0 } }',
+  ),
+  all_unhealthy: many(
+    'all_unhealthy',
+    [[A, 'health_status: UNHEALTHY']],
+    'common_lb_config: { healthy_panic_threshold: { value: 0 } }',
+  ),
+  panic: many('panic', [[A, 'health_status: UNHEALTHY']]),
+  panic_fail: many(
+    'panic_fail',
+    [[A, 'health_status: UNHEALTHY']],
+    'common_lb_config: { zone_aware_lb_config: { fail_traffic_on_panic: true } }',
+  ),
+  strict_dns: cluster('strict_dns', dns('STRICT_DNS'), A).replace('address: 127.0.0.1', 'address: localhost'),
+  logical_dns: cluster('logical_dns', dns('LOGICAL_DNS'), A).replace('address: 127.0.0.1', 'address: localhost'),
+  alt_stat_name: cluster('alt_stat_name', 'alt_stat_name: other_name', A),
+  max_requests: cluster(
+    'max_requests',
+    http1Options(
+      'common_http_protocol_options: { max_requests_per_connection: 1 }\nexplicit_http_config: { http_protocol_options: {} }',
+    ),
+    A,
+  ),
+  idle: cluster(
+    'idle',
+    http1Options(
+      'common_http_protocol_options: { idle_timeout: 0.08s }\nexplicit_http_config: { http_protocol_options: {} }',
+    ),
+    A,
+  ),
+  duration: cluster(
+    'duration',
+    http1Options(
+      'common_http_protocol_options: { max_connection_duration: 0.08s }\nexplicit_http_config: { http_protocol_options: {} }',
+    ),
+    A,
+  ),
+  stream_duration: cluster(
+    'stream_duration',
+    http1Options(
+      'common_http_protocol_options: { max_stream_duration: 0.08s }\nexplicit_http_config: { http_protocol_options: {} }',
+    ),
+    A,
+  ),
+  proper: cluster(
+    'proper',
+    http1Options('explicit_http_config: { http_protocol_options: { header_key_format: { proper_case_words: {} } } }'),
+    A,
+  ),
+  breaker_requests: cluster(
+    'breaker_requests',
+    'circuit_breakers: { thresholds: [ { max_requests: 1, track_remaining: true } ] }',
+    A,
+  ),
+  breaker_pending: cluster(
+    'breaker_pending',
+    'circuit_breakers: { thresholds: [ { max_connections: 1, max_pending_requests: 1 } ] }',
+    A,
+  ),
+  breaker_connections: cluster(
+    'breaker_connections',
+    'circuit_breakers: { thresholds: [ { max_connections: 1, max_pending_requests: 0 } ] }',
+    A,
+  ),
+  breaker_retries: cluster('breaker_retries', 'circuit_breakers: { thresholds: [ { max_retries: 0 } ] }', A),
+  breaker_high: cluster('breaker_high', 'circuit_breakers: { thresholds: [ { priority: HIGH, max_requests: 0 } ] }', A),
+  preconnect: cluster('preconnect', 'preconnect_policy: { per_upstream_preconnect_ratio: 2.0 }', A),
+  close_on_health: cluster('close_on_health', 'close_connections_on_host_health_failure: true', A),
+  bind: cluster('bind', 'upstream_bind_config: { source_address: { address: 127.0.0.2, port_value: 0 } }', A),
+  keepalive: cluster('keepalive', 'upstream_connection_options: { tcp_keepalive: { keepalive_time: 10 } }', A),
+  small_buffer: cluster('small_buffer', 'per_connection_buffer_limit_bytes: 1024', A),
+  per_endpoint: cluster('per_endpoint', 'track_cluster_stats: { per_endpoint_stats: true }', A),
+  request_response_sizes: cluster(
+    'request_response_sizes',
+    'track_cluster_stats: { request_response_sizes: true, timeout_budgets: true }',
+    A,
+  ),
+  priorities: `
+- name: priorities
+  connect_timeout: 1s
+  load_assignment:
+    cluster_name: priorities
+    endpoints:
+    - { priority: 0, lb_endpoints: [ { health_status: UNHEALTHY, endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${A} } } } } ] }
+    - { priority: 1, lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${B} } } } } ] }
+`,
+  localities: `
+- name: localities
+  connect_timeout: 1s
+  common_lb_config: { locality_weighted_lb_config: {} }
+  load_assignment:
+    cluster_name: localities
+    endpoints:
+    - { locality: { region: a }, load_balancing_weight: 1, lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${A} } } } } ] }
+    - { locality: { region: b }, load_balancing_weight: 1, lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${B} } } } } ] }
+`,
+  metadata: `
+- name: metadata
+  connect_timeout: 1s
+  lb_subset_config: { fallback_policy: NO_FALLBACK, subset_selectors: [ { keys: [ v ] } ] }
+  load_assignment:
+    cluster_name: metadata
+    endpoints:
+    - lb_endpoints:
+      - { metadata: { filter_metadata: { envoy.lb: { v: "1" } } }, endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${A} } } } }
+      - { metadata: { filter_metadata: { envoy.lb: { v: "2" } } }, endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${B} } } } }
+`,
+}
+
+/** Not in the first step's reach: subsets come with the load balancers. */
+const LATER = new Set(['metadata'])
+const names = Object.keys(clusters).filter((name) => !LATER.has(name))
+
+const virtualHosts = `
+- name: all
+  domains: ["*"]
+  routes:
+  - { match: { prefix: "/breaker_high" }, route: { cluster: breaker_high, priority: HIGH } }
+  - { match: { prefix: "/breaker_retries" }, route: { cluster: breaker_retries, retry_policy: { retry_on: 5xx } } }
+${names
+  .filter((name) => name !== 'breaker_retries')
+  .map((name) => `  - { match: { path: "/${name}" }, route: { cluster: ${name} } }`)
+  .join('\n')}
+`
+
+const yaml = bootstrap(
+  [httpListener({ name: 'main', hcm: 'delayed_close_timeout: 0.02s', virtualHosts })],
+  names.map((name) => clusters[name]),
+)
+
+const times = (path: string, count: number): ParityCase['steps'] =>
+  Array.from({ length: count }, (_, index) => [
+    get(path),
+    { waitCount: ['HTTP/1.1', index + 1] as [string, number] },
+  ]).flat()
+
+const one = (name: string, more: Partial<ParityCase> = {}): ParityCase => ({
+  name,
+  steps: [get(`/${name}`), { waitFor: '\r\n\r\n' }],
+  stats: STATS,
+  ...more,
+})
+
+const repeated = (name: string, count: number, more: Partial<ParityCase> = {}) =>
+  one(name, {
+    name: `${name} x${count}`,
+    steps: times(`/${name}`, count),
+    logLines: count,
+    normalize: [[/(authority|host)=\S+/g, '$1']],
+    ...more,
+  })
+
+/** Where the choice is random only the sum is compared: no bytes per backend, no stats. */
+const breaker = (name: string, path = name): ParityCase =>
+  one(name, {
+    holdConnections: 1,
+    holdBytes: get(`/${path}`),
+    replies: [[], [OK]],
+    name: `${name} while another is served`,
+  })
+
+export const clustersSuite: ParitySuite = {
+  name: 'clusters',
+  yaml,
+  backends: ['main', 'other'],
+  cases: [
+    one('plain'),
+    repeated('plain', 3),
+    repeated('round_robin', 4),
+    repeated('round_robin_weighted', 8),
+    repeated('random', 3),
+    one('one_refused', { normalize: [[/host=\S+/g, 'host']] }),
+    ...[
+      'health_status',
+      'all_unhealthy',
+      'panic',
+      'panic_fail',
+      'strict_dns',
+      'logical_dns',
+      'alt_stat_name',
+      'proper',
+      'preconnect',
+      'close_on_health',
+      'keepalive',
+      'small_buffer',
+      'priorities',
+      'request_response_sizes',
+      'per_endpoint',
+      'bind',
+    ].map((name) => one(name)),
+    repeated('localities', 4),
+    repeated('max_requests', 3),
+    one('idle', { steps: [get('/idle'), { waitFor: 'ok' }, { quietMs: 150 }, get('/idle')], logLines: 2 }),
+    one('duration', { steps: [get('/duration'), { waitFor: 'ok' }, { quietMs: 150 }, get('/duration')], logLines: 2 }),
+    one('stream_duration', { reply: [] }),
+    breaker('breaker_requests'),
+    breaker('breaker_connections'),
+    one('breaker_requests', { name: 'breaker_requests alone' }),
+    one('breaker_pending', { name: 'breaker_pending alone' }),
+    one('breaker_retries', { replies: [[response(503, 'x')], [OK]] }),
+    one('breaker_high'),
+    one('least_request'),
+  ].map((entry) =>
+    ['least_request', 'preconnect'].includes(entry.name)
+      ? { ...entry, normalize: [[/host=\S+/g, 'host']] as const }
+      : entry,
+  ) as ParityCase[],
+}

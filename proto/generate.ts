@@ -1,5 +1,5 @@
 // Turns Envoy's v3 .proto files, and our additions to them, into `generated/api.json` and `generated/api.d.ts`.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -61,12 +61,19 @@ export function generate(): string {
   const bundle = buildBundle(loadApi())
   const generatedFolder = join(protoFolder, 'generated')
   mkdirSync(generatedFolder, { recursive: true })
-  writeFileSync(join(generatedFolder, 'api.json'), JSON.stringify(bundle))
-  writeFileSync(join(generatedFolder, 'api.d.ts'), writeTypes(bundle))
+  writeWhole(join(generatedFolder, 'api.json'), JSON.stringify(bundle))
+  writeWhole(join(generatedFolder, 'api.d.ts'), writeTypes(bundle))
   const count = Object.keys(bundle.messages).length
   const ms = Math.round(performance.now() - started)
   console.log(`${relative(process.cwd(), generatedFolder) || '.'}: ${count} messages in ${ms} ms`)
   return generatedFolder
+}
+
+/** Whoever reads the file meanwhile finds the old one or the new one, never a part. */
+function writeWhole(path: string, text: string): void {
+  const unfinished = `${path}.${process.pid}`
+  writeFileSync(unfinished, text)
+  renameSync(unfinished, path)
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) generate()

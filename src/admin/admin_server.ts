@@ -1,55 +1,236 @@
-// The admin interface: an HTTP server of its own in main, one file an endpoint.
+// The admin interface: an HTTP server of its own in main, which finds the endpoint, asks it, and sends what it says.
 
-import { chmodSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo as BoundAddress } from 'node:net'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { getSystemErrorMessage } from 'node:util'
+import { monotonicMs } from '../common/clock.ts'
 import { getLogger } from '../common/log.ts'
+import { ConfigErrors, renderIssues } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
-import { ConfigErrors } from '../config/errors.ts'
-import { connectOptions, resolveAddress } from '../network/address.ts'
+import { addressOfNative, nativeAddress } from '../network/address.ts'
+import { createListenSocket } from '../os/socket.ts'
+import { type AdminSettings, adminSettings } from '../server/admin_settings.ts'
 import type { ServerControl } from '../server/server_control.ts'
-import { type AdminResponse, findEndpoint } from './endpoints.ts'
+import type { AddressInfo } from '../stream_info/stream_info.ts'
+import { AdminAccessLog } from './admin_access_log.ts'
+import { AdminStats, incAll } from './admin_stats.ts'
+import { type AdminEndpoint, type AdminReply, type AdminRequest, textReply } from './endpoint.ts'
+import { adminEndpoints } from './endpoint_table.ts'
+import { helpText } from './endpoints/help.ts'
+import { QueryParams } from './query_params.ts'
+import { refusalOf } from './request_guard.ts'
 
 const log = getLogger('admin')
+/** Forms hold a handful of runtime keys. */
+const formLimitBytes = 1 << 20
 
 /** Serves the admin interface where the bootstrap asks for one. */
 export async function startAdmin(control: ServerControl, bootstrap: Bootstrap): Promise<void> {
-  const view = bootstrap.admin?.address
-  if (view === undefined || bootstrap.admin === undefined) return
-  const address = resolveAddress(view, bootstrap.admin, 'address', new ConfigErrors())
-  if (address === undefined) throw new Error('the admin address is not usable')
-  const server = createServer((request, response) => void answer(control, request, response))
-  if (address.family === 'pipe' && !address.text.startsWith('@')) rmSync(address.text, { force: true })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(connectOptions(address), resolve)
-  })
-  if (view.pipe !== undefined && view.pipe.mode !== 0) chmodSync(view.pipe.path, view.pipe.mode)
-  const bound = server.address() as BoundAddress | string
-  const text = typeof bound === 'string' ? bound : `${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
+  const errors = new ConfigErrors()
+  const context = { ...control.context, errors, accessLogManager: control.adminAccessLogManager }
+  const settings = adminSettings(bootstrap, context)
+  if (errors.hasErrors) throw new Error(renderIssues(errors.issues))
+  if (settings === undefined) return
+  const { text } = await new AdminServer(control, settings).listen()
   log.info(`admin address: ${text}`)
   if (control.options.adminAddressPath !== '') writeFileSync(control.options.adminAddressPath, text)
 }
 
-async function answer(control: ServerControl, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  try {
-    const url = new URL((request.url ?? '/').replace(/^\/+/, '/'), 'http://admin')
-    const { status, contentType, body } = await findEndpoint(control, request, url)
-    write(response, status, contentType, body)
-  } catch (error) {
-    log.error(`admin request ${request.url} failed: ${(error as Error).stack}`)
-    write(response, 500, 'text/plain; charset=UTF-8', 'internal error\n')
+class AdminServer {
+  readonly #control: ServerControl
+  readonly #settings: AdminSettings
+  readonly #endpoints: readonly AdminEndpoint[]
+  readonly #byPath: ReadonlyMap<string, AdminEndpoint>
+  readonly #stats: AdminStats
+  readonly #accessLog: AdminAccessLog
+  readonly #onLoopback: boolean
+
+  constructor(control: ServerControl, settings: AdminSettings) {
+    this.#control = control
+    this.#settings = settings
+    this.#endpoints = adminEndpoints(control, settings)
+    this.#byPath = new Map(this.#endpoints.map((endpoint) => [endpoint.path, endpoint]))
+    this.#stats = new AdminStats(control.context.scope)
+    this.#accessLog = new AdminAccessLog(settings.accessLogs, control.localInfo.address)
+    this.#onLoopback = isLoopback(settings.address)
+  }
+
+  /** Resolves with the address that is really bound; throws where it cannot be. */
+  async listen(): Promise<AddressInfo> {
+    const server = createServer((request, response) => void this.#serve(request, response))
+    server.on('connection', (socket) => this.#onConnection(socket))
+    server.on('clientError', (_error, socket) => {
+      this.#stats.cxProtocolError.inc()
+      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+    })
+    const { fd, address } = this.#openSocket()
+    server.listen({ fd })
+    await once(server satisfies HttpServer, 'listening')
+    return address
+  }
+
+  #openSocket(): { fd: number; address: AddressInfo } {
+    const { address, socketOptions } = this.#settings
+    try {
+      const { fd, localAddress } = createListenSocket(nativeAddress(address), socketOptions)
+      return { fd, address: addressOfNative(localAddress) }
+    } catch (error) {
+      const { errno, syscall } = error as NodeJS.ErrnoException
+      if (errno === undefined) throw error
+      const reason = getSystemErrorMessage(errno)
+      throw new Error(`cannot ${syscall} '${address.text}': ${reason[0].toUpperCase()}${reason.slice(1)}`)
+    }
+  }
+
+  #onConnection(socket: Socket): void {
+    const limit = this.#control.context.globalConnectionLimit
+    if (this.#settings.ignoreGlobalConnectionLimit) limit.acquire()
+    else if (!limit.tryAcquire()) {
+      this.#stats.globalCxOverflow.inc()
+      socket.destroy()
+      return
+    }
+    const startedAtMs = monotonicMs()
+    const stats = this.#stats
+    incAll(stats.cxTotal)
+    incAll(stats.cxActive)
+    stats.acceptedPerEvent.recordValue(1)
+    let remote = false
+    socket.once('end', () => {
+      remote = true
+    })
+    socket.once('close', () => {
+      limit.release()
+      for (const gauge of stats.cxActive) gauge.dec()
+      incAll(stats.cxDestroy)
+      incAll([remote ? stats.cxDestroyRemote : stats.cxDestroyLocal])
+      for (const histogram of stats.cxLengthMs) histogram.recordValue(monotonicMs() - startedAtMs)
+      stats.cxRxBytesTotal.add(socket.bytesRead)
+      stats.cxTxBytesTotal.add(socket.bytesWritten)
+    })
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const stats = this.#stats
+    const startedAtMs = monotonicMs()
+    incAll(stats.rqTotal)
+    stats.rqActive.inc()
+    let reply: AdminReply
+    try {
+      reply = await this.#answer(request)
+    } catch (error) {
+      log.error(`admin request ${request.url} failed: ${(error as Error).stack}`)
+      reply = textReply('internal error\n', 500)
+    }
+    let sentBytes = 0
+    try {
+      sentBytes = await send(response, reply)
+    } catch (error) {
+      // Nothing can be told to the client any more.
+      if (!response.destroyed) log.error(`admin reply to ${request.url} failed: ${(error as Error).stack}`)
+      response.destroy()
+    }
+    if (!response.writableFinished) stats.rqRxReset.inc()
+    stats.rqActive.dec()
+    incAll(stats.rqCompleted)
+    incAll(stats.rqXx[Math.floor(reply.status / 100) - 1] ?? [])
+    stats.rqTime.recordValue(monotonicMs() - startedAtMs)
+    this.#accessLog.write(request, reply.status, sentBytes, startedAtMs)
+    reply.afterwards?.()
+  }
+
+  async #answer(request: IncomingMessage): Promise<AdminReply> {
+    const target = targetOf(request.url ?? '/')
+    const { allowsPath } = this.#settings
+    if (allowsPath?.(target.full) === false) return textReply(`request to path ${target.full} not allowed`, 403)
+    const endpoint = this.#byPath.get(target.path)
+    const mutates = endpoint?.mutates ?? false
+    const refusal = refusalOf({ headers: request.headers, mutates }, this.#onLoopback)
+    if (refusal !== undefined) return textReply(`${refusal}\n`, 403)
+    if (endpoint === undefined) return textReply(`invalid path. admin commands are:\n${helpText(this.#endpoints)}`, 404)
+    if (mutates && request.method !== 'POST')
+      return textReply(`Method ${request.method} not allowed, POST required.`, 405)
+    let query = new QueryParams(target.query)
+    if (mutates && query.size === 0 && isForm(request)) {
+      const form = await formText(request)
+      if (form === undefined) return textReply(`a form may have ${formLimitBytes} bytes\n`, 413)
+      query = new QueryParams(form)
+    } else request.resume()
+    const asked: AdminRequest = { method: request.method ?? 'GET', path: target.path, query }
+    return endpoint.answer(asked)
   }
 }
 
-function write(response: ServerResponse, status: number, contentType: string, body: AdminResponse['body']): void {
-  response.writeHead(status, {
-    'content-type': contentType,
+/** A pipe has no name to rebind, and no browser reaches it. */
+function isLoopback({ family, ip }: AddressInfo): boolean {
+  return family === 'ipv4' ? ip.startsWith('127.') : family === 'ipv6' && (ip === '::1' || ip.startsWith('::ffff:127.'))
+}
+
+/** The request target in origin form, slashes merged and without a fragment. */
+function targetOf(url: string): { path: string; query: string; full: string } {
+  const origin = /^[a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^/?#]*/.exec(url)?.[0] ?? ''
+  const hash = url.indexOf('#')
+  const target = url.slice(origin.length, hash < 0 ? undefined : hash)
+  const mark = target.indexOf('?')
+  const path = (mark < 0 ? target : target.slice(0, mark)).replace(/\/{2,}/g, '/') || '/'
+  const query = mark < 0 ? '' : target.slice(mark + 1)
+  return { path, query, full: mark < 0 ? path : `${path}?${query}` }
+}
+
+function isForm(request: IncomingMessage): boolean {
+  return (request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded')
+}
+
+/** Undefined where it is too long. */
+async function formText(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length > formLimitBytes) return undefined
+    chunks.push(chunk)
+  }
+  // In forms a plus is a space.
+  return Buffer.concat(chunks).toString('utf8').replaceAll('+', '%20')
+}
+
+/** Writes as fast as the client reads; the number of body bytes. */
+async function send(response: ServerResponse, reply: AdminReply): Promise<number> {
+  // A connection stays open unless a header says otherwise: Envoy says nothing, and neither do we.
+  response.removeHeader('connection')
+  response.writeHead(reply.status, {
+    'content-type': reply.contentType,
     'cache-control': 'no-cache, max-age=0',
     'x-content-type-options': 'nosniff',
+    ...reply.headers,
     server: 'envoy',
   })
-  if (typeof body === 'string') response.write(body)
-  else for (const chunk of body) response.write(chunk)
+  let bytes = 0
+  const chunks = typeof reply.body === 'string' ? [reply.body] : reply.body
+  for await (const chunk of chunks) {
+    bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.length
+    if (!response.write(chunk)) await drained(response)
+    if (response.destroyed) return bytes
+  }
+  const finished = new Promise<void>((resolve) => {
+    response.once('finish', resolve)
+    response.once('close', resolve)
+  })
   response.end()
+  await finished
+  return bytes
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.once('drain', done)
+    response.once('close', done)
+  })
 }

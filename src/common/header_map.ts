@@ -101,8 +101,8 @@ export class HeaderMap {
 
   /** Every value of a name, in order. */
   getAll(name: string): string[] {
-    if (name.charCodeAt(0) === 0x3a) {
-      const value = this.#pseudo(name)
+    if (name.charCodeAt(0) === 0x3a || name === 'host') {
+      const value = this.get(name)
       return value === undefined ? [] : [value]
     }
     const found: string[] = []

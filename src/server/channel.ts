@@ -58,7 +58,15 @@ export type WorkerUpdate =
   | { readonly type: 'logLevels'; readonly levels: readonly (readonly [name: string, level: LogLevel])[] }
   | { readonly type: 'reopenLogs' }
 
-export type WorkerQuery = 'hostStats' | 'memory' | 'startCpuProfile' | 'stopCpuProfile' | 'heapSnapshot'
+/** Stopping answers with the profile. */
+export type ProfilerQuery =
+  | 'startCpuProfile'
+  | 'stopCpuProfile'
+  | 'startHeapProfile'
+  | 'startAllocationProfile'
+  | 'stopHeapProfile'
+
+export type WorkerQuery = 'hostStats' | 'memory' | 'heapSnapshot' | ProfilerQuery
 
 /** One host's numbers in a worker, for `/clusters`. */
 export interface HostNumbers {

@@ -14,9 +14,9 @@ import { createSegment, MAIN_SLAB, type StatsSegment } from '../stats/segment.ts
 import { StatsStore } from '../stats/store.ts'
 import type { ClusterManager, HostsUpdate } from '../upstream/cluster_manager.ts'
 import { type ClusterDiscovery, createDiscovery } from '../upstream/discovery/discovery.ts'
-import type { LocalInfo } from '../upstream/server_context.ts'
+import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
 import { logSettings } from './application_log.ts'
-import type { DrainState, HostNumbers, WorkerSettings } from './channel.ts'
+import type { DrainState, HostNumbers, ProfilerQuery, WorkerSettings } from './channel.ts'
 import { DrainManager, notDraining } from './drain_decision.ts'
 import { Instance, statsSettings } from './instance.ts'
 import { ListenError, type ListenerSockets, openListenerSockets } from './listen_sockets.ts'
@@ -33,6 +33,8 @@ const log = getLogger('main')
 const defaultStatsFlushMs = 5000
 /** How long a worker may take to write its access logs when the server ends. */
 const stopGraceMs = 2000
+/** How long a worker may take to write its heap to a file. */
+const heapSnapshotTimeoutMs = 60_000
 
 export class Server implements ServerControl {
   readonly options: Options
@@ -40,6 +42,7 @@ export class Server implements ServerControl {
   readonly localInfo: LocalInfo
   readonly startedAtWallMs = wallMs()
   readonly stats: StatsReader
+  readonly adminAccessLogManager: AccessLogManager
   readonly nodeHealth = new NodeHealth()
   readonly ended: Promise<number>
   readonly #startedAtMs = monotonicMs()
@@ -80,6 +83,10 @@ export class Server implements ServerControl {
     this.#store = new StatsStore(this.#segment.slab(MAIN_SLAB), {
       rejects: settings.rejects,
       shared: this.#segment.shared,
+    })
+    this.adminAccessLogManager = new AccessLogManager(this.#store, {
+      flushIntervalMs: options.fileFlushIntervalMs,
+      flushMinSizeBytes: options.fileFlushMinSizeBytes,
     })
     this.stats = new StatsReader(this.#segment.slabs(), {
       tags: settings.tags,
@@ -129,16 +136,23 @@ export class Server implements ServerControl {
     })
   }
 
+  get context(): ServerContext {
+    return this.#instance.context
+  }
+
   get clusterManager(): ClusterManager {
     return this.#instance.clusterManager
   }
 
   /** Clusters first, then sockets and workers: nothing is accepted before there is somewhere to send it. */
   async start(): Promise<void> {
-    this.#state = 'INITIALIZING'
-    this.#flushTimer = setInterval(() => this.#flushStats(), this.bootstrap.statsFlushInterval ?? defaultStatsFlushMs)
+    if (!this.bootstrap.statsFlushOnAdmin) {
+      const intervalMs = this.bootstrap.statsFlushInterval ?? defaultStatsFlushMs
+      this.#flushTimer = setInterval(() => this.#flushStats(), intervalMs)
+    }
     this.#runtimeLayers.startWatching()
     await this.#startDiscovery()
+    this.#state = 'INITIALIZING'
     log.info('all clusters initialized. initializing init manager')
     this.#sockets = this.#instance.listeners.map((built, index) => this.#openSockets(built, index))
     this.#managerStats.onClusters([...this.clusterManager.clusters()].length)
@@ -218,7 +232,8 @@ export class Server implements ServerControl {
 
   /** Brings `server.*` up to date before it is read. */
   refreshServerStats(): void {
-    this.#serverStats.update(this.startedAtWallMs, this.state())
+    if (this.bootstrap.statsFlushOnAdmin) this.#flushStats()
+    else this.#serverStats.update(this.startedAtWallMs, this.state())
   }
 
   unreadyTargets(): readonly string[] {
@@ -286,6 +301,7 @@ export class Server implements ServerControl {
 
   reopenLogs(): Promise<void> {
     reopenLog()
+    this.adminAccessLogManager.reopen()
     return this.#workers.apply({ type: 'reopenLogs' })
   }
 
@@ -314,8 +330,12 @@ export class Server implements ServerControl {
     return this.#workers.pids()
   }
 
-  async queryWorkers(what: 'startCpuProfile' | 'stopCpuProfile' | 'heapSnapshot'): Promise<readonly unknown[]> {
+  async queryWorkers(what: ProfilerQuery): Promise<readonly unknown[]> {
     return this.#workers.query(what)
+  }
+
+  async writeHeapSnapshot(workerIndex: number): Promise<string | undefined> {
+    return (await this.#workers.queryOne(workerIndex, 'heapSnapshot', heapSnapshotTimeoutMs)) as string | undefined
   }
 
   /** Ends everything, once. */
@@ -329,7 +349,7 @@ export class Server implements ServerControl {
     clearInterval(this.#flushTimer)
     this.#runtimeLayers.close()
     for (const discovery of this.#discoveries.values()) discovery.stop()
-    await this.#workers.stop(stopGraceMs)
+    await Promise.all([this.#workers.stop(stopGraceMs), this.adminAccessLogManager.flushAll()])
     log.info('exiting')
   }
 }

@@ -1,5 +1,6 @@
 // What the admin interface may ask of the server.
 
+import type { AccessLogManager } from '../access_log/access_log_manager.ts'
 import type { LogLevel } from '../common/log.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { BuiltListener } from '../network/built_listener.ts'
@@ -7,8 +8,8 @@ import type { NodeHealth } from '../stats/node_health.ts'
 import type { StatsReader } from '../stats/reader.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
-import type { LocalInfo } from '../upstream/server_context.ts'
-import type { HostNumbers } from './channel.ts'
+import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
+import type { HostNumbers, ProfilerQuery } from './channel.ts'
 import type { Options } from './options.ts'
 import type { RuntimeLayer } from './runtime_layers.ts'
 
@@ -33,6 +34,10 @@ export interface ServerControl {
   /** Wall clock of the start, milliseconds. */
   readonly startedAtWallMs: number
   readonly clusterManager: ClusterManager
+  /** Main's shared parts, with a scope for stats of its own. */
+  readonly context: ServerContext
+  /** Opens the files of the admin interface's access logs. */
+  readonly adminAccessLogManager: AccessLogManager
   readonly stats: StatsReader
   /** Names of extensions by category, for `/server_info`. */
   extensions(): readonly { readonly category: string; readonly name: string; readonly typeUrls: readonly string[] }[]
@@ -53,8 +58,10 @@ export interface ServerControl {
   hostNumbers(): Promise<ReadonlyMap<string, HostNumbers>>
   /** Memory of all processes, as process.memoryUsage(). */
   memoryUsage(): Promise<readonly NodeJS.MemoryUsage[]>
-  /** Starts or stops V8's CPU profiler in every worker; stopping gives the profiles. */
-  queryWorkers(what: 'startCpuProfile' | 'stopCpuProfile' | 'heapSnapshot'): Promise<readonly unknown[]>
+  /** Starts or stops one of V8's profilers in every worker; stopping gives the profiles. */
+  queryWorkers(what: ProfilerQuery): Promise<readonly unknown[]>
+  /** Lets a worker write its heap into a file in a folder of its own, both to be removed; undefined if it cannot. */
+  writeHeapSnapshot(workerIndex: number): Promise<string | undefined>
   /** Brings `server.*` up to date before it is read. */
   refreshServerStats(): void
   readonly nodeHealth: NodeHealth

@@ -11,6 +11,7 @@ import { checkDuplicateAddresses } from '../network/listener_builder.ts'
 import { SharedCounter } from '../stats/shared_counter.ts'
 import { createLocalStore } from '../stats/store.ts'
 import { createDiscovery } from '../upstream/discovery/discovery.ts'
+import { adminSettings } from './admin_settings.ts'
 import { logSettings } from './application_log.ts'
 import { DrainManager } from './drain_decision.ts'
 import { Instance, statsSettings } from './instance.ts'
@@ -50,6 +51,7 @@ export function validateBootstrap(
     workerIndex: -1,
     concurrency: options.concurrency,
   })
+  adminSettings(bootstrap, instance.context)
   checkDuplicateAddresses(bootstrap.staticResources?.listeners ?? [], instance.context)
   for (const cluster of instance.clusterManager.clusters())
     createDiscovery(cluster.info.config, cluster.info.stats, errors)

@@ -71,6 +71,11 @@ export class WorkerPool {
     return answers.filter((answer) => answer !== undefined)
   }
 
+  /** One worker's answer; undefined where it does not answer in time. */
+  async queryOne(index: number, what: WorkerQuery, timeoutMs: number): Promise<unknown> {
+    return this.#workers[index]?.query(what, timeoutMs)
+  }
+
   /** Ends all workers: access logs are written first, stragglers are killed. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true
@@ -206,10 +211,10 @@ class Worker {
     })
   }
 
-  query(what: WorkerQuery): Promise<unknown> {
+  query(what: WorkerQuery, timeoutMs = answerTimeoutMs): Promise<unknown> {
     const id = this.#nextQuery++
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#settle(id, undefined), answerTimeoutMs)
+      const timer = setTimeout(() => this.#settle(id, undefined), timeoutMs)
       this.#answers.set(id, (value) => {
         clearTimeout(timer)
         resolve(value)

@@ -1,10 +1,15 @@
 // What a worker answers when main asks about it.
 
+import { mkdtempSync } from 'node:fs'
 import { Session } from 'node:inspector/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { writeHeapSnapshot } from 'node:v8'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
 import type { HostNumbers, WorkerQuery } from './channel.ts'
 
 let profiler: Session | undefined
+let heapProfiler: Session | undefined
 
 export async function answerQuery(what: WorkerQuery, clusterManager: ClusterManager): Promise<unknown> {
   switch (what) {
@@ -16,8 +21,15 @@ export async function answerQuery(what: WorkerQuery, clusterManager: ClusterMana
       return startCpuProfile()
     case 'stopCpuProfile':
       return stopCpuProfile()
+    case 'startHeapProfile':
+      return startHeapProfile(false)
+    case 'startAllocationProfile':
+      return startHeapProfile(true)
+    case 'stopHeapProfile':
+      return stopHeapProfile()
     case 'heapSnapshot':
-      return undefined
+      // A folder of its own, which no other user can read.
+      return writeHeapSnapshot(join(mkdtempSync(join(tmpdir(), 'nuncio-heap-')), 'worker.heapsnapshot'))
   }
 }
 
@@ -58,5 +70,25 @@ async function stopCpuProfile(): Promise<unknown> {
   const { profile } = await profiler.post('Profiler.stop')
   profiler.disconnect()
   profiler = undefined
+  return profile
+}
+
+/** `withCollected`: what has been collected meanwhile counts too, which makes it a profile of allocations. */
+async function startHeapProfile(withCollected: boolean): Promise<boolean> {
+  if (heapProfiler !== undefined) return false
+  heapProfiler = new Session()
+  heapProfiler.connect()
+  await heapProfiler.post('HeapProfiler.startSampling', {
+    includeObjectsCollectedByMajorGC: withCollected,
+    includeObjectsCollectedByMinorGC: withCollected,
+  })
+  return true
+}
+
+async function stopHeapProfile(): Promise<unknown> {
+  if (heapProfiler === undefined) return undefined
+  const { profile } = await heapProfiler.post('HeapProfiler.stopSampling')
+  heapProfiler.disconnect()
+  heapProfiler = undefined
   return profile
 }

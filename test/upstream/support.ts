@@ -3,18 +3,18 @@
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { ConfigErrors, renderIssue } from '../../src/config/errors.ts'
 import { loadBootstrap } from '../../src/config/load.ts'
-import { createLocalStore, type StatsStore } from '../../src/stats/store.ts'
 import { leastRequest } from '../../src/extensions/load_balancing_policies/least_request/config.ts'
 import { random } from '../../src/extensions/load_balancing_policies/random/config.ts'
 import { roundRobin } from '../../src/extensions/load_balancing_policies/round_robin/config.ts'
+import { createLocalStore, type StatsStore } from '../../src/stats/store.ts'
 import { buildCluster } from '../../src/upstream/build_cluster.ts'
 import type { Cluster } from '../../src/upstream/cluster.ts'
 import { ClusterManager } from '../../src/upstream/cluster_manager.ts'
+import { type ClusterStats, clusterStats } from '../../src/upstream/cluster_stats.ts'
+import { type ClusterDiscovery, createDiscovery, type Priorities } from '../../src/upstream/discovery/discovery.ts'
 import { staticHosts } from '../../src/upstream/endpoints.ts'
 import type { ServerContext } from '../../src/upstream/server_context.ts'
 import { type TestContext, type TestContextOptions, testContext } from '../network/support.ts'
-import { type ClusterStats, clusterStats } from '../../src/upstream/cluster_stats.ts'
-import { type ClusterDiscovery, createDiscovery, type Priorities } from '../../src/upstream/discovery/discovery.ts'
 
 export type ClusterView = envoy.config.cluster.v3.Cluster
 
@@ -87,7 +87,15 @@ export function serverContext(options: TestContextOptions = {}): TestServerConte
   return {
     ...testContext({ ...options, extensions: [roundRobin, leastRequest, random, ...(options.extensions ?? [])] }),
     clusterManager: new ClusterManager(),
-    localInfo: { nodeId: '', clusterName: '', zone: '', region: '', subZone: '', nodeMetadata: {}, address: '127.0.0.1' },
+    localInfo: {
+      nodeId: '',
+      clusterName: '',
+      zone: '',
+      region: '',
+      subZone: '',
+      nodeMetadata: {},
+      address: '127.0.0.1',
+    },
     drainDecision: { drainClose: () => false },
     healthCheckFailed: () => false,
     concurrency: 1,

@@ -84,7 +84,9 @@ function moved({ info: { stats } }: Cluster): Record<string, number> {
     rq_pending_failure_eject: stats.upstreamRqPendingFailureEject,
     bind_errors: stats.bindErrors,
   }
-  return Object.fromEntries(Object.entries(all).flatMap(([name, stat]) => (stat.value() === 0 ? [] : [[name, stat.value()]])))
+  return Object.fromEntries(
+    Object.entries(all).flatMap(([name, stat]) => (stat.value() === 0 ? [] : [[name, stat.value()]])),
+  )
 }
 
 /** Nothing is held of the circuit breakers. */

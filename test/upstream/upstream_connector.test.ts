@@ -26,7 +26,9 @@ afterEach(() => {
 })
 
 /** A server that tells each peer the address it came from. */
-async function backend(at: { host: string; port?: number } | { path: string }): Promise<{ server: Server; port: number }> {
+async function backend(
+  at: { host: string; port?: number } | { path: string },
+): Promise<{ server: Server; port: number }> {
   const server = createServer((socket) => socket.on('error', () => {}).end(socket.remoteAddress ?? 'pipe'))
   cleanups.push(() => server.close())
   server.listen('path' in at ? at : { port: 0, ...at })

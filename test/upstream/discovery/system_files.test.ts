@@ -20,7 +20,9 @@ function file(text: string): string {
 
 describe('the hosts file', () => {
   it('gives the addresses of a name by version, whatever its case', () => {
-    const hosts = new HostsFile(file('# comment\n10.0.0.1 a.test b.test # more\n::5\tA.TEST\n10.0.0.2 a.test\nbad a.test\n'))
+    const hosts = new HostsFile(
+      file('# comment\n10.0.0.1 a.test b.test # more\n::5\tA.TEST\n10.0.0.2 a.test\nbad a.test\n'),
+    )
     expect(hosts.addresses('A.test', 4)).toEqual(['10.0.0.1', '10.0.0.2'])
     expect(hosts.addresses('a.test', 6)).toEqual(['::5'])
     expect(hosts.addresses('b.test', 6)).toEqual([])
@@ -40,7 +42,9 @@ describe('the hosts file', () => {
 
 describe('search domains', () => {
   it('of resolv.conf: the last list counts', () => {
-    const { searchRules } = new ResolvConf(file('domain x.test\nsearch one.test two.test.\noptions timeout:1 ndots:5\n'))
+    const { searchRules } = new ResolvConf(
+      file('domain x.test\nsearch one.test two.test.\noptions timeout:1 ndots:5\n'),
+    )
     expect(searchRules).toEqual({ domains: ['one.test', 'two.test'], ndots: 5 })
     expect(new ResolvConf(join(folder, 'none')).searchRules).toEqual({ domains: [], ndots: 1 })
   })
@@ -94,7 +98,9 @@ describe('the cares resolver', () => {
   it('completes short names by the search domains, unless told not to', async () => {
     dns.set('svc.two.test', { addresses: ['10.0.0.3'] })
     const search = 'search one.test two.test\n'
-    expect(await resolver('', search)('svc', 'V4_ONLY')).toMatchObject({ addresses: [{ ip: '10.0.0.3', ttlSeconds: 60 }] })
+    expect(await resolver('', search)('svc', 'V4_ONLY')).toMatchObject({
+      addresses: [{ ip: '10.0.0.3', ttlSeconds: 60 }],
+    })
     expect(asked()).toEqual(['A svc.one.test', 'A svc.two.test'])
     expect(await resolver('', search, { usesSearchDomains: false })('svc', 'V4_ONLY')).toMatchObject({ kind: 'empty' })
     expect(asked().at(-1)).toBe('A svc')
@@ -103,7 +109,10 @@ describe('the cares resolver', () => {
   it('does not go on to a longer name where a server fails', async () => {
     dns.set('svc.one.test', { responseCode: 'SERVFAIL' })
     dns.set('svc.two.test', { addresses: ['10.0.0.3'] })
-    expect(await resolver('', 'search one.test two.test\n')('svc', 'V4_ONLY')).toMatchObject({ kind: 'failure', code: 'ESERVFAIL' })
+    expect(await resolver('', 'search one.test two.test\n')('svc', 'V4_ONLY')).toMatchObject({
+      kind: 'failure',
+      code: 'ESERVFAIL',
+    })
   })
 
   it.each([

@@ -16,7 +16,8 @@ export class HeadError extends Error {
   }
 }
 
-const controlCharacters = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/
+/** No message head holds them. */
+export const controlCharacters = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/
 
 /** The error of a head, told apart as Envoy does: control characters anywhere in it have a details string of their own. */
 export function classify(error: HeadError, text: string): HeadError {

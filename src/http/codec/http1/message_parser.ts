@@ -1,7 +1,7 @@
 // Splits a connection's bytes into HTTP/1 messages: heads, body data, chunks and trailers.
 
 import { latin1Slice } from '../../../common/latin1.ts'
-import { HeadError, tokenCharacters, valueCharacters } from './head_parser.ts'
+import { controlCharacters, HeadError, tokenCharacters, valueCharacters } from './head_parser.ts'
 
 /** How a body is framed, as the head decides it: a length (0 for none) or one of these. */
 export const Framing = {
@@ -47,6 +47,8 @@ export class MessageParser {
   /** The head, chunk line or trailer section so far, when it comes in pieces. */
   #pieces: string[] = []
   #piecesBytes = 0
+  /** The body data of the current call, not handed on yet. */
+  readonly #body: Buffer[] = []
   /** Set by the handler (in onHead or onComplete) to stop behind the current message. */
   paused = false
 
@@ -69,8 +71,32 @@ export class MessageParser {
     return this.#state === State.untilClose || this.#state === State.raw
   }
 
-  /** Consumes bytes up to the end or to where the handler paused; returns how many. */
+  /**
+   * Consumes bytes up to the end or to where the handler paused; returns how many. What one call finds of a body is
+   * handed on in one piece, however many chunks it came in.
+   */
   execute(data: Buffer): number {
+    this.#body.length = 0
+    const consumed = this.#consume(data)
+    this.#flushBody()
+    return consumed
+  }
+
+  #flushBody(): void {
+    const parts = this.#body
+    if (parts.length === 0) return
+    const data = parts.length === 1 ? parts[0] : Buffer.concat(parts)
+    parts.length = 0
+    this.#handler.onBody(data)
+  }
+
+  #complete(trailerLines: string): void {
+    this.#flushBody()
+    this.#state = State.head
+    this.#handler.onComplete(trailerLines)
+  }
+
+  #consume(data: Buffer): number {
     let offset = 0
     while (offset < data.length && !this.paused) {
       switch (this.#state) {
@@ -91,7 +117,7 @@ export class MessageParser {
           offset = this.#readTrailers(data, offset)
           break
         default:
-          this.#handler.onBody(offset === 0 ? data : data.subarray(offset))
+          this.#body.push(offset === 0 ? data : data.subarray(offset))
           offset = data.length
       }
     }
@@ -159,13 +185,10 @@ export class MessageParser {
     const available = data.length - offset
     const take = available < this.#remaining ? available : this.#remaining
     this.#remaining -= take
-    this.#handler.onBody(take === data.length ? data : data.subarray(offset, offset + take))
+    this.#body.push(take === data.length ? data : data.subarray(offset, offset + take))
     if (this.#remaining === 0) {
       if (this.#state === State.chunkData) this.#state = State.chunkEnd
-      else {
-        this.#state = State.head
-        this.#handler.onComplete('')
-      }
+      else this.#complete('')
     }
     return offset + take
   }
@@ -208,8 +231,7 @@ export class MessageParser {
       if (line === '') {
         const lines = this.#trailerLines
         this.#trailerLines = ''
-        this.#state = State.head
-        this.#handler.onComplete(lines)
+        this.#complete(lines)
         return position
       }
       this.#trailerLines += `${line}\r\n`
@@ -243,8 +265,10 @@ export class MessageParser {
     return line.slice(0, -1)
   }
 
-  /** A line end without CR would never end the head: it is refused as soon as it is seen. */
+  /** What can no longer become a head (TLS, a line end without CR) is refused as soon as it is seen. */
   #keepHeadPiece(piece: string, before: string, result: number): number {
+    if (controlCharacters.test(piece)) throw new HeadError('CONTROL_CHARACTER', 'http1.invalid_characters')
+    if (before === '' && this.#piecesBytes === 0 && tokenCharacters[piece.charCodeAt(0)] !== 1) throw new HeadError('INVALID_START')
     const lineFeed = piece.search(bareLineFeed)
     if (lineFeed > 0 || (lineFeed === 0 && (before === '' || before.charCodeAt(before.length - 1) !== 0x0d)))
       throw new HeadError('BARE_LINE_FEED')

@@ -1,0 +1,36 @@
+// HTTP requests as the examples' checks make them: one connection each, nothing followed, nothing decoded.
+import { request } from 'node:http'
+import type { Echo } from './backends.ts'
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Record<string, string | string[] | undefined>
+  readonly body: string
+}
+
+const timeoutMs = 10_000
+
+/** A GET of `path` on 127.0.0.1, with these headers (`host` among them). */
+export function get(port: number, path: string, headers: Record<string, string> = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ host: '127.0.0.1', port, path, headers, agent: false }, (response) => {
+      let body = ''
+      response.setEncoding('utf8')
+      response.on('data', (text: string) => {
+        body += text
+      })
+      response.on('error', reject)
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }))
+    })
+    sent.setTimeout(timeoutMs, () => sent.destroy(new Error(`${path}: no answer in ${timeoutMs} ms`)))
+    sent.on('error', reject)
+    sent.end()
+  })
+}
+
+/** As `get`, for answers of an `httpEcho` backend. */
+export async function getEcho(port: number, path: string, headers: Record<string, string> = {}): Promise<Echo> {
+  const { status, body } = await get(port, path, headers)
+  if (status !== 200) throw new Error(`${path}: status ${status}: ${body}`)
+  return JSON.parse(body) as Echo
+}

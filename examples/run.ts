@@ -1,0 +1,25 @@
+// Starts an example's backends and the proxy in front of them: `npm run example front_proxy`. Ctrl-C ends both.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { exampleNames, loadExample } from './example.ts'
+
+const [name, ...flags] = process.argv.slice(2)
+if (name === undefined) {
+  console.error(`usage: npm run example NAME, one of ${exampleNames.join(', ')}`)
+  process.exit(1)
+}
+const { backends } = await loadExample(name)
+for (const [port, backend] of Object.entries(backends)) {
+  const server = backend()
+  server.listen(Number(port), '127.0.0.1')
+  await once(server, 'listening')
+  console.log(`backend on 127.0.0.1:${port}`)
+}
+const program = join(import.meta.dirname, '../src/main.ts')
+const proxy = spawn(process.execPath, [program, '-c', join(import.meta.dirname, name, 'envoy.yaml'), ...flags], {
+  stdio: 'inherit',
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => proxy.kill(signal))
+const [code] = await once(proxy, 'exit')
+process.exit(code ?? 1)

@@ -1,0 +1,113 @@
+// /clusters: limits of every cluster, and state and numbers of every host.
+
+import { type CompiledRegex, compileRegex, RegexError } from '../../common/regex.ts'
+import type { HostNumbers } from '../../server/channel.ts'
+import type { ServerControl } from '../../server/server_control.ts'
+import type { Cluster } from '../../upstream/cluster.ts'
+import type { Host } from '../../upstream/host.ts'
+import { type AdminEndpoint, jsonReply, textReply } from '../endpoint.ts'
+import { clusterStatusJson } from './clusters_json.ts'
+
+/** What a request may ask of the regular expression engine: far more than any name filter needs. */
+const filterProgramSize = 100_000
+
+export type HostNumbersOf = (host: Host) => HostNumbers | undefined
+
+export function clustersEndpoint(control: ServerControl): AdminEndpoint {
+  return {
+    path: '/clusters',
+    help: 'upstream clusters and their hosts',
+    mutates: false,
+    params: [
+      { name: 'filter', kind: 'text', help: 'only clusters whose name matches this regular expression (RE2)' },
+      { name: 'format', kind: 'choice', choices: ['text', 'json'], help: 'output format' },
+    ],
+    answer: async ({ query }) => {
+      const pattern = query.nonEmpty('filter')
+      const filter = pattern === undefined ? undefined : filterOf(pattern)
+      if (filter === 'invalid') return textReply('Invalid re2 regex', 400)
+      const clusters = [...control.clusterManager.clusters()].filter((each) => filter?.find(each.info.name) ?? true)
+      const numbers = await control.hostNumbers()
+      const numbersOf: HostNumbersOf = (host) => numbers.get(`${host.cluster.name} ${host.address.text}`)
+      if (query.get('format') === 'json')
+        return jsonReply({ cluster_statuses: clusters.map((each) => clusterStatusJson(each, numbersOf)) })
+      return textReply(clusterTexts(clusters, numbersOf))
+    },
+  }
+}
+
+function filterOf(pattern: string): CompiledRegex | 'invalid' {
+  try {
+    return compileRegex(pattern, filterProgramSize)
+  } catch (error) {
+    if (error instanceof RegexError) return 'invalid'
+    throw error
+  }
+}
+
+function* clusterTexts(clusters: readonly Cluster[], numbersOf: HostNumbersOf): Iterable<string> {
+  for (const cluster of clusters) {
+    yield clusterText(cluster)
+    for (const host of cluster.prioritySet.hosts()) yield hostText(host, numbersOf(host))
+  }
+}
+
+function clusterText({ info }: Cluster): string {
+  const lines = [`observability_name::${info.observabilityName}`]
+  for (const [priority, key] of [
+    ['DEFAULT', 'default_priority'],
+    ['HIGH', 'high_priority'],
+  ] as const) {
+    const { connections, pendingRequests, requests, retries } = info.resourceManager(priority)
+    lines.push(
+      `${key}::max_connections::${connections.max}`,
+      `${key}::max_pending_requests::${pendingRequests.max}`,
+      `${key}::max_requests::${requests.max}`,
+      `${key}::max_retries::${retries.max}`,
+    )
+  }
+  lines.push('added_via_api::false')
+  return lines.map((line) => `${info.name}::${line}\n`).join('')
+}
+
+function hostText(host: Host, numbers: HostNumbers | undefined): string {
+  const values: [key: string, value: string | number][] = [
+    ['cx_active', numbers?.cxActive ?? 0],
+    ['cx_connect_fail', numbers?.cxConnectFail ?? 0],
+    ['cx_total', numbers?.cxTotal ?? 0],
+    ['rq_active', numbers?.rqActive ?? 0],
+    ['rq_error', numbers?.rqError ?? 0],
+    // Pools do not count who waits by host.
+    ['rq_pending_active', 0],
+    ['rq_success', numbers?.rqSuccess ?? 0],
+    ['rq_timeout', numbers?.rqTimeout ?? 0],
+    ['rq_total', numbers?.rqTotal ?? 0],
+    ['hostname', host.hostname],
+    ['health_flags', healthFlags(host)],
+    ['weight', host.weight],
+    ['region', host.locality.region],
+    ['zone', host.locality.zone],
+    ['sub_zone', host.locality.subZone],
+    ['canary', String(host.metadata['envoy.lb']?.['canary'] === true)],
+    ['priority', host.priority],
+    // Nothing ejects hosts yet: -1 is Envoy's word for no rate.
+    ['success_rate', -1],
+    ['local_origin_success_rate', -1],
+  ]
+  const prefix = `${host.cluster.name}::${host.address.text}`
+  return values.map(([key, value]) => `${prefix}::${key}::${value}\n`).join('')
+}
+
+function healthFlags(host: Host): string {
+  switch (host.healthStatus) {
+    case 'UNHEALTHY':
+    case 'TIMEOUT':
+      return '/failed_eds_health'
+    case 'DRAINING':
+      return '/eds_status_draining'
+    case 'DEGRADED':
+      return '/degraded_eds_health'
+    default:
+      return 'healthy'
+  }
+}

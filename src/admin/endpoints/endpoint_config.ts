@@ -1,0 +1,71 @@
+// A cluster's hosts as the ClusterLoadAssignment that /config_dump?include_eds shows.
+
+import type { JsonObject } from '../../../proto/generated/api.d.ts'
+import type { Cluster } from '../../upstream/cluster.ts'
+import type { Host, Locality } from '../../upstream/host.ts'
+import { addressJson } from '../address_json.ts'
+
+const defaultOverprovisioningFactor = 140
+
+export function endpointConfigJson({ info, prioritySet }: Cluster): JsonObject {
+  const { loadAssignment } = info.config
+  const groups = prioritySet.hostSets.flatMap(({ hosts, priority }) =>
+    byLocality(hosts).map(({ locality, members }) => {
+      const configured = loadAssignment?.endpoints.find(
+        (each) => each.priority === priority && localityKey(each.locality) === localityKey(locality),
+      )
+      return {
+        locality: localityJson(locality),
+        lb_endpoints: members.map(lbEndpointJson),
+        load_balancing_weight: configured?.loadBalancingWeight ?? 0,
+        ...(priority === 0 ? {} : { priority }),
+      }
+    }),
+  )
+  return {
+    '@type': 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
+    cluster_name: loadAssignment?.clusterName || info.name,
+    ...(groups.length === 0 ? {} : { endpoints: groups }),
+    policy: {
+      overprovisioning_factor: loadAssignment?.policy?.overprovisioningFactor ?? defaultOverprovisioningFactor,
+    },
+  }
+}
+
+function byLocality(hosts: readonly Host[]): { locality: Locality; members: Host[] }[] {
+  const groups = new Map<string, { locality: Locality; members: Host[] }>()
+  for (const host of hosts) {
+    const key = localityKey(host.locality)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, { locality: host.locality, members: [host] })
+    else group.members.push(host)
+  }
+  return [...groups.values()]
+}
+
+function localityKey(locality: Locality | undefined): string {
+  return JSON.stringify([locality?.region ?? '', locality?.zone ?? '', locality?.subZone ?? ''])
+}
+
+function localityJson({ region, zone, subZone }: Locality): JsonObject {
+  const json: JsonObject = {}
+  if (region !== '') json['region'] = region
+  if (zone !== '') json['zone'] = zone
+  if (subZone !== '') json['sub_zone'] = subZone
+  return json
+}
+
+function lbEndpointJson(host: Host): JsonObject {
+  const endpoint: JsonObject = { address: addressJson(host.address), health_check_config: {} }
+  if (host.hostname !== '') endpoint['hostname'] = host.hostname
+  const json: JsonObject = { endpoint, health_status: healthStatus(host) }
+  if (Object.keys(host.metadata).length > 0) json['metadata'] = { filter_metadata: host.metadata as JsonObject }
+  json['load_balancing_weight'] = host.weight
+  return json
+}
+
+/** What load balancing makes of it. */
+function healthStatus(host: Host): string {
+  if (host.healthy) return 'HEALTHY'
+  return host.healthStatus === 'DEGRADED' ? 'DEGRADED' : 'UNHEALTHY'
+}

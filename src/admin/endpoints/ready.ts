@@ -1,0 +1,23 @@
+// /ready: whether the server takes traffic.
+
+import type { ServerControl } from '../../server/server_control.ts'
+import { type AdminEndpoint, textReply } from '../endpoint.ts'
+
+export function readyEndpoint(control: ServerControl): AdminEndpoint {
+  return {
+    path: '/ready',
+    help: 'the server state: 200 where it is LIVE, 503 otherwise',
+    mutates: false,
+    params: [{ name: 'verbose', kind: 'flag', help: 'also say what the server waits for' }],
+    answer: ({ query }) => {
+      const state = control.state()
+      const reasons = query.has('verbose') ? reasonsOf(control) : []
+      return textReply([state, ...reasons, ''].join('\n'), state === 'LIVE' ? 200 : 503)
+    },
+  }
+}
+
+function reasonsOf(control: ServerControl): string[] {
+  const waiting = control.unreadyTargets().map((target) => `waiting for: ${target}`)
+  return control.state() === 'DRAINING' ? [...waiting, 'health checks are failed by /healthcheck/fail'] : waiting
+}

@@ -1,0 +1,31 @@
+// /runtime: every runtime key with its value in each layer.
+
+import type { JsonObject } from '../../../proto/generated/api.d.ts'
+import type { RuntimeValue } from '../../config/runtime.ts'
+import type { ServerControl } from '../../server/server_control.ts'
+import { type AdminEndpoint, jsonReply } from '../endpoint.ts'
+
+export function runtimeEndpoint(control: ServerControl): AdminEndpoint {
+  return {
+    path: '/runtime',
+    help: 'runtime values, final and by layer',
+    mutates: false,
+    params: [],
+    answer: () => {
+      const layers = control.runtimeLayers()
+      const keys = [...new Set(layers.flatMap((layer) => Object.keys(layer.values)))].sort()
+      const entries: JsonObject = {}
+      for (const key of keys) {
+        const values = layers.map((layer) => valueText(layer.values[key]))
+        entries[key] = { final_value: values.findLast((value) => value !== '') ?? '', layer_values: values }
+      }
+      return jsonReply({ entries, layers: layers.map((layer) => layer.name) })
+    },
+  }
+}
+
+/** Fractional percents, which are structs, as JSON; '' where a layer has no value. */
+function valueText(value: RuntimeValue | undefined): string {
+  if (value === undefined) return ''
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}

@@ -1,0 +1,54 @@
+/** Every example runs on Nuncio, does what its README says, and does the same on real Envoy. */
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import type { AddressInfo, Server } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type Example, exampleNames, loadExample } from '../../examples/example.ts'
+import { type ProxyKind, startProxy } from '../support/proxy_process.ts'
+
+const folder = join(import.meta.dirname, '../../examples')
+const cleanups: (() => Promise<unknown>)[] = []
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+/** Starts the backends on free ports; the result says which port stands for which of the YAML. */
+async function startBackends(example: Example): Promise<Map<number, number>> {
+  const ports = new Map<number, number>()
+  for (const [port, backend] of Object.entries(example.backends)) {
+    const server: Server = backend()
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    cleanups.push(() => new Promise((resolve) => server.close(resolve)))
+    ports.set(Number(port), (server.address() as AddressInfo).port)
+  }
+  return ports
+}
+
+/** Backend ports become the real ones, all others free ones; files go to the proxy's own folder. */
+function adapt(yaml: string, ports: ReadonlyMap<number, number>): string {
+  return yaml
+    .replaceAll(/port_value: (\d+)/g, (_, port: string) => `port_value: ${ports.get(Number(port)) ?? 0}`)
+    .replaceAll('path: /tmp/', 'path: {{dir}}/')
+}
+
+describe.each(exampleNames)('%s', (name) => {
+  it.each<ProxyKind>(['nuncio', 'envoy'])('does what its README says on %s', async (kind) => {
+    const example = await loadExample(name)
+    const yaml = adapt(readFileSync(join(folder, name, 'envoy.yaml'), 'utf8'), await startBackends(example))
+    const proxy = await startProxy(kind, yaml, ['--file-flush-interval-msec', '10'])
+    cleanups.push(() => proxy.stop())
+    await example.check(proxy)
+  })
+
+  it('has a README that names the command', () => {
+    expect(readFileSync(join(folder, name, 'README.md'), 'utf8')).toContain(`npm run example ${name}`)
+  })
+})
+
+it('knows every folder', () => {
+  const folders = readdirSync(folder).filter((name) => existsSync(join(folder, name, 'envoy.yaml')))
+  expect(folders.sort()).toEqual([...exampleNames].sort())
+})

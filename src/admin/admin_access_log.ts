@@ -1,6 +1,7 @@
 // The access log of the admin interface: one line a request, with the operators of any other access log.
 
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { AccessLog } from '../access_log/access_log.ts'
 import { monotonicMs, wallMs } from '../common/clock.ts'
 import { HeaderMap } from '../common/header_map.ts'
@@ -18,10 +19,15 @@ export class AdminAccessLog {
     this.#machineAddress = machineAddress
   }
 
-  write(request: IncomingMessage, status: number, sentBytes: number, startedAtMs: number): void {
+  /** What is known of the connection; to be asked when the request begins, since the socket may be gone when it ends. */
+  begin(socket: Socket): DownstreamInfo {
+    return downstreamOf(socket, ++this.#requests)
+  }
+
+  write(request: IncomingMessage, downstream: DownstreamInfo, status: number, sentBytes: number): void {
     if (this.#logs.length === 0) return
     const now = monotonicMs()
-    const downstream = downstreamOf(request, ++this.#requests, startedAtMs)
+    const startedAtMs = downstream.acceptedAtMs
     const streamInfo = new StreamInfo(downstream, startedAtMs, wallMs() - (now - startedAtMs))
     streamInfo.protocol = `HTTP/${request.httpVersion}` as Protocol
     streamInfo.responseCode = status
@@ -54,7 +60,7 @@ function isLocal(ip: string): boolean {
   return ip === '' || ip === '::1' || ip.startsWith('127.')
 }
 
-function downstreamOf({ socket }: IncomingMessage, connectionId: number, acceptedAtMs: number): DownstreamInfo {
+function downstreamOf(socket: Socket, connectionId: number): DownstreamInfo {
   const remoteAddress = remoteAddressOf(socket) ?? pipeAddress('')
   const localAddress = localAddressOf(socket) ?? pipeAddress('')
   return {
@@ -70,7 +76,7 @@ function downstreamOf({ socket }: IncomingMessage, connectionId: number, accepte
     localCloseReason: '',
     listenerName: 'admin',
     filterChainName: '',
-    acceptedAtMs,
+    acceptedAtMs: monotonicMs(),
   }
 }
 

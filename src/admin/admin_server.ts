@@ -114,7 +114,7 @@ class AdminServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const stats = this.#stats
-    const startedAtMs = monotonicMs()
+    const downstream = this.#accessLog.begin(request.socket)
     incAll(stats.rqTotal)
     stats.rqActive.inc()
     let reply: AdminReply
@@ -128,16 +128,16 @@ class AdminServer {
     try {
       sentBytes = await send(response, reply)
     } catch (error) {
-      // Nothing can be told to the client any more.
-      if (!response.destroyed) log.error(`admin reply to ${request.url} failed: ${(error as Error).stack}`)
+      // The head is out: cutting the body short is all that can be told.
+      log.error(`admin reply to ${request.url} failed: ${(error as Error).stack}`)
       response.destroy()
     }
     if (!response.writableFinished) stats.rqRxReset.inc()
     stats.rqActive.dec()
     incAll(stats.rqCompleted)
     incAll(stats.rqXx[Math.floor(reply.status / 100) - 1] ?? [])
-    stats.rqTime.recordValue(monotonicMs() - startedAtMs)
-    this.#accessLog.write(request, reply.status, sentBytes, startedAtMs)
+    stats.rqTime.recordValue(monotonicMs() - downstream.acceptedAtMs)
+    this.#accessLog.write(request, downstream, reply.status, sentBytes)
     reply.afterwards?.()
   }
 
@@ -155,7 +155,8 @@ class AdminServer {
     let query = new QueryParams(target.query)
     if (mutates && query.size === 0 && isForm(request)) {
       const form = await formText(request)
-      if (form === undefined) return textReply(`a form may have ${formLimitBytes} bytes\n`, 413)
+      if (form === undefined)
+        return { ...textReply(`a form may have ${formLimitBytes} bytes\n`, 413), headers: { connection: 'close' } }
       query = new QueryParams(form)
     } else request.resume()
     const asked: AdminRequest = { method: request.method ?? 'GET', path: target.path, query }
@@ -183,23 +184,27 @@ function isForm(request: IncomingMessage): boolean {
   return (request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded')
 }
 
-/** Undefined where it is too long. */
-async function formText(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length
-    if (length > formLimitBytes) return undefined
-    chunks.push(chunk)
-  }
-  // In forms a plus is a space.
-  return Buffer.concat(chunks).toString('utf8').replaceAll('+', '%20')
+/** Undefined where it is too long or breaks off. */
+function formText(request: IncomingMessage): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      // What comes behind the limit is read and thrown away, so that the refusal reaches the client.
+      if (length <= formLimitBytes) chunks.push(chunk)
+      else resolve(undefined)
+    })
+    // In forms a plus is a space.
+    request.once('end', () => resolve(Buffer.concat(chunks).toString('utf8').replaceAll('+', '%20')))
+    request.once('close', () => resolve(undefined))
+  })
 }
 
 /** Writes as fast as the client reads; the number of body bytes. */
 async function send(response: ServerResponse, reply: AdminReply): Promise<number> {
-  // A connection stays open unless a header says otherwise: Envoy says nothing, and neither do we.
-  response.removeHeader('connection')
+  // Envoy speaks of the connection only where it ends.
+  if (response.shouldKeepAlive) response.removeHeader('connection')
   response.writeHead(reply.status, {
     'content-type': reply.contentType,
     'cache-control': 'no-cache, max-age=0',

@@ -28,7 +28,8 @@ function shiftMix(value: bigint): bigint {
 
 /** MurmurHash64A with the seed of libstdc++'s std::hash, which Envoy uses for MURMUR_HASH_2 (a string is Latin-1). */
 export function murmurHash2(data: string | Uint8Array, seed = murmurSeed): bigint {
-  const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data.buffer, data.byteOffset, data.length)
+  const bytes =
+    typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data.buffer, data.byteOffset, data.length)
   const length = bytes.length
   let hash = seed ^ ((BigInt(length) * murmurPrime) & mask)
   let p = 0
@@ -47,7 +48,8 @@ export function murmurHash2(data: string | Uint8Array, seed = murmurSeed): bigin
 
 /** XXH64 of the bytes (a string is Latin-1). */
 export function xxHash64(data: string | Uint8Array, seed = 0n): bigint {
-  const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data.buffer, data.byteOffset, data.length)
+  const bytes =
+    typeof data === 'string' ? Buffer.from(data, 'latin1') : Buffer.from(data.buffer, data.byteOffset, data.length)
   const length = bytes.length
   let p = 0
   let hash: bigint

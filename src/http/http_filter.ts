@@ -2,10 +2,10 @@
 
 import type { HeaderMap } from '../common/header_map.ts'
 import type { Connection } from '../network/connection.ts'
-import type { Route } from './route.ts'
 import type { Scope } from '../stats/store.ts'
 import type { StreamInfo } from '../stream_info/stream_info.ts'
 import type { StreamResetReason } from './codec/codec.ts'
+import type { Route } from './route.ts'
 
 export const FilterHeadersStatus = {
   /** The next filter sees the headers now. */

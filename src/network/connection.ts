@@ -188,6 +188,8 @@ export class Connection {
   close(type: ConnectionCloseType, reason: string): void {
     if (this.state === 'closed') return
     if (this.state !== 'closing') this.localCloseReason = reason
+    // A flushing close is under way already.
+    if (this.state === 'closing' && type !== 'noFlush' && type !== 'abortReset') return
     const flushable = this.state === 'open' && (type === 'flushWrite' || type === 'flushWriteAndDelay')
     if (flushable) {
       this.flush()

@@ -7,6 +7,7 @@ import type { ClusterInfo } from '../upstream/cluster_info.ts'
 class CodeStats {
   readonly #scope: Scope
   readonly #completed: Counter
+  #unknown: Counter | undefined = undefined
   readonly #classes: (Counter | undefined)[] = []
   readonly #codes: (Counter | undefined)[] = []
 
@@ -18,6 +19,11 @@ class CodeStats {
   charge(status: number): void {
     const hundred = Math.floor(status / 100)
     this.#completed.inc()
+    if (hundred < 1 || hundred > 5) {
+      this.#unknown ??= this.#scope.counter('upstream_rq_unknown')
+      this.#unknown.inc()
+      return
+    }
     this.#classes[hundred] ??= this.#scope.counter(`upstream_rq_${hundred}xx`)
     this.#classes[hundred]?.inc()
     this.#codes[status] ??= this.#scope.counter(`upstream_rq_${status}`)

@@ -38,7 +38,10 @@ export function internalRedirectTarget(
   return next
 }
 
-function absoluteTarget(location: string, request: HeaderMap): { scheme: string; authority: string; path: string } | undefined {
+function absoluteTarget(
+  location: string,
+  request: HeaderMap,
+): { scheme: string; authority: string; path: string } | undefined {
   if (location.startsWith('/')) return { scheme: request.scheme, authority: request.authority, path: location }
   const match = /^(https?):\/\/([^/?#]+)([^#]*)/i.exec(location)
   if (match === null) return undefined

@@ -35,7 +35,12 @@ export class RetryState {
   /** A retry is under way and counts for the circuit breaker. */
   #active = false
 
-  private constructor(asked: AskedRetries, policy: RetryPolicy | undefined, info: ClusterInfo, resources: ResourceManager) {
+  private constructor(
+    asked: AskedRetries,
+    policy: RetryPolicy | undefined,
+    info: ClusterInfo,
+    resources: ResourceManager,
+  ) {
     this.#retryOn = asked.retryOn
     this.#policy = policy
     this.#statusCodes = asked.statusCodes
@@ -118,7 +123,10 @@ export class RetryState {
     if (retryOn.has('retriable-status-codes') && this.#statusCodes.has(status)) return true
     if (retryOn.has('retriable-headers') && this.#hasRetriableHeader(headers)) return true
     const grpcStatus = headers.get('grpc-status')
-    return grpcStatus !== undefined && Object.keys(grpcStatusOf).some((word) => retryOn.has(word) && grpcStatusOf[word] === grpcStatus)
+    return (
+      grpcStatus !== undefined &&
+      Object.keys(grpcStatusOf).some((word) => retryOn.has(word) && grpcStatusOf[word] === grpcStatus)
+    )
   }
 
   #hasRetriableHeader(headers: HeaderMap): boolean {
@@ -168,5 +176,8 @@ function takeList(headers: HeaderMap, name: string): string[] {
   const value = headers.get(name)
   if (value === undefined) return []
   headers.remove(name)
-  return value.split(',').map((word) => word.trim()).filter((word) => word !== '')
+  return value
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '')
 }

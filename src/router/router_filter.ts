@@ -21,12 +21,18 @@ import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
 import { chargeUpstreamCode } from './code_stats.ts'
 import { internalRedirectTarget } from './internal_redirect.ts'
-import { isConnectFailure, resetDetails, resetReasonFlag, resetReasonStatus, resetReasonWords } from './reset_reasons.ts'
+import { RequestBody } from './request_body.ts'
+import {
+  isConnectFailure,
+  resetDetails,
+  resetReasonFlag,
+  resetReasonStatus,
+  resetReasonWords,
+} from './reset_reasons.ts'
+import { type RetryDecision, RetryState } from './retry_state.ts'
 import type { RouterSettings } from './router_settings.ts'
 import { TcpUpstreamPool } from './tcp_upstream.ts'
 import { type RequestTimeouts, requestTimeouts, updateExpectedTimeout } from './timeouts.ts'
-import { RequestBody } from './request_body.ts'
-import { type RetryDecision, RetryState } from './retry_state.ts'
 import { UpstreamRequest, type UpstreamRequestParent } from './upstream_request.ts'
 
 export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent, DownstreamWatermarkCallbacks {
@@ -137,7 +143,9 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     this.#attempt = attempt
     if (this.#timeouts.perTryMs > 0 && this.#requestComplete) this.#armPerTry()
     const terminates = headers.method === 'CONNECT' && route.upgrades.get('connect')?.terminateConnect === true
-    attempt.start(terminates ? new TcpUpstreamPool(host, route.priority) : this.#settings.pools.get(host, route.priority))
+    attempt.start(
+      terminates ? new TcpUpstreamPool(host, route.priority) : this.#settings.pools.get(host, route.priority),
+    )
   }
 
   /** A retry with the previous_hosts predicate looks for a host that was not tried, so often as the policy says. */
@@ -272,7 +280,7 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     }
     this.#responseStarted = true
     const tunnel = this.#upgrade ? headers.status === 101 : this.#headers.method === 'CONNECT'
-    if (!this.#settings.suppressEnvoyHeaders && !tunnel) {
+    if (!this.#settings.suppressEnvoyHeaders && !tunnel && this.#requestComplete) {
       const sentAtMs = Number.isNaN(this.#requestCompleteMs) ? attempt.startedAtMs : this.#requestCompleteMs
       headers.set('x-envoy-upstream-service-time', String(Math.round(monotonicMs() - sentAtMs)))
     }
@@ -422,7 +430,13 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
       return
     }
     this.#noteRetryDecision(decision)
-    this.#giveUp(cluster, 504, 'upstream_per_try_timeout', ResponseFlag.UpstreamRequestTimeout, 'upstream request timeout')
+    this.#giveUp(
+      cluster,
+      504,
+      'upstream_per_try_timeout',
+      ResponseFlag.UpstreamRequestTimeout,
+      'upstream request timeout',
+    )
   }
 
   #onMaxDuration(): void {

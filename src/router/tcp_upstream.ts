@@ -7,7 +7,7 @@ import type { RequestEncoder, ResponseDecoder, StreamCallbacks } from '../http/c
 import type { HttpConnectionPool, PendingStream, PoolCallbacks } from '../http/conn_pool/connection_pool.ts'
 import type { Connection, ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../network/connection.ts'
 import type { Host } from '../upstream/host.ts'
-import { countConnect, countConnectFailure, countConnected, countClosed } from '../upstream/pooled_connection.ts'
+import { countClosed, countConnect, countConnected, countConnectFailure } from '../upstream/pooled_connection.ts'
 
 /** A pool of connections that each serve one tunnel. */
 export class TcpUpstreamPool implements HttpConnectionPool {
@@ -56,7 +56,10 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
     this.#connection.halfCloseEnabled = true
     this.#connection.reader = this
     this.#connection.addConnectionCallbacks(this)
+    const { stats } = host.cluster
+    this.#connection.byteStats = { readTotal: stats.upstreamCxRxBytesTotal, writeTotal: stats.upstreamCxTxBytesTotal }
     countConnect(host)
+    stats.upstreamRqPendingTotal.inc()
     this.#connectTimer = new Timer(() => {
       this.#timedOut = true
       this.#connection.close('noFlush', '')
@@ -74,10 +77,11 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
     if (event === 'connected') {
       this.#connected = true
       countConnected(this.#host, this.#startedAtMs)
+      this.#host.cluster.stats.upstreamRqTotal.inc()
       this.#poolCallbacks.onPoolReady(this, this.#host, this.#connection, 1)
       return
     }
-    countClosed(this.#host, event, this.#startedAtMs, this.#connected && !this.#done)
+    countClosed(this.#host, event, this.#startedAtMs, this.#connected)
     this.#slot.release()
     if (this.#connected) this.#onTunnelClosed()
     else if (!this.#done) this.#onConnectFailed()

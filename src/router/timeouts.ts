@@ -12,7 +12,11 @@ export interface RequestTimeouts {
 }
 
 /** Also consumes the headers that set them, and tells the upstream what is left (x-envoy-expected-rq-timeout-ms). */
-export function requestTimeouts(route: ForwardRoute, headers: HeaderMap, suppressEnvoyHeaders: boolean): RequestTimeouts {
+export function requestTimeouts(
+  route: ForwardRoute,
+  headers: HeaderMap,
+  suppressEnvoyHeaders: boolean,
+): RequestTimeouts {
   const grpc = (headers.known & KnownHeader.contentType) !== 0 && isGrpcRequest(headers)
   let globalMs = route.timeoutMs
   if (grpc && route.maxGrpcTimeoutMs !== undefined) globalMs = oldGrpcTimeout(route, headers)
@@ -23,7 +27,8 @@ export function requestTimeouts(route: ForwardRoute, headers: HeaderMap, suppres
   }
   if (perTryMs >= globalMs && globalMs > 0) perTryMs = 0
   const expectedMs = perTryMs > 0 ? perTryMs : globalMs
-  if (expectedMs > 0 && !suppressEnvoyHeaders) headers.set('x-envoy-expected-rq-timeout-ms', String(Math.round(expectedMs)))
+  if (expectedMs > 0 && !suppressEnvoyHeaders)
+    headers.set('x-envoy-expected-rq-timeout-ms', String(Math.round(expectedMs)))
   return { globalMs, perTryMs, maxDurationMs: maxDuration(route, headers, grpc) }
 }
 

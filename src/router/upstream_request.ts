@@ -3,7 +3,12 @@
 import { monotonicMs } from '../common/clock.ts'
 import type { HeaderMap } from '../common/header_map.ts'
 import type { RequestEncoder, ResponseDecoder, StreamCallbacks, StreamResetReason } from '../http/codec/codec.ts'
-import type { HttpConnectionPool, PendingStream, PoolCallbacks, PoolFailureReason } from '../http/conn_pool/connection_pool.ts'
+import type {
+  HttpConnectionPool,
+  PendingStream,
+  PoolCallbacks,
+  PoolFailureReason,
+} from '../http/conn_pool/connection_pool.ts'
 import type { Connection } from '../network/connection.ts'
 import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Host } from '../upstream/host.ts'
@@ -71,7 +76,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
       for (const data of held ?? []) encoder.encodeData(data, false)
       encoder.encodeTrailers(this.#heldTrailers)
     } else if (held === undefined) encoder.encodeData(noBytes, true)
-    else held.forEach((data, i) => encoder.encodeData(data, this.#heldEnd && i === held.length - 1))
+    else for (let i = 0; i < held.length; i++) encoder.encodeData(held[i], this.#heldEnd && i === held.length - 1)
     if (this.#heldBytes > this.#parent.bufferLimitBytes && this.#parent.bufferLimitBytes > 0) this.#readDisable(false)
   }
 

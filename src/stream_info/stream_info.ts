@@ -51,7 +51,11 @@ export interface UpstreamHostInfo {
   readonly address: AddressInfo
   readonly hostname: string
   readonly metadata: Readonly<Record<string, unknown>>
-  readonly cluster: { readonly name: string; readonly observabilityName: string; readonly metadata: Readonly<Record<string, unknown>> }
+  readonly cluster: {
+    readonly name: string
+    readonly observabilityName: string
+    readonly metadata: Readonly<Record<string, unknown>>
+  }
 }
 
 /** Facts of the upstream attempt in progress, or of the last one. Times are monotonic milliseconds, NaN when unset. */

@@ -105,17 +105,29 @@ export class ResourceManager {
       const runtimeKey = `${prefix}.${key}`
       const fixed = (): number => Math.min(noLimit, runtime.getInteger(runtimeKey, configured ?? byDefault))
       const limit = computed ?? fixed
-      const remaining = thresholds?.trackRemaining === true ? stats.gauge(remainingNames[shortName], 'shared') : undefined
+      const remaining =
+        thresholds?.trackRemaining === true ? stats.gauge(remainingNames[shortName], 'shared') : undefined
       return new Resource(shared.counter(runtimeKey), limit, stats.gauge(`${shortName}_open`, 'shared'), remaining)
     }
     this.connections = resource('max_connections', 'cx', thresholds?.maxConnections, defaultMaxConnections)
-    this.pendingRequests = resource('max_pending_requests', 'rq_pending', thresholds?.maxPendingRequests, defaultMaxPendingRequests)
+    this.pendingRequests = resource(
+      'max_pending_requests',
+      'rq_pending',
+      thresholds?.maxPendingRequests,
+      defaultMaxPendingRequests,
+    )
     this.requests = resource('max_requests', 'rq', thresholds?.maxRequests, defaultMaxRequests)
     const budget = thresholds?.retryBudget
     // A share of the requests there are, in the place of a fixed number.
     const retryBudget = (): number => {
-      const percent = runtime.getNumber(`${prefix}.retry_budget.budget_percent`, budget?.budgetPercent?.value ?? defaultBudgetPercent)
-      const least = runtime.getInteger(`${prefix}.retry_budget.min_retry_concurrency`, budget?.minRetryConcurrency ?? defaultMinRetryConcurrency)
+      const percent = runtime.getNumber(
+        `${prefix}.retry_budget.budget_percent`,
+        budget?.budgetPercent?.value ?? defaultBudgetPercent,
+      )
+      const least = runtime.getInteger(
+        `${prefix}.retry_budget.min_retry_concurrency`,
+        budget?.minRetryConcurrency ?? defaultMinRetryConcurrency,
+      )
       return Math.max(least, Math.floor(((this.requests.current + this.pendingRequests.current) * percent) / 100))
     }
     const computed = budget === undefined ? undefined : retryBudget

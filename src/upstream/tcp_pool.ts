@@ -6,7 +6,11 @@ import type { Connection, ConnectionCallbacks, ConnectionEvent } from '../networ
 import type { ConnectionPoolLike, Host } from './host.ts'
 import { countClosed, countConnect, countConnected, countConnectFailure } from './pooled_connection.ts'
 
-export type TcpPoolFailureReason = 'overflow' | 'localConnectionFailure' | 'remoteConnectionFailure' | 'connectionTimeout'
+export type TcpPoolFailureReason =
+  | 'overflow'
+  | 'localConnectionFailure'
+  | 'remoteConnectionFailure'
+  | 'connectionTimeout'
 
 /** Exactly one of the two is called, possibly before newConnection returns. */
 export interface TcpPoolCallbacks {
@@ -84,7 +88,10 @@ class TcpConnection implements PendingTcpConnection, ConnectionCallbacks {
     this.#slot = slot
     this.#callbacks = callbacks
     this.#connection = host.connect()
-    this.#connection.byteStats = { readTotal: cluster.stats.upstreamCxRxBytesTotal, writeTotal: cluster.stats.upstreamCxTxBytesTotal }
+    this.#connection.byteStats = {
+      readTotal: cluster.stats.upstreamCxRxBytesTotal,
+      writeTotal: cluster.stats.upstreamCxTxBytesTotal,
+    }
     this.#connection.addConnectionCallbacks(this)
     countConnect(host)
     cluster.stats.upstreamRqPendingTotal.inc()

@@ -1,6 +1,6 @@
 // /logging: shows and sets the levels of the application log, in main and every worker.
 
-import { allLoggers, isLogger, type LogLevel, parseLogLevel } from '../../common/log.ts'
+import { allLoggers, isLogger, type LogLevel, logLevels } from '../../common/log.ts'
 import type { ServerControl } from '../../server/server_control.ts'
 import { type AdminEndpoint, textReply } from '../endpoint.ts'
 import type { QueryParams } from '../query_params.ts'
@@ -10,13 +10,12 @@ type LevelChange = readonly [name: string, level: LogLevel]
 /** What is wrong with a request, in Envoy's words. */
 class LoggingError extends Error {}
 
-const levelNames = ['trace', 'debug', 'info', 'warning', 'error', 'critical', 'off']
 const usage =
   'usage: /logging?<name>=<level> (change single level)\n' +
   'usage: /logging?paths=name1:level1,name2:level2,... (change multiple levels)\n' +
   'usage: /logging?level=<level> (change all levels)\n' +
   'usage: /logging?group=<group_name>:<level> (change group of loggers)\n' +
-  `levels: ${levelNames.join(' ')} \n`
+  `levels: ${logLevels.join(' ')} \n`
 
 export function loggingEndpoint(control: ServerControl): AdminEndpoint {
   return {
@@ -26,7 +25,7 @@ export function loggingEndpoint(control: ServerControl): AdminEndpoint {
     params: [
       { name: 'paths', kind: 'text', help: 'several loggers: <name>:<level>,<name>:<level>' },
       { name: 'group', kind: 'text', help: 'a group of loggers, of which fine-grain logging has some' },
-      { name: 'level', kind: 'choice', choices: ['', ...levelNames], help: 'the level of all loggers' },
+      { name: 'level', kind: 'choice', choices: ['', ...logLevels], help: 'the level of all loggers' },
     ],
     answer: async ({ query }) => {
       try {
@@ -78,7 +77,7 @@ function change(name: string, level: string): LevelChange {
 }
 
 function levelOf(text: string): LogLevel {
-  const level = parseLogLevel(text)
+  const level = logLevels.find((each) => each === text)
   if (level === undefined) throw new LoggingError('unknown logger level')
   return level
 }

@@ -2,7 +2,7 @@
 
 import { getHeapSpaceStatistics } from 'node:v8'
 import type { ServerControl } from '../../server/server_control.ts'
-import { type AdminEndpoint, jsonReply, textReply } from '../endpoint.ts'
+import { type AdminEndpoint, jsonReply } from '../endpoint.ts'
 
 export function memoryEndpoint(control: ServerControl): AdminEndpoint {
   return {
@@ -43,12 +43,15 @@ export function allocatorEndpoint(control: ServerControl): AdminEndpoint {
         space.space_name,
         ...[space.space_used_size, space.space_size, space.space_available_size, space.physical_space_size].map(String),
       ])
-      return textReply(
-        'V8 by process, bytes:\n' +
+      return {
+        status: 200,
+        contentType: 'text/plain',
+        body:
+          'V8 by process, bytes:\n' +
           table([['process', 'heap used', 'heap total', 'external', 'array buffers', 'resident'], ...processes]) +
           '\nmain, by heap space, bytes:\n' +
           table([['space', 'used', 'size', 'available', 'physical'], ...spaces]),
-      )
+      }
     },
   }
 }

@@ -58,6 +58,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     if (connection.downstream === undefined) throw new Error('a connection manager serves downstream connections only')
     this.streamInfo = new StreamInfo(connection.downstream, monotonicMs(), wallMs())
     this.streamInfo.streamId = nextStreamId++
+    this.streamInfo.protocol = manager.codec?.protocol ?? ''
     this.filters = new FilterManager(this, connection.bufferLimitBytes)
     this.timers = new StreamTimers(this, settings)
     encoder.setCallbacks(this)
@@ -88,13 +89,13 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
       this.#refuse(refusal.reply, refusal.close)
       return
     }
+    settings.earlyHeaderMutation?.(headers, info)
     const rejectStatus = mutateRequestHeaders(headers, this.connection, settings, info)
     if (rejectStatus !== undefined) {
       settings.stats.downstreamRqRejectedViaIpDetection.inc()
       this.#refuse({ status: rejectStatus, body: '', details: 'ip_detection_failed' }, true)
       return
     }
-    settings.earlyHeaderMutation?.(headers, info)
     if (settings.flushAccessLogOnNewRequest) this.#log('DownstreamStart')
     this.#startFilters(headers, endStream)
   }
@@ -105,7 +106,11 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     if (route !== undefined) this.timers.applyRoute(route)
     const upgrade = this.#upgradeType === '' ? undefined : this.#upgradeSettings(route)
     filters.createFilterChain(upgrade?.filters ?? this.#settings.filters, route)
-    if (this.#upgradeType !== '' && upgrade === undefined && !(this.#upgradeType === 'connect' && route === undefined)) {
+    if (
+      this.#upgradeType !== '' &&
+      upgrade === undefined &&
+      !(this.#upgradeType === 'connect' && route === undefined)
+    ) {
       this.#settings.stats.downstreamRqWsOnNonWsRoute.inc()
       this.#refuse({ status: 403, body: '', details: 'upgrade_failed' }, true)
       return
@@ -165,6 +170,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const values = headers.getAll('expect')
     if (values.length !== 1 || values[0].toLowerCase() !== '100-continue') return
     headers.remove('expect')
+    this.#chargeResponse(100)
     const interim = new HeaderMap()
     interim.status = 100
     this.#encoder.encode1xxHeaders(interim)
@@ -267,6 +273,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
 
   #endResponse(): void {
     this.localComplete = true
+    if (!this.remoteComplete && !this.#upgraded) this.#settings.stats.downstreamRqRxReset.inc()
     this.streamInfo.lastDownstreamTxByteMs = monotonicMs()
     if (!this.#upgraded || this.remoteComplete) this.#end()
     else this.#endUpgraded()

@@ -4,7 +4,12 @@ import { monotonicMs } from '../../common/clock.ts'
 import { Timer } from '../../common/timer.ts'
 import type { Connection, ConnectionCallbacks, ConnectionEvent } from '../../network/connection.ts'
 import { FilterStatus, type ReadFilter, type ReadFilterCallbacks } from '../../network/network_filter.ts'
-import { CodecProtocolError, type RequestDecoder, type ResponseEncoder, type ServerCodecCallbacks } from '../codec/codec.ts'
+import {
+  CodecProtocolError,
+  type RequestDecoder,
+  type ResponseEncoder,
+  type ServerCodecCallbacks,
+} from '../codec/codec.ts'
 import { Http1ServerCodec } from '../codec/http1/server_codec.ts'
 import { ActiveStream } from './active_stream.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
@@ -81,7 +86,11 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     stats.downstreamRqTotal.inc()
     stats.downstreamRqHttp1Total.inc()
     stats.downstreamRqActive.inc()
-    if (maxRequestsPerConnection > 0 && this.#requestCount >= maxRequestsPerConnection && this.drainState === 'notDraining') {
+    if (
+      maxRequestsPerConnection > 0 &&
+      this.#requestCount >= maxRequestsPerConnection &&
+      this.drainState === 'notDraining'
+    ) {
       stats.downstreamCxMaxRequestsReached.inc()
       this.drainState = 'closing'
     }
@@ -110,7 +119,8 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     if (!stream.remoteComplete) this.#delayClose = true
     if (this.#streams.length === 0 && this.drainState === 'notDraining') this.codec?.continuePipelined()
     if (this.drainState === 'closing' && this.#streams.length === 0) this.#closeWhenWritten()
-    else if (this.#streams.length === 0 && idleTimeoutMs > 0 && this.connection.isOpen) this.#idleTimer?.enable(idleTimeoutMs)
+    else if (this.#streams.length === 0 && idleTimeoutMs > 0 && this.connection.isOpen)
+      this.#idleTimer?.enable(idleTimeoutMs)
   }
 
   #closeWhenWritten(): void {
@@ -145,7 +155,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
 
   #onIdleTimeout(): void {
     this.settings.stats.downstreamCxIdleTimeout.inc()
-    this.connection.close('flushWriteAndDelay', 'on_idle_timeout')
+    this.connection.close('flushWrite', 'on_idle_timeout')
   }
 
   #onMaxDuration(): void {

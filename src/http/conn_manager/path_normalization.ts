@@ -1,6 +1,10 @@
 // The one normaliser of request paths: what router, RBAC and logs see (Envoy's path_canonicalization options).
 
-export type EscapedSlashesAction = 'KEEP_UNCHANGED' | 'REJECT_REQUEST' | 'UNESCAPE_AND_REDIRECT' | 'UNESCAPE_AND_FORWARD'
+export type EscapedSlashesAction =
+  | 'KEEP_UNCHANGED'
+  | 'REJECT_REQUEST'
+  | 'UNESCAPE_AND_REDIRECT'
+  | 'UNESCAPE_AND_FORWARD'
 
 export interface PathNormalization {
   readonly normalizePath: boolean

@@ -27,7 +27,10 @@ export function checkRequestHead(
     return { reply: { status: 426, body: 'Upgrade Required', details: 'low_version', flag }, close: true }
   }
   if (headers.authority === '' && !headers.names.includes('host')) {
-    return { reply: { status: 400, body: '', details: 'missing_host_header' }, close: true }
+    return {
+      reply: { status: 400, body: '', details: 'missing_host_header' },
+      close: !settings.http1.streamErrorOnInvalidHttpMessage,
+    }
   }
   if (headers.method !== 'CONNECT') {
     const refusal = checkPath(headers, settings)

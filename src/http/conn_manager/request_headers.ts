@@ -46,7 +46,8 @@ export function mutateRequestHeaders(
   const tls = connection.downstream?.tls !== undefined
   let trusted: boolean
   if (settings.useRemoteAddress) {
-    trusted = true
+    // Whoever was forwarded once already is no caller from inside.
+    trusted = (headers.known & KnownHeader.xForwardedFor) === 0 || !headers.has('x-forwarded-for')
     useRemoteAddress(headers, settings, info, tls)
   } else {
     const found = settings.ipDetection(headers, info.remoteAddress)
@@ -56,6 +57,9 @@ export function mutateRequestHeaders(
     if (found.address !== undefined) info.remoteAddress = found.address
   }
   setScheme(headers, settings, tls)
+  // A client certificate was not checked here: nobody may claim one.
+  if ((headers.known & KnownHeader.xForwarded) !== 0 && !settings.forwardsClientCert)
+    headers.remove('x-forwarded-client-cert')
   if (settings.appendXForwardedPort && !headers.has('x-forwarded-port'))
     headers.add('x-forwarded-port', String(info.downstream.localAddress.port))
 
@@ -76,7 +80,8 @@ export function mutateRequestHeaders(
 /** Removes what is meant for this hop only; false where the Connection header names what it must not. */
 export function sanitizeHopByHop(headers: HeaderMap): boolean {
   const known = headers.known
-  const hop = KnownHeader.connection | KnownHeader.upgrade | KnownHeader.te | KnownHeader.hopByHop | KnownHeader.transferEncoding
+  const hop =
+    KnownHeader.connection | KnownHeader.upgrade | KnownHeader.te | KnownHeader.hopByHop | KnownHeader.transferEncoding
   if ((known & hop) === 0) return true
   if (!isUpgradeRequest(headers)) {
     if ((known & KnownHeader.connection) !== 0 && !removeConnectionNamed(headers)) return false
@@ -95,7 +100,9 @@ const neverNominated = new Set(['x-forwarded-for', 'x-forwarded-host', 'x-forwar
  * removed this way, nor many at once.
  */
 function removeConnectionNamed(headers: HeaderMap): boolean {
-  const names = headers.getAll('connection').flatMap((value) => value.split(',').map((part) => part.trim().toLowerCase()))
+  const names = headers
+    .getAll('connection')
+    .flatMap((value) => value.split(',').map((part) => part.trim().toLowerCase()))
   if (names.length > mostNominated) return false
   for (const name of names) {
     if (neverNominated.has(name) || name.includes(':')) return false
@@ -109,12 +116,19 @@ function removeConnectionNamed(headers: HeaderMap): boolean {
 
 /** `TE: trailers` alone is passed on. */
 function sanitizeTe(headers: HeaderMap): void {
-  const wantsTrailers = headers.getAll('te').some((value) => value.split(',').some((part) => /^\s*trailers\s*(;|$)/i.test(part)))
+  const wantsTrailers = headers
+    .getAll('te')
+    .some((value) => value.split(',').some((part) => /^\s*trailers\s*(;|$)/i.test(part)))
   if (wantsTrailers) headers.set('te', 'trailers')
   else headers.remove('te')
 }
 
-function useRemoteAddress(headers: HeaderMap, settings: ConnectionManagerSettings, info: StreamInfo, tls: boolean): void {
+function useRemoteAddress(
+  headers: HeaderMap,
+  settings: ConnectionManagerSettings,
+  info: StreamInfo,
+  tls: boolean,
+): void {
   if (settings.xffNumTrustedHops > 0) {
     const found = settings.ipDetection(headers, info.remoteAddress)
     if ('address' in found && found.address !== undefined) info.remoteAddress = found.address
@@ -136,8 +150,11 @@ function isLoopback(ip: string): boolean {
 function setScheme(headers: HeaderMap, settings: ConnectionManagerSettings, tls: boolean): void {
   const secure = tls ? 'https' : 'http'
   if ((headers.known & KnownHeader.xForwardedProto) === 0 || !headers.has('x-forwarded-proto'))
-    headers.add('x-forwarded-proto', secure)
-  if (settings.schemeToOverwrite !== '') headers.scheme = settings.schemeToOverwrite
+    headers.add('x-forwarded-proto', settings.schemeToOverwrite || secure)
+  if (settings.schemeToOverwrite !== '') {
+    headers.scheme = settings.schemeToOverwrite
+    headers.set('x-forwarded-proto', settings.schemeToOverwrite)
+  }
   if (headers.scheme !== '') return
   const forwarded = headers.get('x-forwarded-proto')
   headers.scheme = forwarded === 'http' || forwarded === 'https' ? forwarded : secure

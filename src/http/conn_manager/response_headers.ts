@@ -1,7 +1,7 @@
 // What the connection manager changes in a response's headers on their way to the client.
 
-import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
 import { wallMs } from '../../common/clock.ts'
+import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 
@@ -27,7 +27,10 @@ export function mutateResponseHeaders(
 ): void {
   const known = headers.known
   if ((known & KnownHeader.date) === 0 || !headers.has('date')) headers.add('date', httpDate())
-  if (settings.serverHeader === 'OVERWRITE' || (settings.serverHeader === 'APPEND_IF_ABSENT' && !headers.has('server'))) {
+  if (
+    settings.serverHeader === 'OVERWRITE' ||
+    (settings.serverHeader === 'APPEND_IF_ABSENT' && !headers.has('server'))
+  ) {
     if ((known & KnownHeader.server) === 0) headers.add('server', settings.serverName)
     else headers.set('server', settings.serverName)
   }

@@ -53,6 +53,8 @@ export interface ConnectionManagerSettings {
   readonly userAgent: string
   readonly nodeId: string
   readonly useRemoteAddress: boolean
+  /** forward_client_cert_details: ALWAYS_FORWARD_ONLY. */
+  readonly forwardsClientCert: boolean
   readonly xffNumTrustedHops: number
   readonly skipXffAppend: boolean
   readonly appendXForwardedPort: boolean

@@ -87,7 +87,10 @@ export class StreamTimers {
     const stream = this.#stream
     this.#settings.stats.downstreamRqMaxDurationReached.inc()
     const status = stream.remoteComplete ? 504 : 408
-    const flag = ResponseFlag.UpstreamMaxStreamDurationReached
-    stream.filters.sendLocalReply({ status, body: 'downstream duration timeout', details: 'max_duration_timeout', flag })
+    stream.filters.sendLocalReply({
+      status,
+      body: 'downstream duration timeout',
+      details: 'max_duration_timeout',
+    })
   }
 }

@@ -12,11 +12,18 @@ const none = { address: undefined, trusted: false, skipXffAppend: true } as cons
  * The address before `trustedHops` proxies, counted from the right; or, with `trustedRanges`, the rightmost address that
  * is not in them. A list with one address only is proof of an internal caller (`trusted`).
  */
-export function xffDetection(trustedHops: number, trustedRanges: CidrSet | undefined, skipXffAppend: boolean): IpDetection {
+export function xffDetection(
+  trustedHops: number,
+  trustedRanges: CidrSet | undefined,
+  skipXffAppend: boolean,
+): IpDetection {
   return (headers, remoteAddress) => {
     if ((headers.known & KnownHeader.xForwardedFor) === 0) return { ...none, skipXffAppend }
     const hops = headers.getAll('x-forwarded-for').join(',').split(',')
-    const found = trustedRanges === undefined ? hops[hops.length - 1 - trustedHops] : lastUntrusted(hops, remoteAddress, trustedRanges)
+    const found =
+      trustedRanges === undefined
+        ? hops[hops.length - 1 - trustedHops]
+        : lastUntrusted(hops, remoteAddress, trustedRanges)
     const address = found === undefined ? undefined : addressOf(found.trim())
     return { address, trusted: hops.length === 1 && address !== undefined, skipXffAppend }
   }

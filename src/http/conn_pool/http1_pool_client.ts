@@ -20,6 +20,8 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
   /** Nobody waits for this connection any more. */
   #abandoned = false
   #timedOut = false
+  /** Why this side closes a connection with a request on it. */
+  #lostBy: StreamResetReason | undefined = undefined
   #streamCount = 0
   #connectTimer: Timer | undefined
   #idleTimer: Timer | undefined = undefined
@@ -31,7 +33,10 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     const connection = pool.host.connect()
     this.#connection = connection
     connection.reader = this
-    connection.byteStats = { readTotal: cluster.stats.upstreamCxRxBytesTotal, writeTotal: cluster.stats.upstreamCxTxBytesTotal }
+    connection.byteStats = {
+      readTotal: cluster.stats.upstreamCxRxBytesTotal,
+      writeTotal: cluster.stats.upstreamCxTxBytesTotal,
+    }
     connection.addConnectionCallbacks(this)
     this.#codec = new Http1ClientCodec(connection, pool.settings, () => this.#onExchangeComplete())
     cluster.stats.upstreamCxTotal.inc()
@@ -84,7 +89,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     } catch (error) {
       if (!(error instanceof CodecProtocolError)) throw error
       this.#pool.host.cluster.stats.upstreamCxProtocolError.inc()
-      this.#resetStream('protocolError')
+      this.#lostBy = 'protocolError'
       this.close()
     }
   }
@@ -141,20 +146,23 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     this.#connectTimer?.disable()
     this.#idleTimer?.disable()
     this.#durationTimer?.disable()
-    const active = this.#stream !== undefined
+    // A response without a length ends here in good order.
+    const active = this.#stream !== undefined && !(event === 'remoteClose' && this.#codec.onConnectionClosed())
     this.#countClose(event, active)
     this.#pool.resources.connections.release()
     if (!this.#connected) {
       this.#onConnectFailed()
       return
     }
-    if (active) this.#endStreamByClose()
+    if (active) this.#endStreamByClose(event)
     this.#pool.onClosed(this)
   }
 
-  #endStreamByClose(): void {
-    // A response without a length ends here in good order.
-    if (this.#codec.onConnectionClosed()) return
+  #endStreamByClose(event: ConnectionEvent): void {
+    if (event === 'localClose') {
+      this.#resetStream(this.#lostBy ?? 'localReset')
+      return
+    }
     const cutOff = this.#codec.responseBegun
     if (cutOff) this.#pool.host.cluster.stats.upstreamCxProtocolError.inc()
     this.#resetStream(cutOff ? 'protocolError' : 'connectionTermination')

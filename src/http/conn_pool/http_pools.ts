@@ -1,11 +1,11 @@
 // The HTTP pools of a worker: made at a host's first use, gone with the host.
 
+import { ConfigErrors } from '../../config/errors.ts'
 import type { ClusterInfo } from '../../upstream/cluster_info.ts'
 import type { Host } from '../../upstream/host.ts'
 import type { RoutingPriority } from '../../upstream/resource_manager.ts'
 import type { Http1Settings } from '../codec/http1/settings.ts'
 import { headerKeySettings } from '../codec/http1/settings_of_config.ts'
-import { ConfigErrors } from '../../config/errors.ts'
 import type { HttpConnectionPool } from './connection_pool.ts'
 import { Http1Pool } from './http1_pool.ts'
 

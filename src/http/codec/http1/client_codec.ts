@@ -17,6 +17,8 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
   readonly #parser: MessageParser
   #stream: Http1ClientStream | undefined = undefined
   #interim = false
+  /** The other protocol has the connection: it ends without an end of its own. */
+  #raw = false
   /** How the response ended, told once the parser has returned: headers alone, data, or trailers. */
   #end: HeaderMap | 'data' | undefined = undefined
   /** This connection will not take another request. */
@@ -59,7 +61,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
   /** The backend has closed: completes a response that runs until then; false if one was cut off. */
   onConnectionClosed(): boolean {
     const stream = this.#stream
-    if (stream === undefined || !this.#parser.readsUntilClose) return stream === undefined
+    if (stream === undefined || !this.#parser.readsUntilClose || this.#raw) return stream === undefined
     this.#parser.finish()
     if (this.#end !== undefined) this.#endResponse()
     return true
@@ -67,6 +69,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
 
   /** Some of a response has come. */
   get responseBegun(): boolean {
+    if (this.#raw) return false
     return this.#stream?.responseStarted === true || this.#parser.inHead
   }
 
@@ -81,7 +84,8 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     const status = headers.status
     if (headers.names.length > this.settings.maxHeadersCount) throw new HeadError('TOO_MANY_HEADERS')
     if (status < 200 && status !== 101) {
-      if ((headers.known & (KnownHeader.contentLength | KnownHeader.transferEncoding)) !== 0) throw new HeadError('BODY_ON_INTERIM')
+      if ((headers.known & (KnownHeader.contentLength | KnownHeader.transferEncoding)) !== 0)
+        throw new HeadError('BODY_ON_INTERIM')
       // Interim responses have no body and are followed by another head.
       this.#interim = true
       stream.decoder.decode1xxHeaders(headers)
@@ -91,6 +95,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     const http10 = text.charCodeAt(7) === 0x30
     this.#noteKeepAlive(headers, http10)
     const framing = this.#framing(stream, headers)
+    this.#raw = framing === Framing.raw
     if (framing === Framing.untilClose) this.closeAfterResponse = true
     stream.responseStarted = true
     if (framing === 0) {
@@ -147,8 +152,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
       if (connectionHas(headers, 'close')) {
         this.peerWantsClose = true
         this.closeAfterResponse = true
-      }
-      else if (http10 && !connectionHas(headers, 'keep-alive')) this.closeAfterResponse = true
+      } else if (http10 && !connectionHas(headers, 'keep-alive')) this.closeAfterResponse = true
     } else if (http10) this.closeAfterResponse = true
   }
 
@@ -166,10 +170,12 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     if (stream.method === 'CONNECT' && status >= 200 && status < 300) return Framing.raw
     if (hasCoding) {
       checkTransferEncoding(headers)
-      if (hasLength && !this.settings.allowChunkedLength) throw new HeadError('CONTENT_LENGTH_AND_TRANSFER_ENCODING', 'http1.content_length_and_chunked_not_allowed')
+      if (hasLength && !this.settings.allowChunkedLength)
+        throw new HeadError('CONTENT_LENGTH_AND_TRANSFER_ENCODING', 'http1.content_length_and_chunked_not_allowed')
       headers.remove('content-length')
     }
-    if (status === 204 && (hasCoding || (hasLength && parseContentLength(headers) > 0))) throw new HeadError('BODY_ON_204')
+    if (status === 204 && (hasCoding || (hasLength && parseContentLength(headers) > 0)))
+      throw new HeadError('BODY_ON_204')
     if (stream.method === 'HEAD' || status === 204 || status === 304) return 0
     if (hasCoding) return Framing.chunked
     if (hasLength) return parseContentLength(headers)

@@ -117,5 +117,5 @@ export class Http1ClientStream implements RequestEncoder {
 
 /** Methods whose requests have no body unless they say so: an absent Content-Length then means none. */
 function isBodiless(method: string): boolean {
-  return method === 'GET' || method === 'HEAD' || method === 'CONNECT'
+  return method === 'GET' || method === 'HEAD' || method === 'DELETE' || method === 'TRACE' || method === 'CONNECT'
 }

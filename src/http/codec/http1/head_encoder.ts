@@ -44,7 +44,7 @@ export function headerLines(headers: HeaderMap, format: HeaderKeyFormat, properC
     if (index >= 0) values[index] = authority
     else text = `${format === 'lowerCase' ? 'host' : 'Host'}: ${authority}\r\n`
   }
-  if (format === 'lowerCase') {
+  if (format !== 'properCase' && headers.rawNames === undefined) {
     for (let i = 0; i < names.length; i++) text += `${names[i]}: ${values[i]}\r\n`
     return text
   }

@@ -1,6 +1,6 @@
 // Parses the header lines of an HTTP/1 message in one strict pass over the text.
 
-import { HeaderMap, knownBit } from '../../../common/header_map.ts'
+import { type HeaderMap, knownBit } from '../../../common/header_map.ts'
 
 const codecError = 'http1.codec_error'
 
@@ -118,4 +118,3 @@ export function parseContentLength(headers: HeaderMap): number {
   }
   return length
 }
-

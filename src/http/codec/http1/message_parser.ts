@@ -268,7 +268,8 @@ export class MessageParser {
   /** What can no longer become a head (TLS, a line end without CR) is refused as soon as it is seen. */
   #keepHeadPiece(piece: string, before: string, result: number): number {
     if (controlCharacters.test(piece)) throw new HeadError('CONTROL_CHARACTER', 'http1.invalid_characters')
-    if (before === '' && this.#piecesBytes === 0 && tokenCharacters[piece.charCodeAt(0)] !== 1) throw new HeadError('INVALID_START')
+    if (before === '' && this.#piecesBytes === 0 && tokenCharacters[piece.charCodeAt(0)] !== 1)
+      throw new HeadError('INVALID_START')
     const lineFeed = piece.search(bareLineFeed)
     if (lineFeed > 0 || (lineFeed === 0 && (before === '' || before.charCodeAt(before.length - 1) !== 0x0d)))
       throw new HeadError('BARE_LINE_FEED')

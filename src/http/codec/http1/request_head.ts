@@ -8,10 +8,41 @@ import type { Http1Settings } from './settings.ts'
 
 const space = 0x20
 const standardMethods = new Set([
-  'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH',
-  'ACL', 'BIND', 'CHECKOUT', 'COPY', 'LOCK', 'LINK', 'MERGE', 'MKACTIVITY', 'MKCALENDAR', 'MKCOL', 'MOVE', 'MSEARCH',
-  'NOTIFY', 'PROPFIND', 'PROPPATCH', 'PURGE', 'REBIND', 'REPORT', 'SEARCH', 'SOURCE', 'SUBSCRIBE', 'UNBIND',
-  'UNLINK', 'UNLOCK', 'UNSUBSCRIBE', 'QUERY',
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'DELETE',
+  'CONNECT',
+  'OPTIONS',
+  'TRACE',
+  'PATCH',
+  'ACL',
+  'BIND',
+  'CHECKOUT',
+  'COPY',
+  'LOCK',
+  'LINK',
+  'MERGE',
+  'MKACTIVITY',
+  'MKCALENDAR',
+  'MKCOL',
+  'MOVE',
+  'MSEARCH',
+  'NOTIFY',
+  'PROPFIND',
+  'PROPPATCH',
+  'PURGE',
+  'REBIND',
+  'REPORT',
+  'SEARCH',
+  'SOURCE',
+  'SUBSCRIBE',
+  'UNBIND',
+  'UNLINK',
+  'UNLOCK',
+  'UNSUBSCRIBE',
+  'QUERY',
 ])
 
 /**
@@ -30,7 +61,8 @@ export function parseRequestLine(text: string, headers: HeaderMap, settings: Htt
   if (p === targetStart || c !== space) throw new HeadError('INVALID_TARGET')
   const target = text.slice(targetStart, p)
   const version = text.slice(p + 1, p + 11)
-  if (version !== 'HTTP/1.1\r\n' && version !== 'HTTP/1.0\r\n') refuseVersion(text.slice(p + 1, text.indexOf('\r\n', p)))
+  if (version !== 'HTTP/1.1\r\n' && version !== 'HTTP/1.0\r\n')
+    refuseVersion(text.slice(p + 1, text.indexOf('\r\n', p)))
   headers.path = target
   return p + 11
 }

@@ -48,7 +48,8 @@ function absoluteForm(target: string, headers: HeaderMap, settings: Http1Setting
   let end = authorityStart
   while (end < target.length && !'/?#'.includes(target[end])) end++
   const authority = target.slice(authorityStart, end)
-  if (hostPort(authority) === undefined && !isHost(authority)) throw new HeadError('INVALID_TARGET', 'http1.invalid_url')
+  if (hostPort(authority) === undefined && !isHost(authority))
+    throw new HeadError('INVALID_TARGET', 'http1.invalid_url')
   headers.scheme = scheme
   headers.authority = authority
   const rest = target.slice(end)

@@ -3,17 +3,12 @@
 import { HeaderMap, KnownHeader } from '../../../common/header_map.ts'
 import type { Connection } from '../../../network/connection.ts'
 import type { Protocol } from '../../../stream_info/stream_info.ts'
-import {
-  CodecProtocolError,
-  type RequestDecoder,
-  type ServerCodec,
-  type ServerCodecCallbacks,
-} from '../codec.ts'
+import { CodecProtocolError, type RequestDecoder, type ServerCodec, type ServerCodecCallbacks } from '../codec.ts'
+import { reasonPhrase } from './head_encoder.ts'
 import { classify, HeadError, parseHeaderLines } from './head_parser.ts'
 import { type MessageHandler, MessageParser } from './message_parser.ts'
 import { parseRequestLine, requestFraming } from './request_head.ts'
 import { applyRequestTarget } from './request_target.ts'
-import { reasonPhrase } from './head_encoder.ts'
 import { Http1ServerStream } from './server_stream.ts'
 import type { Http1Settings } from './settings.ts'
 
@@ -119,7 +114,8 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     stream.wireBytesReceived = text.length + 2
     this.stream = stream
     parseHeaderLines(text, requestLineEnd, headers, this.settings.headerKeyFormat === 'preserveCase')
-    if (headers.names.length > this.settings.maxHeadersCount) throw new HeadError('TOO_MANY_HEADERS', 'http1.too_many_headers', 431)
+    if (headers.names.length > this.settings.maxHeadersCount)
+      throw new HeadError('TOO_MANY_HEADERS', 'http1.too_many_headers', 431)
     this.#checkUnderscores(headers)
     if ((headers.known & KnownHeader.upgrade) !== 0) dropH2cUpgrade(headers)
     applyRequestTarget(headers, this.protocol, this.settings)
@@ -166,7 +162,8 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     } catch (error) {
       throw error instanceof HeadError ? classify(error, lines) : error
     }
-    if (trailers.length > this.settings.maxHeadersCount) throw new HeadError('TOO_MANY_TRAILERS', 'http1.too_many_headers', 431)
+    if (trailers.length > this.settings.maxHeadersCount)
+      throw new HeadError('TOO_MANY_TRAILERS', 'http1.too_many_headers', 431)
     return trailers
   }
 
@@ -234,4 +231,3 @@ function dropH2cUpgrade(headers: HeaderMap): void {
   headers.remove('upgrade')
   headers.remove('http2-settings')
 }
-

@@ -131,7 +131,9 @@ export class Http1ServerStream implements ResponseEncoder {
   #line(name: string, value: string): string {
     const { headerKeyFormat, properCaseForAdded } = this.#codec.settings
     const proper = headerKeyFormat === 'properCase' || (headerKeyFormat === 'preserveCase' && properCaseForAdded)
-    return proper ? `${name === 'content-length' ? 'Content-Length' : 'Transfer-Encoding'}: ${value}\r\n` : `${name}: ${value}\r\n`
+    return proper
+      ? `${name === 'content-length' ? 'Content-Length' : 'Transfer-Encoding'}: ${value}\r\n`
+      : `${name}: ${value}\r\n`
   }
 
   #writeHead(head: string): void {

@@ -16,7 +16,8 @@ export function headerKeySettings(options: Http1ProtocolOptions | undefined, err
   if (format?.headerFormat === 'properCaseWords')
     return { headerKeyFormat: 'properCase', forwardReasonPhrase: false, properCaseForAdded: true }
   const formatter = format?.statefulFormatter
-  if (formatter === undefined) return { headerKeyFormat: 'lowerCase', forwardReasonPhrase: false, properCaseForAdded: false }
+  if (formatter === undefined)
+    return { headerKeyFormat: 'lowerCase', forwardReasonPhrase: false, properCaseForAdded: false }
   if (formatter.typedConfig?.typeUrl !== preserveCaseType)
     errors.add(formatter, 'typedConfig', `the only header formatter is ${preserveCaseType}`)
   const config = formatter.typedConfig?.value as PreserveCase | undefined

@@ -45,7 +45,13 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     stats: connectionManagerStats(context.scope, config.statPrefix),
     listenerStats: listenerHttpStats(context.listenerScope, config.statPrefix),
     codecStats: http1CodecStats(context.scope),
-    http1: downstreamHttp1Settings(config.httpProtocolOptions, common, config.maxRequestHeadersKb, streamError, context),
+    http1: downstreamHttp1Settings(
+      config.httpProtocolOptions,
+      common,
+      config.maxRequestHeadersKb,
+      streamError,
+      context,
+    ),
     filters: buildHttpFilters(config.httpFilters, statPrefix, context),
     upgrades: buildUpgrades(config.upgradeConfigs, statPrefix, context),
     routeConfig: () => routeConfig,
@@ -63,6 +69,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     userAgent: config.addUserAgent === true ? context.localInfo.clusterName : '',
     nodeId: context.localInfo.nodeId,
     useRemoteAddress: config.useRemoteAddress ?? false,
+    forwardsClientCert: config.forwardClientCertDetails === 'ALWAYS_FORWARD_ONLY',
     xffNumTrustedHops: config.xffNumTrustedHops,
     skipXffAppend: config.skipXffAppend,
     appendXForwardedPort: config.appendXForwardedPort,
@@ -77,7 +84,10 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     proxy100Continue: config.proxy100Continue,
 
     path: pathNormalization(config, context),
-    rejectPathWithFragment: context.runtime.getBoolean('envoy.reloadable_features.http_reject_path_with_fragment', true),
+    rejectPathWithFragment: context.runtime.getBoolean(
+      'envoy.reloadable_features.http_reject_path_with_fragment',
+      true,
+    ),
     stripPort: config.stripAnyHostPort === true ? 'any' : config.stripMatchingHostPort ? 'matching' : 'none',
     stripTrailingHostDot: config.stripTrailingHostDot,
 
@@ -120,11 +130,12 @@ function internalAddress(config: HttpConnectionManager): (ip: string) => boolean
   const internal = config.internalAddressConfig
   if (internal === undefined) return () => false
   const valid = internal.cidrRanges.filter((range) => parseIp(range.addressPrefix) !== undefined)
-  const ranges = new CidrSet(valid.map((range) => ({ address: range.addressPrefix, prefixLength: range.prefixLen ?? 0 })))
+  const ranges = new CidrSet(
+    valid.map((range) => ({ address: range.addressPrefix, prefixLength: range.prefixLen ?? 0 })),
+  )
   return (ip) => {
     if (ip === '') return internal.unixSockets
     const parsed = parseIp(ip)
     return parsed !== undefined && ranges.contains(parsed)
   }
 }
-

@@ -20,8 +20,14 @@ export function downstreamHttp1Settings(
   streamErrorOnInvalidHttpMessage: boolean,
   context: ServerContext,
 ): Http1Settings {
-  const runtimeKb = context.runtime.getInteger('envoy.reloadable_features.max_request_headers_size_kb', defaultMaxHeadersKb)
-  const runtimeCount = context.runtime.getInteger('envoy.reloadable_features.max_request_headers_count', defaultMaxHeadersCount)
+  const runtimeKb = context.runtime.getInteger(
+    'envoy.reloadable_features.max_request_headers_size_kb',
+    defaultMaxHeadersKb,
+  )
+  const runtimeCount = context.runtime.getInteger(
+    'envoy.reloadable_features.max_request_headers_count',
+    defaultMaxHeadersCount,
+  )
   return {
     allowAbsoluteUrl: options?.allowAbsoluteUrl ?? true,
     acceptHttp10: options?.acceptHttp10 ?? false,
@@ -31,7 +37,8 @@ export function downstreamHttp1Settings(
     allowChunkedLength: options?.allowChunkedLength ?? false,
     allowCustomMethods: options?.allowCustomMethods ?? false,
     sendFullyQualifiedUrl: false,
-    streamErrorOnInvalidHttpMessage: options?.overrideStreamErrorOnInvalidHttpMessage ?? streamErrorOnInvalidHttpMessage,
+    streamErrorOnInvalidHttpMessage:
+      options?.overrideStreamErrorOnInvalidHttpMessage ?? streamErrorOnInvalidHttpMessage,
     maxHeadersBytes: (maxRequestHeadersKb ?? runtimeKb) * 1024,
     maxHeadersCount: common?.maxHeadersCount ?? runtimeCount,
     headersWithUnderscores: common?.headersWithUnderscoresAction ?? 'ALLOW',

@@ -25,7 +25,10 @@ export function buildHttpFilters(
     if (factory === undefined) return
     const last = i === filters.length - 1
     checkPosition(filter, factory, last, context)
-    const addTo = factory.createFilterFactory(filter.typedConfig?.value, Object.assign(Object.create(context) as ServerContext, { statPrefix }))
+    const addTo = factory.createFilterFactory(
+      filter.typedConfig?.value,
+      Object.assign(Object.create(context) as ServerContext, { statPrefix }),
+    )
     built.push({ name: filter.name, disabled: filter.disabled, addTo })
   })
   return built
@@ -49,7 +52,12 @@ export function buildUpgrades(
   const upgrades = new Map<string, UpgradeSettings>()
   for (const config of configs) {
     const type = config.upgradeType.toLowerCase()
-    if (upgrades.has(type)) context.errors.add(config, 'upgradeType', `Error: multiple upgrade configs with the same name: '${config.upgradeType}'`)
+    if (upgrades.has(type))
+      context.errors.add(
+        config,
+        'upgradeType',
+        `Error: multiple upgrade configs with the same name: '${config.upgradeType}'`,
+      )
     const filters = config.filters.length === 0 ? undefined : buildHttpFilters(config.filters, statPrefix, context)
     upgrades.set(type, { enabled: config.enabled ?? true, filters })
   }

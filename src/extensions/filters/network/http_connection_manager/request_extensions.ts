@@ -4,7 +4,10 @@ import type { envoy } from '../../../../../proto/generated/api.d.ts'
 import type { HeaderMap } from '../../../../common/header_map.ts'
 import type { IpDetection } from '../../../../http/conn_manager/settings.ts'
 import { xffDetection } from '../../../../http/conn_manager/xff.ts'
-import type { EarlyHeaderMutationFactory, OriginalIpDetectionFactory } from '../../../../http/request_extension_factories.ts'
+import type {
+  EarlyHeaderMutationFactory,
+  OriginalIpDetectionFactory,
+} from '../../../../http/request_extension_factories.ts'
 import type { StreamInfo } from '../../../../stream_info/stream_info.ts'
 import type { ServerContext } from '../../../../upstream/server_context.ts'
 
@@ -19,9 +22,17 @@ export function buildIpDetection(config: HttpConnectionManager, context: ServerC
     return xffDetection(Math.max(0, hops), undefined, true)
   }
   if (config.useRemoteAddress === true)
-    context.errors.add(config, 'originalIpDetectionExtensions', 'Original IP detection extensions and use_remote_address may not be mixed')
+    context.errors.add(
+      config,
+      'originalIpDetectionExtensions',
+      'Original IP detection extensions and use_remote_address may not be mixed',
+    )
   if (config.xffNumTrustedHops > 0)
-    context.errors.add(config, 'originalIpDetectionExtensions', 'Original IP detection extensions and xff_num_trusted_hops may not be mixed')
+    context.errors.add(
+      config,
+      'originalIpDetectionExtensions',
+      'Original IP detection extensions and xff_num_trusted_hops may not be mixed',
+    )
   const detections = extensions.flatMap((extension) => {
     const category = 'envoy.http.original_ip_detection'
     const factory = context.registry.lookup<OriginalIpDetectionFactory>(category, extension, context.errors)

@@ -14,7 +14,14 @@ export const xffIpDetection: OriginalIpDetectionFactory<XffConfig> = {
   createIpDetection(config, context) {
     if (config.xffTrustedCidrs !== undefined && config.xffNumTrustedHops > 0)
       context.errors.add(config, 'xffTrustedCidrs', 'Cannot set both xff_num_trusted_hops and xff_trusted_cidrs')
-    const ranges = config.xffTrustedCidrs?.cidrs.map((cidr) => ({ address: cidr.addressPrefix, prefixLength: cidr.prefixLen ?? 0 }))
-    return xffDetection(config.xffNumTrustedHops, ranges === undefined ? undefined : new CidrSet(ranges), config.skipXffAppend ?? true)
+    const ranges = config.xffTrustedCidrs?.cidrs.map((cidr) => ({
+      address: cidr.addressPrefix,
+      prefixLength: cidr.prefixLen ?? 0,
+    }))
+    return xffDetection(
+      config.xffNumTrustedHops,
+      ranges === undefined ? undefined : new CidrSet(ranges),
+      config.skipXffAppend ?? true,
+    )
   },
 }

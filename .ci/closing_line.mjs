@@ -12,7 +12,7 @@ const passed = results.numPassedTests
 const brokenFiles = results.testResults.filter(
   (file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'),
 )
-for (const file of brokenFiles) console.error(`${file.name}: ${file.message}`)
+for (const file of brokenFiles) console.error(`${file.name}: ${file.message || 'failed outside of its tests'}`)
 const failed = results.numFailedTests + brokenFiles.length
 const skipped = results.numPendingTests
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)

@@ -15,6 +15,7 @@ import { type AdminSettings, adminSettings } from '../server/admin_settings.ts'
 import type { ServerControl } from '../server/server_control.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
 import { AdminAccessLog } from './admin_access_log.ts'
+import { AdminConnection } from './admin_connection.ts'
 import { AdminStats, incAll } from './admin_stats.ts'
 import { type AdminEndpoint, type AdminReply, type AdminRequest, textReply } from './endpoint.ts'
 import { adminEndpoints } from './endpoint_table.ts'
@@ -32,7 +33,10 @@ export async function startAdmin(control: ServerControl, bootstrap: Bootstrap): 
   const context = { ...control.context, errors, accessLogManager: control.adminAccessLogManager }
   const settings = adminSettings(bootstrap, context)
   if (errors.hasErrors) throw new Error(renderIssues(errors.issues))
-  if (settings === undefined) return
+  if (settings === undefined) {
+    log.warn('no admin address is configured: there is no admin interface')
+    return
+  }
   const { text } = await new AdminServer(control, settings).listen()
   log.info(`admin address: ${text}`)
   if (control.options.adminAddressPath !== '') writeFileSync(control.options.adminAddressPath, text)
@@ -46,6 +50,7 @@ class AdminServer {
   readonly #stats: AdminStats
   readonly #accessLog: AdminAccessLog
   readonly #onLoopback: boolean
+  readonly #connections = new Map<Socket, AdminConnection>()
 
   constructor(control: ServerControl, settings: AdminSettings) {
     this.#control = control
@@ -92,29 +97,18 @@ class AdminServer {
       socket.destroy()
       return
     }
-    const startedAtMs = monotonicMs()
-    const stats = this.#stats
-    incAll(stats.cxTotal)
-    incAll(stats.cxActive)
-    stats.acceptedPerEvent.recordValue(1)
-    let remote = false
-    socket.once('end', () => {
-      remote = true
-    })
+    this.#connections.set(socket, new AdminConnection(socket, this.#stats))
     socket.once('close', () => {
       limit.release()
-      for (const gauge of stats.cxActive) gauge.dec()
-      incAll(stats.cxDestroy)
-      incAll([remote ? stats.cxDestroyRemote : stats.cxDestroyLocal])
-      for (const histogram of stats.cxLengthMs) histogram.recordValue(monotonicMs() - startedAtMs)
-      stats.cxRxBytesTotal.add(socket.bytesRead)
-      stats.cxTxBytesTotal.add(socket.bytesWritten)
+      this.#connections.delete(socket)
     })
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const stats = this.#stats
     const downstream = this.#accessLog.begin(request.socket)
+    const connection = this.#connections.get(request.socket)
+    if (connection !== undefined) connection.activeRequests++
     incAll(stats.rqTotal)
     stats.rqActive.inc()
     let reply: AdminReply
@@ -133,6 +127,10 @@ class AdminServer {
       response.destroy()
     }
     if (!response.writableFinished) stats.rqRxReset.inc()
+    if (connection !== undefined) {
+      connection.activeRequests--
+      connection.countBytes()
+    }
     stats.rqActive.dec()
     incAll(stats.rqCompleted)
     incAll(stats.rqXx[Math.floor(reply.status / 100) - 1] ?? [])
@@ -215,10 +213,11 @@ async function send(response: ServerResponse, reply: AdminReply): Promise<number
   let bytes = 0
   const chunks = typeof reply.body === 'string' ? [reply.body] : reply.body
   for await (const chunk of chunks) {
+    if (response.destroyed) return bytes
     bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.length
     if (!response.write(chunk)) await drained(response)
-    if (response.destroyed) return bytes
   }
+  if (response.destroyed) return bytes
   const finished = new Promise<void>((resolve) => {
     response.once('finish', resolve)
     response.once('close', resolve)
@@ -229,6 +228,7 @@ async function send(response: ServerResponse, reply: AdminReply): Promise<number
 }
 
 function drained(response: ServerResponse): Promise<void> {
+  if (response.destroyed) return Promise.resolve()
   return new Promise((resolve) => {
     const done = (): void => {
       response.off('drain', done)

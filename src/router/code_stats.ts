@@ -34,6 +34,7 @@ class CodeStats {
 class ClusterCodeStats {
   readonly all: CodeStats
   readonly external: CodeStats
+  #internal: CodeStats | undefined = undefined
   #retry: CodeStats | undefined = undefined
   readonly #scope: Scope
 
@@ -41,6 +42,11 @@ class ClusterCodeStats {
     this.#scope = scope
     this.all = new CodeStats(scope)
     this.external = new CodeStats(scope.createScope('external'))
+  }
+
+  get internal(): CodeStats {
+    this.#internal ??= new CodeStats(this.#scope.createScope('internal'))
+    return this.#internal
   }
 
   get retry(): CodeStats {
@@ -51,17 +57,17 @@ class ClusterCodeStats {
 
 const statsOfCluster = new WeakMap<ClusterInfo, ClusterCodeStats>()
 
-/** Counts an answer that goes to the client (''), or one that was dropped for another try ('retry.'). */
-export function chargeUpstreamCode(info: ClusterInfo, status: number, kind: '' | 'retry.'): void {
+/** Counts an answer to a caller from inside or outside, or one that was dropped for another try. */
+export function chargeUpstreamCode(info: ClusterInfo, status: number, kind: 'internal' | 'external' | 'retry'): void {
   let stats = statsOfCluster.get(info)
   if (stats === undefined) {
     stats = new ClusterCodeStats(info.scope)
     statsOfCluster.set(info, stats)
   }
-  if (kind === 'retry.') {
+  if (kind === 'retry') {
     stats.retry.charge(status)
     return
   }
   stats.all.charge(status)
-  stats.external.charge(status)
+  stats[kind].charge(status)
 }

@@ -10,6 +10,7 @@ import {
   FilterDataStatus,
   FilterHeadersStatus,
   FilterTrailersStatus,
+  type LocalReply,
   type StreamDecoderFilter,
   type StreamDecoderFilterCallbacks,
 } from '../http/http_filter.ts'
@@ -58,6 +59,8 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
   #requestStats: RequestStatsInfo[] = []
   /** The request asks to change protocols; CONNECT has rules of its own. */
   #upgrade = false
+  /** Whose request it is, for the counters of codes. */
+  #origin: 'internal' | 'external' = 'external'
   #destroyed = false
 
   constructor(settings: RouterSettings) {
@@ -101,6 +104,9 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
   #prepareRequest(route: ForwardRoute, headers: HeaderMap): void {
     const info = this.#callbacks.streamInfo
     const suppress = this.#settings.suppressEnvoyHeaders
+    if ((headers.known & KnownHeader.xEnvoy) !== 0 && headers.get('x-envoy-internal') === 'true')
+      this.#origin = 'internal'
+    if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1')
     this.#timeouts = requestTimeouts(route, headers, suppress)
     route.finalizeRequestHeaders(headers, info, !suppress)
     const virtualCluster = route.virtualHost.virtualCluster(headers)
@@ -133,7 +139,7 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     const host = this.#chooseHost(route, cluster)
     if (host === undefined) {
       cluster.info.stats.upstreamCxNoneHealthy.inc()
-      chargeUpstreamCode(cluster.info, 503, '')
+      chargeUpstreamCode(cluster.info, 503, this.#origin)
       this.#reply(503, 'no_healthy_upstream', ResponseFlag.NoHealthyUpstream, 'no healthy upstream')
       return
     }
@@ -222,12 +228,25 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
   // ---- Answers without an upstream -------------------------------------------------------------------------------
 
   #reply(status: number, details: string, flag: number, body = ''): FilterHeadersStatus {
-    this.#callbacks.sendLocalReply({ status, body, details, flag })
+    this.#localReply({ status, body, details, flag })
     return FilterHeadersStatus.StopIteration
   }
 
+  /** The route's response headers are on answers of the router itself too. */
+  #localReply(reply: LocalReply): void {
+    const route = this.#callbacks.route()
+    this.#callbacks.sendLocalReply({
+      ...reply,
+      modifyHeaders: (headers) => {
+        reply.modifyHeaders?.(headers)
+        route?.finalizeResponseHeaders(headers, this.#headers, this.#callbacks.streamInfo)
+      },
+    })
+  }
+
   #answerDirectly(route: Exclude<Route, ForwardRoute>, headers: HeaderMap): FilterHeadersStatus {
-    if (route.kind === 'nonForwarding') return this.#reply(404, 'route_not_found', ResponseFlag.NoRouteFound)
+    // No filter has answered what this route leaves to filters.
+    if (route.kind === 'nonForwarding') return this.#reply(503, 'cluster_not_found', ResponseFlag.NoClusterFound)
     this.#settings.stats.rqDirectResponse.inc()
     const { streamInfo } = this.#callbacks
     const location = route.location(headers, streamInfo)
@@ -269,10 +288,11 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     const cluster = this.#cluster
     if (route === undefined || cluster === undefined) return
     const info = this.#callbacks.streamInfo
+    info.responseCode = headers.status
     attempt.host.onResponse(headers.status)
     this.#perTryTimer?.disable()
     if (this.#retryResponse(attempt, headers, cluster)) return
-    chargeUpstreamCode(cluster.info, headers.status, '')
+    chargeUpstreamCode(cluster.info, headers.status, this.#origin)
     if (this.#startOver(route, headers)) return
     if (this.#upgrade && headers.status >= 200 && headers.status < 300) {
       this.#refuseUpgradeAnswer(attempt, headers.status)
@@ -314,7 +334,7 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
   #retryResponse(attempt: UpstreamRequest, headers: HeaderMap, cluster: Cluster): boolean {
     const decision = this.#retryState?.onHeaders(headers) ?? 'no'
     if (decision === 'yes') {
-      chargeUpstreamCode(cluster.info, headers.status, 'retry.')
+      chargeUpstreamCode(cluster.info, headers.status, 'retry')
       attempt.cancel()
       this.#scheduleRetry()
       return true
@@ -389,16 +409,16 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     const status = resetReasonStatus(reason)
     const decision = this.#retryState?.onReset(reason, attempt.requestSent) ?? 'no'
     if (decision === 'yes') {
-      chargeUpstreamCode(cluster.info, status, 'retry.')
       this.#scheduleRetry()
       return
     }
     this.#noteRetryDecision(decision)
-    chargeUpstreamCode(cluster.info, status, '')
+    chargeUpstreamCode(cluster.info, status, this.#origin)
+    const retried = info.attemptCount > 1 ? 'retried and the latest ' : ''
     const overloaded = reason === 'overflow' && !this.#settings.suppressEnvoyHeaders
-    this.#callbacks.sendLocalReply({
+    this.#localReply({
       status,
-      body: `upstream connect error or disconnect/reset before headers. reset reason: ${resetReasonWords(reason)}`,
+      body: `upstream connect error or disconnect/reset before headers. ${retried}reset reason: ${resetReasonWords(reason)}`,
       details,
       flag,
       modifyHeaders: overloaded ? (headers) => headers.add('x-envoy-overloaded', 'true') : undefined,
@@ -413,7 +433,9 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     cluster.info.stats.upstreamRqTimeout.inc()
     this.#attempt?.host.stats.rqTimeout.inc()
     for (const stats of this.#requestStats) stats.onTimeout()
-    this.#giveUp(cluster, 504, 'response_timeout', ResponseFlag.UpstreamRequestTimeout, 'upstream request timeout')
+    const quiet = this.#timeouts.answersQuietly
+    const body = quiet ? '' : 'upstream request timeout'
+    this.#giveUp(cluster, quiet ? 204 : 504, 'response_timeout', ResponseFlag.UpstreamRequestTimeout, body)
   }
 
   #onPerTryTimeout(): void {
@@ -425,7 +447,6 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     attempt.cancel()
     const decision = this.#retryState?.onReset('localReset', true) ?? 'no'
     if (decision === 'yes') {
-      chargeUpstreamCode(cluster.info, 504, 'retry.')
       this.#scheduleRetry()
       return
     }
@@ -455,8 +476,8 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
       this.#callbacks.resetStream('localReset', details)
       return
     }
-    chargeUpstreamCode(cluster.info, status, '')
-    this.#callbacks.sendLocalReply({ status, body, details, flag })
+    chargeUpstreamCode(cluster.info, status, this.#origin)
+    this.#localReply({ status, body, details, flag })
   }
 
   #disarm(): void {

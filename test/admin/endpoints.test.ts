@@ -1,7 +1,7 @@
 // What is the proxy's own in the admin interface: pages, guards, V8's profilers, its log, its stats.
 
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -214,6 +214,10 @@ describe('stats', () => {
     for (let i = 0; i < 50; i++) slow.write('GET /config_dump HTTP/1.1\r\nhost: localhost\r\n\r\n')
     expect((await proxy.admin('/ready')).body).toBe('LIVE\n')
     slow.destroy()
+    await until('its requests are given up', async () => {
+      const stats = await proxy.stats('^http.admin.downstream_rq_active$')
+      return stats.get('http.admin.downstream_rq_active') === 1
+    })
   })
 })
 
@@ -227,7 +231,6 @@ describe('access log', () => {
 
   test('the file is opened anew on demand', async () => {
     const path = join(proxy.folder, 'admin.log')
-    const { renameSync } = await import('node:fs')
     renameSync(path, `${path}.1`)
     expect((await proxy.admin('/reopen_logs', 'POST')).body).toBe('OK\n')
     expect(existsSync(path)).toBe(true)

@@ -4,6 +4,7 @@ import type { envoy, JsonObject } from '../../../proto/generated/api.d.ts'
 import { timestampText, toAnyJson, toProtoJson } from '../../config/proto_json.ts'
 import { serverNode } from '../../server/node.ts'
 import type { ServerControl } from '../../server/server_control.ts'
+import type { Cluster } from '../../upstream/cluster.ts'
 import { endpointConfigJson } from './endpoint_config.ts'
 
 type Listener = envoy.config.listener.v3.Listener
@@ -19,6 +20,7 @@ export interface ConfigDump {
   json(): JsonObject
 }
 
+/** `includesName` says which clusters, listeners and the like to show, by their names. */
 export function configDumps(
   control: ServerControl,
   includesName: (name: string) => boolean,
@@ -26,62 +28,56 @@ export function configDumps(
 ): ConfigDump[] {
   const lastUpdated = timestampText(control.startedAtWallMs)
   const { clusters, listeners, secrets } = staticResources(control)
-  const named = <T extends { readonly name: string }>(resources: readonly T[]): T[] =>
-    resources.filter(({ name }) => includesName(name))
-  const list = (field: string, items: () => JsonObject[]) => (): JsonObject => {
-    const json = items()
-    return json.length === 0 ? {} : { [field]: json }
-  }
-  const dumps: ConfigDump[] = [
+  /** A dump of one list of resources, each in its wrapper: left out where it is empty. */
+  const list = <T extends object>(
+    kind: string,
+    field: string,
+    resources: readonly T[],
+    nameOf: (resource: T) => string,
+    wrap: (resource: T) => JsonObject,
+  ): ConfigDump => ({
+    typeName: `envoy.admin.v3.${kind}ConfigDump`,
+    json: (): JsonObject => {
+      const shown = resources.filter((resource) => includesName(nameOf(resource))).map(wrap)
+      return shown.length === 0 ? {} : { [field]: shown }
+    },
+  })
+  const name = (resource: { readonly name: string }): string => resource.name
+  const endpoints = list(
+    'Endpoints',
+    'static_endpoint_configs',
+    allClusters(control),
+    ({ info }) => info.name,
+    (each) => ({
+      endpoint_config: endpointConfigJson(each),
+    }),
+  )
+  return [
     { typeName: 'envoy.admin.v3.BootstrapConfigDump', json: () => bootstrapJson(control, lastUpdated) },
-    {
-      typeName: 'envoy.admin.v3.ClustersConfigDump',
-      json: list('static_clusters', () =>
-        named(clusters).map((view) => ({
-          cluster: toAnyJson('envoy.config.cluster.v3.Cluster', view),
-          last_updated: lastUpdated,
-        })),
-      ),
-    },
-    {
-      typeName: 'envoy.admin.v3.ListenersConfigDump',
-      json: list('static_listeners', () =>
-        named(listeners).map((view) => ({
-          listener: toAnyJson('envoy.config.listener.v3.Listener', view),
-          last_updated: lastUpdated,
-        })),
-      ),
-    },
+    list('Clusters', 'static_clusters', clusters, name, (view) => ({
+      cluster: toAnyJson('envoy.config.cluster.v3.Cluster', view),
+      last_updated: lastUpdated,
+    })),
+    ...(includeEndpoints ? [endpoints] : []),
+    list('Listeners', 'static_listeners', listeners, name, (view) => ({
+      listener: toAnyJson('envoy.config.listener.v3.Listener', view),
+      last_updated: lastUpdated,
+    })),
     { typeName: 'envoy.admin.v3.ScopedRoutesConfigDump', json: () => ({}) },
-    {
-      typeName: 'envoy.admin.v3.RoutesConfigDump',
-      json: list('static_route_configs', () =>
-        named(routeConfigs(listeners)).map((view) => ({
-          route_config: toAnyJson('envoy.config.route.v3.RouteConfiguration', view),
-          last_updated: lastUpdated,
-        })),
-      ),
-    },
-    {
-      typeName: 'envoy.admin.v3.SecretsConfigDump',
-      json: list('static_secrets', () =>
-        named(secrets).map((view) => ({
-          name: view.name,
-          last_updated: lastUpdated,
-          secret: toAnyJson('envoy.extensions.transport_sockets.tls.v3.Secret', view),
-        })),
-      ),
-    },
+    list('Routes', 'static_route_configs', routeConfigs(listeners), name, (view) => ({
+      route_config: toAnyJson('envoy.config.route.v3.RouteConfiguration', view),
+      last_updated: lastUpdated,
+    })),
+    list('Secrets', 'static_secrets', secrets, name, (view) => ({
+      name: view.name,
+      last_updated: lastUpdated,
+      secret: toAnyJson('envoy.extensions.transport_sockets.tls.v3.Secret', view),
+    })),
   ]
-  if (includeEndpoints) {
-    const json = list('static_endpoint_configs', () =>
-      [...control.clusterManager.clusters()]
-        .filter(({ info }) => includesName(info.name))
-        .map((cluster) => ({ endpoint_config: endpointConfigJson(cluster) })),
-    )
-    dumps.splice(2, 0, { typeName: 'envoy.admin.v3.EndpointsConfigDump', json })
-  }
-  return dumps
+}
+
+function allClusters({ clusterManager }: ServerControl): Cluster[] {
+  return [...clusterManager.clusters()]
 }
 
 function staticResources({ bootstrap }: ServerControl) {

@@ -103,7 +103,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   #startFilters(headers: HeaderMap, endStream: boolean): void {
     const { filters } = this
     const route = this.route()
-    if (route !== undefined) this.timers.applyRoute(route)
+    if (route !== undefined) this.timers.applyRoute(route, headers)
     const upgrade = this.#upgradeType === '' ? undefined : this.#upgradeSettings(route)
     filters.createFilterChain(upgrade?.filters ?? this.#settings.filters, route)
     if (

@@ -1,9 +1,11 @@
 // The timers of one stream: idle, whole request, and longest duration.
 
+import type { HeaderMap } from '../../common/header_map.ts'
 import { Timer } from '../../common/timer.ts'
 import { gatherWrites } from '../../network/write_batch.ts'
 import { ResponseFlag } from '../../stream_info/response_flags.ts'
 import type { Route } from '../route.ts'
+import { maxStreamDuration } from '../stream_duration.ts'
 import type { ActiveStream } from './active_stream.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 
@@ -32,7 +34,9 @@ export class StreamTimers {
   }
 
   /** A route may have its own idle timeout; 0 turns it off. */
-  applyRoute(route: Route): void {
+  applyRoute(route: Route, headers: HeaderMap): void {
+    const maxMs = route.kind === 'forward' ? maxStreamDuration(route, headers) : undefined
+    if (maxMs !== undefined) this.setMaxDuration(maxMs)
     if (route.idleTimeoutMs === undefined) return
     this.#idleMs = route.idleTimeoutMs
     this.#armIdle()

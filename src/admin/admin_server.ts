@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { getSystemErrorMessage } from 'node:util'
 import { monotonicMs } from '../common/clock.ts'
@@ -26,6 +26,8 @@ import { refusalOf } from './request_guard.ts'
 const log = getLogger('admin')
 /** Forms hold a handful of runtime keys. */
 const formLimitBytes = 1 << 20
+/** Envoy's: a scraper's connection must not end between two scrapes. */
+const idleTimeoutMs = 3_600_000
 
 /** Serves the admin interface where the bootstrap asks for one. */
 export async function startAdmin(control: ServerControl, bootstrap: Bootstrap): Promise<void> {
@@ -65,6 +67,7 @@ class AdminServer {
   /** Resolves with the address that is really bound; throws where it cannot be. */
   async listen(): Promise<AddressInfo> {
     const server = createServer((request, response) => void this.#serve(request, response))
+    server.keepAliveTimeout = idleTimeoutMs
     server.on('connection', (socket) => this.#onConnection(socket))
     server.on('clientError', (_error, socket) => {
       this.#stats.cxProtocolError.inc()
@@ -72,7 +75,8 @@ class AdminServer {
     })
     const { fd, address } = this.#openSocket()
     server.listen({ fd })
-    await once(server satisfies HttpServer, 'listening')
+    await once(server, 'listening')
+    server.on('error', (error) => log.warn(`admin interface: ${error.message}`))
     return address
   }
 

@@ -239,3 +239,15 @@ test('the admin interface has the same stats of its own', async () => {
 function namesOf(body: string): string[] {
   return [...new Set(body.split('\n').map((line) => line.split(': ')[0]))].sort()
 }
+
+test('draining the inbound listeners stops those alone', async () => {
+  for (const path of ['/drain_listeners?skip_exit&graceful', '/drain_listeners?inboundonly']) {
+    expect(await asked(nuncio, `POST ${path}`)).toBe(await asked(envoy, `POST ${path}`))
+  }
+  const path = '/stats?filter=listener_manager.(listener_stopped%7Ctotal_listeners_active)'
+  const [expected, got] = await Promise.all([envoy.admin(path), nuncio.admin(path)])
+  expect(got.body).toBe('listener_manager.listener_stopped: 1\nlistener_manager.total_listeners_active: 2\n')
+  expect(got.body).toBe(expected.body)
+  expect(await asked(nuncio, 'GET /listeners')).toBe(await asked(envoy, 'GET /listeners'))
+  expect(await asked(nuncio, 'GET /ready')).toBe(await asked(envoy, 'GET /ready'))
+})

@@ -246,6 +246,8 @@ export class SuiteDriver {
       const after = await this.proxy.stats(filter)
       const moved: string[] = []
       for (const [name, value] of after) {
+        // The digits of a service time or of a timeout that is left change how many bytes are written.
+        if (name.endsWith('_tx_bytes_total')) continue
         // What is buffered at one moment depends on the sizes of reads.
         if (name.endsWith('_bytes_buffered')) continue
         // Reading the stats counts as well.

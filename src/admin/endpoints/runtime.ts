@@ -16,7 +16,7 @@ export function runtimeEndpoint(control: ServerControl): AdminEndpoint {
       const keys = [...new Set(layers.flatMap((layer) => Object.keys(layer.values)))].sort()
       const entries: JsonObject = {}
       for (const key of keys) {
-        const values = layers.map((layer) => valueText(layer.values[key]))
+        const values = layers.map(({ values }) => (Object.hasOwn(values, key) ? valueText(values[key]) : ''))
         entries[key] = { final_value: values.findLast((value) => value !== '') ?? '', layer_values: values }
       }
       return jsonReply({ entries, layers: layers.map((layer) => layer.name) })
@@ -24,8 +24,7 @@ export function runtimeEndpoint(control: ServerControl): AdminEndpoint {
   }
 }
 
-/** Fractional percents, which are structs, as JSON; '' where a layer has no value. */
-function valueText(value: RuntimeValue | undefined): string {
-  if (value === undefined) return ''
+/** Fractional percents, which are structs, as JSON. */
+function valueText(value: RuntimeValue): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }

@@ -51,11 +51,7 @@ const clusters: Record<string, string> = {
     'common_lb_config: { healthy_panic_threshold: { value: 0 } }',
   ),
   panic: many('panic', [[A, 'health_status: UNHEALTHY']]),
-  panic_fail: many(
-    'panic_fail',
-    [[A, 'health_status: UNHEALTHY']],
-    'common_lb_config: { zone_aware_lb_config: { fail_traffic_on_panic: true } }',
-  ),
+  panic_fail: many('panic_fail', [[A, 'health_status: UNHEALTHY']], ''),
   strict_dns: cluster('strict_dns', dns('STRICT_DNS'), A).replace('address: 127.0.0.1', 'address: localhost'),
   logical_dns: cluster('logical_dns', dns('LOGICAL_DNS'), A).replace('address: 127.0.0.1', 'address: localhost'),
   alt_stat_name: cluster('alt_stat_name', 'alt_stat_name: other_name', A),
@@ -132,7 +128,6 @@ const clusters: Record<string, string> = {
   localities: `
 - name: localities
   connect_timeout: 1s
-  common_lb_config: { locality_weighted_lb_config: {} }
   load_assignment:
     cluster_name: localities
     endpoints:

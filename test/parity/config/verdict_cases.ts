@@ -141,7 +141,7 @@ const booleans: VerdictCase[] = ['true', 'True', '"true"', 'yes', 'on', 'off', '
 const clusters: VerdictCase[] = [
   {
     name: 'no clusters used',
-    yaml: boot({ clusters: '[]', routes: '- { match: { prefix: "/" }, direct_response: { status: 200 } }' }),
+    yaml: boot({ clusters: ' []', routes: '- { match: { prefix: "/" }, direct_response: { status: 200 } }' }),
   },
   { name: 'duplicate cluster', yaml: boot({ clusters: `- ${CLUSTER}\n- ${CLUSTER}` }) },
   { name: 'cluster without a name', yaml: boot({ clusters: '- { connect_timeout: 1s }' }) },
@@ -320,7 +320,7 @@ const routes: VerdictCase[] = [
 
 const managers: VerdictCase[] = [
   { name: 'no stat_prefix', yaml: boot({ statPrefix: '' }) },
-  { name: 'no filters', yaml: boot({ filters: '[]' }) },
+  { name: 'no filters', yaml: boot({ filters: ' []' }) },
   { name: 'two routers', yaml: boot({ filters: `${ROUTER}\n${ROUTER}` }) },
   { name: 'filter without typed_config', yaml: boot({ filters: '- { name: envoy.filters.http.router }' }) },
   {

@@ -183,7 +183,7 @@ export class MessageParser {
 
   #readBody(data: Buffer, offset: number): number {
     const available = data.length - offset
-    const take = available < this.#remaining ? available : this.#remaining
+    const take = Math.min(available, this.#remaining)
     this.#remaining -= take
     this.#body.push(take === data.length ? data : data.subarray(offset, offset + take))
     if (this.#remaining === 0) {

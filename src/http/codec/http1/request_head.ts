@@ -95,7 +95,7 @@ export function requestFraming(headers: HeaderMap, protocol: Protocol, settings:
     return Framing.raw
   }
   if (hasCoding) return Framing.chunked
-  return length > 0 ? length : 0
+  return Math.max(length, 0)
 }
 
 /** One transfer coding is understood: chunked, once. */

@@ -168,6 +168,8 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
     connection.reuseReadBuffer(() => this.#downstream.bufferedBytes > 0)
     this.#downstream.reuseReadBuffer(() => connection.bufferedBytes > 0)
     this.#downstream.readDisable(false)
+    // Node tells of a FIN even while reading is stopped: it waited here for somewhere to go.
+    if (this.#downstreamEnded) connection.write('', true)
     this.#onActivity()
     if (this.#settings.flushAccessLogOnConnected) this.#log('TcpUpstreamConnected')
   }

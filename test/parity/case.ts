@@ -17,7 +17,13 @@ export type Step =
   /** Waits until a file of the proxy's folder has text and compares it. */
   | { file: string }
   /** An admin request of the case's own; its status, content type and body are compared. */
-  | { admin: string; method?: string; headers?: Record<string, string> }
+  | {
+      admin: string
+      method?: string
+      headers?: Record<string, string>
+      /** The order of keys is free. */
+      sortJson?: boolean
+    }
 
 /** A step of the backend after a complete request (or at once on accept, for `onConnect`). */
 export type ReplyStep = string | { pauseMs: number } | { finish: true } | { reset: true } | { waitFor: string }

@@ -1,11 +1,15 @@
 /** Turns a parity suite into vitest tests: one test a case, both proxies driven in the same run. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ProxyKind } from '../support/proxy_process.ts'
+import type { DifferenceKind } from './accepted_differences.ts'
 import type { Observation, ParityCase, ParitySuite } from './case.ts'
-import { differences, report, unaccepted } from './compare.ts'
+import { acceptedFor, type Difference, differences, report, unaccepted } from './compare.ts'
 import { SuiteDriver } from './driver.ts'
 
 const SECOND_LOOK = 4
+/** `PARITY_STRICT=1` fails on accepted differences too, to see what they are. */
+const isStrict = process.env['PARITY_STRICT'] === '1'
+const KINDS: readonly DifferenceKind[] = ['gap', 'meant', 'chance']
 
 /** `PARITY_PAIR=envoy,envoy` checks that the cases themselves are stable. */
 export function proxyPair(): [ProxyKind, ProxyKind] {
@@ -26,6 +30,7 @@ export function defineSuite(
   const pair = proxyPair()
   describe(suite.name, () => {
     let drivers: SuiteDriver[] = []
+    const counts: Record<DifferenceKind | 'alike', number> = { alike: 0, meant: 0, chance: 0, gap: 0 }
 
     beforeAll(async () => {
       const started = await Promise.allSettled(pair.map((kind) => SuiteDriver.start(suite, kind)))
@@ -34,6 +39,8 @@ export function defineSuite(
     })
 
     afterAll(async () => {
+      const { alike, meant, chance, gap } = counts
+      console.log(`${suite.name}: ${alike} alike, accepted differences: ${meant} meant, ${chance} chance, ${gap} gaps`)
       await Promise.all(drivers.map((driver) => driver.stop()))
     })
 
@@ -43,11 +50,19 @@ export function defineSuite(
         let [envoy, other] = await look(1)
         // A slow machine may show a difference that is only lateness: look again with more patience before complaining.
         if (differences(envoy, other).length > 0) [envoy, other] = await look(SECOND_LOOK)
-        const remaining = unaccepted(one.name, differences(envoy, other))
+        const found = differences(envoy, other)
+        counts[kindOf(one.name, found)] += 1
+        const remaining = isStrict ? found : unaccepted(one.name, found)
         if (remaining.length > 0) expect.fail(report(one.name, remaining, pair))
         const complaint = checkEnvoy?.(one, envoy)
         if (complaint !== undefined) expect.fail(complaint)
       })
     }
   })
+}
+
+/** The gravest kind among the differences of a case. */
+function kindOf(caseName: string, found: readonly Difference[]): DifferenceKind | 'alike' {
+  const kinds = found.map((difference) => acceptedFor(caseName, difference.field)?.kind)
+  return KINDS.find((kind) => kinds.includes(kind)) ?? 'alike'
 }

@@ -112,7 +112,7 @@ export class SuiteDriver {
     else if ('file' in step) admin.push(await this.#fileText(step.file))
     else {
       const { status, headers, body } = await this.proxy.admin(step.admin, step.method ?? 'GET', step.headers)
-      admin.push(`${status} ${headers['content-type']}\n${body}`)
+      admin.push(`${status} ${headers['content-type']}\n${step.sortJson === true ? sortedJson(body) : body}`)
     }
   }
 
@@ -261,6 +261,15 @@ export class SuiteDriver {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS * 3))
     }
   }
+}
+
+/** The same JSON with the keys of each object in alphabetical order. */
+function sortedJson(text: string): string {
+  const sorted = (_: string, value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+  return JSON.stringify(JSON.parse(text), sorted, 1)
 }
 
 async function playReply(request: BackendRequest, steps: readonly ReplyStep[]): Promise<void> {

@@ -18,7 +18,9 @@ export function normalizeText(text: string, ports: readonly KnownPort[], more: r
     .replace(SERVICE_TIME, '$1<ms>')
     .replace(REMAINING_TIMEOUT, '$1<remaining>')
   for (const { port, word } of ports) {
-    if (port > 0) result = result.replaceAll(`:${port}`, `:<${word}>`)
+    if (port <= 1) continue
+    // Stat names write the colon of an address as an underscore.
+    result = result.replaceAll(`:${port}`, `:<${word}>`).replaceAll(`_${port}.`, `_<${word}>.`)
   }
   for (const [pattern, replacement] of more) result = result.replace(pattern, replacement)
   return result

@@ -43,7 +43,13 @@ export class RawClient {
         ? connect({ path: target, allowHalfOpen: true })
         : connect({ port: target, host, allowHalfOpen: true })
     const client = new RawClient(socket)
-    await once(socket, 'connect')
+    try {
+      await once(socket, 'connect')
+    } catch (error) {
+      // A peer that accepts and resets at once may be quicker than the event loop: that was a connection nonetheless.
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error
+      client.ended = true
+    }
     client.localPort = socket.localPort ?? 0
     return client
   }

@@ -1,4 +1,5 @@
 /** The recorded verdicts of real Envoy on the corpus: one short entry a case, kept in verdicts.json. */
+import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Observation } from '../case.ts'
@@ -28,10 +29,12 @@ export function readVerdicts(): Record<string, Verdict> {
   return JSON.parse(readFileSync(PATH, 'utf8')) as Record<string, Verdict>
 }
 
+/** Written as the project's formatter wants it. */
 export function writeVerdicts(verdicts: Record<string, Verdict>): void {
-  const names = Object.keys(verdicts)
-  const lines = names.map((name) => `${JSON.stringify(name)}: ${JSON.stringify(verdicts[name])}`)
-  writeFileSync(PATH, `{\n${lines.join(',\n')}\n}\n`)
+  writeFileSync(PATH, `${JSON.stringify(verdicts, undefined, 2)}\n`)
+  const formatter = join(import.meta.dirname, '../../../node_modules/.bin/biome')
+  const { status, stderr } = spawnSync(formatter, ['format', '--write', PATH], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`cannot format ${PATH}: ${stderr}`)
 }
 
 /** Runs of one byte are counted instead of written out; what is still long is cut. */

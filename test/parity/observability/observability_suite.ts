@@ -257,7 +257,9 @@ const read = (path: string): ParityCase => ({
   steps: [{ admin: path }],
   logLines: 0,
 })
-const MAIN = encodeURIComponent('^cluster\\.main\\.(upstream_rq|upstream_cx_total|external|internal|circuit)')
+const MAIN = encodeURIComponent(
+  '^cluster\\.main\\.(upstream_rq_(total|completed|active|[0-9])|upstream_cx_total|external.upstream_rq_[0-9]|circuit_breakers\\..*\\.(cx|rq)_open)',
+)
 
 const statsCases: ParityCase[] = [
   ...[
@@ -275,7 +277,9 @@ const statsCases: ParityCase[] = [
     read(`/stats?filter=${encodeURIComponent('^http\\.operators\\.downstream_(rq_[0-9]xx|cx_total|rq_total)')}${more}`),
   ),
   ...['', '&format=json', '&format=prometheus'].map((more) =>
-    read(`/stats?filter=${encodeURIComponent('^listener\\.operators\\.')}&usedonly&type=Counters${more}`),
+    read(
+      `/stats?filter=${encodeURIComponent('^listener\\.operators\\.(downstream_cx_total|http|worker_0)')}&usedonly&type=Counters${more}`,
+    ),
   ),
   read('/stats?format=bad'),
   read('/stats?filter=*'),

@@ -1,4 +1,4 @@
-// Gathers what one event writes to a connection, so that it leaves in one system call.
+// Gathers what the connections write, so that it leaves in few system calls and at one go.
 
 import type { Socket } from 'node:net'
 import { latin1Slice } from '../common/latin1.ts'
@@ -6,12 +6,22 @@ import type { Connection } from './connection.ts'
 
 /** Small buffers join the text: copying this many bytes costs less than one more element in a writev. */
 const joinLimitBytes = 2048
+/** An event that writes this much writes it at its end: a chunk of a bulk transfer waits for nothing. */
+const largeBytes = 16 * 1024
+/** So many connections are written at the latest, so that peers need not wait for a long run of events. */
+const mostGathered = 256
 
-/** Connections with output gathered during the current event. */
+/** Connections with output gathered since the last writing. */
 const dirty: Connection[] = []
 let depth = 0
+let scheduled = false
+let hasLarge = false
 
-/** Runs one event of a connection, then writes everything that it produced on any connection. */
+/**
+ * Runs one event of a connection. What it writes goes out when the event loop has run all events of its turn: a peer
+ * that is woken by the first write then finds the others soon after, where writes in between our work would have it
+ * fall asleep and be woken again and again (a third of all time on loopback; see bench/README.md).
+ */
 export function runWrites<A>(
   connection: Connection,
   event: (connection: Connection, argument: A) => void,
@@ -28,7 +38,7 @@ export function runWrites<A>(
     event(connection, argument as A)
   } finally {
     depth--
-    if (depth === 0 && dirty.length > 0) flushDirty()
+    if (depth === 0 && dirty.length > 0) eventDone()
   }
 }
 
@@ -39,11 +49,28 @@ export function gatherWrites(action: () => void): void {
     action()
   } finally {
     depth--
-    if (depth === 0 && dirty.length > 0) flushDirty()
+    if (depth === 0 && dirty.length > 0) eventDone()
   }
 }
 
+function eventDone(): void {
+  if (hasLarge || dirty.length >= mostGathered) flushDirty()
+  else schedule()
+}
+
+function schedule(): void {
+  if (scheduled) return
+  scheduled = true
+  setImmediate(onTurnEnd)
+}
+
+function onTurnEnd(): void {
+  scheduled = false
+  flushDirty()
+}
+
 function flushDirty(): void {
+  hasLarge = false
   for (let i = 0; i < dirty.length; i++) dirty[i].flush()
   dirty.length = 0
 }
@@ -59,11 +86,12 @@ export class WriteBatch {
 
   add(connection: Connection, data: Buffer | string): void {
     if (this.bytes === 0) {
-      if (depth === 0) queueMicrotask(() => connection.flush())
-      else dirty.push(connection)
+      dirty.push(connection)
+      if (depth === 0) schedule()
     }
     const isFirst = this.bytes === 0
     this.bytes += data.length
+    if (this.bytes >= largeBytes) hasLarge = true
     if (isFirst && typeof data !== 'string') {
       this.#only = data
       return

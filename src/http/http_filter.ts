@@ -88,6 +88,8 @@ export interface StreamDecoderFilterCallbacks extends StreamFilterCallbacks {
   /** The consumer of the response (the upstream side) asks to be told when the downstream cannot take more. */
   addDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
   removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
+  /** Data given to encodeData may still be in use: by a filter of the chain, or waiting for the client. */
+  retainsEncodedData(): boolean
   /** Starts the request over through the whole chain (internal redirects); false where it cannot. */
   recreateStream(headers: HeaderMap): boolean
 }
@@ -118,6 +120,11 @@ export interface StreamDecoderFilter {
   decodeHeaders(headers: HeaderMap, endStream: boolean): FilterHeadersStatus
   decodeData(data: Buffer, endStream: boolean): FilterDataStatus
   decodeTrailers(trailers: HeaderMap): FilterTrailersStatus
+  /**
+   * Whether `data` of the last decodeData may still be in use. Data that nobody retains is read into the same memory
+   * again, which halves the cost of large bodies; without this method it is the filter's to keep.
+   */
+  retainsData?(): boolean
   /** The whole request has passed this filter. */
   decodeComplete?(): void
   onDestroy(): void
@@ -130,6 +137,8 @@ export interface StreamEncoderFilter {
   encodeHeaders(headers: HeaderMap, endStream: boolean): FilterHeadersStatus
   encodeData(data: Buffer, endStream: boolean): FilterDataStatus
   encodeTrailers(trailers: HeaderMap): FilterTrailersStatus
+  /** As that of StreamDecoderFilter. */
+  retainsData?(): boolean
   onDestroy(): void
 }
 

@@ -1,6 +1,7 @@
 // Reads of a connection that go to the same memory again and again, for bytes that are passed on at once.
 
 import { Socket } from 'node:net'
+import { largeBytes } from './write_batch.ts'
 
 /**
  * Node reads each chunk into new memory of 64 KiB, and bulk data then costs twice the processor time and a third of the
@@ -26,6 +27,8 @@ const bulkBufferBytes = 256 * 1024
 const smallestBulkBufferBytes = 16 * 1024
 /** A read of this size makes a connection a bulk one: from here on copying costs more than a buffer. */
 const bulkReadBytes = 4096
+/** So many connections have a buffer of their own at the same time: what they take stays below 32 MiB. */
+const mostBulkReaders = 128
 /** Free buffers of the full size that are kept. */
 const poolLimit = 32
 const sweepIntervalMs = 1000
@@ -69,6 +72,8 @@ class BufferedReader {
   #own: Buffer | undefined = undefined
   #lastReadBytes = 0
   #rested = false
+  /** The bytes of the last read are in the own buffer and may be in use. */
+  #lent = false
 
   constructor(socket: SocketInternals, limitBytes: number, isRetained: () => boolean) {
     this.#socket = socket
@@ -81,7 +86,10 @@ class BufferedReader {
   take(size: number, buffer: Buffer): Buffer {
     this.#lastReadBytes = size
     this.#rested = false
-    if (buffer !== sharedBuffer) return buffer.subarray(0, size)
+    if (buffer !== sharedBuffer && size >= largeBytes) {
+      this.#lent = true
+      return buffer.subarray(0, size)
+    }
     // Buffer.from of a view does the same in twice the time.
     const data = Buffer.allocUnsafe(size)
     buffer.copy(data, 0, 0, size)
@@ -91,13 +99,14 @@ class BufferedReader {
   /** What the next read goes to. */
   nextBuffer(): Buffer {
     if (this.#own === undefined) {
-      if (this.#lastReadBytes < bulkReadBytes) return sharedBuffer
+      if (this.#lastReadBytes < bulkReadBytes || bulkReaders.size >= mostBulkReaders) return sharedBuffer
       bulkReaders.add(this)
       sweeper ??= setInterval(sweep, sweepIntervalMs).unref()
       this.#own = this.#takeBuffer()
-    } else if (this.#isRetained()) {
-      // The write that holds the old one has it to itself from now on.
-      this.#own = this.#takeBuffer()
+    } else if (this.#lent) {
+      this.#lent = false
+      // Whoever holds the old one has it to himself from now on.
+      if (this.#isRetained()) this.#own = this.#takeBuffer()
     }
     return this.#own
   }
@@ -117,7 +126,7 @@ class BufferedReader {
     const own = this.#own
     this.#own = undefined
     bulkReaders.delete(this)
-    if (own !== undefined && own.length === bulkBufferBytes && pool.length < poolLimit && !this.#isRetained()) {
+    if (own !== undefined && own.length === bulkBufferBytes && pool.length < poolLimit && !this.#lent) {
       pool.push(own)
     }
   }

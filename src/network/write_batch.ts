@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts'
 /** Small buffers join the text: copying this many bytes costs less than one more element in a writev. */
 const joinLimitBytes = 2048
 /** An event that writes this much writes it at its end: a chunk of a bulk transfer waits for nothing. */
-const largeBytes = 16 * 1024
+export const largeBytes = 16 * 1024
 /** So many connections are written at the latest, so that peers need not wait for a long run of events. */
 const mostGathered = 256
 

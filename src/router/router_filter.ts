@@ -183,6 +183,14 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     return FilterDataStatus.StopIterationNoBuffer
   }
 
+  retainsData(): boolean {
+    return this.#body !== undefined || this.#attempt?.retainsRequestData() === true
+  }
+
+  retainsResponseData(): boolean {
+    return this.#callbacks.retainsEncodedData()
+  }
+
   decodeTrailers(trailers: HeaderMap): FilterTrailersStatus {
     this.#onRequestComplete()
     this.#body?.addTrailers(trailers)

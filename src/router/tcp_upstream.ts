@@ -67,6 +67,10 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
     this.#connectTimer.enable(host.cluster.connectTimeoutMs)
   }
 
+  get hasBufferedData(): boolean {
+    return this.#connection.bufferedBytes > 0
+  }
+
   cancel(): void {
     this.#done = true
     this.#connection.close('noFlush', '')

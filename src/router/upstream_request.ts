@@ -24,6 +24,8 @@ export interface UpstreamRequestParent {
   onUpstreamData(request: UpstreamRequest, data: Buffer, endStream: boolean): void
   onUpstreamTrailers(request: UpstreamRequest, trailers: HeaderMap): void
   onUpstreamReset(request: UpstreamRequest, reason: StreamResetReason, transportFailureReason: string): void
+  /** Response data may still be in use. */
+  retainsResponseData(): boolean
   /** Counted: the upstream cannot take more of the request. */
   requestReadDisable(disable: boolean): void
 }
@@ -110,6 +112,11 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     if (limit > 0 && before <= limit && this.#heldBytes > limit) this.#readDisable(true)
   }
 
+  /** Request data may still be in use. */
+  retainsRequestData(): boolean {
+    return this.#encoder === undefined ? this.#held !== undefined : this.#encoder.hasBufferedData
+  }
+
   encodeTrailers(trailers: HeaderMap): void {
     if (this.done) return
     if (this.#encoder === undefined) this.#heldTrailers = trailers
@@ -164,6 +171,10 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     if (this.done) return
     if (endStream) this.#complete(this.#parent.upstreamInfo())
     this.#parent.onUpstreamData(this, data, endStream)
+  }
+
+  retainsData(): boolean {
+    return this.#parent.retainsResponseData()
   }
 
   decodeTrailers(trailers: HeaderMap): void {

@@ -33,6 +33,8 @@ export interface CodecStream {
   resetStream(reason: StreamResetReason): void
   /** Counted: stops reading this stream's body (for HTTP/1, its connection). */
   readDisable(disable: boolean): void
+  /** Bytes given to encodeData may still wait to be written. */
+  readonly hasBufferedData: boolean
   /** Bytes read and written on the wire for this stream, heads included. */
   readonly wireBytesReceived: number
   readonly wireBytesSent: number
@@ -40,8 +42,16 @@ export interface CodecStream {
   readonly headerBytesSent: number
 }
 
-/** Receives a decoded request. `data` is the receiver's to keep. */
-export interface RequestDecoder {
+/**
+ * What both decoders promise of `data`: its memory is read into again as soon as `retainsData` says false, which is asked
+ * once when the event that brought it is over.
+ */
+export interface DataReceiver {
+  retainsData(): boolean
+}
+
+/** Receives a decoded request. */
+export interface RequestDecoder extends DataReceiver {
   decodeHeaders(headers: HeaderMap, endStream: boolean): void
   decodeData(data: Buffer, endStream: boolean): void
   decodeTrailers(trailers: HeaderMap): void
@@ -58,7 +68,8 @@ export interface ResponseEncoder extends CodecStream {
   encodeTrailers(trailers: HeaderMap): void
 }
 
-export interface ResponseDecoder {
+/** Receives a decoded response. */
+export interface ResponseDecoder extends DataReceiver {
   decode1xxHeaders(headers: HeaderMap): void
   decodeHeaders(headers: HeaderMap, endStream: boolean): void
   decodeData(data: Buffer, endStream: boolean): void

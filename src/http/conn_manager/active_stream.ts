@@ -134,6 +134,10 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.filters.decodePath.runData(0, data, endStream)
   }
 
+  retainsData(): boolean {
+    return this.filters.decodePath.retainsData()
+  }
+
   decodeTrailers(trailers: HeaderMap): void {
     if (this.#ended) return
     this.#noteReceived(true)
@@ -290,6 +294,10 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   }
 
   // ---- Flow control ----------------------------------------------------------------------------------------------
+
+  get hasBufferedData(): boolean {
+    return this.#encoder.hasBufferedData
+  }
 
   requestReadDisable(disable: boolean): void {
     const { stats } = this.#settings

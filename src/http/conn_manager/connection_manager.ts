@@ -48,6 +48,8 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
 
   onNewConnection(): FilterStatus {
     const { idleTimeoutMs, maxConnectionDurationMs } = this.settings
+    // A filter before this one may keep what it has seen.
+    if (this.connection.reader === this) this.connection.reuseReadBuffer(() => this.codec?.retainsData() === true)
     if (idleTimeoutMs > 0) {
       this.#idleTimer = new Timer(() => this.#onIdleTimeout())
       this.#idleTimer.enable(idleTimeoutMs)

@@ -41,6 +41,8 @@ export interface FilterManagerStream {
   encodeTrailers(trailers: HeaderMap): void
   resetStream(reason: StreamResetReason, details: string): void
   recreateStream(headers: HeaderMap): boolean
+  /** Response data may still wait to be written to the client. */
+  readonly hasBufferedData: boolean
   /** Counted: stops reading the request from the codec. */
   requestReadDisable(disable: boolean): void
   addDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
@@ -331,6 +333,11 @@ class FilterHandle implements StreamDecoderFilterCallbacks, StreamEncoderFilterC
 
   removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void {
     this.#manager.stream.removeDownstreamWatermarkCallbacks(callbacks)
+  }
+
+  retainsEncodedData(): boolean {
+    const { encodePath, stream } = this.#manager
+    return stream.hasBufferedData || encodePath.retainsData()
   }
 
   recreateStream(headers: HeaderMap): boolean {

@@ -39,6 +39,11 @@ export interface PathSink {
   bufferAboveLimit(above: boolean): void
 }
 
+/** What both kinds of filters may have. */
+interface DataFilter {
+  retainsData?(): boolean
+}
+
 /** Where one filter of the path stands. */
 class PathEntry<F> {
   readonly filter: F
@@ -60,7 +65,7 @@ class PathEntry<F> {
  * Runs headers, data and trailers along the filters in order. A filter stops the run by its status and resumes it with
  * continueFrom(). `halt()` ends all runs: after a local reply or a reset nothing more passes.
  */
-export class FilterPath<F> {
+export class FilterPath<F extends DataFilter> {
   readonly #entries: PathEntry<F>[] = []
   readonly #calls: PathCalls<F>
   readonly #sink: PathSink
@@ -86,6 +91,15 @@ export class FilterPath<F> {
   halt(): void {
     this.halted = true
     for (const entry of this.#entries) entry.held = undefined
+  }
+
+  /** Whether a filter, or the chain for it, may still have data that went in. */
+  retainsData(): boolean {
+    for (let i = 0; i < this.#entries.length; i++) {
+      const { filter, held } = this.#entries[i]
+      if (held !== undefined || filter.retainsData === undefined || filter.retainsData()) return true
+    }
+    return false
   }
 
   get headers(): HeaderMap | undefined {

@@ -4,7 +4,7 @@ import { monotonicMs } from '../../common/clock.ts'
 import { Timer } from '../../common/timer.ts'
 import type { Connection, ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../../network/connection.ts'
 import { gatherWrites } from '../../network/write_batch.ts'
-import { CodecProtocolError, type ResponseDecoder, type StreamResetReason } from '../codec/codec.ts'
+import { CodecProtocolError, type DataReceiver, type ResponseDecoder, type StreamResetReason } from '../codec/codec.ts'
 import { Http1ClientCodec } from '../codec/http1/client_codec.ts'
 import type { Http1ClientStream } from '../codec/http1/client_stream.ts'
 import type { PoolCallbacks } from './connection_pool.ts'
@@ -23,6 +23,8 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
   /** Why this side closes a connection with a request on it. */
   #lostBy: StreamResetReason | undefined = undefined
   #streamCount = 0
+  /** Who gets what is being read. */
+  #reading: DataReceiver | undefined = undefined
   #connectTimer: Timer | undefined
   #idleTimer: Timer | undefined = undefined
   #durationTimer: Timer | undefined = undefined
@@ -84,6 +86,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
   }
 
   onData(data: Buffer): void {
+    this.#reading = this.#stream?.decoder
     try {
       this.#codec.dispatch(data)
     } catch (error) {
@@ -92,6 +95,12 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
       this.#lostBy = 'protocolError'
       this.close()
     }
+  }
+
+  #retainsData(): boolean {
+    const reading = this.#reading
+    this.#reading = undefined
+    return reading?.retainsData() === true
   }
 
   #onExchangeComplete(): void {
@@ -139,6 +148,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
       this.#durationTimer = new Timer(() => this.#onMaxDuration())
       this.#durationTimer.enable(cluster.maxConnectionDurationMs)
     }
+    this.#connection.reuseReadBuffer(() => this.#retainsData())
     this.#pool.onConnected(this)
   }
 

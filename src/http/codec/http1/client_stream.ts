@@ -98,6 +98,10 @@ export class Http1ClientStream implements RequestEncoder {
     this.#codec.connection.close('noFlush', 'stream_reset')
   }
 
+  get hasBufferedData(): boolean {
+    return this.#codec.connection.bufferedBytes > 0
+  }
+
   readDisable(disable: boolean): void {
     if (!disable && this.#readDisables === 0) return
     this.#readDisables += disable ? 1 : -1

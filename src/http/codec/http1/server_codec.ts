@@ -3,7 +3,13 @@
 import { HeaderMap, KnownHeader } from '../../../common/header_map.ts'
 import type { Connection } from '../../../network/connection.ts'
 import type { Protocol } from '../../../stream_info/stream_info.ts'
-import { CodecProtocolError, type RequestDecoder, type ServerCodec, type ServerCodecCallbacks } from '../codec.ts'
+import {
+  CodecProtocolError,
+  type DataReceiver,
+  type RequestDecoder,
+  type ServerCodec,
+  type ServerCodecCallbacks,
+} from '../codec.ts'
 import { reasonPhrase } from './head_encoder.ts'
 import { classify, HeadError, parseHeaderLines } from './head_parser.ts'
 import { type MessageHandler, MessageParser } from './message_parser.ts'
@@ -33,6 +39,8 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   /** Bytes of later requests that wait until this one is answered. */
   #pipelined: Buffer | undefined = undefined
   #dispatching = false
+  /** Who got body data of what was read last. */
+  #reading: DataReceiver | undefined = undefined
 
   constructor(
     connection: Connection,
@@ -53,6 +61,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   }
 
   dispatch(data: Buffer): void {
+    this.#reading = undefined
     if (this.#pipelined !== undefined) {
       this.#hold(Buffer.concat([this.#pipelined, data]))
       return
@@ -77,6 +86,13 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   #hold(data: Buffer): void {
     if (this.#pipelined === undefined) this.connection.readDisable(true)
     this.#pipelined = data
+  }
+
+  /** What was read last may still be in use. */
+  retainsData(): boolean {
+    const reading = this.#reading
+    this.#reading = undefined
+    return this.#pipelined !== undefined || reading?.retainsData() === true
   }
 
   /** The current exchange is over in both directions. */
@@ -133,7 +149,9 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     const stream = this.stream
     if (stream === undefined) return
     stream.wireBytesReceived += data.length
-    if (!stream.detached) this.#decoder?.decodeData(data, false)
+    if (stream.detached) return
+    this.#reading = this.#decoder
+    this.#decoder?.decodeData(data, false)
   }
 
   onComplete(trailerLines: string): void {

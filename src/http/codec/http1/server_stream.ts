@@ -112,6 +112,10 @@ export class Http1ServerStream implements ResponseEncoder {
     this.callbacks?.onResetStream(reason, '')
   }
 
+  get hasBufferedData(): boolean {
+    return this.#codec.connection.bufferedBytes > 0
+  }
+
   readDisable(disable: boolean): void {
     if (!disable && this.#readDisables === 0) return
     this.#readDisables += disable ? 1 : -1

@@ -114,7 +114,6 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
       this.#pool.onFree(this)
       return
     }
-    if (this.#codec.peerWantsClose) cluster.stats.upstreamCxCloseNotify.inc()
     if (this.#codec.extraBytes) cluster.stats.upstreamCxProtocolError.inc()
     this.close()
   }
@@ -197,6 +196,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     counters.upstreamCxActive.dec()
     stats.cxActive.dec()
     counters.upstreamCxDestroy.inc()
+    if (this.#codec.peerWantsClose) counters.upstreamCxCloseNotify.inc()
     counters.upstreamCxLengthMs.recordValue(Math.round(monotonicMs() - this.#startedAtMs))
     if (active) counters.upstreamCxDestroyWithActiveRq.inc()
     if (event === 'remoteClose') {

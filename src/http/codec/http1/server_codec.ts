@@ -100,13 +100,14 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     this.stream?.releaseReads()
     this.stream = undefined
     this.#decoder = undefined
-    this.#parser.paused = false
+    // A client that asks on without reading its answers is not read on either.
+    this.#parser.paused = this.connection.aboveHighWatermark
   }
 
   /** Goes on with what the client has pipelined; the connection manager calls it when it is done with a stream. */
   continuePipelined(): void {
     // Inside execute() the loop itself goes on.
-    if (this.#dispatching || this.stream !== undefined || this.#pipelined === undefined) return
+    if (this.#dispatching || this.stream !== undefined || this.#pipelined === undefined || this.#parser.paused) return
     const data = this.#pipelined
     this.#pipelined = undefined
     this.connection.readDisable(false)
@@ -237,7 +238,12 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   }
 
   onUnderlyingConnectionBelowWriteBufferLowWatermark(): void {
-    this.stream?.callbacks?.onBelowWriteBufferLowWatermark()
+    if (this.stream !== undefined) {
+      this.stream.callbacks?.onBelowWriteBufferLowWatermark()
+      return
+    }
+    this.#parser.paused = false
+    this.continuePipelined()
   }
 }
 

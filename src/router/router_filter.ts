@@ -20,7 +20,7 @@ import { ResponseFlag } from '../stream_info/response_flags.ts'
 import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
-import { chargeUpstreamCode } from './code_stats.ts'
+import { chargeUpstreamCode, recordUpstreamTime } from './code_stats.ts'
 import { internalRedirectTarget } from './internal_redirect.ts'
 import { RequestBody } from './request_body.ts'
 import {
@@ -333,7 +333,7 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     this.#disarm()
     if (this.#requestComplete) {
       const duration = Math.round(monotonicMs() - this.#requestCompleteMs)
-      cluster.info.stats.upstreamRqTime.recordValue(duration)
+      recordUpstreamTime(cluster.info, duration, this.#origin)
       for (const stats of this.#requestStats) stats.onRequestComplete(this.#callbacks.streamInfo.responseCode, duration)
     }
   }

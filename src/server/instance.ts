@@ -35,7 +35,7 @@ export interface InstanceParts {
 
 /** One process's server: clusters first, since routes and filters look them up while they are built. */
 export class Instance {
-  readonly clusterManager = new ClusterManager()
+  readonly clusterManager: ClusterManager
   readonly context: ServerContext
   readonly listeners: BuiltListener[] = []
   readonly #drainManager: DrainManager
@@ -43,6 +43,7 @@ export class Instance {
   constructor(bootstrap: Bootstrap, parts: InstanceParts) {
     const { errors, shared, runtime, drainManager } = parts
     this.#drainManager = drainManager
+    this.clusterManager = new ClusterManager(bootstrap.clusterManager?.localClusterName)
     this.context = {
       scope: parts.scope,
       runtime,

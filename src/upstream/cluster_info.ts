@@ -27,6 +27,7 @@ export interface ClusterInfo {
   readonly maxConnectionDurationMs: number
   /** Connections to have ready for each expected request, 1 to 3. */
   readonly preconnectRatio: number
+  readonly closeConnectionsOnHostSetChange: boolean
   readonly http: UpstreamHttpOptions
   /** Opens the sockets of its connections. */
   readonly connector: UpstreamConnector

@@ -4,6 +4,7 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import { buildCluster } from './build_cluster.ts'
 import type { Cluster } from './cluster.ts'
 import type { HostSnapshot } from './host.ts'
+import type { PrioritySet } from './priority_set.ts'
 import type { ServerContext } from './server_context.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
@@ -15,10 +16,20 @@ export interface HostsUpdate {
 }
 
 export class ClusterManager {
+  /** The cluster that the proxy itself belongs to, for zone aware routing; '' for none. */
+  readonly localClusterName: string
   readonly #clusters = new Map<string, Cluster>()
+
+  constructor(localClusterName = '') {
+    this.localClusterName = localClusterName
+  }
 
   get(name: string): Cluster | undefined {
     return this.#clusters.get(name)
+  }
+
+  localPrioritySet(): PrioritySet | undefined {
+    return this.#clusters.get(this.localClusterName)?.prioritySet
   }
 
   clusters(): Iterable<Cluster> {
@@ -40,5 +51,7 @@ export class ClusterManager {
 
   onHosts(update: HostsUpdate): void {
     this.#clusters.get(update.clusterName)?.setHosts(update.priorities)
+    if (update.clusterName !== this.localClusterName) return
+    for (const cluster of this.#clusters.values()) cluster.loadBalancer.onLocalClusterChanged()
   }
 }

@@ -1,5 +1,6 @@
 // One upstream host: its address, its state, its pools.
 
+import { monotonicMs } from '../common/clock.ts'
 import { Connection } from '../network/connection.ts'
 import type { AddressInfo, UpstreamHostInfo } from '../stream_info/stream_info.ts'
 import type { ClusterInfo } from './cluster_info.ts'
@@ -19,6 +20,8 @@ export interface HostSnapshot {
   readonly weight: number
   readonly priority: number
   readonly locality: Locality
+  /** `load_balancing_weight` of its locality; 0 where that has none. */
+  readonly localityWeight: number
   readonly metadata: Readonly<Record<string, Record<string, unknown>>>
   readonly healthStatus: 'UNKNOWN' | 'HEALTHY' | 'UNHEALTHY' | 'DRAINING' | 'TIMEOUT' | 'DEGRADED'
 }
@@ -46,14 +49,17 @@ export interface HostStats {
 export class Host implements UpstreamHostInfo {
   readonly cluster: ClusterInfo
   readonly address: AddressInfo
-  /** Replaced where only these change: the host stays the same. */
-  additionalAddresses: readonly AddressInfo[]
   readonly hostname: string
-  readonly weight: number
-  readonly priority: number
-  readonly locality: Locality
-  readonly metadata: Readonly<Record<string, Record<string, unknown>>>
-  readonly healthStatus: HostSnapshot['healthStatus']
+  /** These may change while the host stays the same, with its connections and its numbers. */
+  additionalAddresses!: readonly AddressInfo[]
+  weight!: number
+  priority!: number
+  locality!: Locality
+  localityWeight!: number
+  metadata!: Readonly<Record<string, Record<string, unknown>>>
+  healthStatus: HostSnapshot['healthStatus']
+  /** When it came, or became healthy: slow start counts from then. */
+  availableSinceMs = monotonicMs()
   readonly stats: HostStats
   /** By protocol and priority. */
   readonly pools = new Map<string, ConnectionPoolLike>()
@@ -61,13 +67,9 @@ export class Host implements UpstreamHostInfo {
   constructor(cluster: ClusterInfo, snapshot: HostSnapshot) {
     this.cluster = cluster
     this.address = snapshot.address
-    this.additionalAddresses = snapshot.additionalAddresses
     this.hostname = snapshot.hostname
-    this.weight = snapshot.weight
-    this.priority = snapshot.priority
-    this.locality = snapshot.locality
-    this.metadata = snapshot.metadata
     this.healthStatus = snapshot.healthStatus
+    this.update(snapshot)
     this.stats = {
       cxTotal: new SimpleCounter(),
       cxActive: new SimpleCounter(),
@@ -80,14 +82,41 @@ export class Host implements UpstreamHostInfo {
     }
   }
 
+  /** Takes over what a newer list of hosts says of this one. */
+  update(snapshot: HostSnapshot): void {
+    const wasHealthy = this.healthy
+    this.additionalAddresses = snapshot.additionalAddresses
+    this.weight = snapshot.weight
+    this.priority = snapshot.priority
+    this.locality = snapshot.locality
+    this.localityWeight = snapshot.localityWeight
+    this.metadata = snapshot.metadata
+    this.healthStatus = snapshot.healthStatus
+    if (this.healthy && !wasHealthy) this.availableSinceMs = monotonicMs()
+  }
+
   get healthy(): boolean {
     return this.healthStatus === 'UNKNOWN' || this.healthStatus === 'HEALTHY'
+  }
+
+  get degraded(): boolean {
+    return this.healthStatus === 'DEGRADED'
+  }
+
+  /** It counts neither as available nor as missing. */
+  get excluded(): boolean {
+    return this.healthStatus === 'DRAINING'
   }
 
   /** Starts a connection; it tells its callbacks when it stands. */
   connect(): Connection {
     const socket = this.cluster.connector.connect(this.address, this.additionalAddresses)
     return new Connection(socket, undefined, this.cluster.perConnectionBufferLimitBytes, false)
+  }
+
+  /** Its connections end, busy ones after their exchange. */
+  drain(): void {
+    for (const pool of this.pools.values()) pool.drainConnections()
   }
 
   onResponse(status: number): void {

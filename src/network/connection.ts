@@ -156,9 +156,20 @@ export class Connection {
     }
   }
 
+  /** Writes what a closed connection was to write and did not; its bytes were counted there. */
+  adoptUnsent(other: Connection): void {
+    this.bytesSent += other.pending.bytes
+    other.pending.moveTo(this)
+  }
+
+  /** Bytes that have been handed to the socket, and may have left. */
+  get flushedBytes(): number {
+    return this.bytesSent - this.pending.bytes
+  }
+
   /** Hands what was gathered to the socket. Called at the end of each event; calling it earlier is harmless. */
   flush(): void {
-    if (this.pending.bytes === 0) return
+    if (this.pending.bytes === 0 || this.state === 'closed') return
     this.pending.writeTo(this.socket, this.#aboveHighWatermark ? () => this.#onFlushed() : undefined)
   }
 
@@ -297,8 +308,9 @@ export class Connection {
     if (this.detectedCloseType === '') this.detectedCloseType = reset ? 'local_reset' : 'normal'
     if (reset) this.socket.resetAndDestroy()
     else this.socket.destroy()
-    this.pending.clear()
+    // What is pending still stands for whoever hears of the end: it may be written elsewhere.
     runWrites(this, Connection.#raiseEvent, event)
+    this.pending.clear()
   }
 
   static #raiseEvent(connection: Connection, event: ConnectionEvent): void {

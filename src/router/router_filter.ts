@@ -5,6 +5,7 @@ import { type HeaderMap, KnownHeader } from '../common/header_map.ts'
 import { Timer } from '../common/timer.ts'
 import type { StreamResetReason } from '../http/codec/codec.ts'
 import { isUpgradeRequest } from '../http/codec/http1/request_head.ts'
+import type { HttpConnectionPool } from '../http/conn_pool/connection_pool.ts'
 import {
   type DownstreamWatermarkCallbacks,
   FilterDataStatus,
@@ -128,7 +129,8 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     for (const stats of this.#requestStats) stats.onRequest()
     this.#callbacks.addDownstreamWatermarkCallbacks(this)
     if (endStream) this.#onRequestComplete()
-    if (this.#timeouts.maxDurationMs > 0) this.#armMaxDuration(this.#timeouts.maxDurationMs)
+    const maxDurationMs = this.#timeouts.maxDurationMs || cluster.info.maxStreamDurationMs
+    if (maxDurationMs > 0) this.#armMaxDuration(maxDurationMs)
     this.#startAttempt(route, cluster, endStream)
     return FilterHeadersStatus.StopIteration
   }
@@ -137,8 +139,9 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
   #startAttempt(route: ForwardRoute, cluster: Cluster, endsWithHeaders: boolean): void {
     const headers = this.#headers
     const host = this.#chooseHost(route, cluster)
-    if (host === undefined) {
-      cluster.info.stats.upstreamCxNoneHealthy.inc()
+    const pool = host === undefined ? undefined : this.#poolOf(host, route)
+    if (host === undefined || pool === undefined) {
+      if (host === undefined) cluster.info.stats.upstreamCxNoneHealthy.inc()
       chargeUpstreamCode(cluster.info, 503, this.#origin)
       this.#reply(503, 'no_healthy_upstream', ResponseFlag.NoHealthyUpstream, 'no healthy upstream')
       return
@@ -148,10 +151,12 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     const attempt = new UpstreamRequest(this, host, endsWithHeaders)
     this.#attempt = attempt
     if (this.#timeouts.perTryMs > 0 && this.#requestComplete) this.#armPerTry()
-    const terminates = headers.method === 'CONNECT' && route.upgrades.get('connect')?.terminateConnect === true
-    attempt.start(
-      terminates ? new TcpUpstreamPool(host, route.priority) : this.#settings.pools.get(host, route.priority),
-    )
+    attempt.start(pool)
+  }
+
+  #poolOf(host: Host, route: ForwardRoute): HttpConnectionPool | undefined {
+    const terminates = this.#headers.method === 'CONNECT' && route.upgrades.get('connect')?.terminateConnect === true
+    return terminates ? new TcpUpstreamPool(host, route.priority) : this.#settings.pools.get(host, route.priority)
   }
 
   /** A retry with the previous_hosts predicate looks for a host that was not tried, so often as the policy says. */
@@ -355,7 +360,10 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     if (decision === 'limit') {
       this.#callbacks.streamInfo.setResponseFlag(ResponseFlag.UpstreamRetryLimitExceeded)
       for (const stats of this.#requestStats) stats.onRetryLimitExceeded()
-    } else if (decision === 'overflow') for (const stats of this.#requestStats) stats.onRetryOverflow()
+    } else if (decision === 'overflow') {
+      this.#callbacks.streamInfo.setResponseFlag(ResponseFlag.UpstreamOverflow)
+      for (const stats of this.#requestStats) stats.onRetryOverflow()
+    }
   }
 
   #scheduleRetry(): void {

@@ -7,7 +7,8 @@ import type { Host } from '../upstream/host.ts'
 
 /** The HTTP pools of this worker, one per host, priority and protocol. */
 export interface HttpPools {
-  get(host: Host, priority: 'DEFAULT' | 'HIGH'): HttpConnectionPool
+  /** Undefined where the circuit breaker allows no more pools. */
+  get(host: Host, priority: 'DEFAULT' | 'HIGH'): HttpConnectionPool | undefined
 }
 
 export interface RouterSettings {

@@ -30,6 +30,7 @@ export function formatJsonDouble(value: number): string {
 
 /** A counter or gauge: Envoy keeps unsigned integers. */
 export function formatInteger(value: number): string {
+  if (value >= 2 ** 64) return '18446744073709551615'
   return Number.isSafeInteger(value) ? String(value) : BigInt(Math.trunc(value)).toString()
 }
 

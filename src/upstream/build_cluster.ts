@@ -41,10 +41,16 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
     maxRequestsPerConnection: http.common?.maxRequestsPerConnection ?? view.maxRequestsPerConnection ?? 0,
     idleTimeoutMs: http.common?.idleTimeout ?? defaultIdleTimeoutMs,
     maxConnectionDurationMs: http.common?.maxConnectionDuration ?? 0,
+    maxStreamDurationMs: http.common?.maxStreamDuration ?? 0,
     preconnectRatio: view.preconnectPolicy?.perUpstreamPreconnectRatio ?? 1,
+    predictivePreconnectRatio: view.preconnectPolicy?.predictivePreconnectRatio ?? 1,
     closeConnectionsOnHostSetChange: view.commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
     http,
     metadata: view.metadata?.filterMetadata ?? {},
+    hostConnectionCount:
+      view.circuitBreakers?.perHostThresholds.some((each) => each.maxConnections !== undefined) === true
+        ? (address) => context.shared.counter(`host_connections.${view.name}.${address}`)
+        : undefined,
     resourceManager: (priority) => (priority === 'HIGH' ? high : byDefault),
   }
   return new Cluster(info, createLoadBalancer(view, info, context), {

@@ -2,8 +2,10 @@
 
 import { monotonicMs } from '../common/clock.ts'
 import { Connection } from '../network/connection.ts'
+import type { SharedCounter } from '../stats/shared_counter.ts'
 import type { AddressInfo, UpstreamHostInfo } from '../stream_info/stream_info.ts'
 import type { ClusterInfo } from './cluster_info.ts'
+import type { ResourceManager } from './resource_manager.ts'
 import { SimpleCounter } from './simple_counter.ts'
 
 export interface Locality {
@@ -63,12 +65,15 @@ export class Host implements UpstreamHostInfo {
   readonly stats: HostStats
   /** By protocol and priority. */
   readonly pools = new Map<string, ConnectionPoolLike>()
+  /** Over all workers; only where per_host_thresholds limit it. */
+  readonly #connectionCount: SharedCounter | undefined
 
   constructor(cluster: ClusterInfo, snapshot: HostSnapshot) {
     this.cluster = cluster
     this.address = snapshot.address
     this.hostname = snapshot.hostname
     this.healthStatus = snapshot.healthStatus
+    this.#connectionCount = cluster.hostConnectionCount?.(snapshot.address.text)
     this.update(snapshot)
     this.stats = {
       cxTotal: new SimpleCounter(),
@@ -112,6 +117,28 @@ export class Host implements UpstreamHostInfo {
   connect(): Connection {
     const socket = this.cluster.connector.connect(this.address, this.additionalAddresses)
     return new Connection(socket, undefined, this.cluster.perConnectionBufferLimitBytes, false)
+  }
+
+  /**
+   * Takes a place for a connection within the circuit breakers, or with `force` whatever they say; what they would not
+   * have allowed is counted.
+   */
+  acquireConnection(resources: ResourceManager, force: boolean): boolean {
+    const count = this.#connectionCount
+    const hasRoom = count === undefined || count.tryAdd(resources.maxConnectionsPerHost)
+    if (hasRoom && resources.connections.tryAcquire()) return true
+    this.cluster.stats.upstreamCxOverflow.inc()
+    if (force) {
+      if (!hasRoom) count?.inc()
+      return resources.connections.tryAcquire(true)
+    }
+    if (hasRoom) count?.dec()
+    return false
+  }
+
+  releaseConnection(resources: ResourceManager): void {
+    resources.connections.release()
+    this.#connectionCount?.dec()
   }
 
   /** Its connections end, busy ones after their exchange. */

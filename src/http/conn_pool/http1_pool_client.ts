@@ -17,12 +17,16 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
   readonly #startedAtMs = monotonicMs()
   #stream: Http1ClientStream | undefined = undefined
   #connected = false
-  /** Nobody waits for this connection any more. */
-  #abandoned = false
   #timedOut = false
   /** Why this side closes a connection with a request on it. */
   #lostBy: StreamResetReason | undefined = undefined
   #streamCount = 0
+  #callbacks: PoolCallbacks | undefined = undefined
+  /** It has been idle in the pool: the peer may have given it up. */
+  #rested = false
+  #spokeUnasked = false
+  /** Where the connection's output stood when the exchange began. */
+  #flushedBefore = 0
   /** Who gets what is being read. */
   #reading: DataReceiver | undefined = undefined
   #connectTimer: Timer | undefined
@@ -59,13 +63,38 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
       stats.upstreamCxMaxRequests.inc()
       this.#codec.closeAfterResponse = true
     }
+    this.#callbacks = callbacks
+    this.#flushedBefore = this.#connection.flushedBytes
     const stream = this.#codec.newStream(decoder)
     this.#stream = stream
     callbacks.onPoolReady(stream, this.#pool.host, this.#connection, this.#streamCount)
   }
 
+  /** Carries on, as soon as it is connected, an exchange that `other` has lost before any byte of it left. */
+  takeOver(other: Http1PoolClient): void {
+    const stream = other.#stream
+    const callbacks = other.#callbacks
+    if (stream === undefined || callbacks === undefined) return
+    other.#stream = undefined
+    this.#streamCount = 1
+    this.#callbacks = callbacks
+    this.#stream = stream
+    this.#codec.adopt(stream)
+    this.#connection.adoptUnsent(other.#connection)
+    callbacks.onPoolMoved(this.#pool.host, this.#connection, 1)
+  }
+
+  /** Nothing of the exchange in progress has left: whatever the peer sent was not an answer to it. */
+  get #isUnsent(): boolean {
+    const stream = this.#stream
+    if (stream === undefined || stream.dead || !this.#rested) return false
+    const connection = this.#connection
+    return connection.flushedBytes === this.#flushedBefore && !connection.aboveHighWatermark && !stream.readDisabled
+  }
+
   /** No request waits: the idle timeout runs. */
   rest(): void {
+    this.#rested = true
     const { idleTimeoutMs } = this.#pool.host.cluster
     if (idleTimeoutMs <= 0) return
     this.#idleTimer ??= new Timer(() => this.#onIdleTimeout())
@@ -80,12 +109,14 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     this.#codec.closeAfterResponse = true
   }
 
-  abandon(): void {
-    this.#abandoned = true
-    this.close()
-  }
-
   onData(data: Buffer): void {
+    if (this.#isUnsent) {
+      // Perhaps a server's word before it hangs up, but no answer to what it has not seen.
+      this.#spokeUnasked = true
+      this.#pool.host.cluster.stats.upstreamCxProtocolError.inc()
+      this.close()
+      return
+    }
     this.#reading = this.#stream?.decoder
     try {
       this.#codec.dispatch(data)
@@ -120,7 +151,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
   }
 
   /** Ends the exchange in progress by telling its stream. */
-  #resetStream(reason: StreamResetReason): void {
+  #resetStream(reason: StreamResetReason, transportFailureReason = ''): void {
     const stream = this.#stream
     if (stream === undefined) return
     this.#stream = undefined
@@ -130,7 +161,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     this.#pool.resources.requests.release()
     if (stream.dead) return
     stream.dead = true
-    stream.callbacks?.onResetStream(reason, '')
+    stream.callbacks?.onResetStream(reason, transportFailureReason)
   }
 
   onEvent(event: ConnectionEvent): void {
@@ -149,22 +180,25 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
       this.#durationTimer.enable(cluster.maxConnectionDurationMs)
     }
     this.#connection.reuseReadBuffer(() => this.#retainsData())
-    this.#pool.onConnected(this)
+    if (this.#stream === undefined) this.#pool.onConnected(this)
   }
 
   #onClosed(event: ConnectionEvent): void {
     this.#connectTimer?.disable()
     this.#idleTimer?.disable()
     this.#durationTimer?.disable()
+    const moves = (event === 'remoteClose' || this.#spokeUnasked) && this.#isUnsent
     // A response without a length ends here in good order.
-    const active = this.#stream !== undefined && !(event === 'remoteClose' && this.#codec.onConnectionClosed())
+    const active =
+      this.#stream !== undefined && !moves && !(event === 'remoteClose' && this.#codec.onConnectionClosed())
     this.#countClose(event, active)
-    this.#pool.resources.connections.release()
+    this.#pool.releaseConnection()
     if (!this.#connected) {
       this.#onConnectFailed()
       return
     }
-    if (active) this.#endStreamByClose(event)
+    if (moves && this.#pool.moveExchange(this)) return
+    if (active || moves) this.#endStreamByClose(event)
     this.#pool.onClosed(this)
   }
 
@@ -180,15 +214,13 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
 
   #onConnectFailed(): void {
     const { cluster, stats } = this.#pool.host
-    if (this.#abandoned) {
-      this.#pool.onClosed(this)
-      return
-    }
     cluster.stats.upstreamCxConnectFail.inc()
     stats.cxConnectFail.inc()
     if (this.#timedOut) cluster.stats.upstreamCxConnectTimeout.inc()
     const reason = this.#timedOut ? 'connectionTimeout' : 'remoteConnectionFailure'
-    this.#pool.onConnectFailure(this, reason, this.#timedOut ? '' : this.#connection.connectFailureReason)
+    const failure = this.#timedOut ? '' : this.#connection.connectFailureReason
+    this.#pool.onConnectFailure(this, reason, failure)
+    this.#resetStream(reason, failure)
   }
 
   #countClose(event: ConnectionEvent, active: boolean): void {
@@ -197,6 +229,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     counters.upstreamCxActive.dec()
     stats.cxActive.dec()
     counters.upstreamCxDestroy.inc()
+    if (this.#streamCount > 0) counters.upstreamRqPerCx.recordValue(this.#streamCount)
     counters.upstreamCxLengthMs.recordValue(Math.round(monotonicMs() - this.#startedAtMs))
     if (active) counters.upstreamCxDestroyWithActiveRq.inc()
     if (event === 'remoteClose') {

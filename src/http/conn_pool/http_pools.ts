@@ -1,4 +1,4 @@
-// The HTTP pools of a worker: made at a host's first use, gone with the host.
+// The HTTP pools of a worker: made at a host's first use, gone with its last connection.
 
 import { ConfigErrors } from '../../config/errors.ts'
 import type { ClusterInfo } from '../../upstream/cluster_info.ts'
@@ -11,6 +11,14 @@ import { Http1Pool } from './http1_pool.ts'
 
 const defaultMaxResponseHeadersKb = 60
 const defaultMaxResponseHeadersCount = 100
+
+/** A cluster has these as soon as it has a connection. Responses give no cause to move them. */
+const codecStats = [
+  'dropped_headers_with_underscores',
+  'metadata_not_supported_error',
+  'requests_rejected_with_underscores_in_headers',
+  'response_flood',
+]
 
 const settingsByCluster = new WeakMap<ClusterInfo, Http1Settings>()
 
@@ -35,18 +43,28 @@ function upstreamHttp1Settings(info: ClusterInfo): Http1Settings {
       headersWithUnderscores: 'ALLOW',
     }
     settingsByCluster.set(info, settings)
+    const stats = info.scope.createScope('http1')
+    for (const name of codecStats) stats.counter(name)
   }
   return settings
 }
 
 export const httpPools = {
-  get(host: Host, priority: RoutingPriority): HttpConnectionPool {
+  /** Undefined where the cluster may have no more pools (`max_connection_pools`). */
+  get(host: Host, priority: RoutingPriority): HttpConnectionPool | undefined {
     const key = priority === 'HIGH' ? 'http1/high' : 'http1/default'
-    let pool = host.pools.get(key) as Http1Pool | undefined
-    if (pool === undefined) {
-      pool = new Http1Pool(host, priority, upstreamHttp1Settings(host.cluster))
-      host.pools.set(key, pool)
+    const known = host.pools.get(key) as Http1Pool | undefined
+    if (known !== undefined) return known
+    const { connectionPools } = host.cluster.resourceManager(priority)
+    if (!connectionPools.tryAcquire()) {
+      host.cluster.stats.upstreamCxPoolOverflow.inc()
+      return undefined
     }
+    const pool = new Http1Pool(host, priority, upstreamHttp1Settings(host.cluster), () => {
+      host.pools.delete(key)
+      connectionPools.release()
+    })
+    host.pools.set(key, pool)
     return pool
   },
 }

@@ -129,8 +129,6 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     for (const stats of this.#requestStats) stats.onRequest()
     this.#callbacks.addDownstreamWatermarkCallbacks(this)
     if (endStream) this.#onRequestComplete()
-    const maxDurationMs = this.#timeouts.maxDurationMs || cluster.info.maxStreamDurationMs
-    if (maxDurationMs > 0) this.#armMaxDuration(maxDurationMs)
     this.#startAttempt(route, cluster, endStream)
     return FilterHeadersStatus.StopIteration
   }
@@ -151,6 +149,9 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     const attempt = new UpstreamRequest(this, host, endsWithHeaders)
     this.#attempt = attempt
     if (this.#timeouts.perTryMs > 0 && this.#requestComplete) this.#armPerTry()
+    const maxDurationMs = this.#timeouts.maxDurationMs || cluster.info.maxStreamDurationMs
+    if (maxDurationMs > 0) this.#armMaxDuration(maxDurationMs)
+    if (cluster.info.predictivePreconnectRatio > 1) this.#settings.pools.preconnect(cluster, route.priority)
     attempt.start(pool)
   }
 
@@ -230,7 +231,7 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
   }
 
   #armMaxDuration(milliseconds: number): void {
-    this.#maxDurationTimer = new Timer(() => gatherWrites(() => this.#onMaxDuration()))
+    this.#maxDurationTimer ??= new Timer(() => gatherWrites(() => this.#onMaxDuration()))
     this.#maxDurationTimer.enable(milliseconds)
   }
 
@@ -480,6 +481,13 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     const cluster = this.#cluster
     if (this.#destroyed || cluster === undefined) return
     cluster.info.stats.upstreamRqMaxDurationReached.inc()
+    this.#attempt?.cancel()
+    const decision = this.#responseStarted ? 'no' : (this.#retryState?.onReset('localReset', true) ?? 'no')
+    if (decision === 'yes') {
+      this.#scheduleRetry()
+      return
+    }
+    this.#noteRetryDecision(decision)
     const flag = ResponseFlag.UpstreamMaxStreamDurationReached
     this.#giveUp(cluster, 504, 'upstream_max_stream_duration_reached', flag, 'upstream max stream duration reached')
   }
@@ -492,7 +500,8 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
       this.#callbacks.resetStream('localReset', details)
       return
     }
-    chargeUpstreamCode(cluster.info, status, this.#origin)
+    // Envoy does not count this one among the codes.
+    if (flag !== ResponseFlag.UpstreamMaxStreamDurationReached) chargeUpstreamCode(cluster.info, status, this.#origin)
     this.#localReply({ status, body, details, flag })
   }
 

@@ -2,6 +2,7 @@
 
 import type { HttpConnectionPool } from '../http/conn_pool/connection_pool.ts'
 import type { Counter, Scope } from '../stats/store.ts'
+import type { Cluster } from '../upstream/cluster.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
 import type { Host } from '../upstream/host.ts'
 
@@ -9,6 +10,8 @@ import type { Host } from '../upstream/host.ts'
 export interface HttpPools {
   /** Undefined where the circuit breaker allows no more pools. */
   get(host: Host, priority: 'DEFAULT' | 'HIGH'): HttpConnectionPool | undefined
+  /** Connects ahead for the requests after the next one. */
+  preconnect(cluster: Cluster, priority: 'DEFAULT' | 'HIGH'): void
 }
 
 export interface RouterSettings {

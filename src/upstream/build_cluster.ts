@@ -15,6 +15,7 @@ type ClusterView = envoy.config.cluster.v3.Cluster
 type HttpProtocolOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOptions
 
 const httpOptionsType = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+const upstreamCodecType = 'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec'
 const defaultConnectTimeoutMs = 5000
 const defaultBufferLimitBytes = 1024 * 1024
 const defaultIdleTimeoutMs = 3_600_000
@@ -51,6 +52,8 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
       view.circuitBreakers?.perHostThresholds.some((each) => each.maxConnections !== undefined) === true
         ? (address) => context.shared.counter(`host_connections.${view.name}.${address}`)
         : undefined,
+    endpointScope:
+      view.trackClusterStats?.perEndpointStats === true ? (name) => scope.createScope(`endpoint.${name}`) : undefined,
     resourceManager: (priority) => (priority === 'HIGH' ? high : byDefault),
   }
   return new Cluster(info, createLoadBalancer(view, info, context), {
@@ -82,6 +85,10 @@ function upstreamHttpOptions(view: ClusterView, context: ServerContext): Upstrea
   if (explicit !== undefined && explicit.protocolConfig !== 'httpProtocolOptions')
     refuseHttp2(explicit, explicit.protocolConfig, context)
   if (options.autoConfig !== undefined) refuseHttp2(options, 'autoConfig', context)
+  for (const filter of options.httpFilters) {
+    if (filter.typedConfig?.typeUrl === upstreamCodecType) continue
+    context.errors.add(filter, 'name', `upstream HTTP filter '${filter.name}' is not supported`)
+  }
   const http1 = explicit?.httpProtocolOptions ?? options.useDownstreamProtocolConfig?.httpProtocolOptions
   return { common: options.commonHttpProtocolOptions, http1 }
 }

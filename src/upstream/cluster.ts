@@ -60,6 +60,13 @@ export class Cluster {
     const count = (of: (set: (typeof hostSets)[number]) => readonly Host[]): number =>
       hostSets.reduce((total, set) => total + of(set).length, 0)
     if (changed) stats.membershipChange.inc()
+    for (const host of this.prioritySet.hosts()) {
+      const name = host.observabilityName ?? host.address.text
+      this.info
+        .endpointScope?.(name)
+        .gauge('healthy')
+        .set(host.healthy || host.degraded ? 1 : 0)
+    }
     stats.membershipTotal.set(count((set) => set.hosts))
     stats.membershipHealthy.set(count((set) => set.healthyHosts))
     stats.membershipDegraded.set(count((set) => set.degradedHosts))

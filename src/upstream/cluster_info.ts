@@ -38,5 +38,7 @@ export interface ClusterInfo {
   readonly metadata: Readonly<Record<string, Record<string, unknown>>>
   /** How many connections a host has in all workers; undefined where per_host_thresholds set no limit. */
   readonly hostConnectionCount: ((address: string) => SharedCounter) | undefined
+  /** Where the statistics of one host go; undefined without per_endpoint_stats. */
+  readonly endpointScope: ((name: string) => Scope) | undefined
   resourceManager(priority: RoutingPriority): ResourceManager
 }

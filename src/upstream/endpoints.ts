@@ -44,6 +44,7 @@ export function hostSnapshot(
     address,
     additionalAddresses,
     hostname,
+    ...(view.endpoint?.observabilityName ? { observabilityName: view.endpoint.observabilityName } : {}),
     weight: view.loadBalancingWeight ?? 1,
     priority: endpoint.priority,
     locality: endpoint.locality,

@@ -5,8 +5,8 @@ import { Connection } from '../network/connection.ts'
 import type { SharedCounter } from '../stats/shared_counter.ts'
 import type { AddressInfo, UpstreamHostInfo } from '../stream_info/stream_info.ts'
 import type { ClusterInfo } from './cluster_info.ts'
+import { createHostStats, type HostStats } from './host_stats.ts'
 import type { ResourceManager } from './resource_manager.ts'
-import { SimpleCounter } from './simple_counter.ts'
 
 export interface Locality {
   readonly region: string
@@ -19,6 +19,8 @@ export interface HostSnapshot {
   readonly address: AddressInfo
   readonly additionalAddresses: readonly AddressInfo[]
   readonly hostname: string
+  /** In the place of the address in the names of per-endpoint statistics. */
+  readonly observabilityName?: string
   readonly weight: number
   readonly priority: number
   readonly locality: Locality
@@ -36,22 +38,11 @@ export interface ConnectionPoolLike {
   addIdleCallback(callback: () => void): void
 }
 
-/** Per-host numbers that `/clusters` shows; they are no stats, as in Envoy. */
-export interface HostStats {
-  readonly cxTotal: SimpleCounter
-  readonly cxActive: SimpleCounter
-  readonly cxConnectFail: SimpleCounter
-  readonly rqTotal: SimpleCounter
-  readonly rqActive: SimpleCounter
-  readonly rqSuccess: SimpleCounter
-  readonly rqError: SimpleCounter
-  readonly rqTimeout: SimpleCounter
-}
-
 export class Host implements UpstreamHostInfo {
   readonly cluster: ClusterInfo
   readonly address: AddressInfo
   readonly hostname: string
+  readonly observabilityName: string | undefined
   /** These may change while the host stays the same, with its connections and its numbers. */
   additionalAddresses!: readonly AddressInfo[]
   weight!: number
@@ -72,19 +63,11 @@ export class Host implements UpstreamHostInfo {
     this.cluster = cluster
     this.address = snapshot.address
     this.hostname = snapshot.hostname
+    this.observabilityName = snapshot.observabilityName
     this.healthStatus = snapshot.healthStatus
     this.#connectionCount = cluster.hostConnectionCount?.(snapshot.address.text)
     this.update(snapshot)
-    this.stats = {
-      cxTotal: new SimpleCounter(),
-      cxActive: new SimpleCounter(),
-      cxConnectFail: new SimpleCounter(),
-      rqTotal: new SimpleCounter(),
-      rqActive: new SimpleCounter(),
-      rqSuccess: new SimpleCounter(),
-      rqError: new SimpleCounter(),
-      rqTimeout: new SimpleCounter(),
-    }
+    this.stats = createHostStats(cluster.endpointScope?.(snapshot.observabilityName ?? snapshot.address.text))
   }
 
   /** Takes over what a newer list of hosts says of this one. */

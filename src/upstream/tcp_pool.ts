@@ -78,6 +78,7 @@ export class TcpPool implements ConnectionPoolLike {
     }
     stats.upstreamRqPendingTotal.inc()
     stats.upstreamRqPendingActive.inc()
+    this.host.stats.rqPendingActive.inc()
     const waiting = new Waiting(this, callbacks)
     this.#waiting.push(waiting)
     this.#connectAhead()
@@ -125,6 +126,7 @@ export class TcpPool implements ConnectionPoolLike {
 
   #leaveQueue(): void {
     this.host.cluster.stats.upstreamRqPendingActive.dec()
+    this.host.stats.rqPendingActive.dec()
     this.resources.pendingRequests.release()
   }
 

@@ -198,21 +198,6 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
       'statistics of exchanges that end before the request does, HTTP/1.0 refusals inside the codec, and the place of x-envoy-external-address.',
   },
   {
-    kind: 'gap',
-    cases: [
-      'round_robin_weighted x8',
-      'all_unhealthy',
-      'per_endpoint',
-      'localities x4',
-      'stream_duration',
-      'breaker_connections while another is served',
-      'breaker_retries',
-      'least_request',
-    ],
-    fields: ['accessLog', 'received', 'stats', 'upstream'],
-    reason: 'the order of weighted picks, panic routing and priorities by overprovisioning are not yet those of Envoy.',
-  },
-  {
     kind: 'chance',
     cases: ['GET /runtime', 'GET /config_dump?name_regex=*', 'runtime modified and restored'],
     fields: ['admin'],

@@ -64,6 +64,7 @@ export class Http1Pool implements HttpConnectionPool {
     }
     stats.upstreamRqPendingTotal.inc()
     stats.upstreamRqPendingActive.inc()
+    this.host.stats.rqPendingActive.inc()
     const waiting = new Waiting(this, decoder, callbacks)
     this.#waiting.push(waiting)
     this.#connectAhead()
@@ -88,8 +89,7 @@ export class Http1Pool implements HttpConnectionPool {
 
   /** Connects until there are as many connections as `ratio` of the streams (and of one more to come) asks for. */
   #isShort(ratio: number, coming: number): boolean {
-    const capacity = this.#ready.length + this.#connecting.size
-    return (this.#waiting.length + this.#busy.size + coming) * ratio > capacity + this.#busy.size
+    return (this.streamCount + coming) * ratio > this.capacity
   }
 
   /** One connection is under way for each request that waits, or more by preconnect_policy; some at a time. */
@@ -101,6 +101,16 @@ export class Http1Pool implements HttpConnectionPool {
         : this.#waiting.length > this.#connecting.size
       if (!isShort || !this.#connect()) return
     }
+  }
+
+  /** Requests that wait or are served. */
+  get streamCount(): number {
+    return this.#waiting.length + this.#busy.size
+  }
+
+  /** Requests that its connections can carry, those that they are carrying included. */
+  get capacity(): number {
+    return this.#ready.length + this.#connecting.size + this.#busy.size
   }
 
   maybePreconnect(ratio: number): boolean {
@@ -115,8 +125,7 @@ export class Http1Pool implements HttpConnectionPool {
   }
 
   #acquireConnection(): boolean {
-    const none = this.#ready.length + this.#busy.size + this.#connecting.size === 0
-    return this.host.acquireConnection(this.resources, none)
+    return this.host.acquireConnection(this.resources, this.capacity === 0)
   }
 
   releaseConnection(): void {
@@ -147,6 +156,7 @@ export class Http1Pool implements HttpConnectionPool {
 
   #leaveQueue(): void {
     this.host.cluster.stats.upstreamRqPendingActive.dec()
+    this.host.stats.rqPendingActive.dec()
     this.resources.pendingRequests.release()
   }
 

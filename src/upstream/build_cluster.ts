@@ -36,7 +36,7 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
     config: view,
     scope,
     stats,
-    connector: createConnector(view, stats.bindErrors, context.errors),
+    connector: createConnector(view, stats, context.errors),
     connectTimeoutMs: view.connectTimeout ?? defaultConnectTimeoutMs,
     perConnectionBufferLimitBytes: view.perConnectionBufferLimitBytes ?? defaultBufferLimitBytes,
     maxRequestsPerConnection: http.common?.maxRequestsPerConnection ?? view.maxRequestsPerConnection ?? 0,

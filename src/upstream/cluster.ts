@@ -32,15 +32,16 @@ export class Cluster {
   /** Replaces the hosts. One that stays (same address and name) keeps its object, its pools and its numbers. */
   setHosts(priorities: readonly (readonly HostSnapshot[])[]): void {
     const previous = new Map([...this.prioritySet.hosts()].map((host) => [hostKey(host), host]))
-    let added = 0
+    const changed = new Set<number>()
     const sets = priorities.map((snapshots, priority) => {
       const hosts = snapshots.map((snapshot) => {
         const known = previous.get(hostKey(snapshot))
         if (known === undefined) {
-          added++
+          changed.add(priority)
           return new Host(this.info, snapshot)
         }
         previous.delete(hostKey(snapshot))
+        if (known.priority !== priority) changed.add(known.priority).add(priority)
         known.update(snapshot)
         return known
       })
@@ -48,18 +49,19 @@ export class Cluster {
     })
     this.prioritySet.replace(sets)
     this.loadBalancer.onHostsChanged(this.prioritySet)
-    const changed = added + previous.size > 0
-    if (changed && this.info.closeConnectionsOnHostSetChange) this.drain()
+    for (const gone of previous.values()) changed.add(gone.priority)
+    if (changed.size > 0 && this.info.closeConnectionsOnHostSetChange) this.drain()
     for (const gone of previous.values()) gone.drain()
-    if (this.#place.countsMembership) this.#publish(changed)
+    if (this.#place.countsMembership) this.#publish(changed.size)
   }
 
-  #publish(changed: boolean): void {
+  /** A change of hosts counts once for each priority that it concerns. */
+  #publish(changes: number): void {
     const { stats } = this.info
     const { hostSets } = this.prioritySet
     const count = (of: (set: (typeof hostSets)[number]) => readonly Host[]): number =>
       hostSets.reduce((total, set) => total + of(set).length, 0)
-    if (changed) stats.membershipChange.inc()
+    if (changes > 0) stats.membershipChange.add(changes)
     for (const host of this.prioritySet.hosts()) {
       const name = host.observabilityName ?? host.address.text
       this.info

@@ -258,8 +258,9 @@ class TcpConnection implements ConnectionCallbacks, ConnectionReader {
       return
     }
     countConnectFailure(host, this.#closedHere === 'connectionTimeout')
-    const reason = this.#closedHere ?? 'remoteConnectionFailure'
-    this.#pool.onConnectFailure(this, reason, this.connection.connectFailureReason)
+    const refused = event === 'localClose' ? 'localConnectionFailure' : 'remoteConnectionFailure'
+    const reason = this.#closedHere ?? refused
+    this.#pool.onConnectFailure(this, reason, this.connection.connectFailureReason(host.address))
   }
 
   onAboveWriteBufferHighWatermark(): void {}

@@ -60,7 +60,8 @@ export const clusterFields: FieldTable = {
     harmless: ['health_check_config'],
   },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-    acts: words('common_http_protocol_options upstream_http_protocol_options explicit_http_config http_filters'),
+    acts: words(`common_http_protocol_options upstream_http_protocol_options explicit_http_config
+      use_downstream_protocol_config http_filters`),
   },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': { acts: ['http_protocol_options'] },
   'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin': {

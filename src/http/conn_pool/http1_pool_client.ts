@@ -194,7 +194,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     this.#countClose(event, active)
     this.#pool.releaseConnection()
     if (!this.#connected) {
-      this.#onConnectFailed()
+      this.#onConnectFailed(event)
       return
     }
     if (moves && this.#pool.moveExchange(this)) return
@@ -212,13 +212,14 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     this.#resetStream(cutOff ? 'protocolError' : 'connectionTermination')
   }
 
-  #onConnectFailed(): void {
+  #onConnectFailed(event: ConnectionEvent): void {
     const { cluster, stats } = this.#pool.host
     cluster.stats.upstreamCxConnectFail.inc()
     stats.cxConnectFail.inc()
     if (this.#timedOut) cluster.stats.upstreamCxConnectTimeout.inc()
-    const reason = this.#timedOut ? 'connectionTimeout' : 'remoteConnectionFailure'
-    const failure = this.#timedOut ? '' : this.#connection.connectFailureReason
+    const refused = event === 'localClose' ? 'localConnectionFailure' : 'remoteConnectionFailure'
+    const reason = this.#timedOut ? 'connectionTimeout' : refused
+    const failure = this.#timedOut ? '' : this.#connection.connectFailureReason(this.#pool.host.address)
     this.#pool.onConnectFailure(this, reason, failure)
     this.#resetStream(reason, failure)
   }

@@ -209,7 +209,7 @@ const clusters: Record<string, string> = {
   policy_least_request: many(
     'policy_least_request',
     [[A], [A]],
-    policy('least_request', 'LeastRequest', ', choice_count: 3, selection_method: FULL_SCAN'),
+    `${policy('least_request', 'LeastRequest', ', choice_count: 3, selection_method: FULL_SCAN')}\n${ONE_REQUEST}`,
   ),
   slow_start: many(
     'slow_start',
@@ -266,6 +266,20 @@ const clusters: Record<string, string> = {
     [[A], [A]],
     'preconnect_policy: { per_upstream_preconnect_ratio: 1.5, predictive_preconnect_ratio: 1.5 }',
   ),
+  unreachable: `
+- name: unreachable
+  connect_timeout: 1s
+  load_assignment:
+    cluster_name: unreachable
+    endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 255.255.255.255, port_value: 9 } } } } ] } ]
+`,
+  pipe_missing: `
+- name: pipe_missing
+  connect_timeout: 1s
+  load_assignment:
+    cluster_name: pipe_missing
+    endpoints: [ { lb_endpoints: [ { endpoint: { address: { pipe: { path: /tmp/nuncio-no-such-pipe } } } } ] } ]
+`,
   host_set_change: cluster('host_set_change', 'common_lb_config: { close_connections_on_host_set_change: true }', A),
   metadata: `
 - name: metadata
@@ -377,6 +391,8 @@ export const clustersSuite: ParitySuite = {
       'bind_other_family',
       'happy_eyeballs',
       'host_set_change',
+      'unreachable',
+      'pipe_missing',
     ].map((name) => one(name)),
     ...['three_quarters', 'degraded', 'panic_threshold', 'policy_round_robin', 'predictive'].map((name) =>
       repeated(name, 4),

@@ -1,6 +1,6 @@
 // Opens the sockets of a cluster's connections: source address, socket options, keepalive, and which of several addresses.
 
-import { connect, isIPv6, type LookupFunction, Socket } from 'node:net'
+import { connect, isIPv6, type LookupFunction, Socket, type TcpNetConnectOpts } from 'node:net'
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { ConfigErrors } from '../config/errors.ts'
 import { connectOptions, nativeAddress, resolveSocketAddress } from '../network/address.ts'
@@ -123,7 +123,7 @@ class Connector implements UpstreamConnector {
       if (attempts++ > 0) this.#stats.upstreamCxTotal.inc()
     })
     socket.once('connect', () => this.#applyOptions(socket))
-    return socket.connect({
+    const options: TcpNetConnectOpts = {
       // Any name: an address would be used as it is.
       host: 'upstream',
       port: addresses[0].port,
@@ -131,7 +131,8 @@ class Connector implements UpstreamConnector {
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: nextAddressDelayMs,
       noDelay: true,
-    })
+    }
+    return socket.connect(options)
   }
 
   /** Which address it would be was not known before: the options come late, but before any byte. */

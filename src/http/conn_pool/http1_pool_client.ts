@@ -110,14 +110,12 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
   }
 
   onData(data: Buffer): void {
-    if (this.#isUnsent) {
-      // Perhaps a server's word before it hangs up, but no answer to what it has not seen.
-      this.#spokeUnasked = true
-      this.#pool.host.cluster.stats.upstreamCxProtocolError.inc()
-      this.close()
+    const stream = this.#stream
+    if (stream === undefined || this.#isUnsent) {
+      this.#onUnasked(data)
       return
     }
-    this.#reading = this.#stream?.decoder
+    this.#reading = stream.decoder
     try {
       this.#codec.dispatch(data)
     } catch (error) {
@@ -126,6 +124,15 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
       this.#lostBy = 'protocolError'
       this.close()
     }
+  }
+
+  /** Whatever it is, it answers nothing that was sent; the connection cannot be trusted with a request any more. */
+  #onUnasked(data: Buffer): void {
+    // What servers say before they hang up on an idle connection is no fault.
+    const isTimeout = data.length >= 12 && data.toString('latin1', 9, 12) === '408'
+    if (!isTimeout) this.#pool.host.cluster.stats.upstreamCxProtocolError.inc()
+    this.#spokeUnasked = true
+    this.close()
   }
 
   #retainsData(): boolean {

@@ -410,6 +410,23 @@ export const clustersSuite: ParitySuite = {
       logLines: 0,
     }),
     breaker('breaker_per_host'),
+    ...(
+      [
+        ['408', response(408, '')],
+        ['200', OK],
+        ['half a head', 'HTTP/1.1 200 OK\r\n'],
+        ['no HTTP', 'bye\r\n'],
+        ['FIN', { finish: true }],
+        ['RST', { reset: true }],
+      ] as const
+    ).map(([name, last]) =>
+      one('plain', {
+        name: `idle connection: ${name}`,
+        replies: [[OK, { pauseMs: 60 }, last], [OK]],
+        steps: [get('/plain'), { waitFor: 'ok' }, { quietMs: 150 }, get('/plain'), { waitCount: ['ok', 2] }],
+        logLines: 2,
+      }),
+    ),
     repeated('localities', 4),
     repeated('max_requests', 3),
     one('idle', { steps: [get('/idle'), { waitFor: 'ok' }, { quietMs: 150 }, get('/idle')], logLines: 2 }),

@@ -43,7 +43,7 @@ export class Instance {
   constructor(bootstrap: Bootstrap, parts: InstanceParts) {
     const { errors, shared, runtime, drainManager } = parts
     this.#drainManager = drainManager
-    this.clusterManager = new ClusterManager(bootstrap.clusterManager?.localClusterName)
+    this.clusterManager = new ClusterManager(bootstrap.clusterManager)
     this.context = {
       scope: parts.scope,
       runtime,
@@ -74,6 +74,7 @@ export class Instance {
   }
 
   #buildClusters(bootstrap: Bootstrap): void {
+    const { localClusterName } = this.clusterManager
     for (const view of bootstrap.staticResources?.clusters ?? []) {
       if (this.clusterManager.get(view.name) !== undefined) {
         this.context.errors.add(view, 'name', `cluster manager: duplicate cluster '${view.name}'`)
@@ -81,6 +82,9 @@ export class Instance {
       }
       this.clusterManager.addOrUpdate(view, this.context)
     }
+    if (localClusterName === '' || this.clusterManager.get(localClusterName) !== undefined) return
+    const message = `local cluster '${localClusterName}' must be defined`
+    this.context.errors.add(bootstrap.clusterManager, 'localClusterName', message)
   }
 
   setDrain(state: DrainManager['state']): void {

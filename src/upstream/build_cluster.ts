@@ -36,7 +36,7 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
     config: view,
     scope,
     stats,
-    connector: createConnector(view, stats, context.errors),
+    connector: createConnector(view, context.clusterManager.upstreamBindConfig, stats, context.errors),
     connectTimeoutMs: view.connectTimeout ?? defaultConnectTimeoutMs,
     perConnectionBufferLimitBytes: view.perConnectionBufferLimitBytes ?? defaultBufferLimitBytes,
     maxRequestsPerConnection: http.common?.maxRequestsPerConnection ?? view.maxRequestsPerConnection ?? 0,

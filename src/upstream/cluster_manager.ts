@@ -8,6 +8,8 @@ import type { PrioritySet } from './priority_set.ts'
 import type { ServerContext } from './server_context.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
+type ClusterManagerView = envoy.config.bootstrap.v3.ClusterManager
+type BindConfig = envoy.config.core.v3.BindConfig
 
 /** The hosts of one cluster by priority, as main sends them to the workers. */
 export interface HostsUpdate {
@@ -18,10 +20,13 @@ export interface HostsUpdate {
 export class ClusterManager {
   /** The cluster that the proxy itself belongs to, for zone aware routing; '' for none. */
   readonly localClusterName: string
+  /** For clusters that have none of their own. */
+  readonly upstreamBindConfig: BindConfig | undefined
   readonly #clusters = new Map<string, Cluster>()
 
-  constructor(localClusterName = '') {
-    this.localClusterName = localClusterName
+  constructor(config?: Partial<ClusterManagerView>) {
+    this.localClusterName = config?.localClusterName ?? ''
+    this.upstreamBindConfig = config?.upstreamBindConfig
   }
 
   get(name: string): Cluster | undefined {

@@ -40,8 +40,14 @@ export interface UpstreamConnector {
   connect(address: AddressInfo, additionalAddresses: readonly AddressInfo[]): Socket
 }
 
-export function createConnector(view: ClusterView, stats: ConnectorStats, errors: ConfigErrors): UpstreamConnector {
-  const bind = view.upstreamBindConfig
+/** `managerBind`: the bind config of the cluster manager, for clusters without one. */
+export function createConnector(
+  view: ClusterView,
+  managerBind: BindConfig | undefined,
+  stats: ConnectorStats,
+  errors: ConfigErrors,
+): UpstreamConnector {
+  const bind = view.upstreamBindConfig ?? managerBind
   const sources = bind === undefined ? [] : sourceAddresses(view, bind, errors)
   const keepalive = view.upstreamConnectionOptions?.tcpKeepalive
   const optionsOf = (family: Family, report: ConfigErrors): PreparedOptions => {

@@ -43,7 +43,7 @@ function connectorOf(more: string) {
   const bindErrors = store.counter('cluster.c.bind_errors')
   const attempts = store.counter('cluster.c.upstream_cx_total')
   const view = clusterViews(`- name: c\n  type: STATIC\n${more}`)[0]
-  const connector = createConnector(view, { bindErrors, upstreamCxTotal: attempts }, errors)
+  const connector = createConnector(view, undefined, { bindErrors, upstreamCxTotal: attempts }, errors)
   return { connector, bindErrors, attempts, messages: errors.errors.map((issue) => issue.message) }
 }
 
@@ -79,6 +79,24 @@ describe('upstream_bind_config', () => {
     const { port } = await backend({ host: '127.0.0.1' })
     const more = '  upstream_bind_config: {source_address: {address: 127.0.0.3, port_value: 0}}'
     expect(await answer(connect(more, ipAddress('127.0.0.1', port)))).toBe('127.0.0.3')
+  })
+
+  it('is that of the cluster manager where the cluster has none', async () => {
+    const { port } = await backend({ host: '127.0.0.1' })
+    const [manager, own] = clusterViews(
+      ['127.0.0.5', '127.0.0.6']
+        .map((ip, i) => `- {name: c${i}, upstream_bind_config: {source_address: {address: ${ip}, port_value: 0}}}`)
+        .join('\n'),
+    )
+    const store = createLocalStore()
+    const stats = { bindErrors: store.counter('b'), upstreamCxTotal: store.counter('t') }
+    const connectOf = (view: typeof own) =>
+      createConnector(view, manager.upstreamBindConfig, stats, new ConfigErrors()).connect(
+        ipAddress('127.0.0.1', port),
+        [],
+      )
+    expect(await answer(connectOf({ ...own, upstreamBindConfig: undefined }))).toBe('127.0.0.5')
+    expect(await answer(connectOf(own))).toBe('127.0.0.6')
   })
 
   it('takes the extra address for hosts of its IP version', async () => {

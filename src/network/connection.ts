@@ -44,8 +44,19 @@ const errnoWords: Readonly<Record<string, string>> = {
   ENETUNREACH: 'Network is unreachable',
   ETIMEDOUT: 'Connection timed out',
   EADDRNOTAVAIL: 'Cannot assign requested address',
+  EADDRINUSE: 'Address already in use',
+  EAFNOSUPPORT: 'Address family not supported by protocol',
+  EINVAL: 'Invalid argument',
   ENOENT: 'No such file or directory',
   EACCES: 'Permission denied',
+  EPERM: 'Operation not permitted',
+}
+
+/** What connect(2) says at once, where other errors come later. */
+const immediateErrors: ReadonlySet<string> = new Set(['EACCES', 'EADDRNOTAVAIL', 'EINVAL', 'ENETUNREACH', 'EPERM'])
+
+export function errorWords(code: string): string {
+  return errnoWords[code] ?? code
 }
 
 const noReader: ConnectionReader = { onData() {} }
@@ -87,6 +98,8 @@ export class Connection {
   #writeEnded = false
   #readEnded = false
   #closeTimer: Timer | undefined = undefined
+  /** Why there was no connecting at all: its source address cannot be had. */
+  #bindFailure = ''
 
   constructor(socket: Socket, downstream: DownstreamInfo | undefined, bufferLimitBytes: number, connected: boolean) {
     this.id = downstream?.connectionId ?? nextConnectionId++
@@ -115,9 +128,12 @@ export class Connection {
   }
 
   /** Why connecting failed, in Envoy's words for %UPSTREAM_TRANSPORT_FAILURE_REASON%. */
-  get connectFailureReason(): string {
+  connectFailureReason(remote: AddressInfo): string {
+    if (this.#bindFailure !== '') return this.#bindFailure
     if (this.socketErrorCode === '') return ''
-    return `delayed_connect_error: ${errnoWords[this.socketErrorCode] ?? this.socketErrorCode}`
+    if (immediateErrors.has(this.socketErrorCode) || remote.family === 'pipe')
+      return `immediate connect error: ${errorWords(this.socketErrorCode)}|remote address:${remote.text}`
+    return `delayed_connect_error: ${errorWords(this.socketErrorCode)}`
   }
 
   get isOpen(): boolean {
@@ -156,9 +172,20 @@ export class Connection {
     }
   }
 
+  /** Writes what a closed connection was to write and did not; its bytes were counted there. */
+  adoptUnsent(other: Connection): void {
+    this.bytesSent += other.pending.bytes
+    other.pending.moveTo(this)
+  }
+
+  /** Bytes that have been handed to the socket, and may have left. */
+  get flushedBytes(): number {
+    return this.bytesSent - this.pending.bytes
+  }
+
   /** Hands what was gathered to the socket. Called at the end of each event; calling it earlier is harmless. */
   flush(): void {
-    if (this.pending.bytes === 0) return
+    if (this.pending.bytes === 0 || this.state === 'closed') return
     this.pending.writeTo(this.socket, this.#aboveHighWatermark ? () => this.#onFlushed() : undefined)
   }
 
@@ -268,6 +295,11 @@ export class Connection {
   #onError(error: NodeJS.ErrnoException): void {
     this.socketErrorCode = error.code ?? 'UNKNOWN'
     if (this.state === 'closed') return
+    if (error.syscall === 'bind') {
+      this.#bindFailure = error.message
+      this.#destroy('localClose', false)
+      return
+    }
     if (this.socketErrorCode === 'ECONNRESET') this.detectedCloseType = 'remote_reset'
     this.#destroy(this.state === 'closing' ? 'localClose' : 'remoteClose', false)
   }
@@ -297,8 +329,9 @@ export class Connection {
     if (this.detectedCloseType === '') this.detectedCloseType = reset ? 'local_reset' : 'normal'
     if (reset) this.socket.resetAndDestroy()
     else this.socket.destroy()
-    this.pending.clear()
+    // What is pending still stands for whoever hears of the end: it may be written elsewhere.
     runWrites(this, Connection.#raiseEvent, event)
+    this.pending.clear()
   }
 
   static #raiseEvent(connection: Connection, event: ConnectionEvent): void {

@@ -139,6 +139,15 @@ export class WriteBatch {
     socket.uncork()
   }
 
+  /** Gives what was not written to another connection, to write it in this one's place. */
+  moveTo(connection: Connection): void {
+    const { pending } = connection
+    if (this.#only !== undefined) pending.add(connection, this.#only)
+    for (const part of this.#parts ?? []) pending.add(connection, part)
+    if (this.#text !== '') pending.add(connection, this.#text)
+    this.clear()
+  }
+
   clear(): void {
     this.bytes = 0
     this.#only = undefined

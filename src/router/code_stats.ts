@@ -1,15 +1,16 @@
 // Counts upstream response codes as Envoy names them: `upstream_rq_200`, `upstream_rq_2xx`, and for whom.
 
-import type { Counter, Scope } from '../stats/store.ts'
+import type { Counter, Histogram, Scope } from '../stats/store.ts'
 import type { ClusterInfo } from '../upstream/cluster_info.ts'
 
-/** The counters of one prefix; made at a code's first use, as in Envoy: a cluster has only the codes it has met. */
+/** The stats of one prefix; made at their first use, as in Envoy: a cluster has only the codes it has met. */
 class CodeStats {
   readonly #scope: Scope
   readonly #completed: Counter
   #unknown: Counter | undefined = undefined
   readonly #classes: (Counter | undefined)[] = []
   readonly #codes: (Counter | undefined)[] = []
+  #time: Histogram | undefined = undefined
 
   constructor(scope: Scope) {
     this.#scope = scope
@@ -28,6 +29,11 @@ class CodeStats {
     this.#classes[hundred]?.inc()
     this.#codes[status] ??= this.#scope.counter(`upstream_rq_${status}`)
     this.#codes[status]?.inc()
+  }
+
+  recordTime(durationMs: number): void {
+    this.#time ??= this.#scope.histogram('upstream_rq_time', 'ms')
+    this.#time.recordValue(durationMs)
   }
 }
 
@@ -59,15 +65,27 @@ const statsOfCluster = new WeakMap<ClusterInfo, ClusterCodeStats>()
 
 /** Counts an answer to a caller from inside or outside, or one that was dropped for another try. */
 export function chargeUpstreamCode(info: ClusterInfo, status: number, kind: 'internal' | 'external' | 'retry'): void {
-  let stats = statsOfCluster.get(info)
-  if (stats === undefined) {
-    stats = new ClusterCodeStats(info.scope)
-    statsOfCluster.set(info, stats)
-  }
+  const stats = codeStats(info)
   if (kind === 'retry') {
     stats.retry.charge(status)
     return
   }
   stats.all.charge(status)
   stats[kind].charge(status)
+}
+
+/** Records how long the upstream took, from the end of the request to the end of the response. */
+export function recordUpstreamTime(info: ClusterInfo, durationMs: number, kind: 'internal' | 'external'): void {
+  const stats = codeStats(info)
+  stats.all.recordTime(durationMs)
+  stats[kind].recordTime(durationMs)
+}
+
+function codeStats(info: ClusterInfo): ClusterCodeStats {
+  let stats = statsOfCluster.get(info)
+  if (stats === undefined) {
+    stats = new ClusterCodeStats(info.scope)
+    statsOfCluster.set(info, stats)
+  }
+  return stats
 }

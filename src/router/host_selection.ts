@@ -1,10 +1,13 @@
-// Which host of its cluster a try goes to.
+// Which host of its cluster a try goes to, and by which connections.
 
 import type { HeaderMap } from '../common/header_map.ts'
+import type { HttpConnectionPool } from '../http/conn_pool/connection_pool.ts'
 import type { StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
 import type { AddCookie, ForwardRoute } from '../http/route.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
+import type { HttpPools } from './router_settings.ts'
+import { TcpUpstreamPool } from './tcp_upstream.ts'
 
 /**
  * The load balancer's choice; undefined where the cluster has no host to offer. A retry with the previous_hosts
@@ -30,4 +33,15 @@ export function chooseHost(
   for (let i = 0; i < policy.hostSelectionRetryMaxAttempts && host !== undefined && tried.includes(host); i++)
     host = cluster.chooseHost(context)
   return host
+}
+
+/** Undefined where the circuit breaker allows no more pools. */
+export function poolOf(
+  host: Host,
+  route: ForwardRoute,
+  headers: HeaderMap,
+  pools: HttpPools,
+): HttpConnectionPool | undefined {
+  const terminates = headers.method === 'CONNECT' && route.upgrades.get('connect')?.terminateConnect === true
+  return terminates ? new TcpUpstreamPool(host, route.priority) : pools.get(host, route.priority)
 }

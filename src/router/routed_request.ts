@@ -10,8 +10,8 @@ import { ResponseFlag } from '../stream_info/response_flags.ts'
 import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
-import { chargeUpstreamCode } from './code_stats.ts'
-import { chooseHost } from './host_selection.ts'
+import { chargeUpstreamCode, recordUpstreamTime } from './code_stats.ts'
+import { chooseHost, poolOf } from './host_selection.ts'
 import { internalRedirectTarget } from './internal_redirect.ts'
 import { sendRoutedReply } from './local_answers.ts'
 import { RequestBody } from './request_body.ts'
@@ -20,7 +20,6 @@ import { type RequestTimerCallbacks, RequestTimers } from './request_timers.ts'
 import { isConnectFailure, resetDetails, resetReasonFlag, resetReasonStatus, resetReply } from './reset_reasons.ts'
 import { type RetryDecision, RetryState } from './retry_state.ts'
 import type { RouterSettings } from './router_settings.ts'
-import { TcpUpstreamPool } from './tcp_upstream.ts'
 import { type RequestTimeouts, requestTimeouts, updateExpectedTimeout } from './timeouts.ts'
 import { UpstreamRequest, type UpstreamRequestParent } from './upstream_request.ts'
 
@@ -88,7 +87,6 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#requestStats.onRequest()
     this.#callbacks.addDownstreamWatermarkCallbacks(this)
     if (endStream) this.#onRequestComplete()
-    if (this.#timeouts.maxDurationMs > 0) this.#timers.armMaxDuration(this.#timeouts.maxDurationMs)
     this.#startAttempt(endStream)
   }
 
@@ -98,8 +96,9 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const route = this.#route
     const cluster = this.#cluster
     const host = chooseHost(route, cluster, headers, this.#callbacks, this.#addCookie)
-    if (host === undefined) {
-      cluster.info.stats.upstreamCxNoneHealthy.inc()
+    const pool = host === undefined ? undefined : poolOf(host, route, headers, this.#settings.pools)
+    if (host === undefined || pool === undefined) {
+      if (host === undefined) cluster.info.stats.upstreamCxNoneHealthy.inc()
       chargeUpstreamCode(cluster.info, 503, this.#origin)
       const flag = ResponseFlag.NoHealthyUpstream
       this.#localReply({ status: 503, body: 'no healthy upstream', details: 'no_healthy_upstream', flag })
@@ -110,10 +109,10 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const attempt = new UpstreamRequest(this, host, endsWithHeaders)
     this.#attempt = attempt
     if (this.#timeouts.perTryMs > 0 && this.#requestComplete) this.#timers.armPerTry(this.#timeouts.perTryMs)
-    const terminates = headers.method === 'CONNECT' && route.upgrades.get('connect')?.terminateConnect === true
-    attempt.start(
-      terminates ? new TcpUpstreamPool(host, route.priority) : this.#settings.pools.get(host, route.priority),
-    )
+    const maxDurationMs = this.#timeouts.maxDurationMs || cluster.info.maxStreamDurationMs
+    if (maxDurationMs > 0) this.#timers.armMaxDuration(maxDurationMs)
+    if (cluster.info.predictivePreconnectRatio > 1) this.#settings.pools.preconnect(cluster, route.priority)
+    attempt.start(pool)
   }
 
   readonly #addCookie = (cookie: string): void => {
@@ -158,19 +157,15 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#requestComplete = true
     this.#requestCompleteMs = monotonicMs()
     if (this.#timeouts.perTryMs > 0 && this.#attempt !== undefined) this.#timers.armPerTry(this.#timeouts.perTryMs)
-    if (this.#timeouts.globalMs <= 0 || this.#responseEnded) return
-    this.#timers.armResponse(this.#timeouts.globalMs)
-  }
-
-  get #responseEnded(): boolean {
-    return this.#responseStarted && this.#attempt?.done === true
+    const responseEnded = this.#responseStarted && this.#attempt?.done === true
+    if (this.#timeouts.globalMs > 0 && !responseEnded) this.#timers.armResponse(this.#timeouts.globalMs)
   }
 
   #localReply(reply: LocalReply): void {
     sendRoutedReply(this.#callbacks, this.#headers, reply)
   }
 
-  // ---- The response --------------------------------------------------------------------------------------------------------
+  // ---- The response ----------------------------------------------------------------------------------------------
 
   headersFor(host: Host): HeaderMap {
     if (this.#route.autoHostRewrite && host.hostname !== '') {
@@ -203,12 +198,10 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     }
     this.#responseStarted = true
     const tunnel = this.#upgrade ? headers.status === 101 : this.#headers.method === 'CONNECT'
-    if (!this.#settings.suppressEnvoyHeaders && !tunnel && this.#requestComplete) {
-      const sentAtMs = Number.isNaN(this.#requestCompleteMs) ? attempt.startedAtMs : this.#requestCompleteMs
-      headers.set('x-envoy-upstream-service-time', String(Math.round(monotonicMs() - sentAtMs)))
-    }
+    if (!this.#settings.suppressEnvoyHeaders && !tunnel && this.#requestComplete)
+      headers.set('x-envoy-upstream-service-time', String(Math.round(monotonicMs() - this.#requestCompleteMs)))
     if (route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(info.attemptCount))
-    for (const cookie of this.#cookies ?? []) headers.add('set-cookie', cookie)
+    if (this.#cookies !== undefined) for (const cookie of this.#cookies) headers.add('set-cookie', cookie)
     route.finalizeResponseHeaders(headers, this.#headers, info)
     if (endStream) this.#onResponseComplete()
     this.#callbacks.encodeHeaders(headers, endStream, 'via_upstream')
@@ -228,7 +221,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#disarm()
     if (!this.#requestComplete) return
     const duration = Math.round(monotonicMs() - this.#requestCompleteMs)
-    this.#cluster.info.stats.upstreamRqTime.recordValue(duration)
+    recordUpstreamTime(this.#cluster.info, duration, this.#origin)
     this.#requestStats.onRequestComplete(this.#callbacks.streamInfo.responseCode, duration)
   }
 
@@ -249,7 +242,10 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (decision === 'limit') {
       this.#callbacks.streamInfo.setResponseFlag(ResponseFlag.UpstreamRetryLimitExceeded)
       this.#requestStats.onRetryLimitExceeded()
-    } else if (decision === 'overflow') this.#requestStats.onRetryOverflow()
+    } else if (decision === 'overflow') {
+      this.#callbacks.streamInfo.setResponseFlag(ResponseFlag.UpstreamOverflow)
+      this.#requestStats.onRetryOverflow()
+    }
   }
 
   #scheduleRetry(): void {
@@ -295,23 +291,21 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (this.#destroyed) return
     this.#timers.disarmPerTry()
     const info = this.#callbacks.streamInfo
-    const flag = resetReasonFlag(reason)
     const details = resetDetails(this.#responseStarted, reason, transportFailureReason)
     if (transportFailureReason !== '') info.upstreamInfo().transportFailureReason = transportFailureReason
     if (!isConnectFailure(reason) && reason !== 'overflow') attempt.host.onReset()
     if (this.#responseStarted) {
-      info.setResponseFlag(flag)
+      info.setResponseFlag(resetReasonFlag(reason))
       this.#callbacks.resetStream('remoteReset', details)
       return
     }
-    const status = resetReasonStatus(reason)
     const decision = this.#retryState?.onReset(reason, attempt.requestSent) ?? 'no'
     if (decision === 'yes') {
       this.#scheduleRetry()
       return
     }
     this.#noteRetryDecision(decision)
-    chargeUpstreamCode(this.#cluster.info, status, this.#origin)
+    chargeUpstreamCode(this.#cluster.info, resetReasonStatus(reason), this.#origin)
     this.#localReply(resetReply(reason, details, info.attemptCount > 1, this.#settings.suppressEnvoyHeaders))
   }
 
@@ -332,21 +326,26 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (this.#destroyed || attempt === undefined || attempt.done) return
     this.#cluster.info.stats.upstreamRqPerTryTimeout.inc()
     attempt.host.stats.rqTimeout.inc()
-    attempt.cancel()
-    const decision = this.#retryState?.onReset('localReset', true) ?? 'no'
-    if (decision === 'yes') {
-      this.#scheduleRetry()
-      return
-    }
-    this.#noteRetryDecision(decision)
-    this.#giveUp(504, 'upstream_per_try_timeout', ResponseFlag.UpstreamRequestTimeout, 'upstream request timeout')
+    if (this.#retryAfterTimeout()) return
+    const flag = ResponseFlag.UpstreamRequestTimeout
+    this.#giveUp(504, 'upstream_per_try_timeout', flag, 'upstream request timeout')
   }
 
   onMaxDuration(): void {
     if (this.#destroyed) return
     this.#cluster.info.stats.upstreamRqMaxDurationReached.inc()
+    if (this.#retryAfterTimeout()) return
     const flag = ResponseFlag.UpstreamMaxStreamDurationReached
     this.#giveUp(504, 'upstream_max_stream_duration_reached', flag, 'upstream max stream duration reached')
+  }
+
+  /** Ends the attempt that took too long; true where another follows. */
+  #retryAfterTimeout(): boolean {
+    this.#attempt?.cancel()
+    const decision = this.#responseStarted ? 'no' : (this.#retryState?.onReset('localReset', true) ?? 'no')
+    if (decision === 'yes') this.#scheduleRetry()
+    else this.#noteRetryDecision(decision)
+    return decision === 'yes'
   }
 
   #giveUp(status: number, details: string, flag: number, body: string): void {
@@ -357,7 +356,9 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
       this.#callbacks.resetStream('localReset', details)
       return
     }
-    chargeUpstreamCode(this.#cluster.info, status, this.#origin)
+    // Envoy does not count this one among the codes.
+    if (flag !== ResponseFlag.UpstreamMaxStreamDurationReached)
+      chargeUpstreamCode(this.#cluster.info, status, this.#origin)
     this.#localReply({ status, body, details, flag })
   }
 

@@ -2,12 +2,16 @@
 
 import type { HttpConnectionPool } from '../http/conn_pool/connection_pool.ts'
 import type { Counter, Scope } from '../stats/store.ts'
+import type { Cluster } from '../upstream/cluster.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
 import type { Host } from '../upstream/host.ts'
 
 /** The HTTP pools of this worker, one per host, priority and protocol. */
 export interface HttpPools {
-  get(host: Host, priority: 'DEFAULT' | 'HIGH'): HttpConnectionPool
+  /** Undefined where the circuit breaker allows no more pools. */
+  get(host: Host, priority: 'DEFAULT' | 'HIGH'): HttpConnectionPool | undefined
+  /** Connects ahead for the requests after the next one. */
+  preconnect(cluster: Cluster, priority: 'DEFAULT' | 'HIGH'): void
 }
 
 export interface RouterSettings {

@@ -94,7 +94,8 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
   #onConnectFailed(): void {
     countConnectFailure(this.#host, this.#timedOut)
     const reason = this.#timedOut ? 'connectionTimeout' : 'remoteConnectionFailure'
-    this.#poolCallbacks.onPoolFailure(reason, this.#connection.connectFailureReason, this.#host)
+    const failure = this.#connection.connectFailureReason(this.#host.address)
+    this.#poolCallbacks.onPoolFailure(reason, failure, this.#host)
   }
 
   #onTunnelClosed(): void {

@@ -188,11 +188,15 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     this.#finish()
   }
 
-  onPoolFailure(reason: PoolFailureReason, transportFailureReason: string, host: Host): void {
+  onPoolMoved(host: Host, connection: Connection, streamCount: number): void {
+    this.#describe(host, connection, streamCount)
+  }
+
+  onPoolFailure(reason: PoolFailureReason, transportFailureReason: string, host: Host | undefined): void {
     this.#pending = undefined
     const info = this.#parent.upstreamInfo()
     info.host = host
-    if (reason !== 'overflow') info.hostsAttempted.push(host)
+    if (reason !== 'overflow' && host !== undefined) info.hostsAttempted.push(host)
     this.done = true
     this.#parent.onUpstreamReset(this, reason, transportFailureReason)
   }

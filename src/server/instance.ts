@@ -35,7 +35,7 @@ export interface InstanceParts {
 
 /** One process's server: clusters first, since routes and filters look them up while they are built. */
 export class Instance {
-  readonly clusterManager = new ClusterManager()
+  readonly clusterManager: ClusterManager
   readonly context: ServerContext
   readonly listeners: BuiltListener[] = []
   readonly #drainManager: DrainManager
@@ -43,6 +43,7 @@ export class Instance {
   constructor(bootstrap: Bootstrap, parts: InstanceParts) {
     const { errors, shared, runtime, drainManager } = parts
     this.#drainManager = drainManager
+    this.clusterManager = new ClusterManager(bootstrap.clusterManager)
     this.context = {
       scope: parts.scope,
       runtime,
@@ -73,6 +74,7 @@ export class Instance {
   }
 
   #buildClusters(bootstrap: Bootstrap): void {
+    const { localClusterName } = this.clusterManager
     for (const view of bootstrap.staticResources?.clusters ?? []) {
       if (this.clusterManager.get(view.name) !== undefined) {
         this.context.errors.add(view, 'name', `cluster manager: duplicate cluster '${view.name}'`)
@@ -80,6 +82,9 @@ export class Instance {
       }
       this.clusterManager.addOrUpdate(view, this.context)
     }
+    if (localClusterName === '' || this.clusterManager.get(localClusterName) !== undefined) return
+    const message = `local cluster '${localClusterName}' must be defined`
+    this.context.errors.add(bootstrap.clusterManager, 'localClusterName', message)
   }
 
   setDrain(state: DrainManager['state']): void {

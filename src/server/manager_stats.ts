@@ -9,7 +9,9 @@ export class ManagerStats {
   readonly #createSuccess: Counter
   readonly #listenerStopped: Counter
   readonly #activeClusters: Gauge
+  readonly #warmingClusters: Gauge
   readonly #clustersAdded: Counter
+  readonly #scope: Scope
 
   constructor(scope: Scope) {
     const listeners = scope.createScope('listener_manager')
@@ -30,7 +32,8 @@ export class ManagerStats {
       listeners.counter(name)
     const clusters = scope.createScope('cluster_manager')
     this.#activeClusters = clusters.gauge('active_clusters')
-    clusters.gauge('warming_clusters')
+    this.#warmingClusters = clusters.gauge('warming_clusters')
+    this.#scope = scope
     this.#clustersAdded = clusters.counter('cluster_added')
     for (const name of [
       'cluster_modified',
@@ -43,9 +46,13 @@ export class ManagerStats {
       clusters.counter(name)
   }
 
-  onClusters(count: number): void {
+  onClusters(count: number, workers: number): void {
     this.#activeClusters.set(count)
+    this.#warmingClusters.set(0)
     this.#clustersAdded.add(count)
+    const perThread = this.#scope.createScope('thread_local_cluster_manager')
+    perThread.gauge('main_thread.clusters_inflated').set(count)
+    for (let i = 0; i < workers; i++) perThread.gauge(`worker_${i}.clusters_inflated`).set(count)
   }
 
   /** Each worker adds each listener. */

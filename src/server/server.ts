@@ -116,7 +116,11 @@ export class Server implements ServerControl {
       concurrency: options.concurrency,
     })
     for (const cluster of this.#instance.clusterManager.clusters()) {
-      const discovery = createDiscovery(cluster.info.config, cluster.info.stats, errors)
+      const discovery = createDiscovery(cluster.info.config, cluster.info.stats, errors, {
+        scope: this.#store,
+        typedDnsResolverConfig: bootstrap.typedDnsResolverConfig,
+        dnsResolutionConfig: bootstrap.dnsResolutionConfig,
+      })
       if (discovery !== undefined) this.#discoveries.set(cluster.info.name, discovery)
     }
     this.#managerStats = new ManagerStats(this.#store)
@@ -155,7 +159,7 @@ export class Server implements ServerControl {
     this.#state = 'INITIALIZING'
     log.info('all clusters initialized. initializing init manager')
     this.#sockets = this.#instance.listeners.map((built, index) => this.#openSockets(built, index))
-    this.#managerStats.onClusters([...this.clusterManager.clusters()].length)
+    this.#managerStats.onClusters([...this.clusterManager.clusters()].length, this.options.concurrency)
     if (this.options.mode === 'init_only') return
     await this.#workers.start()
     this.#managerStats.onListeners(this.#instance.listeners.length, this.options.concurrency)
@@ -180,6 +184,7 @@ export class Server implements ServerControl {
         this.#unready.add(name)
         await discovery.start((priorities) => this.#onHosts({ clusterName: name, priorities }))
         this.#unready.delete(name)
+        this.clusterManager.get(name)?.info.stats.warmingState.set(0)
       }),
     )
   }

@@ -54,5 +54,8 @@ export function validateBootstrap(
   adminSettings(bootstrap, instance.context)
   checkDuplicateAddresses(bootstrap.staticResources?.listeners ?? [], instance.context)
   for (const cluster of instance.clusterManager.clusters())
-    createDiscovery(cluster.info.config, cluster.info.stats, errors)
+    createDiscovery(cluster.info.config, cluster.info.stats, errors, {
+      typedDnsResolverConfig: bootstrap.typedDnsResolverConfig,
+      dnsResolutionConfig: bootstrap.dnsResolutionConfig,
+    })
 }

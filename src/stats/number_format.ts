@@ -30,6 +30,8 @@ export function formatJsonDouble(value: number): string {
 
 /** A counter or gauge: Envoy keeps unsigned integers. */
 export function formatInteger(value: number): string {
+  // The largest of 64 bits is that number here.
+  if (value === 2 ** 64) return '18446744073709551615'
   return Number.isSafeInteger(value) ? String(value) : BigInt(Math.trunc(value)).toString()
 }
 

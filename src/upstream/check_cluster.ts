@@ -31,45 +31,26 @@ function checkConnectionPools(view: ClusterView, errors: ConfigErrors): void {
     const message = 'connections to hosts are shared by downstream connections: one pool each is not supported'
     errors.add(view, 'connectionPoolPerDownstreamConnection', message)
   }
-  if (view.preconnectPolicy?.predictivePreconnectRatio !== undefined) {
-    warn(view.preconnectPolicy, 'predictivePreconnectRatio', 'predictive_preconnect_ratio', errors)
-  }
-  if ((view.circuitBreakers?.perHostThresholds.length ?? 0) > 0) {
-    warn(view.circuitBreakers, 'perHostThresholds', 'per_host_thresholds', errors)
-  }
-  if (view.closeConnectionsOnHostHealthFailure) {
-    warn(view, 'closeConnectionsOnHostHealthFailure', 'close_connections_on_host_health_failure', errors)
-  }
-  if (view.ignoreHealthOnHostRemoval) {
-    warn(view, 'ignoreHealthOnHostRemoval', 'ignore_health_on_host_removal', errors)
-  }
+  const policy = view.preconnectPolicy
+  if (policy?.preconnectEnabledMetadata !== undefined)
+    warn(policy, 'preconnectEnabledMetadata', 'preconnect_enabled_metadata', errors)
   if (view.useTcpForDnsLookups || view.dnsResolutionConfig?.dnsResolverOptions?.useTcpForDnsLookups === true) {
     const field = view.useTcpForDnsLookups ? 'useTcpForDnsLookups' : 'dnsResolutionConfig'
     warn(view, field, 'use_tcp_for_dns_lookups (TCP is used for answers that a datagram cannot hold)', errors)
   }
 }
 
+/** The hosts of a static or DNS cluster are taken over as they come, with nothing to merge or to hold back. */
 function warnOfLoadBalancing(view: ClusterView, errors: ConfigErrors): void {
   const common = view.commonLbConfig
-  if (common?.healthyPanicThreshold !== undefined) {
-    warn(common, 'healthyPanicThreshold', 'healthy_panic_threshold', errors)
-  }
   if (common?.updateMergeWindow !== undefined) warn(common, 'updateMergeWindow', 'update_merge_window', errors)
-  if (common?.closeConnectionsOnHostSetChange) {
-    warn(common, 'closeConnectionsOnHostSetChange', 'close_connections_on_host_set_change', errors)
-  }
-  const policy = view.loadAssignment?.policy
-  if (policy?.overprovisioningFactor !== undefined) {
-    warn(policy, 'overprovisioningFactor', 'overprovisioning_factor', errors)
-  }
-  for (const config of [view.roundRobinLbConfig, view.leastRequestLbConfig]) {
-    if (config?.slowStartConfig !== undefined) warn(config, 'slowStartConfig', 'slow_start_config', errors)
-  }
 }
 
 function warnOfStats(view: ClusterView, errors: ConfigErrors): void {
   if (view.trackTimeoutBudgets) warn(view, 'trackTimeoutBudgets', 'track_timeout_budgets', errors)
-  if (view.trackClusterStats !== undefined) warn(view, 'trackClusterStats', 'track_cluster_stats', errors)
+  const tracked = view.trackClusterStats
+  if (tracked?.timeoutBudgets === true) warn(tracked, 'timeoutBudgets', 'timeout_budgets', errors)
+  if (tracked?.requestResponseSizes === true) warn(tracked, 'requestResponseSizes', 'request_response_sizes', errors)
 }
 
 function warn(view: object | undefined, field: string, name: string, errors: ConfigErrors): void {

@@ -1,75 +1,86 @@
 // A cluster in a worker: its facts, its hosts as last told, and its load balancer.
 
 import type { ClusterInfo } from './cluster_info.ts'
-import { Host, type HostSnapshot } from './host.ts'
+import { Host, type HostSnapshot, type Locality } from './host.ts'
 import type { LoadBalancer, LoadBalancerContext } from './load_balancer.ts'
 import { hostSet, PrioritySet } from './priority_set.ts'
+
+export interface ClusterPlace {
+  /** Where the proxy itself runs; undefined where its node has no locality. */
+  readonly localLocality: Locality | undefined
+  /** One process keeps the membership gauges, or they would add up over the workers. */
+  readonly countsMembership: boolean
+}
 
 export class Cluster {
   readonly info: ClusterInfo
   readonly prioritySet = new PrioritySet()
-  readonly #loadBalancer: LoadBalancer
-  readonly #countsMembership: boolean
+  readonly loadBalancer: LoadBalancer
+  readonly #place: ClusterPlace
 
-  /** `countsMembership`: one process keeps the membership gauges, or they would add up over the workers. */
-  constructor(info: ClusterInfo, loadBalancer: LoadBalancer, countsMembership: boolean) {
+  constructor(info: ClusterInfo, loadBalancer: LoadBalancer, place: ClusterPlace) {
     this.info = info
-    this.#loadBalancer = loadBalancer
-    this.#countsMembership = countsMembership
+    this.loadBalancer = loadBalancer
+    this.#place = place
+    loadBalancer.onHostsChanged(this.prioritySet)
   }
 
   chooseHost(context?: LoadBalancerContext): Host | undefined {
-    return this.#loadBalancer.chooseHost(context)
+    return this.loadBalancer.chooseHost(context)
   }
 
-  /** Replaces the hosts. One that stays (same address, same facts) keeps its object, its pools and its numbers. */
+  /** Replaces the hosts. One that stays (same address and name) keeps its object, its pools and its numbers. */
   setHosts(priorities: readonly (readonly HostSnapshot[])[]): void {
-    const previous = new Map([...this.prioritySet.hosts()].map((host) => [host.address.text, host]))
-    let added = 0
-    const sets = priorities.map((snapshots, priority) =>
-      hostSet(
-        priority,
-        snapshots.map((snapshot) => {
-          const known = previous.get(snapshot.address.text)
-          if (known !== undefined && isSame(known, snapshot)) {
-            previous.delete(snapshot.address.text)
-            known.additionalAddresses = snapshot.additionalAddresses
-            return known
-          }
-          added++
+    const previous = new Map([...this.prioritySet.hosts()].map((host) => [hostKey(host), host]))
+    const changed = new Set<number>()
+    const sets = priorities.map((snapshots, priority) => {
+      const hosts = snapshots.map((snapshot) => {
+        const known = previous.get(hostKey(snapshot))
+        if (known === undefined) {
+          changed.add(priority)
           return new Host(this.info, snapshot)
-        }),
-      ),
-    )
+        }
+        previous.delete(hostKey(snapshot))
+        if (known.priority !== priority) changed.add(known.priority).add(priority)
+        known.update(snapshot)
+        return known
+      })
+      return hostSet(priority, hosts, this.info.config.loadAssignment?.policy, this.#place.localLocality)
+    })
     this.prioritySet.replace(sets)
-    this.#loadBalancer.onHostsChanged(this.prioritySet)
-    for (const gone of previous.values()) for (const pool of gone.pools.values()) pool.drainConnections()
-    if (this.#countsMembership) this.#publish(added + previous.size > 0)
+    this.loadBalancer.onHostsChanged(this.prioritySet)
+    for (const gone of previous.values()) changed.add(gone.priority)
+    if (changed.size > 0 && this.info.closeConnectionsOnHostSetChange) this.drain()
+    for (const gone of previous.values()) gone.drain()
+    if (this.#place.countsMembership) this.#publish(changed.size)
   }
 
-  #publish(changed: boolean): void {
+  /** A change of hosts counts once for each priority that it concerns. */
+  #publish(changes: number): void {
     const { stats } = this.info
-    const hosts = [...this.prioritySet.hosts()]
-    if (changed) stats.membershipChange.inc()
-    stats.membershipTotal.set(hosts.length)
-    stats.membershipHealthy.set(hosts.filter((host) => host.healthy).length)
-    stats.membershipDegraded.set(hosts.filter((host) => host.healthStatus === 'DEGRADED').length)
-    stats.maxHostWeight.set(Math.max(0, ...hosts.map((host) => host.weight)))
+    const { hostSets } = this.prioritySet
+    const count = (of: (set: (typeof hostSets)[number]) => readonly Host[]): number =>
+      hostSets.reduce((total, set) => total + of(set).length, 0)
+    if (changes > 0) stats.membershipChange.add(changes)
+    for (const host of this.prioritySet.hosts()) {
+      const name = host.observabilityName ?? host.address.text
+      this.info
+        .endpointScope?.(name)
+        .gauge('healthy')
+        .set(host.healthy || host.degraded ? 1 : 0)
+    }
+    stats.membershipTotal.set(count((set) => set.hosts))
+    stats.membershipHealthy.set(count((set) => set.healthyHosts))
+    stats.membershipDegraded.set(count((set) => set.degradedHosts))
+    stats.membershipExcluded.set(count((set) => set.excludedHosts))
   }
 
-  /** The cluster is removed: its connections end, busy ones after their exchange. */
+  /** Its connections end, busy ones after their exchange: the cluster is removed, or asks for it when hosts change. */
   drain(): void {
-    for (const host of this.prioritySet.hosts()) for (const pool of host.pools.values()) pool.drainConnections()
+    for (const host of this.prioritySet.hosts()) host.drain()
   }
 }
 
-function isSame(host: Host, snapshot: HostSnapshot): boolean {
-  return (
-    host.weight === snapshot.weight &&
-    host.priority === snapshot.priority &&
-    host.healthStatus === snapshot.healthStatus &&
-    host.hostname === snapshot.hostname &&
-    JSON.stringify(host.metadata) === JSON.stringify(snapshot.metadata) &&
-    JSON.stringify(host.locality) === JSON.stringify(snapshot.locality)
-  )
+function hostKey({ address, hostname }: { address: { text: string }; hostname: string }): string {
+  return `${address.text} ${hostname}`
 }

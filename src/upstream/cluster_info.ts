@@ -1,6 +1,7 @@
 // What is fixed about a cluster: its configuration as settings, its statistics, its circuit breakers.
 
 import type { envoy } from '../../proto/generated/api.d.ts'
+import type { SharedCounter } from '../stats/shared_counter.ts'
 import type { Scope } from '../stats/store.ts'
 import type { ClusterStats } from './cluster_stats.ts'
 import type { ResourceManager, RoutingPriority } from './resource_manager.ts'
@@ -25,11 +26,19 @@ export interface ClusterInfo {
   readonly maxRequestsPerConnection: number
   readonly idleTimeoutMs: number
   readonly maxConnectionDurationMs: number
+  readonly maxStreamDurationMs: number
   /** Connections to have ready for each expected request, 1 to 3. */
   readonly preconnectRatio: number
+  /** Connections to have ready over all hosts for each expected request, 1 to 3. */
+  readonly predictivePreconnectRatio: number
+  readonly closeConnectionsOnHostSetChange: boolean
   readonly http: UpstreamHttpOptions
   /** Opens the sockets of its connections. */
   readonly connector: UpstreamConnector
   readonly metadata: Readonly<Record<string, Record<string, unknown>>>
+  /** How many connections a host has in all workers; undefined where per_host_thresholds set no limit. */
+  readonly hostConnectionCount: ((address: string) => SharedCounter) | undefined
+  /** Where the statistics of one host go; undefined without per_endpoint_stats. */
+  readonly endpointScope: ((name: string) => Scope) | undefined
   resourceManager(priority: RoutingPriority): ResourceManager
 }

@@ -4,9 +4,12 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import { buildCluster } from './build_cluster.ts'
 import type { Cluster } from './cluster.ts'
 import type { HostSnapshot } from './host.ts'
+import type { PrioritySet } from './priority_set.ts'
 import type { ServerContext } from './server_context.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
+type ClusterManagerView = envoy.config.bootstrap.v3.ClusterManager
+type BindConfig = envoy.config.core.v3.BindConfig
 
 /** The hosts of one cluster by priority, as main sends them to the workers. */
 export interface HostsUpdate {
@@ -15,10 +18,23 @@ export interface HostsUpdate {
 }
 
 export class ClusterManager {
+  /** The cluster that the proxy itself belongs to, for zone aware routing; '' for none. */
+  readonly localClusterName: string
+  /** For clusters that have none of their own. */
+  readonly upstreamBindConfig: BindConfig | undefined
   readonly #clusters = new Map<string, Cluster>()
+
+  constructor(config?: Partial<ClusterManagerView>) {
+    this.localClusterName = config?.localClusterName ?? ''
+    this.upstreamBindConfig = config?.upstreamBindConfig
+  }
 
   get(name: string): Cluster | undefined {
     return this.#clusters.get(name)
+  }
+
+  localPrioritySet(): PrioritySet | undefined {
+    return this.#clusters.get(this.localClusterName)?.prioritySet
   }
 
   clusters(): Iterable<Cluster> {
@@ -40,5 +56,7 @@ export class ClusterManager {
 
   onHosts(update: HostsUpdate): void {
     this.#clusters.get(update.clusterName)?.setHosts(update.priorities)
+    if (update.clusterName !== this.localClusterName) return
+    for (const cluster of this.#clusters.values()) cluster.loadBalancer.onLocalClusterChanged()
   }
 }

@@ -4,7 +4,15 @@ import type { Counter, Gauge, Histogram, Scope } from '../stats/store.ts'
 
 const counterNames = {
   bindErrors: 'bind_errors',
+  defaultTotalMatchCount: 'default.total_match_count',
   lbHealthyPanic: 'lb_healthy_panic',
+  lbLocalClusterNotOk: 'lb_local_cluster_not_ok',
+  lbRecalculateZoneStructures: 'lb_recalculate_zone_structures',
+  lbZoneClusterTooSmall: 'lb_zone_cluster_too_small',
+  lbZoneNoCapacityLeft: 'lb_zone_no_capacity_left',
+  lbZoneRoutingAllDirectly: 'lb_zone_routing_all_directly',
+  lbZoneRoutingCrossZone: 'lb_zone_routing_cross_zone',
+  lbZoneRoutingSampled: 'lb_zone_routing_sampled',
   membershipChange: 'membership_change',
   updateAttempt: 'update_attempt',
   updateSuccess: 'update_success',
@@ -41,6 +49,7 @@ const counterNames = {
   upstreamInternalRedirectFailedTotal: 'upstream_internal_redirect_failed_total',
   upstreamInternalRedirectSucceededTotal: 'upstream_internal_redirect_succeeded_total',
   upstreamRqTotal: 'upstream_rq_total',
+  upstreamRqCompleted: 'upstream_rq_completed',
   upstreamRqActiveOverflow: 'upstream_rq_active_overflow',
   upstreamRqCancelled: 'upstream_rq_cancelled',
   upstreamRqMaintenanceMode: 'upstream_rq_maintenance_mode',
@@ -73,12 +82,13 @@ const gaugeNames = {
   upstreamRqActive: 'upstream_rq_active',
   upstreamRqPendingActive: 'upstream_rq_pending_active',
   version: 'version',
+  warmingState: 'warming_state',
 } as const
 
-const histogramNames = {
-  upstreamCxConnectMs: 'upstream_cx_connect_ms',
-  upstreamCxLengthMs: 'upstream_cx_length_ms',
-  upstreamRqTime: 'upstream_rq_time',
+const histograms = {
+  upstreamCxConnectMs: ['upstream_cx_connect_ms', 'ms'],
+  upstreamCxLengthMs: ['upstream_cx_length_ms', 'ms'],
+  upstreamRqPerCx: ['upstream_rq_per_cx', 'unspecified'],
 } as const
 
 /** Names that a cluster has from the start in Envoy and that later parts move (subsets, zones, discovery, 0-RTT). */
@@ -86,35 +96,31 @@ const laterCounters = [
   'assignment_stale',
   'assignment_timeout_received',
   'assignment_use_cached',
-  'default.total_match_count',
-  'lb_local_cluster_not_ok',
-  'lb_recalculate_zone_structures',
   'lb_subsets_created',
   'lb_subsets_fallback',
   'lb_subsets_fallback_panic',
   'lb_subsets_removed',
   'lb_subsets_selected',
-  'lb_zone_cluster_too_small',
-  'lb_zone_no_capacity_left',
-  'lb_zone_routing_all_directly',
-  'lb_zone_routing_cross_zone',
-  'lb_zone_routing_sampled',
   'original_dst_host_invalid',
   'retry_or_shadow_abandoned',
   'upstream_cx_connect_with_0_rtt',
+  'upstream_cx_preconnect_skipped',
+  'upstream_http3_broken',
+  'upstream_queue_overloaded',
   'upstream_rq_0rtt',
+  'upstream_rq_rx_reset_no_error',
 ]
 
 export type ClusterStats = { readonly [K in keyof typeof counterNames]: Counter } & {
   readonly [K in keyof typeof gaugeNames]: Gauge
-} & { readonly [K in keyof typeof histogramNames]: Histogram }
+} & { readonly [K in keyof typeof histograms]: Histogram }
 
 /** `scope` is `cluster.<name>.`. */
 export function clusterStats(scope: Scope): ClusterStats {
   for (const name of laterCounters) scope.counter(name)
   scope.gauge('lb_subsets_active')
-  const histograms = Object.entries(histogramNames).map(([key, name]) => [key, scope.histogram(name, 'ms')])
+  const recorded = Object.entries(histograms).map(([key, [name, unit]]) => [key, scope.histogram(name, unit)])
   const counters = Object.entries(counterNames).map(([key, name]) => [key, scope.counter(name)])
   const gauges = Object.entries(gaugeNames).map(([key, name]) => [key, scope.gauge(name)])
-  return Object.fromEntries([...counters, ...gauges, ...histograms]) as ClusterStats
+  return Object.fromEntries([...counters, ...gauges, ...recorded]) as ClusterStats
 }

@@ -16,6 +16,7 @@ export interface ConfiguredEndpoint {
   readonly view: LbEndpoint
   readonly priority: number
   readonly locality: Locality
+  readonly localityWeight: number
 }
 
 const noLocality: Locality = { region: '', zone: '', subZone: '' }
@@ -26,6 +27,7 @@ export function configuredEndpoints(assignment: ClusterLoadAssignment | undefine
       view,
       priority: group.priority,
       locality: group.locality === undefined ? noLocality : { ...group.locality },
+      localityWeight: group.loadBalancingWeight ?? 0,
     })),
   )
 }
@@ -42,9 +44,11 @@ export function hostSnapshot(
     address,
     additionalAddresses,
     hostname,
+    ...(view.endpoint?.observabilityName ? { observabilityName: view.endpoint.observabilityName } : {}),
     weight: view.loadBalancingWeight ?? 1,
     priority: endpoint.priority,
     locality: endpoint.locality,
+    localityWeight: endpoint.localityWeight,
     metadata: view.metadata?.filterMetadata ?? {},
     healthStatus: view.healthStatus,
   }

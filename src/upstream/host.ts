@@ -1,9 +1,12 @@
 // One upstream host: its address, its state, its pools.
 
+import { monotonicMs } from '../common/clock.ts'
 import { Connection } from '../network/connection.ts'
+import type { SharedCounter } from '../stats/shared_counter.ts'
 import type { AddressInfo, UpstreamHostInfo } from '../stream_info/stream_info.ts'
 import type { ClusterInfo } from './cluster_info.ts'
-import { SimpleCounter } from './simple_counter.ts'
+import { createHostStats, type HostStats } from './host_stats.ts'
+import type { ResourceManager } from './resource_manager.ts'
 
 export interface Locality {
   readonly region: string
@@ -16,9 +19,13 @@ export interface HostSnapshot {
   readonly address: AddressInfo
   readonly additionalAddresses: readonly AddressInfo[]
   readonly hostname: string
+  /** In the place of the address in the names of per-endpoint statistics. */
+  readonly observabilityName?: string
   readonly weight: number
   readonly priority: number
   readonly locality: Locality
+  /** `load_balancing_weight` of its locality; 0 where that has none. */
+  readonly localityWeight: number
   readonly metadata: Readonly<Record<string, Record<string, unknown>>>
   readonly healthStatus: 'UNKNOWN' | 'HEALTHY' | 'UNHEALTHY' | 'DRAINING' | 'TIMEOUT' | 'DEGRADED'
 }
@@ -31,63 +38,95 @@ export interface ConnectionPoolLike {
   addIdleCallback(callback: () => void): void
 }
 
-/** Per-host numbers that `/clusters` shows; they are no stats, as in Envoy. */
-export interface HostStats {
-  readonly cxTotal: SimpleCounter
-  readonly cxActive: SimpleCounter
-  readonly cxConnectFail: SimpleCounter
-  readonly rqTotal: SimpleCounter
-  readonly rqActive: SimpleCounter
-  readonly rqSuccess: SimpleCounter
-  readonly rqError: SimpleCounter
-  readonly rqTimeout: SimpleCounter
-}
-
 export class Host implements UpstreamHostInfo {
   readonly cluster: ClusterInfo
   readonly address: AddressInfo
-  /** Replaced where only these change: the host stays the same. */
-  additionalAddresses: readonly AddressInfo[]
   readonly hostname: string
-  readonly weight: number
-  readonly priority: number
-  readonly locality: Locality
-  readonly metadata: Readonly<Record<string, Record<string, unknown>>>
-  readonly healthStatus: HostSnapshot['healthStatus']
+  readonly observabilityName: string | undefined
+  /** These may change while the host stays the same, with its connections and its numbers. */
+  additionalAddresses!: readonly AddressInfo[]
+  weight!: number
+  priority!: number
+  locality!: Locality
+  localityWeight!: number
+  metadata!: Readonly<Record<string, Record<string, unknown>>>
+  healthStatus: HostSnapshot['healthStatus']
+  /** When it came, or became healthy: slow start counts from then. */
+  availableSinceMs = monotonicMs()
   readonly stats: HostStats
   /** By protocol and priority. */
   readonly pools = new Map<string, ConnectionPoolLike>()
+  /** Over all workers; only where per_host_thresholds limit it. */
+  readonly #connectionCount: SharedCounter | undefined
 
   constructor(cluster: ClusterInfo, snapshot: HostSnapshot) {
     this.cluster = cluster
     this.address = snapshot.address
-    this.additionalAddresses = snapshot.additionalAddresses
     this.hostname = snapshot.hostname
+    this.observabilityName = snapshot.observabilityName
+    this.healthStatus = snapshot.healthStatus
+    this.#connectionCount = cluster.hostConnectionCount?.(snapshot.address.text)
+    this.update(snapshot)
+    this.stats = createHostStats(cluster.endpointScope?.(snapshot.observabilityName ?? snapshot.address.text))
+  }
+
+  /** Takes over what a newer list of hosts says of this one. */
+  update(snapshot: HostSnapshot): void {
+    const wasHealthy = this.healthy
+    this.additionalAddresses = snapshot.additionalAddresses
     this.weight = snapshot.weight
     this.priority = snapshot.priority
     this.locality = snapshot.locality
+    this.localityWeight = snapshot.localityWeight
     this.metadata = snapshot.metadata
     this.healthStatus = snapshot.healthStatus
-    this.stats = {
-      cxTotal: new SimpleCounter(),
-      cxActive: new SimpleCounter(),
-      cxConnectFail: new SimpleCounter(),
-      rqTotal: new SimpleCounter(),
-      rqActive: new SimpleCounter(),
-      rqSuccess: new SimpleCounter(),
-      rqError: new SimpleCounter(),
-      rqTimeout: new SimpleCounter(),
-    }
+    if (this.healthy && !wasHealthy) this.availableSinceMs = monotonicMs()
   }
 
   get healthy(): boolean {
     return this.healthStatus === 'UNKNOWN' || this.healthStatus === 'HEALTHY'
   }
 
+  get degraded(): boolean {
+    return this.healthStatus === 'DEGRADED'
+  }
+
+  /** It counts neither as available nor as missing. */
+  get excluded(): boolean {
+    return this.healthStatus === 'DRAINING'
+  }
+
   /** Starts a connection; it tells its callbacks when it stands. */
   connect(): Connection {
     const socket = this.cluster.connector.connect(this.address, this.additionalAddresses)
     return new Connection(socket, undefined, this.cluster.perConnectionBufferLimitBytes, false)
+  }
+
+  /**
+   * Takes a place for a connection within the circuit breakers, or with `force` whatever they say; what they would not
+   * have allowed is counted.
+   */
+  acquireConnection(resources: ResourceManager, force: boolean): boolean {
+    const count = this.#connectionCount
+    const hasRoom = count === undefined || count.tryAdd(resources.maxConnectionsPerHost)
+    if (hasRoom && resources.connections.tryAcquire()) return true
+    this.cluster.stats.upstreamCxOverflow.inc()
+    if (force) {
+      if (!hasRoom) count?.inc()
+      return resources.connections.tryAcquire(true)
+    }
+    if (hasRoom) count?.dec()
+    return false
+  }
+
+  releaseConnection(resources: ResourceManager): void {
+    resources.connections.release()
+    this.#connectionCount?.dec()
+  }
+
+  /** Its connections end, busy ones after their exchange. */
+  drain(): void {
+    for (const pool of this.pools.values()) pool.drainConnections()
   }
 
   onResponse(status: number): void {

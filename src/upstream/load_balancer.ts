@@ -15,6 +15,10 @@ export interface LoadBalancerContext {
 export interface LoadBalancer {
   /** Undefined where no host can be had. */
   chooseHost(context: LoadBalancerContext | undefined): Host | undefined
+  /** The host that a coming choice will likely give, for connecting to it before; undefined where that cannot be known. */
+  peekAnotherHost(): Host | undefined
   /** The hosts have changed. */
   onHostsChanged(prioritySet: PrioritySet): void
+  /** The hosts of the proxy's own cluster (`local_cluster_name`) have changed. */
+  onLocalClusterChanged(): void
 }

@@ -16,6 +16,8 @@ const defaultMaxRetries = 3
 const defaultBudgetPercent = 20
 const defaultMinRetryConcurrency = 3
 const noLimit = 2 ** 31 - 1
+/** What Envoy takes for no limit of pools. */
+const defaultMaxPools = 2 ** 64
 
 /** What Envoy calls the gauge of what is left, by the short name of `<short name>_open`. */
 const remainingNames = {
@@ -103,7 +105,7 @@ export class ResourceManager {
       computed?: () => number,
     ): Resource => {
       const runtimeKey = `${prefix}.${key}`
-      const fixed = (): number => Math.min(noLimit, runtime.getInteger(runtimeKey, configured ?? byDefault))
+      const fixed = (): number => runtime.getInteger(runtimeKey, configured ?? byDefault)
       const limit = computed ?? fixed
       const remaining =
         thresholds?.trackRemaining === true ? stats.gauge(remainingNames[shortName], 'shared') : undefined
@@ -132,7 +134,7 @@ export class ResourceManager {
     }
     const computed = budget === undefined ? undefined : retryBudget
     this.retries = resource('max_retries', 'rq_retry', thresholds?.maxRetries, defaultMaxRetries, computed)
-    this.connectionPools = resource('max_connection_pools', 'cx_pool', thresholds?.maxConnectionPools, noLimit)
+    this.connectionPools = resource('max_connection_pools', 'cx_pool', thresholds?.maxConnectionPools, defaultMaxPools)
     const perHost = config?.perHostThresholds.find((each) => each.priority === priority)
     this.maxConnectionsPerHost = perHost?.maxConnections ?? noLimit
   }

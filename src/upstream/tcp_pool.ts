@@ -2,9 +2,10 @@
 
 import { monotonicMs } from '../common/clock.ts'
 import { Timer } from '../common/timer.ts'
-import type { Connection, ConnectionCallbacks, ConnectionEvent } from '../network/connection.ts'
+import type { Connection, ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../network/connection.ts'
 import type { ConnectionPoolLike, Host } from './host.ts'
 import { countClosed, countConnect, countConnected, countConnectFailure } from './pooled_connection.ts'
+import type { ResourceManager } from './resource_manager.ts'
 
 export type TcpPoolFailureReason =
   | 'overflow'
@@ -23,95 +24,206 @@ export interface PendingTcpConnection {
   cancel(): void
 }
 
+/** Somebody who waits for a connection. */
+class Waiting implements PendingTcpConnection {
+  readonly #pool: TcpPool
+  readonly callbacks: TcpPoolCallbacks
+
+  constructor(pool: TcpPool, callbacks: TcpPoolCallbacks) {
+    this.#pool = pool
+    this.callbacks = callbacks
+  }
+
+  cancel(): void {
+    this.#pool.cancelWaiting(this)
+  }
+}
+
+/** More wait for the next user. */
+const mostConnectsAtOnce = 3
+
 export class TcpPool implements ConnectionPoolLike {
   readonly host: Host
-  readonly connections = new Set<TcpConnection>()
+  readonly resources: ResourceManager
+  /** Connected, and nobody's yet: made ahead by preconnect_policy. */
+  readonly #ready: TcpConnection[] = []
+  readonly #busy = new Set<TcpConnection>()
+  readonly #connecting = new Set<TcpConnection>()
+  readonly #waiting: Waiting[] = []
   #idleCallbacks: (() => void)[] = []
 
   constructor(host: Host) {
     this.host = host
+    this.resources = host.cluster.resourceManager('DEFAULT')
   }
 
   newConnection(callbacks: TcpPoolCallbacks): PendingTcpConnection | undefined {
     const { stats } = this.host.cluster
-    const { connections, pendingRequests } = this.host.cluster.resourceManager('DEFAULT')
-    if (!pendingRequests.canCreate()) {
-      stats.upstreamRqPendingOverflow.inc()
-      callbacks.onPoolFailure('overflow', '', this.host)
-      return undefined
-    }
-    if (!connections.tryAcquire()) {
+    // Who would wait here waits for another to hang up, which may be never.
+    if (!this.resources.connections.canCreate()) {
       stats.upstreamCxOverflow.inc()
-      callbacks.onPoolFailure('overflow', '', this.host)
+      callbacks.onPoolFailure('overflow', '', undefined)
       return undefined
     }
-    const connection = new TcpConnection(this, connections, callbacks)
-    this.connections.add(connection)
-    return connection
+    const ready = this.#ready.shift()
+    if (ready !== undefined) {
+      this.#attach(ready, callbacks)
+      this.#connectAhead()
+      return undefined
+    }
+    if (!this.resources.pendingRequests.tryAcquire()) {
+      stats.upstreamRqPendingOverflow.inc()
+      callbacks.onPoolFailure('overflow', '', undefined)
+      return undefined
+    }
+    stats.upstreamRqPendingTotal.inc()
+    stats.upstreamRqPendingActive.inc()
+    this.host.stats.rqPendingActive.inc()
+    const waiting = new Waiting(this, callbacks)
+    this.#waiting.push(waiting)
+    this.#connectAhead()
+    return waiting
+  }
+
+  #attach(connection: TcpConnection, callbacks: TcpPoolCallbacks): void {
+    const { host } = this
+    const { stats } = host.cluster
+    this.#busy.add(connection)
+    stats.upstreamRqTotal.inc()
+    stats.upstreamRqActive.inc()
+    host.stats.rqTotal.inc()
+    host.stats.rqActive.inc()
+    // Counted among the requests, and never refused for their number, as in Envoy.
+    this.resources.requests.tryAcquire(true)
+    connection.used = true
+    callbacks.onPoolReady(connection.connection, host)
+  }
+
+  /** One connection is under way for each that waits, or more by preconnect_policy. */
+  #connectAhead(): void {
+    const { host } = this
+    for (let i = 0; i < mostConnectsAtOnce; i++) {
+      const busy = this.#busy.size
+      const capacity = this.#ready.length + this.#connecting.size
+      const ratio = host.healthy ? host.cluster.preconnectRatio : 1
+      if ((this.#waiting.length + busy) * ratio <= capacity + busy) return
+      // A pool may always have one, or those that wait would do so for ever.
+      if (!host.acquireConnection(this.resources, capacity + busy === 0)) return
+      this.#connecting.add(new TcpConnection(this))
+    }
+  }
+
+  cancelWaiting(waiting: Waiting): void {
+    const index = this.#waiting.indexOf(waiting)
+    if (index < 0) return
+    this.#waiting.splice(index, 1)
+    this.#leaveQueue()
+    this.host.cluster.stats.upstreamRqCancelled.inc()
+    // A connection that nobody waits for any more.
+    const surplus = this.#connecting.size > this.#waiting.length ? this.#connecting.values().next().value : undefined
+    surplus?.close()
+  }
+
+  #leaveQueue(): void {
+    this.host.cluster.stats.upstreamRqPendingActive.dec()
+    this.host.stats.rqPendingActive.dec()
+    this.resources.pendingRequests.release()
+  }
+
+  onConnected(connection: TcpConnection): void {
+    this.#connecting.delete(connection)
+    const waiting = this.#waiting.shift()
+    if (waiting === undefined) this.#ready.push(connection)
+    else {
+      this.#leaveQueue()
+      this.#attach(connection, waiting.callbacks)
+    }
+  }
+
+  /** All that wait learn of it: the next attempt is theirs to make, elsewhere if they can. */
+  onConnectFailure(connection: TcpConnection, reason: TcpPoolFailureReason, transportFailureReason: string): void {
+    this.#connecting.delete(connection)
+    for (const waiting of this.#waiting.splice(0)) {
+      this.#leaveQueue()
+      this.host.cluster.stats.upstreamRqPendingFailureEject.inc()
+      waiting.callbacks.onPoolFailure(reason, transportFailureReason, this.host)
+    }
+    this.#checkIdle()
   }
 
   onClosed(connection: TcpConnection): void {
-    this.connections.delete(connection)
-    if (this.connections.size > 0) return
-    for (const callback of this.#idleCallbacks.splice(0)) callback()
+    this.#connecting.delete(connection)
+    const index = this.#ready.indexOf(connection)
+    if (index >= 0) this.#ready.splice(index, 1)
+    if (this.#busy.delete(connection)) {
+      const { host } = this
+      host.cluster.stats.upstreamRqActive.dec()
+      host.stats.rqActive.dec()
+      this.resources.requests.release()
+    }
+    if (this.#waiting.length > 0) this.#connectAhead()
+    this.#checkIdle()
   }
 
   /** Connections in use go on: TCP has no end of an exchange to wait for. */
-  drainConnections(): void {}
+  drainConnections(): void {
+    for (const connection of this.#ready.slice()) connection.close()
+  }
 
   closeConnections(): void {
-    for (const connection of [...this.connections]) connection.close()
+    for (const connection of [...this.#ready, ...this.#busy, ...this.#connecting]) connection.close()
   }
 
   addIdleCallback(callback: () => void): void {
-    if (this.connections.size === 0) callback()
-    else this.#idleCallbacks.push(callback)
+    this.#idleCallbacks.push(callback)
+    this.#checkIdle()
+  }
+
+  #checkIdle(): void {
+    if (this.#ready.length + this.#busy.size + this.#connecting.size + this.#waiting.length > 0) return
+    for (const callback of this.#idleCallbacks.splice(0)) callback()
   }
 }
 
-class TcpConnection implements PendingTcpConnection, ConnectionCallbacks {
+class TcpConnection implements ConnectionCallbacks, ConnectionReader {
   readonly #pool: TcpPool
-  readonly #slot: { release(): void }
-  readonly #callbacks: TcpPoolCallbacks
-  readonly #connection: Connection
+  readonly connection: Connection
   readonly #startedAtMs = monotonicMs()
   readonly #connectTimer: Timer
   #durationTimer: Timer | undefined = undefined
   #connected = false
-  #cancelled = false
-  #timedOut = false
+  /** It has been given to somebody. */
+  used = false
+  /** Why this side gave the connecting up. */
+  #closedHere: 'connectionTimeout' | 'unwanted' | undefined = undefined
 
-  constructor(pool: TcpPool, slot: { release(): void }, callbacks: TcpPoolCallbacks) {
+  constructor(pool: TcpPool) {
     const { host } = pool
     const { cluster } = host
     this.#pool = pool
-    this.#slot = slot
-    this.#callbacks = callbacks
-    this.#connection = host.connect()
-    this.#connection.byteStats = {
+    this.connection = host.connect()
+    this.connection.reader = this
+    this.connection.byteStats = {
       readTotal: cluster.stats.upstreamCxRxBytesTotal,
       writeTotal: cluster.stats.upstreamCxTxBytesTotal,
     }
-    this.#connection.addConnectionCallbacks(this)
+    this.connection.addConnectionCallbacks(this)
     countConnect(host)
-    cluster.stats.upstreamRqPendingTotal.inc()
-    cluster.stats.upstreamRqPendingActive.inc()
-    cluster.resourceManager('DEFAULT').pendingRequests.tryAcquire(true)
     this.#connectTimer = new Timer(() => {
-      this.#timedOut = true
-      this.close()
+      this.#closedHere = 'connectionTimeout'
+      this.connection.close('noFlush', '')
     })
     this.#connectTimer.enable(cluster.connectTimeoutMs)
   }
 
-  cancel(): void {
-    this.#cancelled = true
-    this.#pool.host.cluster.stats.upstreamRqCancelled.inc()
-    this.close()
+  close(): void {
+    this.#closedHere ??= 'unwanted'
+    this.connection.close('noFlush', '')
   }
 
-  close(): void {
-    this.#connection.close('noFlush', '')
+  /** Nobody has the connection yet, and only its user may be spoken to. */
+  onData(): void {
+    this.close()
   }
 
   onEvent(event: ConnectionEvent): void {
@@ -123,14 +235,8 @@ class TcpConnection implements PendingTcpConnection, ConnectionCallbacks {
     const { host } = this.#pool
     const { stats, maxConnectionDurationMs } = host.cluster
     this.#connected = true
-    this.#leaveQueue()
+    this.#connectTimer.disable()
     countConnected(host, this.#startedAtMs)
-    stats.upstreamRqTotal.inc()
-    stats.upstreamRqActive.inc()
-    // Counted among the requests, and never refused for their number, as in Envoy.
-    host.cluster.resourceManager('DEFAULT').requests.tryAcquire(true)
-    host.stats.rqTotal.inc()
-    host.stats.rqActive.inc()
     if (maxConnectionDurationMs > 0) {
       this.#durationTimer = new Timer(() => {
         stats.upstreamCxMaxDurationReached.inc()
@@ -138,34 +244,23 @@ class TcpConnection implements PendingTcpConnection, ConnectionCallbacks {
       })
       this.#durationTimer.enable(maxConnectionDurationMs)
     }
-    this.#callbacks.onPoolReady(this.#connection, host)
-  }
-
-  #leaveQueue(): void {
-    const { cluster } = this.#pool.host
-    this.#connectTimer.disable()
-    cluster.stats.upstreamRqPendingActive.dec()
-    cluster.resourceManager('DEFAULT').pendingRequests.release()
+    this.#pool.onConnected(this)
   }
 
   #onClosed(event: ConnectionEvent): void {
-    const { host } = this.#pool
+    const { host, resources } = this.#pool
+    this.#connectTimer.disable()
     this.#durationTimer?.disable()
-    countClosed(host, event, this.#startedAtMs, this.#connected)
-    this.#slot.release()
-    this.#pool.onClosed(this)
-    if (this.#connected) {
-      host.cluster.stats.upstreamRqActive.dec()
-      host.cluster.resourceManager('DEFAULT').requests.release()
-      host.stats.rqActive.dec()
+    countClosed(host, event, this.#startedAtMs, this.used)
+    host.releaseConnection(resources)
+    if (this.#connected || this.#closedHere === 'unwanted') {
+      this.#pool.onClosed(this)
       return
     }
-    this.#leaveQueue()
-    if (this.#cancelled) return
-    countConnectFailure(host, this.#timedOut)
-    host.cluster.stats.upstreamRqPendingFailureEject.inc()
-    const reason = this.#timedOut ? 'connectionTimeout' : 'remoteConnectionFailure'
-    this.#callbacks.onPoolFailure(reason, this.#connection.connectFailureReason, host)
+    countConnectFailure(host, this.#closedHere === 'connectionTimeout')
+    const refused = event === 'localClose' ? 'localConnectionFailure' : 'remoteConnectionFailure'
+    const reason = this.#closedHere ?? refused
+    this.#pool.onConnectFailure(this, reason, this.connection.connectFailureReason(host.address))
   }
 
   onAboveWriteBufferHighWatermark(): void {}

@@ -1,11 +1,12 @@
 // Opens the sockets of a cluster's connections: source address, socket options, keepalive, and which of several addresses.
 
-import { connect, isIPv6, type LookupFunction, Socket } from 'node:net'
+import { connect, isIPv6, type LookupFunction, Socket, type TcpNetConnectOpts } from 'node:net'
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { ConfigErrors } from '../config/errors.ts'
 import { connectOptions, nativeAddress, resolveSocketAddress } from '../network/address.ts'
+import { errorWords } from '../network/connection.ts'
 import { configuredOptions, keepaliveOptions } from '../network/socket_settings.ts'
-import { type ConnectSocketOptions, createConnectSocket, type SocketOption } from '../os/socket.ts'
+import { applySocketOptions, type ConnectSocketOptions, createConnectSocket, type SocketOption } from '../os/socket.ts'
 import type { Counter } from '../stats/store.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
 
@@ -16,6 +17,17 @@ type Family = AddressInfo['family']
 
 /** How long one address has before the next is tried as well (Envoy's happy_eyeballs_connection_impl.cc). */
 const nextAddressDelayMs = 300
+
+/** What it counts: addresses that cannot be bound, and connections tried beyond the first of each call. */
+export interface ConnectorStats {
+  readonly bindErrors: Counter
+  readonly upstreamCxTotal: Counter
+}
+
+interface PreparedOptions extends ConnectSocketOptions {
+  /** `ip:port`, for errors. */
+  readonly localAddressText?: string
+}
 
 interface Source {
   readonly address: AddressInfo
@@ -28,11 +40,17 @@ export interface UpstreamConnector {
   connect(address: AddressInfo, additionalAddresses: readonly AddressInfo[]): Socket
 }
 
-export function createConnector(view: ClusterView, bindErrors: Counter, errors: ConfigErrors): UpstreamConnector {
-  const bind = view.upstreamBindConfig
+/** `managerBind`: the bind config of the cluster manager, for clusters without one. */
+export function createConnector(
+  view: ClusterView,
+  managerBind: BindConfig | undefined,
+  stats: ConnectorStats,
+  errors: ConfigErrors,
+): UpstreamConnector {
+  const bind = view.upstreamBindConfig ?? managerBind
   const sources = bind === undefined ? [] : sourceAddresses(view, bind, errors)
   const keepalive = view.upstreamConnectionOptions?.tcpKeepalive
-  const optionsOf = (family: Family, report: ConfigErrors): ConnectSocketOptions => {
+  const optionsOf = (family: Family, report: ConfigErrors): PreparedOptions => {
     // Without a source of the same family the first is used, and binding it says what is wrong.
     const source =
       family === 'pipe' ? undefined : (sources.find(({ address }) => address.family === family) ?? sources[0])
@@ -40,7 +58,9 @@ export function createConnector(view: ClusterView, bindErrors: Counter, errors: 
     const options: SocketOption[] = keepalive === undefined || family === 'pipe' ? [] : keepaliveOptions(keepalive)
     return {
       options: [...options, ...configuredOptions(views, exampleAddress(family), report)],
-      ...(source === undefined ? {} : { localAddress: nativeAddress(source.address) }),
+      ...(source === undefined
+        ? {}
+        : { localAddress: nativeAddress(source.address), localAddressText: source.address.text }),
       ...(bind?.freebind === undefined || family === 'pipe' ? {} : { freebind: bind.freebind }),
     }
   }
@@ -50,44 +70,49 @@ export function createConnector(view: ClusterView, bindErrors: Counter, errors: 
     ipv6: optionsOf('ipv6', new ConfigErrors()),
     pipe: optionsOf('pipe', new ConfigErrors()),
   }
-  return new Connector(prepared, firstFamily(view, errors), bindErrors)
+  return new Connector(prepared, firstFamily(view, errors), stats)
 }
 
 class Connector implements UpstreamConnector {
-  readonly #options: Readonly<Record<Family, ConnectSocketOptions>>
+  readonly #options: Readonly<Record<Family, PreparedOptions>>
   readonly #firstFamily: 4 | 6 | undefined
-  readonly #bindErrors: Counter
+  readonly #stats: ConnectorStats
 
   constructor(
-    options: Readonly<Record<Family, ConnectSocketOptions>>,
+    options: Readonly<Record<Family, PreparedOptions>>,
     firstFamily: 4 | 6 | undefined,
-    bindErrors: Counter,
+    stats: ConnectorStats,
   ) {
     this.#options = options
     this.#firstFamily = firstFamily
-    this.#bindErrors = bindErrors
+    this.#stats = stats
   }
 
   connect(address: AddressInfo, additionalAddresses: readonly AddressInfo[]): Socket {
     const options = this.#options[address.family]
+    const more = additionalAddresses.filter(({ family, port }) => family !== 'pipe' && port === address.port)
+    if (address.family !== 'pipe' && more.length > 0 && options.localAddress === undefined)
+      return this.#connectFirstOf([address, ...more])
     if (options.localAddress !== undefined || options.freebind !== undefined || options.options?.length) {
       return this.#connectPrepared(address, options)
     }
-    const more = additionalAddresses.filter(({ family, port }) => family !== 'pipe' && port === address.port)
-    if (address.family !== 'pipe' && more.length > 0) return this.#connectFirstOf([address, ...more])
     return connect({ ...connectOptions(address), noDelay: true, allowHalfOpen: true })
   }
 
   /** Options and source address must be set before connecting: Node has no way to that, so the socket is made here. */
-  #connectPrepared(address: AddressInfo, options: ConnectSocketOptions): Socket {
+  #connectPrepared(address: AddressInfo, options: PreparedOptions): Socket {
     try {
       const fd = createConnectSocket(nativeAddress(address), options)
       const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true })
       if (address.family !== 'pipe') socket.setNoDelay(true)
       return socket.connect(connectOptions(address))
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).syscall === 'bind') this.#bindErrors.inc()
-      return failedSocket(error as Error)
+      const { syscall, code } = error as NodeJS.ErrnoException
+      if (syscall !== 'bind') return failedSocket(error as Error)
+      this.#stats.bindErrors.inc()
+      const source = options.localAddressText
+      const failure = new Error(`failed to bind to ${source}: ${errorWords(code ?? '')}`)
+      return failedSocket(Object.assign(failure, { syscall, code }))
     }
   }
 
@@ -97,7 +122,14 @@ class Connector implements UpstreamConnector {
     if (this.#firstFamily !== undefined)
       list.sort((a, b) => rank(a.family, this.#firstFamily) - rank(b.family, this.#firstFamily))
     const lookup: LookupFunction = (_name, _options, callback) => callback(null, list)
-    return connect({
+    const socket = new Socket({ allowHalfOpen: true })
+    let attempts = 0
+    socket.on('connectionAttempt', () => {
+      // The pool has counted the first.
+      if (attempts++ > 0) this.#stats.upstreamCxTotal.inc()
+    })
+    socket.once('connect', () => this.#applyOptions(socket))
+    const options: TcpNetConnectOpts = {
       // Any name: an address would be used as it is.
       host: 'upstream',
       port: addresses[0].port,
@@ -105,8 +137,20 @@ class Connector implements UpstreamConnector {
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: nextAddressDelayMs,
       noDelay: true,
-      allowHalfOpen: true,
-    })
+    }
+    return socket.connect(options)
+  }
+
+  /** Which address it would be was not known before: the options come late, but before any byte. */
+  #applyOptions(socket: Socket): void {
+    const { options } = this.#options[isIPv6(socket.remoteAddress ?? '') ? 'ipv6' : 'ipv4']
+    const fd = (socket as unknown as { _handle?: { fd: number } })._handle?.fd ?? -1
+    if (options === undefined || options.length === 0 || fd < 0) return
+    try {
+      applySocketOptions(fd, options, 'STATE_PREBIND')
+    } catch (error) {
+      socket.destroy(error as Error)
+    }
   }
 }
 

@@ -86,7 +86,7 @@ export class SuiteDriver {
       connection,
       upstream: this.#receivedSince(marks).map(clean),
       accessLog: logs.map(clean),
-      stats: before === undefined ? [] : await this.#movedStats(before, one.stats ?? ''),
+      stats: before === undefined ? [] : (await this.#movedStats(before, one.stats ?? '')).map(clean),
       admin: admin.map(clean),
     }
     await this.#closeBackendConnections()

@@ -97,10 +97,10 @@ describe('what is not supported', () => {
   })
 
   it('warns of fields without effect, and is silent without them', () => {
-    const fields = 'common_lb_config: {healthy_panic_threshold: {value: 10}}, ignore_health_on_host_removal: true'
+    const fields = 'common_lb_config: {update_merge_window: 1s}, track_cluster_stats: {timeout_budgets: true}'
     expect(issues(`- {name: c, type: STATIC, ${fields}}`).warnings).toEqual([
-      'ignore_health_on_host_removal is accepted but has no effect',
-      'healthy_panic_threshold is accepted but has no effect',
+      'update_merge_window is accepted but has no effect',
+      'timeout_budgets is accepted but has no effect',
     ])
     expect(issues('- {name: c, type: STATIC}').warnings).toEqual([])
   })

@@ -96,11 +96,12 @@ describe('hosts that change', () => {
     weight,
     priority: 0,
     locality: { region: '', zone: '', subZone: '' },
+    localityWeight: 0,
     metadata: {},
     healthStatus: 'UNKNOWN' as const,
   })
 
-  it('keep their object, and with it their numbers, where nothing about them changed', () => {
+  it('keep their object, and with it their numbers, while they are at their address', () => {
     const balanced = cluster(three)
     const [first, second] = balanced.prioritySet.hosts()
     first.stats.rqActive.inc()
@@ -108,7 +109,7 @@ describe('hosts that change', () => {
     const [kept, added, reweighted] = balanced.prioritySet.hosts()
     expect(kept).toBe(first)
     expect(added.address.text).toBe('127.0.0.9:80')
-    expect(reweighted).not.toBe(second)
+    expect(reweighted).toBe(second)
     expect(reweighted.weight).toBe(7)
   })
 

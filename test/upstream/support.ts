@@ -83,10 +83,12 @@ export function discoveryErrors(yaml: string): string[] {
 export type TestServerContext = ServerContext & TestContext
 
 /** The context of one worker (0), with the load balancing policies there are. */
-export function serverContext(options: TestContextOptions = {}): TestServerContext {
+export function serverContext(
+  options: TestContextOptions & Partial<envoy.config.bootstrap.v3.ClusterManager> = {},
+): TestServerContext {
   return {
     ...testContext({ ...options, extensions: [roundRobin, leastRequest, random, ...(options.extensions ?? [])] }),
-    clusterManager: new ClusterManager(),
+    clusterManager: new ClusterManager(options),
     localInfo: {
       nodeId: '',
       clusterName: '',

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type Server, type Socket } from 'node:net'
+import { createServer, connect as netConnect, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ConfigErrors } from '../../src/config/errors.ts'
-import { ipAddress, pipeAddress } from '../../src/network/address.ts'
-import { getIntOption } from '../../src/os/socket.ts'
+import { ipAddress, nativeAddress, pipeAddress } from '../../src/network/address.ts'
+import { closeFd, createListenSocket, getIntOption } from '../../src/os/socket.ts'
 import { createLocalStore } from '../../src/stats/store.ts'
 import type { AddressInfo } from '../../src/stream_info/stream_info.ts'
 import { createConnector } from '../../src/upstream/upstream_connector.ts'
@@ -39,9 +39,25 @@ async function backend(
 
 function connectorOf(more: string) {
   const errors = new ConfigErrors()
-  const bindErrors = createLocalStore().counter('cluster.c.bind_errors')
-  const connector = createConnector(clusterViews(`- name: c\n  type: STATIC\n${more}`)[0], bindErrors, errors)
-  return { connector, bindErrors, messages: errors.errors.map((issue) => issue.message) }
+  const store = createLocalStore()
+  const bindErrors = store.counter('cluster.c.bind_errors')
+  const attempts = store.counter('cluster.c.upstream_cx_total')
+  const view = clusterViews(`- name: c\n  type: STATIC\n${more}`)[0]
+  const connector = createConnector(view, undefined, { bindErrors, upstreamCxTotal: attempts }, errors)
+  return { connector, bindErrors, attempts, messages: errors.errors.map((issue) => issue.message) }
+}
+
+/** An address that answers no SYN: its queue of connections is full, and nobody accepts. */
+async function fullBacklog(ip: string, port: number): Promise<AddressInfo> {
+  const { fd } = createListenSocket(nativeAddress(ipAddress(ip, port)), { backlog: 0 })
+  cleanups.push(() => closeFd(fd))
+  for (let i = 0; i < 3; i++) {
+    const filler = netConnect({ host: ip, port })
+    filler.on('error', () => {})
+    cleanups.push(() => filler.destroy())
+    if (i === 0) await once(filler, 'connect')
+  }
+  return ipAddress(ip, port)
 }
 
 async function answer(socket: Socket): Promise<string> {
@@ -63,6 +79,24 @@ describe('upstream_bind_config', () => {
     const { port } = await backend({ host: '127.0.0.1' })
     const more = '  upstream_bind_config: {source_address: {address: 127.0.0.3, port_value: 0}}'
     expect(await answer(connect(more, ipAddress('127.0.0.1', port)))).toBe('127.0.0.3')
+  })
+
+  it('is that of the cluster manager where the cluster has none', async () => {
+    const { port } = await backend({ host: '127.0.0.1' })
+    const [manager, own] = clusterViews(
+      ['127.0.0.5', '127.0.0.6']
+        .map((ip, i) => `- {name: c${i}, upstream_bind_config: {source_address: {address: ${ip}, port_value: 0}}}`)
+        .join('\n'),
+    )
+    const store = createLocalStore()
+    const stats = { bindErrors: store.counter('b'), upstreamCxTotal: store.counter('t') }
+    const connectOf = (view: typeof own) =>
+      createConnector(view, manager.upstreamBindConfig, stats, new ConfigErrors()).connect(
+        ipAddress('127.0.0.1', port),
+        [],
+      )
+    expect(await answer(connectOf({ ...own, upstreamBindConfig: undefined }))).toBe('127.0.0.5')
+    expect(await answer(connectOf(own))).toBe('127.0.0.6')
   })
 
   it('takes the extra address for hosts of its IP version', async () => {
@@ -140,6 +174,41 @@ describe('additional addresses', () => {
   it('goes on to the next where the first refuses', async () => {
     const { port } = await backend({ host: '127.0.0.2' })
     expect(await answer(connect('', ipAddress('127.0.0.1', port), [ipAddress('127.0.0.2', port)]))).toBe('127.0.0.1')
+  })
+
+  it('counts each attempt after the first', async () => {
+    const { port } = await backend({ host: '127.0.0.2' })
+    const { connector, attempts } = connectorOf('')
+    await answer(connector.connect(ipAddress('127.0.0.1', port), [ipAddress('127.0.0.2', port)]))
+    expect(attempts.value()).toBe(1)
+  })
+
+  it('begins with the first address, then goes on to the other IP version', async () => {
+    const { port } = await backend({ host: '::', port: 0 })
+    expect(await answer(connect('', ipAddress('::1', port), [ipAddress('127.0.0.1', port)]))).toBe('::1')
+    expect(await answer(connect('', ipAddress('127.0.0.1', port), [ipAddress('::1', port)]))).toBe('::ffff:127.0.0.1')
+  })
+
+  it('begins with the IP version that happy_eyeballs_config names', async () => {
+    const { port } = await backend({ host: '::', port: 0 })
+    const more = '  upstream_connection_options: {happy_eyeballs_config: {first_address_family_version: V4}}'
+    const addresses = [ipAddress('127.0.0.1', port)]
+    expect(await answer(connect(more, ipAddress('::1', port), addresses))).toBe('::ffff:127.0.0.1')
+  })
+
+  it('goes on where the first keeps silent', async () => {
+    const { port } = await backend({ host: '127.0.0.1' })
+    const silent = await fullBacklog('::1', port)
+    expect(await answer(connect('', silent, [ipAddress('127.0.0.1', port)]))).toBe('127.0.0.1')
+  })
+
+  it('sets tcp_keepalive on whichever is taken', async () => {
+    const { port } = await backend({ host: '127.0.0.2' })
+    const more = '  upstream_connection_options: {tcp_keepalive: {keepalive_time: 20}}'
+    const socket = connect(more, ipAddress('127.0.0.1', port), [ipAddress('127.0.0.2', port)])
+    await once(socket, 'connect')
+    expect(getIntOption(descriptor(socket), IPPROTO_TCP, TCP_KEEPIDLE)).toBe(20)
+    socket.destroy()
   })
 
   it('fails where all refuse', async () => {

@@ -7,15 +7,28 @@ export const clusterFields: FieldTable = {
       max_requests_per_connection circuit_breakers upstream_http_protocol_options common_http_protocol_options
       http_protocol_options typed_extension_protocol_options dns_lookup_family dns_resolvers use_tcp_for_dns_lookups
       dns_resolution_config typed_dns_resolver_config dns_refresh_rate dns_jitter dns_failure_refresh_rate
-      respect_dns_ttl wait_for_warm_on_init cleanup_interval upstream_bind_config least_request_lb_config
+      respect_dns_ttl wait_for_warm_on_init upstream_bind_config least_request_lb_config
       round_robin_lb_config common_lb_config transport_socket metadata upstream_connection_options
-      close_connections_on_host_health_failure ignore_health_on_host_removal load_balancing_policy preconnect_policy
-      connection_pool_per_downstream_connection stats_matcher per_connection_buffer_high_watermark_timeout
-      track_timeout_budgets track_cluster_stats`),
+      load_balancing_policy preconnect_policy connection_pool_per_downstream_connection
+      track_timeout_budgets track_cluster_stats cluster_type`),
+    // The first is for ORIGINAL_DST alone, the next two matter to health checks alone; only HTTP/1 is there to be selected.
+    harmless: words(`cleanup_interval close_connections_on_host_health_failure ignore_health_on_host_removal
+      protocol_selection`),
   },
+  'envoy.config.cluster.v3.Cluster.CustomClusterType': { acts: words('name typed_config') },
+  'envoy.extensions.clusters.dns.v3.DnsCluster': {
+    acts: words(`dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter typed_dns_resolver_config
+      dns_lookup_family all_addresses_in_single_endpoint dns_min_refresh_rate`),
+  },
+  'envoy.config.cluster.v3.Cluster.PreconnectPolicy': {
+    acts: words('per_upstream_preconnect_ratio predictive_preconnect_ratio preconnect_enabled_metadata'),
+  },
+  'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': { acts: words('slow_start_config') },
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': {
-    acts: words('healthy_panic_threshold update_merge_window close_connections_on_host_set_change'),
-    harmless: ['ignore_new_hosts_until_first_hc'],
+    acts: words(`healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config update_merge_window
+      close_connections_on_host_set_change`),
+    // The first is for health checks, the second for hash policies, the third for filters that choose hosts.
+    harmless: words('ignore_new_hosts_until_first_hc consistent_hashing_lb_config override_host_status'),
   },
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': {
     acts: words('choice_count active_request_bias slow_start_config'),
@@ -34,11 +47,11 @@ export const clusterFields: FieldTable = {
   },
   'envoy.config.endpoint.v3.ClusterLoadAssignment': { acts: words('cluster_name endpoints policy') },
   'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': {
-    acts: words('overprovisioning_factor'),
-    harmless: words('endpoint_stale_after weighted_priority_health'),
+    acts: words('overprovisioning_factor weighted_priority_health'),
+    harmless: words('endpoint_stale_after'),
   },
   'envoy.config.endpoint.v3.LocalityLbEndpoints': {
-    acts: words('locality metadata lb_endpoints load_balancing_weight priority load_balancer_endpoints'),
+    acts: words('locality metadata lb_endpoints load_balancing_weight priority'),
     harmless: ['proximity'],
   },
   'envoy.config.endpoint.v3.LbEndpoint': { acts: words('endpoint health_status metadata load_balancing_weight') },
@@ -47,9 +60,22 @@ export const clusterFields: FieldTable = {
     harmless: ['health_check_config'],
   },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-    acts: words('common_http_protocol_options upstream_http_protocol_options explicit_http_config http_filters'),
+    acts: words(`common_http_protocol_options upstream_http_protocol_options explicit_http_config
+      use_downstream_protocol_config http_filters`),
   },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': { acts: ['http_protocol_options'] },
+  'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin': {
+    acts: words('slow_start_config locality_lb_config'),
+  },
+  'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest': {
+    acts: words(`choice_count active_request_bias slow_start_config locality_lb_config enable_full_scan
+      selection_method`),
+  },
+  'envoy.extensions.load_balancing_policies.random.v3.Random': { acts: words('locality_lb_config') },
+  'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig': {
+    acts: words(`routing_enabled min_cluster_size fail_traffic_on_panic force_locality_direct_routing
+      locality_basis`),
+  },
   'envoy.config.core.v3.UpstreamHttpProtocolOptions': {
     acts: [],
     harmless: words('auto_sni auto_san_validation override_auto_sni_header'),

@@ -11,7 +11,10 @@ export type PoolFailureReason = 'overflow' | 'localConnectionFailure' | 'remoteC
 export interface PoolCallbacks {
   /** `streamCount`: requests that this connection has carried, this one included. */
   onPoolReady(encoder: RequestEncoder, host: Host, connection: Connection, streamCount: number): void
-  onPoolFailure(reason: PoolFailureReason, transportFailureReason: string, host: Host): void
+  /** `host` is undefined where the circuit breaker refused before any connection was looked for. */
+  onPoolFailure(reason: PoolFailureReason, transportFailureReason: string, host: Host | undefined): void
+  /** After onPoolReady: the exchange goes on over another connection, since nothing of it could leave on the first. */
+  onPoolMoved(host: Host, connection: Connection, streamCount: number): void
 }
 
 /** A stream that waits for a connection. */

@@ -7,6 +7,9 @@ import type { Http1Settings } from '../codec/http1/settings.ts'
 import type { HttpConnectionPool, PendingStream, PoolCallbacks, PoolFailureReason } from './connection_pool.ts'
 import { Http1PoolClient } from './http1_pool_client.ts'
 
+/** More wait for the next request or connection. */
+const mostConnectsAtOnce = 3
+
 /** A request that waits for a connection. */
 class Waiting implements PendingStream {
   readonly #pool: Http1Pool
@@ -35,8 +38,12 @@ export class Http1Pool implements HttpConnectionPool {
   readonly #waiting: Waiting[] = []
   #idleCallbacks: (() => void)[] = []
   #draining = false
+  #left = false
+  /** The pool will not be used for more requests: its last connection is gone, or it drains. */
+  readonly #onLeave: () => void
 
-  constructor(host: Host, priority: 'DEFAULT' | 'HIGH', settings: Http1Settings) {
+  constructor(host: Host, priority: 'DEFAULT' | 'HIGH', settings: Http1Settings, onLeave: () => void) {
+    this.#onLeave = onLeave
     this.host = host
     this.settings = settings
     this.resources = host.cluster.resourceManager(priority)
@@ -47,19 +54,20 @@ export class Http1Pool implements HttpConnectionPool {
     const client = this.#ready.pop()
     if (client !== undefined) {
       this.#attach(client, decoder, callbacks)
-      this.#preconnect()
+      this.#connectAhead()
       return undefined
     }
     if (!this.resources.pendingRequests.tryAcquire()) {
       stats.upstreamRqPendingOverflow.inc()
-      callbacks.onPoolFailure('overflow', '', this.host)
+      callbacks.onPoolFailure('overflow', '', undefined)
       return undefined
     }
     stats.upstreamRqPendingTotal.inc()
     stats.upstreamRqPendingActive.inc()
+    this.host.stats.rqPendingActive.inc()
     const waiting = new Waiting(this, decoder, callbacks)
     this.#waiting.push(waiting)
-    this.#connectAsNeeded()
+    this.#connectAhead()
     return waiting
   }
 
@@ -79,27 +87,62 @@ export class Http1Pool implements HttpConnectionPool {
     client.begin(decoder, callbacks)
   }
 
-  /** One connection is under way for each request that waits, within the circuit breaker; a pool may always have one. */
-  #connectAsNeeded(): void {
-    while (this.#connecting.size < this.#waiting.length * this.host.cluster.preconnectRatio) {
-      const none = this.#ready.length + this.#busy.size + this.#connecting.size === 0
-      if (!this.resources.connections.tryAcquire(none)) {
-        this.host.cluster.stats.upstreamCxOverflow.inc()
-        return
-      }
-      this.#connecting.add(new Http1PoolClient(this))
+  /** Connects until there are as many connections as `ratio` of the streams (and of one more to come) asks for. */
+  #isShort(ratio: number, coming: number): boolean {
+    return (this.streamCount + coming) * ratio > this.capacity
+  }
+
+  /** One connection is under way for each request that waits, or more by preconnect_policy; some at a time. */
+  #connectAhead(): void {
+    const { cluster } = this.host
+    for (let i = 0; i < mostConnectsAtOnce; i++) {
+      const isShort = this.host.healthy
+        ? this.#isShort(cluster.preconnectRatio, 0)
+        : this.#waiting.length > this.#connecting.size
+      if (!isShort || !this.#connect()) return
     }
   }
 
-  /** preconnect_policy: keeps spare connections ahead of demand. */
-  #preconnect(): void {
-    const ratio = this.host.cluster.preconnectRatio
-    if (ratio <= 1) return
-    const wanted = Math.ceil((this.#busy.size + this.#waiting.length) * ratio)
-    while (this.#busy.size + this.#ready.length + this.#connecting.size < wanted) {
-      if (!this.resources.connections.tryAcquire()) return
-      this.#connecting.add(new Http1PoolClient(this))
-    }
+  /** Requests that wait or are served. */
+  get streamCount(): number {
+    return this.#waiting.length + this.#busy.size
+  }
+
+  /** Requests that its connections can carry, those that they are carrying included. */
+  get capacity(): number {
+    return this.#ready.length + this.#connecting.size + this.#busy.size
+  }
+
+  maybePreconnect(ratio: number): boolean {
+    return this.host.healthy && !this.#draining && this.#isShort(ratio, 1) && this.#connect()
+  }
+
+  /** Within the circuit breaker; but a pool may always have one, or its requests would wait for ever. */
+  #connect(): boolean {
+    if (!this.#acquireConnection()) return false
+    this.#connecting.add(new Http1PoolClient(this))
+    return true
+  }
+
+  #acquireConnection(): boolean {
+    return this.host.acquireConnection(this.resources, this.capacity === 0)
+  }
+
+  releaseConnection(): void {
+    this.host.releaseConnection(this.resources)
+  }
+
+  /**
+   * A connection that had rested was gone when it was to carry an exchange, and nothing of that has left: another
+   * connection carries it. False where none may be opened.
+   */
+  moveExchange(from: Http1PoolClient): boolean {
+    this.#busy.delete(from)
+    if (this.#draining || !this.#acquireConnection()) return false
+    const client = new Http1PoolClient(this)
+    this.#busy.add(client)
+    client.takeOver(from)
+    return true
   }
 
   cancelWaiting(waiting: Waiting): void {
@@ -107,16 +150,13 @@ export class Http1Pool implements HttpConnectionPool {
     if (index < 0) return
     this.#waiting.splice(index, 1)
     this.#leaveQueue()
+    // The connection that is being made for it will serve another.
     this.host.cluster.stats.upstreamRqCancelled.inc()
-    // The connection that was being made for it is no longer wanted.
-    if (this.#connecting.size > this.#waiting.length * this.host.cluster.preconnectRatio) {
-      const [surplus] = this.#connecting
-      surplus?.abandon()
-    }
   }
 
   #leaveQueue(): void {
     this.host.cluster.stats.upstreamRqPendingActive.dec()
+    this.host.stats.rqPendingActive.dec()
     this.resources.pendingRequests.release()
   }
 
@@ -129,6 +169,7 @@ export class Http1Pool implements HttpConnectionPool {
 
   onConnectFailure(client: Http1PoolClient, reason: PoolFailureReason, transportFailureReason: string): void {
     this.#connecting.delete(client)
+    this.#busy.delete(client)
     // All that wait learn of it: the next attempt is the router's to make, elsewhere if it can.
     const failed = this.#waiting.splice(0)
     for (const waiting of failed) {
@@ -136,6 +177,7 @@ export class Http1Pool implements HttpConnectionPool {
       this.host.cluster.stats.upstreamRqPendingFailureEject.inc()
       waiting.callbacks.onPoolFailure(reason, transportFailureReason, this.host)
     }
+    if (!this.#draining) this.#connectAhead()
     this.#checkIdle()
   }
 
@@ -150,7 +192,7 @@ export class Http1Pool implements HttpConnectionPool {
     this.#connecting.delete(client)
     const index = this.#ready.indexOf(client)
     if (index >= 0) this.#ready.splice(index, 1)
-    if (this.#waiting.length > 0) this.#connectAsNeeded()
+    if (this.#waiting.length > 0) this.#connectAhead()
     this.#checkIdle()
   }
 
@@ -170,6 +212,7 @@ export class Http1Pool implements HttpConnectionPool {
 
   drainConnections(): void {
     this.#draining = true
+    this.#leave()
     for (const client of this.#ready.slice()) client.close()
     for (const client of this.#busy) client.closeAfterExchange()
     this.#checkIdle()
@@ -185,9 +228,16 @@ export class Http1Pool implements HttpConnectionPool {
     this.#checkIdle()
   }
 
+  /** Later requests to the host make a new pool. */
+  #leave(): void {
+    if (this.#left) return
+    this.#left = true
+    this.#onLeave()
+  }
+
   #checkIdle(): void {
-    if (!this.#draining || this.#idleCallbacks.length === 0) return
     if (this.#ready.length + this.#busy.size + this.#connecting.size + this.#waiting.length > 0) return
+    this.#leave()
     const callbacks = this.#idleCallbacks
     this.#idleCallbacks = []
     for (const callback of callbacks) callback()

@@ -17,12 +17,16 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
   readonly #startedAtMs = monotonicMs()
   #stream: Http1ClientStream | undefined = undefined
   #connected = false
-  /** Nobody waits for this connection any more. */
-  #abandoned = false
   #timedOut = false
   /** Why this side closes a connection with a request on it. */
   #lostBy: StreamResetReason | undefined = undefined
   #streamCount = 0
+  #callbacks: PoolCallbacks | undefined = undefined
+  /** It has been idle in the pool: the peer may have given it up. */
+  #rested = false
+  #spokeUnasked = false
+  /** Where the connection's output stood when the exchange began. */
+  #flushedBefore = 0
   /** Who gets what is being read. */
   #reading: DataReceiver | undefined = undefined
   #connectTimer: Timer | undefined
@@ -59,13 +63,38 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
       stats.upstreamCxMaxRequests.inc()
       this.#codec.closeAfterResponse = true
     }
+    this.#callbacks = callbacks
+    this.#flushedBefore = this.#connection.flushedBytes
     const stream = this.#codec.newStream(decoder)
     this.#stream = stream
     callbacks.onPoolReady(stream, this.#pool.host, this.#connection, this.#streamCount)
   }
 
+  /** Carries on, as soon as it is connected, an exchange that `other` has lost before any byte of it left. */
+  takeOver(other: Http1PoolClient): void {
+    const stream = other.#stream
+    const callbacks = other.#callbacks
+    if (stream === undefined || callbacks === undefined) return
+    other.#stream = undefined
+    this.#streamCount = 1
+    this.#callbacks = callbacks
+    this.#stream = stream
+    this.#codec.adopt(stream)
+    this.#connection.adoptUnsent(other.#connection)
+    callbacks.onPoolMoved(this.#pool.host, this.#connection, 1)
+  }
+
+  /** Nothing of the exchange in progress has left: whatever the peer sent was not an answer to it. */
+  get #isUnsent(): boolean {
+    const stream = this.#stream
+    if (stream === undefined || stream.dead || !this.#rested) return false
+    const connection = this.#connection
+    return connection.flushedBytes === this.#flushedBefore && !connection.aboveHighWatermark && !stream.readDisabled
+  }
+
   /** No request waits: the idle timeout runs. */
   rest(): void {
+    this.#rested = true
     const { idleTimeoutMs } = this.#pool.host.cluster
     if (idleTimeoutMs <= 0) return
     this.#idleTimer ??= new Timer(() => this.#onIdleTimeout())
@@ -80,13 +109,13 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     this.#codec.closeAfterResponse = true
   }
 
-  abandon(): void {
-    this.#abandoned = true
-    this.close()
-  }
-
   onData(data: Buffer): void {
-    this.#reading = this.#stream?.decoder
+    const stream = this.#stream
+    if (stream === undefined || this.#isUnsent) {
+      this.#onUnasked(data)
+      return
+    }
+    this.#reading = stream.decoder
     try {
       this.#codec.dispatch(data)
     } catch (error) {
@@ -95,6 +124,15 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
       this.#lostBy = 'protocolError'
       this.close()
     }
+  }
+
+  /** Whatever it is, it answers nothing that was sent; the connection cannot be trusted with a request any more. */
+  #onUnasked(data: Buffer): void {
+    // What servers say before they hang up on an idle connection is no fault.
+    const isTimeout = data.length >= 12 && data.toString('latin1', 9, 12) === '408'
+    if (!isTimeout) this.#pool.host.cluster.stats.upstreamCxProtocolError.inc()
+    this.#spokeUnasked = true
+    this.close()
   }
 
   #retainsData(): boolean {
@@ -119,7 +157,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
   }
 
   /** Ends the exchange in progress by telling its stream. */
-  #resetStream(reason: StreamResetReason): void {
+  #resetStream(reason: StreamResetReason, transportFailureReason = ''): void {
     const stream = this.#stream
     if (stream === undefined) return
     this.#stream = undefined
@@ -129,7 +167,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     this.#pool.resources.requests.release()
     if (stream.dead) return
     stream.dead = true
-    stream.callbacks?.onResetStream(reason, '')
+    stream.callbacks?.onResetStream(reason, transportFailureReason)
   }
 
   onEvent(event: ConnectionEvent): void {
@@ -148,22 +186,25 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
       this.#durationTimer.enable(cluster.maxConnectionDurationMs)
     }
     this.#connection.reuseReadBuffer(() => this.#retainsData())
-    this.#pool.onConnected(this)
+    if (this.#stream === undefined) this.#pool.onConnected(this)
   }
 
   #onClosed(event: ConnectionEvent): void {
     this.#connectTimer?.disable()
     this.#idleTimer?.disable()
     this.#durationTimer?.disable()
+    const moves = (event === 'remoteClose' || this.#spokeUnasked) && this.#isUnsent
     // A response without a length ends here in good order.
-    const active = this.#stream !== undefined && !(event === 'remoteClose' && this.#codec.onConnectionClosed())
+    const active =
+      this.#stream !== undefined && !moves && !(event === 'remoteClose' && this.#codec.onConnectionClosed())
     this.#countClose(event, active)
-    this.#pool.resources.connections.release()
+    this.#pool.releaseConnection()
     if (!this.#connected) {
-      this.#onConnectFailed()
+      this.#onConnectFailed(event)
       return
     }
-    if (active) this.#endStreamByClose(event)
+    if (moves && this.#pool.moveExchange(this)) return
+    if (active || moves) this.#endStreamByClose(event)
     this.#pool.onClosed(this)
   }
 
@@ -177,17 +218,16 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     this.#resetStream(cutOff ? 'protocolError' : 'connectionTermination')
   }
 
-  #onConnectFailed(): void {
+  #onConnectFailed(event: ConnectionEvent): void {
     const { cluster, stats } = this.#pool.host
-    if (this.#abandoned) {
-      this.#pool.onClosed(this)
-      return
-    }
     cluster.stats.upstreamCxConnectFail.inc()
     stats.cxConnectFail.inc()
     if (this.#timedOut) cluster.stats.upstreamCxConnectTimeout.inc()
-    const reason = this.#timedOut ? 'connectionTimeout' : 'remoteConnectionFailure'
-    this.#pool.onConnectFailure(this, reason, this.#timedOut ? '' : this.#connection.connectFailureReason)
+    const refused = event === 'localClose' ? 'localConnectionFailure' : 'remoteConnectionFailure'
+    const reason = this.#timedOut ? 'connectionTimeout' : refused
+    const failure = this.#timedOut ? '' : this.#connection.connectFailureReason(this.#pool.host.address)
+    this.#pool.onConnectFailure(this, reason, failure)
+    this.#resetStream(reason, failure)
   }
 
   #countClose(event: ConnectionEvent, active: boolean): void {
@@ -197,6 +237,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     stats.cxActive.dec()
     counters.upstreamCxDestroy.inc()
     if (this.#codec.peerWantsClose) counters.upstreamCxCloseNotify.inc()
+    if (this.#streamCount > 0) counters.upstreamRqPerCx.recordValue(this.#streamCount)
     counters.upstreamCxLengthMs.recordValue(Math.round(monotonicMs() - this.#startedAtMs))
     if (active) counters.upstreamCxDestroyWithActiveRq.inc()
     if (event === 'remoteClose') {

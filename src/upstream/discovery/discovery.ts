@@ -26,12 +26,15 @@ export interface ClusterDiscovery {
 
 class StaticDiscovery implements ClusterDiscovery {
   readonly #priorities: Priorities
+  readonly #stats: ClusterStats
 
-  constructor(priorities: Priorities) {
+  constructor(priorities: Priorities, stats: ClusterStats) {
     this.#priorities = priorities
+    this.#stats = stats
   }
 
   async start(onHosts: (priorities: Priorities) => void): Promise<void> {
+    this.#stats.defaultTotalMatchCount.add(this.#priorities.flat().length)
     onHosts(this.#priorities)
   }
 
@@ -50,7 +53,7 @@ export function createDiscovery(
       return createDnsDiscovery(view, stats, errors, environment)
     if (view.clusterType?.typedConfig === undefined) {
       const name = view.clusterType?.name ?? ''
-      if (name === 'envoy.cluster.static') return new StaticDiscovery(staticHosts(view.loadAssignment, errors))
+      if (name === 'envoy.cluster.static') return new StaticDiscovery(staticHosts(view.loadAssignment, errors), stats)
       if (dnsClusterNames.has(name)) return createDnsDiscovery(view, stats, errors, environment)
     }
     errors.add(
@@ -62,7 +65,7 @@ export function createDiscovery(
   }
   switch (view.type ?? 'STATIC') {
     case 'STATIC':
-      return new StaticDiscovery(staticHosts(view.loadAssignment, errors))
+      return new StaticDiscovery(staticHosts(view.loadAssignment, errors), stats)
     case 'STRICT_DNS':
     case 'LOGICAL_DNS':
       return createDnsDiscovery(view, stats, errors, environment)

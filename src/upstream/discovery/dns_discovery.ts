@@ -146,6 +146,7 @@ class DnsTarget {
     const port = this.endpoint.view.endpoint?.address?.socketAddress?.portValue ?? 0
     const hostname = this.endpoint.view.endpoint?.hostname || name
     const found = addresses.map(({ ip }) => ipAddress(ip, port))
+    this.#stats.defaultTotalMatchCount.add(strict ? found.length : 1)
     if (strict) this.hosts = found.map((each) => hostSnapshot(this.endpoint, each, hostname))
     // The others are tried where the first does not answer.
     else this.hosts = [{ ...hostSnapshot(this.endpoint, found[0], hostname), additionalAddresses: found.slice(1) }]
@@ -172,10 +173,12 @@ export class DnsDiscovery implements ClusterDiscovery {
   readonly #targets: DnsTarget[]
   #onHosts: ((priorities: Priorities) => void) | undefined
   readonly #waitsForWarmUp: boolean
+  readonly #strict: boolean
   #last = ''
 
   constructor(view: ClusterView, settings: DnsSettings, stats: ClusterStats) {
     this.#waitsForWarmUp = settings.waitsForWarmUp
+    this.#strict = settings.strict
     this.#targets = configuredEndpoints(view.loadAssignment).map(
       (endpoint) => new DnsTarget(endpoint, settings, stats, () => this.#publish(stats)),
     )
@@ -199,6 +202,7 @@ export class DnsDiscovery implements ClusterDiscovery {
     if (text === this.#last) stats.updateNoRebuild.inc()
     else {
       this.#last = text
+      if (this.#strict) stats.maxHostWeight.set(Math.max(0, ...priorities.flat().map((host) => host.weight)))
       this.#onHosts?.(priorities)
     }
   }

@@ -2,7 +2,6 @@
 
 interface Entry<T> {
   readonly item: T
-  readonly weight: number
   deadline: number
   /** Order of entry breaks ties. */
   order: number
@@ -11,19 +10,28 @@ interface Entry<T> {
 /** A binary heap by deadline; picking is O(log n). */
 export class EdfScheduler<T> {
   readonly #heap: Entry<T>[] = []
-  #now = 0
+  readonly #weightOf: (item: T) => number
+  #now: number
   #order = 0
 
-  /** Weights above 0. `start` (0 to 1) shifts the first deadline, so that many schedulers do not move in step. */
-  add(item: T, weight: number, start = 1): void {
-    this.#push({ item, weight, deadline: this.#now + start / weight, order: this.#order++ })
+  /**
+   * Weights are above 0, and asked for anew at each pick. `start` (from 0 to 1) is where in the rotation picking begins, so
+   * that schedulers over the same items do not move in step.
+   */
+  constructor(items: readonly T[], weightOf: (item: T) => number, start = 0) {
+    this.#weightOf = weightOf
+    this.#now = start
+    for (const item of items) {
+      const weight = weightOf(item)
+      this.#push({ item, deadline: (Math.floor(weight * start) + 1) / weight, order: this.#order++ })
+    }
   }
 
   pick(): T | undefined {
     const entry = this.#heap[0]
     if (entry === undefined) return undefined
     this.#now = entry.deadline
-    entry.deadline = this.#now + 1 / entry.weight
+    entry.deadline = this.#now + 1 / this.#weightOf(entry.item)
     entry.order = this.#order++
     this.#sink()
     return entry.item

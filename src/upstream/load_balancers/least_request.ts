@@ -1,10 +1,9 @@
 // LEAST_REQUEST: the least busy of some hosts drawn at random; with unequal weights, round robin by weight over load.
 
-import type { Counter } from '../../stats/store.ts'
 import type { Host } from '../host.ts'
-import type { LoadBalancer } from '../load_balancer.ts'
-import type { PrioritySet } from '../priority_set.ts'
-import { eligibleHosts } from './host_pick.ts'
+import { EdfScheduler } from './edf_scheduler.ts'
+import { type CreateHostPicker, type HostPicker, hasEqualWeights } from './host_picker.ts'
+import type { SlowStart } from './slow_start.ts'
 
 export interface LeastRequestSettings {
   /** Hosts drawn for each choice, at least 2. */
@@ -13,56 +12,66 @@ export interface LeastRequestSettings {
   readonly fullScan: boolean
   /** How strongly active requests weaken a weight; 1 by default, 0 ignores them. */
   readonly activeRequestBias: () => number
+  readonly slowStart: SlowStart | undefined
 }
 
-export class LeastRequestLoadBalancer implements LoadBalancer {
-  readonly #settings: LeastRequestSettings
-  readonly #panics: Counter
-  #hosts: readonly Host[] = []
-  #weighted = false
-  #panic = false
-
-  constructor(settings: LeastRequestSettings, panics: Counter) {
-    this.#settings = settings
-    this.#panics = panics
+export function leastRequestPickers(settings: LeastRequestSettings): CreateHostPicker {
+  const { slowStart } = settings
+  return (hosts) => {
+    const isSlow = slowStart !== undefined && hosts.some((host) => slowStart.includes(host))
+    if (hosts.length <= 1 || (hasEqualWeights(hosts) && !isSlow)) return new LeastActive(hosts, settings)
+    return new ByWeightOverLoad(hosts, settings)
   }
+}
 
-  onHostsChanged(prioritySet: PrioritySet): void {
-    const { hosts, panic } = eligibleHosts(prioritySet)
+class LeastActive implements HostPicker {
+  readonly #hosts: readonly Host[]
+  readonly #choiceCount: number
+  readonly #fullScan: boolean
+
+  constructor(hosts: readonly Host[], settings: LeastRequestSettings) {
     this.#hosts = hosts
-    this.#panic = panic
-    this.#weighted = hosts.some((host) => host.weight !== hosts[0].weight)
+    this.#choiceCount = settings.choiceCount
+    this.#fullScan = settings.fullScan
   }
 
-  chooseHost(): Host | undefined {
-    if (this.#panic) this.#panics.inc()
+  pick(): Host | undefined {
     const hosts = this.#hosts
-    if (hosts.length === 0) return undefined
-    if (this.#weighted) return this.#chooseWeighted(hosts)
-    if (this.#settings.fullScan) return leastActive(hosts)
+    if (hosts.length <= 1) return hosts[0]
+    if (this.#fullScan) return leastActive(hosts)
     let best = hosts[Math.floor(Math.random() * hosts.length)]
-    for (let i = 1; i < this.#settings.choiceCount; i++) {
+    for (let i = 1; i < this.#choiceCount; i++) {
       const other = hosts[Math.floor(Math.random() * hosts.length)]
       if (other.stats.rqActive.value < best.stats.rqActive.value) best = other
     }
     return best
   }
 
-  /** Draws in proportion to weight / (active + 1)^bias, the weight that Envoy schedules by. */
-  #chooseWeighted(hosts: readonly Host[]): Host {
-    const bias = this.#settings.activeRequestBias()
-    let total = 0
-    const weights = hosts.map((host) => {
-      const weight = host.weight / (host.stats.rqActive.value + 1) ** bias
-      total += weight
-      return weight
-    })
-    let point = Math.random() * total
-    for (let i = 0; i < hosts.length; i++) {
-      point -= weights[i]
-      if (point < 0) return hosts[i]
+  /** What is least busy now may not be so at the next pick. */
+  peek(): undefined {
+    return undefined
+  }
+}
+
+/** Schedules by weight / (active + 1)^bias, as it is when a host has just been picked. */
+class ByWeightOverLoad implements HostPicker {
+  readonly #scheduler: EdfScheduler<Host>
+
+  constructor(hosts: readonly Host[], { activeRequestBias, slowStart }: LeastRequestSettings) {
+    const weightOf = (host: Host): number => {
+      const bias = activeRequestBias()
+      const weight = host.weight * (slowStart?.factor(host) ?? 1)
+      return bias <= 0 ? weight : weight / (host.stats.rqActive.value + 1) ** bias
     }
-    return hosts[hosts.length - 1]
+    this.#scheduler = new EdfScheduler(hosts, weightOf, Math.random())
+  }
+
+  pick(): Host | undefined {
+    return this.#scheduler.pick()
+  }
+
+  peek(): undefined {
+    return undefined
   }
 }
 

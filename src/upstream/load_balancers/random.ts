@@ -1,28 +1,29 @@
 // RANDOM: any host, each as likely; weights do not count, as in Envoy.
 
-import type { Counter } from '../../stats/store.ts'
 import type { Host } from '../host.ts'
-import type { LoadBalancer } from '../load_balancer.ts'
-import type { PrioritySet } from '../priority_set.ts'
-import { eligibleHosts } from './host_pick.ts'
+import type { HostPicker } from './host_picker.ts'
 
-export class RandomLoadBalancer implements LoadBalancer {
-  readonly #panics: Counter
-  #hosts: readonly Host[] = []
-  #panic = false
+export class RandomPicker implements HostPicker {
+  readonly #hosts: readonly Host[]
+  /** Drawn already, to be given next. */
+  readonly #peeked: Host[] = []
 
-  constructor(panics: Counter) {
-    this.#panics = panics
-  }
-
-  onHostsChanged(prioritySet: PrioritySet): void {
-    const { hosts, panic } = eligibleHosts(prioritySet)
+  constructor(hosts: readonly Host[]) {
     this.#hosts = hosts
-    this.#panic = panic
   }
 
-  chooseHost(): Host | undefined {
-    if (this.#panic) this.#panics.inc()
+  pick(): Host | undefined {
+    return this.#peeked.length > 0 ? this.#peeked.shift() : this.#draw()
+  }
+
+  peek(): Host | undefined {
+    if (this.#peeked.length >= this.#hosts.length) return undefined
+    const host = this.#draw()
+    if (host !== undefined) this.#peeked.push(host)
+    return host
+  }
+
+  #draw(): Host | undefined {
     return this.#hosts[Math.floor(Math.random() * this.#hosts.length)]
   }
 }

@@ -35,6 +35,28 @@ const ONE_REQUEST = http1Options(
   'common_http_protocol_options: { max_requests_per_connection: 1 }\nexplicit_http_config: { http_protocol_options: {} }',
 )
 
+/** Hosts of priority 0 by health, and one healthy host of priority 1 on the other backend. */
+function prioritised(name: string, first: readonly string[], more = '', hasSecond = true): string {
+  const at = (port: string) => `endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${port} } } }`
+  const hosts = first.map((health) => `{ health_status: ${health}, ${at(A)} }`).join(', ')
+  const second = hasSecond ? `[ { ${at(B)} } ]` : '[]'
+  return `
+- name: ${name}
+  connect_timeout: 1s
+  load_assignment:
+    cluster_name: ${name}
+    endpoints:
+    - { priority: 0, lb_endpoints: [ ${hosts} ] }
+    - { priority: 1, lb_endpoints: ${second} }
+${indent(more, 4)}
+`
+}
+
+function policy(folder: string, message: string, more = ''): string {
+  const type = `type.googleapis.com/envoy.extensions.load_balancing_policies.${folder}.v3.${message}`
+  return `load_balancing_policy: { policies: [ { typed_extension_config: { name: p, typed_config: { "@type": ${type}${more} } } } ] }`
+}
+
 const clusters: Record<string, string> = {
   plain: cluster('plain', '', A),
   round_robin: many('round_robin', [[A], [B]]),
@@ -139,6 +161,126 @@ const clusters: Record<string, string> = {
     - { locality: { region: a }, load_balancing_weight: 1, lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${A} } } } } ] }
     - { locality: { region: b }, load_balancing_weight: 1, lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${B} } } } } ] }
 `,
+  three_quarters: many('three_quarters', [
+    [A, 'health_status: HEALTHY'],
+    [A, 'health_status: HEALTHY'],
+    [A],
+    [B, 'health_status: TIMEOUT'],
+  ]),
+  draining: many('draining', [[A, 'health_status: DRAINING'], [B]]),
+  draining_all: many('draining_all', [[A, 'health_status: DRAINING']]),
+  degraded: many('degraded', [
+    [A, 'health_status: UNHEALTHY'],
+    [B, 'health_status: DEGRADED'],
+  ]),
+  degraded_spill: many('degraded_spill', [
+    [A, 'health_status: DEGRADED'],
+    [A, 'health_status: DEGRADED'],
+  ]),
+  panic_fails: many(
+    'panic_fails',
+    [[A, 'health_status: UNHEALTHY']],
+    'common_lb_config: { zone_aware_lb_config: { fail_traffic_on_panic: true } }',
+  ),
+  panic_threshold: many(
+    'panic_threshold',
+    [[A, 'health_status: UNHEALTHY'], [B]],
+    'common_lb_config: { healthy_panic_threshold: { value: 60 } }',
+  ),
+  no_hosts: `
+- name: no_hosts
+  connect_timeout: 1s
+`,
+  no_spill_over: prioritised('no_spill_over', ['HEALTHY', 'HEALTHY', 'HEALTHY', 'UNHEALTHY']),
+  overprovisioning: prioritised('overprovisioning', ['UNHEALTHY'], 'policy: { overprovisioning_factor: 100 }'),
+  second_priority_empty: prioritised('second_priority_empty', ['HEALTHY'], '', false),
+  locality_weighted: `
+- name: locality_weighted
+  connect_timeout: 1s
+  common_lb_config: { locality_weighted_lb_config: {} }
+  load_assignment:
+    cluster_name: locality_weighted
+    endpoints:
+    - { locality: { region: a }, load_balancing_weight: 5, lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${A} } } } } ] }
+    - { locality: { region: b }, lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${B} } } } } ] }
+`,
+  policy_round_robin: many('policy_round_robin', [[A], [B]], policy('round_robin', 'RoundRobin')),
+  policy_random: many('policy_random', [[A], [A]], `${policy('random', 'Random')}\n${ONE_REQUEST}`),
+  policy_least_request: many(
+    'policy_least_request',
+    [[A], [A]],
+    `${policy('least_request', 'LeastRequest', ', choice_count: 3, selection_method: FULL_SCAN')}\n${ONE_REQUEST}`,
+  ),
+  slow_start: many(
+    'slow_start',
+    [[A], [A]],
+    'round_robin_lb_config: { slow_start_config: { slow_start_window: 60s } }',
+  ),
+  breaker_pools: cluster(
+    'breaker_pools',
+    'circuit_breakers: { thresholds: [ { max_connection_pools: 0, track_remaining: true } ] }',
+    A,
+  ),
+  breaker_per_host: cluster(
+    'breaker_per_host',
+    'circuit_breakers: { thresholds: [ { max_pending_requests: 0 } ], per_host_thresholds: [ { max_connections: 1 } ] }',
+    A,
+  ),
+  breaker_all_remaining: cluster(
+    'breaker_all_remaining',
+    'circuit_breakers: { thresholds: [ { track_remaining: true, max_connections: 5, max_pending_requests: 6, max_requests: 7, max_retries: 8, max_connection_pools: 9 } ] }',
+    A,
+  ),
+  bind_fails: cluster(
+    'bind_fails',
+    'upstream_bind_config: { source_address: { address: 192.0.2.1, port_value: 0 } }',
+    A,
+  ),
+  bind_other_family: cluster(
+    'bind_other_family',
+    'upstream_bind_config: { source_address: { address: "::1", port_value: 0 } }',
+    A,
+  ),
+  happy_eyeballs: `
+- name: happy_eyeballs
+  connect_timeout: 1s
+  load_assignment:
+    cluster_name: happy_eyeballs
+    endpoints:
+    - lb_endpoints:
+      - endpoint:
+          address: { socket_address: { address: "::1", port_value: ${A} } }
+          additional_addresses: [ { address: { socket_address: { address: 127.0.0.1, port_value: ${A} } } } ]
+`,
+  dns_fails: cluster(
+    'dns_fails',
+    dns(
+      'STRICT_DNS',
+      'typed_dns_resolver_config: { name: c, typed_config: { "@type": type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig, resolvers: [ { socket_address: { address: 127.0.0.1, port_value: 1 } } ], dns_resolver_options: { no_default_search_domain: true } } }',
+    ),
+    A,
+  ).replace('address: 127.0.0.1, port_value: {{', 'address: nowhere.test, port_value: {{'),
+  predictive: many('predictive', [[A], [B]], 'preconnect_policy: { predictive_preconnect_ratio: 2.0 }'),
+  preconnect_both: many(
+    'preconnect_both',
+    [[A], [A]],
+    'preconnect_policy: { per_upstream_preconnect_ratio: 1.5, predictive_preconnect_ratio: 1.5 }',
+  ),
+  unreachable: `
+- name: unreachable
+  connect_timeout: 1s
+  load_assignment:
+    cluster_name: unreachable
+    endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 255.255.255.255, port_value: 9 } } } } ] } ]
+`,
+  pipe_missing: `
+- name: pipe_missing
+  connect_timeout: 1s
+  load_assignment:
+    cluster_name: pipe_missing
+    endpoints: [ { lb_endpoints: [ { endpoint: { address: { pipe: { path: /tmp/nuncio-no-such-pipe } } } } ] } ]
+`,
+  host_set_change: cluster('host_set_change', 'common_lb_config: { close_connections_on_host_set_change: true }', A),
   metadata: `
 - name: metadata
   connect_timeout: 1s
@@ -233,6 +375,58 @@ export const clustersSuite: ParitySuite = {
       'per_endpoint',
       'bind',
     ].map((name) => one(name)),
+    ...[
+      'draining',
+      'draining_all',
+      'degraded_spill',
+      'panic_fails',
+      'no_hosts',
+      'no_spill_over',
+      'overprovisioning',
+      'second_priority_empty',
+      'locality_weighted',
+      'breaker_pools',
+      'breaker_all_remaining',
+      'bind_fails',
+      'bind_other_family',
+      'happy_eyeballs',
+      'host_set_change',
+      'unreachable',
+      'pipe_missing',
+    ].map((name) => one(name)),
+    ...['three_quarters', 'degraded', 'panic_threshold', 'policy_round_robin', 'predictive'].map((name) =>
+      repeated(name, 4),
+    ),
+    ...['policy_random', 'policy_least_request', 'slow_start', 'preconnect_both'].map((name) => repeated(name, 3)),
+    one('dns_fails', { stats: undefined }),
+    one('three_quarters', {
+      name: 'clusters at start',
+      steps: names
+        .filter((name) => !['strict_dns', 'logical_dns', 'dns_fails', 'happy_eyeballs'].includes(name))
+        .map((name) => ({
+          admin: `/stats?filter=${encodeURIComponent(`^cluster\\.${name}\\.(membership|circuit_breakers|default|lb_|max_host|warming)`)}`,
+        })),
+      stats: undefined,
+      logLines: 0,
+    }),
+    breaker('breaker_per_host'),
+    ...(
+      [
+        ['408', response(408, '')],
+        ['200', OK],
+        ['half a head', 'HTTP/1.1 200 OK\r\n'],
+        ['no HTTP', 'bye\r\n'],
+        ['FIN', { finish: true }],
+        ['RST', { reset: true }],
+      ] as const
+    ).map(([name, last]) =>
+      one('plain', {
+        name: `idle connection: ${name}`,
+        replies: [[OK, { pauseMs: 60 }, last], [OK]],
+        steps: [get('/plain'), { waitFor: 'ok' }, { quietMs: 150 }, get('/plain'), { waitCount: ['ok', 2] }],
+        logLines: 2,
+      }),
+    ),
     repeated('localities', 4),
     repeated('max_requests', 3),
     one('idle', { steps: [get('/idle'), { waitFor: 'ok' }, { quietMs: 150 }, get('/idle')], logLines: 2 }),

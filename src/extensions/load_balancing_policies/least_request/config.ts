@@ -2,7 +2,9 @@
 
 import type { envoy } from '../../../../proto/generated/api.d.ts'
 import type { LoadBalancerFactory } from '../../../upstream/load_balancer_factory.ts'
-import { LeastRequestLoadBalancer } from '../../../upstream/load_balancers/least_request.ts'
+import { leastRequestPickers } from '../../../upstream/load_balancers/least_request.ts'
+import { createSlowStart } from '../../../upstream/load_balancers/slow_start.ts'
+import { ZoneAwareLoadBalancer, zoneAwareSettings } from '../../../upstream/load_balancers/zone_aware_load_balancer.ts'
 
 type LeastRequest = envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest
 
@@ -14,11 +16,17 @@ export const leastRequest: LoadBalancerFactory<LeastRequest> = {
   typeUrls: ['envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest'],
   createLoadBalancer(config, info, context) {
     const bias = config.activeRequestBias
-    const settings = {
+    const { runtime } = context
+    const createPicker = leastRequestPickers({
       choiceCount: config.choiceCount ?? defaultChoiceCount,
       fullScan: config.enableFullScan ?? config.selectionMethod === 'FULL_SCAN',
-      activeRequestBias: () => (bias === undefined ? 1 : context.runtime.getNumber(bias.runtimeKey, bias.defaultValue)),
-    }
-    return new LeastRequestLoadBalancer(settings, info.stats.lbHealthyPanic)
+      activeRequestBias: () => (bias === undefined ? 1 : runtime.getNumber(bias.runtimeKey, bias.defaultValue)),
+      slowStart: createSlowStart(config.slowStartConfig, runtime),
+    })
+    return new ZoneAwareLoadBalancer(
+      zoneAwareSettings(config.localityLbConfig, info, context),
+      info.stats,
+      createPicker,
+    )
   },
 }

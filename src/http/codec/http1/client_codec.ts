@@ -42,6 +42,12 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     return this.#stream
   }
 
+  /** Takes over an exchange of which nothing has left on its own connection. */
+  adopt(stream: Http1ClientStream): void {
+    stream.moveTo(this)
+    this.#stream = stream
+  }
+
   dispatch(data: Buffer): void {
     // Nothing was asked: whatever this is, a request sent now could take it for its answer.
     if (this.#stream === undefined) throw new CodecProtocolError('UNEXPECTED_RESPONSE', 'http1.codec_error')

@@ -7,7 +7,7 @@ import { headerLines, properCase } from './head_encoder.ts'
 import { isUpgradeRequest } from './request_head.ts'
 
 export class Http1ClientStream implements RequestEncoder {
-  readonly #codec: Http1ClientCodec
+  #codec: Http1ClientCodec
   readonly decoder: ResponseDecoder
   callbacks: StreamCallbacks | undefined = undefined
   method = ''
@@ -100,6 +100,15 @@ export class Http1ClientStream implements RequestEncoder {
 
   get hasBufferedData(): boolean {
     return this.#codec.connection.bufferedBytes > 0
+  }
+
+  /** The exchange goes on over another connection: nothing of it has left on the first. */
+  moveTo(codec: Http1ClientCodec): void {
+    this.#codec = codec
+  }
+
+  get readDisabled(): boolean {
+    return this.#readDisables > 0
   }
 
   readDisable(disable: boolean): void {

@@ -1,0 +1,156 @@
+// What ROUND_ROBIN, LEAST_REQUEST and RANDOM share: which priority and which hosts of it a pick is made from.
+
+import type { envoy } from '../../../proto/generated/api.d.ts'
+import type { Runtime } from '../../config/runtime.ts'
+import type { ClusterInfo } from '../cluster_info.ts'
+import type { ClusterStats } from '../cluster_stats.ts'
+import type { Host } from '../host.ts'
+import type { LoadBalancer } from '../load_balancer.ts'
+import type { PrioritySet } from '../priority_set.ts'
+import type { ServerContext } from '../server_context.ts'
+import type { CreateHostPicker, HostPicker } from './host_picker.ts'
+import { HostSource } from './host_source.ts'
+import { isInPanic, type PriorityLoads, priorityLoads } from './priority_load.ts'
+import { type ZoneRouting, type ZoneRoutingSettings, zoneRouting } from './zone_routing.ts'
+
+type LocalityLbConfig = envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig
+
+const defaultPanicPercent = 50
+const defaultMinClusterSize = 6
+
+export interface ZoneAwareSettings extends ZoneRoutingSettings {
+  /** Percentage of available hosts below which a priority uses all of its hosts. */
+  readonly panicThreshold: () => number
+  /** In a panic no host is given. */
+  readonly failTrafficOnPanic: boolean
+  readonly localityWeighted: boolean
+  /** The cluster of the proxy itself; undefined where `local_cluster_name` names none. */
+  readonly ownCluster: () => PrioritySet | undefined
+}
+
+/** `config` is `locality_lb_config` of the policy. */
+export function zoneAwareSettings(
+  config: LocalityLbConfig | undefined,
+  info: ClusterInfo,
+  context: ServerContext,
+): ZoneAwareSettings {
+  const { runtime, clusterManager } = context
+  const zone = config?.zoneAwareLbConfig
+  const panicPercent = info.config.commonLbConfig?.healthyPanicThreshold?.value ?? defaultPanicPercent
+  const percent = (key: string, byDefault: number) => () => Math.min(100, runtime.getInteger(key, byDefault))
+  return {
+    panicThreshold: percent('upstream.healthy_panic_threshold', Math.round(panicPercent)),
+    failTrafficOnPanic: zone?.failTrafficOnPanic ?? false,
+    localityWeighted: config?.localityWeightedLbConfig !== undefined,
+    ownCluster: () => (clusterManager.localClusterName === info.name ? undefined : clusterManager.localPrioritySet()),
+    routingEnabled: percent('upstream.zone_routing.enabled', Math.round(zone?.routingEnabled?.value ?? 100)),
+    minClusterSize: minClusterSize(runtime, zone?.minClusterSize ?? defaultMinClusterSize),
+    byWeight: zone?.localityBasis === 'HEALTHY_HOSTS_WEIGHT',
+    forceLocalityDirectRouting: zone?.forceLocalityDirectRouting ?? false,
+  }
+}
+
+function minClusterSize(runtime: Runtime, byDefault: number): () => number {
+  return () => runtime.getInteger('upstream.zone_routing.min_cluster_size', byDefault)
+}
+
+export class ZoneAwareLoadBalancer implements LoadBalancer {
+  readonly #settings: ZoneAwareSettings
+  readonly #stats: ClusterStats
+  readonly #createPicker: CreateHostPicker
+  #prioritySet: PrioritySet | undefined = undefined
+  #sources: readonly HostSource[] = []
+  #loads: PriorityLoads = { healthy: [], degraded: [], panic: [] }
+  #zoneRouting: ZoneRouting | undefined = undefined
+  #panicThreshold = 0
+  /** Nearly all clusters: one list of hosts takes everything, and there is nothing to draw before the pick. */
+  #only: HostPicker | undefined = undefined
+
+  constructor(settings: ZoneAwareSettings, stats: ClusterStats, createPicker: CreateHostPicker) {
+    this.#settings = settings
+    this.#stats = stats
+    this.#createPicker = createPicker
+  }
+
+  onHostsChanged(prioritySet: PrioritySet): void {
+    const { localityWeighted } = this.#settings
+    this.#prioritySet = prioritySet
+    this.#sources = prioritySet.hostSets.map((set) => new HostSource(set, localityWeighted, this.#createPicker))
+    this.#weigh()
+    this.onLocalClusterChanged()
+  }
+
+  onLocalClusterChanged(): void {
+    const own = this.#settings.ownCluster()
+    const first = this.#sources[0]
+    if (own === undefined || first === undefined || this.#settings.localityWeighted) return
+    this.#zoneRouting = zoneRouting(first.set, own.hostSets[0], this.#settings, this.#stats)
+    this.#weigh()
+  }
+
+  #weigh(): void {
+    const sources = this.#sources
+    this.#panicThreshold = this.#settings.panicThreshold()
+    this.#loads = priorityLoads(this.#prioritySet?.hostSets ?? [], this.#panicThreshold)
+    const { healthy, panic } = this.#loads
+    const isPlain = healthy[0] === 100 && !panic[0] && !sources[0].isLocalityWeighted && this.#zoneRouting === undefined
+    this.#only = isPlain ? sources[0].everywhere('healthyHosts') : undefined
+  }
+
+  chooseHost(): Host | undefined {
+    const picker = this.#only ?? this.#choosePicker()
+    return picker?.pick()
+  }
+
+  peekAnotherHost(): Host | undefined {
+    return (this.#only ?? this.#choosePicker())?.peek()
+  }
+
+  #choosePicker(): HostPicker | undefined {
+    const { healthy, degraded, panic } = this.#loads
+    const point = 1 + Math.floor(Math.random() * 100)
+    let priority = indexOfLoad(healthy, point, 0)
+    let state: 'healthyHosts' | 'degradedHosts' = 'healthyHosts'
+    if (priority < 0) {
+      state = 'degradedHosts'
+      priority = Math.max(0, indexOfLoad(degraded, point, sum(healthy)))
+    }
+    const source = this.#sources[priority]
+    if (panic[priority]) {
+      this.#stats.lbHealthyPanic.inc()
+      return this.#settings.failTrafficOnPanic ? undefined : source.all()
+    }
+    if (priority > 0 || this.#zoneRouting === undefined || !this.#routesByZone()) return source.available(state)
+    return this.#inZone(source, state, this.#zoneRouting)
+  }
+
+  #routesByZone(): boolean {
+    const percent = this.#settings.routingEnabled()
+    return percent >= 100 || Math.random() * 100 < percent
+  }
+
+  #inZone(source: HostSource, state: 'healthyHosts' | 'degradedHosts', routing: ZoneRouting): HostPicker | undefined {
+    const own = this.#settings.ownCluster()?.hostSets[0]
+    if (own === undefined || isInPanic(own, this.#panicThreshold)) {
+      this.#stats.lbLocalClusterNotOk.inc()
+      return this.#settings.failTrafficOnPanic ? undefined : source.available(state)
+    }
+    return source.inLocality(state, routing.chooseLocality())
+  }
+}
+
+/** The priority whose part of the loads, laid end to end after `from`, holds the point; -1 if none does. */
+function indexOfLoad(loads: readonly number[], point: number, from: number): number {
+  let end = from
+  for (let i = 0; i < loads.length; i++) {
+    end += loads[i]
+    if (point <= end) return i
+  }
+  return -1
+}
+
+function sum(numbers: readonly number[]): number {
+  let total = 0
+  for (const each of numbers) total += each
+  return total
+}

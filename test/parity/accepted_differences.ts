@@ -185,7 +185,6 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
       'plain: 1.0 refused',
       'tunnels: websocket refused by upstream',
       'tunnels: upgrade not listed',
-      'timeouts: connection idle',
       'remote: forwarded fields',
       'skip_xff: forwarded fields',
       'hops: forwarded fields',

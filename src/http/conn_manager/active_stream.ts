@@ -247,7 +247,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const bodyUntilClose = this.#http10 && !endStream && !headers.has('content-length')
     if (bodyUntilClose) manager.drainState = 'closing'
     if (this.#upgraded) return
-    if (manager.drainState === 'closing') headers.set('connection', 'close')
+    if (manager.drainState !== 'notDraining') headers.set('connection', 'close')
     else if (this.#http10) headers.set('connection', 'keep-alive')
   }
 

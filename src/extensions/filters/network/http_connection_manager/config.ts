@@ -2,7 +2,8 @@
 
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
 import { createAccessLogs } from '../../../../access_log/access_log.ts'
-import { CidrSet, parseIp } from '../../../../common/cidr.ts'
+import { parseIp } from '../../../../common/cidr.ts'
+import { readCidrSet } from '../../../../config/cidr_ranges.ts'
 import { ConnectionManager } from '../../../../http/conn_manager/connection_manager.ts'
 import type { ConnectionManagerSettings } from '../../../../http/conn_manager/settings.ts'
 import { connectionManagerStats, listenerHttpStats } from '../../../../http/conn_manager/stats.ts'
@@ -75,7 +76,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     appendXForwardedPort: config.appendXForwardedPort,
     ipDetection: buildIpDetection(config, context),
     localIp: context.localInfo.address,
-    isInternalAddress: internalAddress(config),
+    isInternalAddress: internalAddress(config, context),
     generateRequestId: config.generateRequestId ?? true,
     preserveExternalRequestId: config.preserveExternalRequestId,
     alwaysSetRequestIdInResponse: config.alwaysSetRequestIdInResponse,
@@ -93,6 +94,8 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
 
     idleTimeoutMs: common?.idleTimeout ?? defaultIdleTimeoutMs,
     maxConnectionDurationMs: common?.maxConnectionDuration ?? 0,
+    maxConnectionDurationJitter: (common?.maxConnectionDurationJitter?.value ?? 0) / 100,
+    safeMaxConnectionDuration: config.http1SafeMaxConnectionDuration,
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
     requestTimeoutMs: config.requestTimeout ?? 0,
     requestHeadersTimeoutMs: config.requestHeadersTimeout ?? 0,
@@ -101,6 +104,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     maxStreamDurationMs: common?.maxStreamDuration ?? 0,
     delayedCloseTimeoutMs: config.delayedCloseTimeout ?? defaultDelayedCloseTimeoutMs,
     drainTimeoutMs: config.drainTimeout ?? defaultDrainTimeoutMs,
+    drainTimeoutJitter: (config.drainTimeoutJitter?.value ?? 0) / 100,
   }
 }
 
@@ -126,13 +130,10 @@ function pathNormalization(config: HttpConnectionManager, context: Context): Con
 }
 
 /** Without internal_address_config no address is internal, as Envoy has it since 1.33. */
-function internalAddress(config: HttpConnectionManager): (ip: string) => boolean {
+function internalAddress(config: HttpConnectionManager, context: Context): (ip: string) => boolean {
   const internal = config.internalAddressConfig
   if (internal === undefined) return () => false
-  const valid = internal.cidrRanges.filter((range) => parseIp(range.addressPrefix) !== undefined)
-  const ranges = new CidrSet(
-    valid.map((range) => ({ address: range.addressPrefix, prefixLength: range.prefixLen ?? 0 })),
-  )
+  const ranges = readCidrSet(internal.cidrRanges, context.errors)
   return (ip) => {
     if (ip === '') return internal.unixSockets
     const parsed = parseIp(ip)

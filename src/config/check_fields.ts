@@ -2,6 +2,7 @@
 import type { ConfigErrors } from './errors.ts'
 import { bootstrapFields } from './fields/bootstrap.ts'
 import { clusterFields } from './fields/cluster.ts'
+import { commonFields } from './fields/common.ts'
 import type { FieldTable } from './fields/field_table.ts'
 import { hcmFields } from './fields/hcm.ts'
 import { listenerFields } from './fields/listener.ts'
@@ -12,6 +13,7 @@ import { elementsOf, messageIn } from './view_walk.ts'
 /** Every area's table. No message stands in two of them. */
 export const fieldTables: readonly FieldTable[] = [
   bootstrapFields,
+  commonFields,
   listenerFields,
   clusterFields,
   routeFields,

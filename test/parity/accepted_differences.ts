@@ -140,11 +140,10 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
       'trusted upstream stream duration',
       'attempt counts',
       'attempt count, plain',
-      'strict headers bad',
     ],
     fields: ['accessLog', 'received', 'stats', 'upstream'],
     reason:
-      'internal redirect statistics, x-envoy-upstream-alt-stat-name, strict_check_headers, the rewritten grpc-timeout, and places of some added headers.',
+      'internal redirect statistics, x-envoy-upstream-alt-stat-name, the rewritten grpc-timeout, and places of some added headers.',
   },
   {
     kind: 'gap',

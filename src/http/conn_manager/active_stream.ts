@@ -156,6 +156,11 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.#refuse(reply, true)
   }
 
+  /** 400 is read as trouble with the message: nothing more is taken from the connection. */
+  onBadRequest(): void {
+    if (!this.#settings.http1.streamErrorOnInvalidHttpMessage) this.#closeAfter = true
+  }
+
   #refuse(reply: LocalReply, close: boolean): void {
     if (close) this.#closeAfter = true
     this.filters.sendLocalReply(reply)

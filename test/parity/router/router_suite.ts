@@ -529,7 +529,21 @@ const actions: ParityCase[] = [
     steps: [head()],
     reply: [{ finish: true }],
   },
-  { name: 'strict headers bad', listener: 'strict', steps: [get('/', 'x-envoy-upstream-rq-timeout-ms: x')] },
+  {
+    name: 'strict headers bad',
+    listener: 'strict',
+    steps: [get('/', 'x-envoy-upstream-rq-timeout-ms: x')],
+    stats: '^http\\.',
+  },
+  { name: 'strict headers bad retry-on', listener: 'strict', steps: [get('/', 'x-envoy-retry-on: 5xx,nonsense')] },
+  { name: 'strict headers good retry-on', listener: 'strict', steps: [get('/', 'x-envoy-retry-on: 5xx, reset')] },
+  { name: 'strict headers empty', listener: 'strict', steps: [get('/', 'x-envoy-upstream-rq-timeout-ms:')] },
+  { name: 'strict headers negative', listener: 'strict', steps: [get('/', 'x-envoy-upstream-rq-timeout-ms: -1')] },
+  {
+    name: 'strict headers too large',
+    listener: 'strict',
+    steps: [get('/', 'x-envoy-upstream-rq-timeout-ms: 99999999999')],
+  },
   { name: 'strict headers good', listener: 'strict', steps: [get('/', 'x-envoy-upstream-rq-timeout-ms: 100')] },
 ]
 

@@ -24,6 +24,7 @@ const defaultIdleTimeoutMs = 3_600_000
 const defaultStreamIdleTimeoutMs = 300_000
 const defaultDelayedCloseTimeoutMs = 1000
 const defaultDrainTimeoutMs = 5000
+const uuidRequestId = 'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig'
 
 export const httpConnectionManager: NetworkFilterFactory<HttpConnectionManager, ServerContext> = {
   category: 'envoy.filters.network',
@@ -40,6 +41,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
   const routeConfig = buildRouteConfig(config, context)
   const common = config.commonHttpProtocolOptions
   const statPrefix = `http.${config.statPrefix}.`
+  checkUnsupported(config, context)
   const streamError = config.streamErrorOnInvalidHttpMessage ?? false
   const options = config.accessLogOptions
   return {
@@ -106,6 +108,22 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     drainTimeoutMs: config.drainTimeout ?? defaultDrainTimeoutMs,
     drainTimeoutJitter: (config.drainTimeoutJitter?.value ?? 0) / 100,
   }
+}
+
+/** What cannot be served as it says, beside the fields that no table has. */
+function checkUnsupported(config: HttpConnectionManager, context: Context): void {
+  if (config.codecType === 'HTTP2' || config.codecType === 'HTTP3')
+    context.errors.add(config, 'codecType', `codec_type ${config.codecType} is not supported yet`, {
+      expected: 'AUTO or HTTP1',
+    })
+  const extension = config.requestIdExtension?.typedConfig
+  if (extension !== undefined && extension.typeUrl !== uuidRequestId)
+    context.errors.add(
+      config,
+      'requestIdExtension',
+      `Didn't find a registered implementation for type: '${extension.typeUrl}'`,
+      { expected: uuidRequestId },
+    )
 }
 
 function buildRouteConfig(config: HttpConnectionManager, context: Context): RouteConfig | undefined {

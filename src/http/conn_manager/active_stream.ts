@@ -158,7 +158,9 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
 
   /** 400 is read as trouble with the message: nothing more is taken from the connection. */
   onBadRequest(): void {
-    if (!this.#settings.http1.streamErrorOnInvalidHttpMessage) this.#closeAfter = true
+    if (this.#settings.http1.streamErrorOnInvalidHttpMessage) return
+    this.#closeAfter = true
+    this.#manager.delayClose()
   }
 
   #refuse(reply: LocalReply, close: boolean): void {

@@ -129,6 +129,11 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
       this.#idleTimer?.enable(idleTimeoutMs)
   }
 
+  /** The client may be sending: the close, when it comes, waits for it. */
+  delayClose(): void {
+    this.#delayClose = true
+  }
+
   #closeWhenWritten(): void {
     this.connection.close(this.#delayClose ? 'flushWriteAndDelay' : 'flushWrite', '')
   }

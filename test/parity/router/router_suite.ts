@@ -211,7 +211,12 @@ internal_only_headers: [ x-internal-only ]`,
       'v3.Router }',
       'v3.Router, suppress_envoy_headers: true }',
     ),
-    httpListener({ name: 'strict', hcm: TRUSTED }).replace(
+    httpListener({
+      name: 'strict',
+      hcm: TRUSTED,
+      virtualHosts:
+        '- { name: a, domains: ["*"], routes: [ { match: { path: /bad }, direct_response: { status: 400, body: { inline_string: bad } } }, { match: { prefix: "/" }, route: { cluster: main } } ] }',
+    }).replace(
       'v3.Router }',
       'v3.Router, strict_check_headers: [ x-envoy-upstream-rq-timeout-ms, x-envoy-retry-on ] }',
     ),
@@ -544,6 +549,7 @@ const actions: ParityCase[] = [
     listener: 'strict',
     steps: [get('/', 'x-envoy-upstream-rq-timeout-ms: 99999999999')],
   },
+  { name: 'direct response 400', listener: 'strict', steps: [get('/bad'), { waitFor: 'bad' }], stats: '^http\\.' },
   { name: 'strict headers good', listener: 'strict', steps: [get('/', 'x-envoy-upstream-rq-timeout-ms: 100')] },
 ]
 

@@ -53,12 +53,15 @@ class FieldChecker {
       if (!field.isSet(value)) continue
       const full = `${schema.fullName}.${field.name}`
       if (use?.harmless.has(field.name) === true) {
-        this.#errors.warn(view, field.viewName, `field '${field.name}' is accepted but has no effect (${full})`)
+        this.#errors.warn(view, field.viewName, `field '${field.name}' is accepted but has no effect (${full})`, {
+          atKey: true,
+        })
       } else if (use !== undefined && !use.acts.has(field.name)) {
         this.#errors.add(
           view,
           field.viewName,
           `field '${field.name}' is known to Envoy but not supported by Nuncio (${full})`,
+          { atKey: true },
         )
       } else if (field.kind === 'message') {
         for (const element of elementsOf(field, value)) {

@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net'
 import { Timer } from '../common/timer.ts'
+import { measurements } from '../stream_info/measurements.ts'
 import type { AddressInfo, DownstreamInfo, StreamInfo } from '../stream_info/stream_info.ts'
 import { reuseReadBuffer } from './read_buffer.ts'
 import { runWrites, WriteBatch } from './write_batch.ts'
@@ -248,6 +249,7 @@ export class Connection {
 
   #onEnd(): void {
     this.#readEnded = true
+    if (measurements.roundTrip) this.downstream?.roundTripTimeMs()
     if (this.state === 'closing' && this.socket.writableLength === 0) this.#destroy('localClose', false)
     if (this.state !== 'open') return
     if (!this.halfCloseEnabled) {
@@ -292,6 +294,7 @@ export class Connection {
 
   #destroy(event: ConnectionEvent, reset: boolean): void {
     if (this.state === 'closed') return
+    if (measurements.roundTrip) this.downstream?.roundTripTimeMs()
     this.state = 'closed'
     this.#closeTimer?.disable()
     if (this.detectedCloseType === '') this.detectedCloseType = reset ? 'local_reset' : 'normal'

@@ -56,6 +56,8 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
   #backOffTimer: Timer | undefined = undefined
   /** `set-cookie` of a hash policy, for the response. */
   #cookies: string[] | undefined = undefined
+  /** Hosts of earlier attempts, where the retry policy asks for another one. */
+  #tried: Host[] | undefined = undefined
   #requestStats: RequestStatsInfo[] = []
   /** The request asks to change protocols; CONNECT has rules of its own. */
   #upgrade = false
@@ -163,10 +165,11 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     }
     let host = cluster.chooseHost(context)
     const policy = route.retryPolicy
-    if (this.#callbacks.streamInfo.attemptCount === 1 || policy?.retryHostPredicates.length !== 1) return host
-    const tried = this.upstreamInfo().hostsAttempted
-    for (let i = 0; i < policy.hostSelectionRetryMaxAttempts && host !== undefined && tried.includes(host); i++)
+    if (policy?.retryHostPredicates.length !== 1) return host
+    this.#tried ??= []
+    for (let i = 0; i < policy.hostSelectionRetryMaxAttempts && host !== undefined && this.#tried.includes(host); i++)
       host = cluster.chooseHost(context)
+    if (host !== undefined) this.#tried.push(host)
     return host
   }
 

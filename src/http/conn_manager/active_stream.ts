@@ -4,6 +4,7 @@ import type { AccessLogType, FormatterContext } from '../../access_log/formatter
 import { monotonicMs, wallMs } from '../../common/clock.ts'
 import { HeaderMap, KnownHeader } from '../../common/header_map.ts'
 import type { Connection } from '../../network/connection.ts'
+import { measurements } from '../../stream_info/measurements.ts'
 import { ResponseFlag } from '../../stream_info/response_flags.ts'
 import { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { RequestDecoder, ResponseEncoder, StreamCallbacks, StreamResetReason } from '../codec/codec.ts'
@@ -181,7 +182,10 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   route(): Route | undefined {
     if (this.#routeResolved || this.requestHeaders === undefined) return this.#route
     this.#routeResolved = true
+    this.streamInfo.routeResolutionCount++
+    const startedMs = measurements.routeResolution ? monotonicMs() : Number.NaN
     this.#route = this.#settings.routeConfig()?.route(this.requestHeaders, this.streamInfo, this.#random)
+    if (measurements.routeResolution) this.streamInfo.routeResolutionMs = monotonicMs() - startedMs
     if (this.#route !== undefined) {
       this.streamInfo.routeName = this.#route.name
       this.streamInfo.virtualHostName = this.#route.virtualHost.name

@@ -1,5 +1,6 @@
 // `listener_manager.*` and `cluster_manager.*`, kept by main.
 
+import { routerStats } from '../router/router_settings.ts'
 import type { Counter, Gauge, Scope } from '../stats/store.ts'
 
 export class ManagerStats {
@@ -10,14 +11,16 @@ export class ManagerStats {
   readonly #listenerStopped: Counter
   readonly #activeClusters: Gauge
   readonly #clustersAdded: Counter
+  /** One a thread: how many clusters it has made, which here is all of them. */
+  readonly #clustersInflated: readonly Gauge[]
 
-  constructor(scope: Scope) {
+  constructor(scope: Scope, concurrency: number) {
     const listeners = scope.createScope('listener_manager')
     this.#listenersActive = listeners.gauge('total_listeners_active')
     this.#workersStarted = listeners.gauge('workers_started')
     listeners.gauge('workers_pinned')
-    for (const name of ['total_filter_chains_draining', 'total_listeners_draining', 'total_listeners_warming'])
-      listeners.gauge(name)
+    for (const name of ['total_filter_chains_draining', 'total_listeners_draining']) listeners.gauge(name)
+    listeners.gauge('total_listeners_warming').set(0)
     this.#listenersAdded = listeners.counter('listener_added')
     this.#createSuccess = listeners.counter('listener_create_success')
     this.#listenerStopped = listeners.counter('listener_stopped')
@@ -30,7 +33,7 @@ export class ManagerStats {
       listeners.counter(name)
     const clusters = scope.createScope('cluster_manager')
     this.#activeClusters = clusters.gauge('active_clusters')
-    clusters.gauge('warming_clusters')
+    clusters.gauge('warming_clusters').set(0)
     this.#clustersAdded = clusters.counter('cluster_added')
     for (const name of [
       'cluster_modified',
@@ -41,11 +44,17 @@ export class ManagerStats {
       'update_out_of_merge_window',
     ])
       clusters.counter(name)
+    this.#clustersInflated = threadNames(concurrency).map((thread) =>
+      scope.gauge(`thread_local_cluster_manager.${thread}.clusters_inflated`),
+    )
+    // Requests that the proxy makes itself go through a router of their own.
+    routerStats(scope, 'http.async-client.')
   }
 
   onClusters(count: number): void {
     this.#activeClusters.set(count)
     this.#clustersAdded.add(count)
+    for (const gauge of this.#clustersInflated) gauge.set(count)
   }
 
   /** Each worker adds each listener. */
@@ -60,4 +69,9 @@ export class ManagerStats {
   onListenerStopped(): void {
     this.#listenerStopped.inc()
   }
+}
+
+/** Envoy's names of the threads that have stats of their own. */
+export function threadNames(concurrency: number): string[] {
+  return ['main_thread', ...Array.from({ length: concurrency }, (_, i) => `worker_${i}`)]
 }

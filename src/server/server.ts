@@ -119,8 +119,13 @@ export class Server implements ServerControl {
       const discovery = createDiscovery(cluster.info.config, cluster.info.stats, errors)
       if (discovery !== undefined) this.#discoveries.set(cluster.info.name, discovery)
     }
-    this.#managerStats = new ManagerStats(this.#store)
-    this.#serverStats = new ServerStats(this.#store, options)
+    this.#managerStats = new ManagerStats(this.#store, options.concurrency)
+    const monitors = bootstrap.overloadManager?.resourceMonitors ?? []
+    this.#serverStats = new ServerStats(
+      this.#store,
+      options,
+      monitors.map((monitor) => monitor.name),
+    )
     const restarts = this.#store.counter('nuncio.worker_restarts')
     this.#workers = new WorkerPool({
       segment: this.#segment,
@@ -214,8 +219,12 @@ export class Server implements ServerControl {
     }
   }
 
+  #updateServerStats(): void {
+    this.#serverStats.update(this.startedAtWallMs, this.state(), this.context.globalConnectionLimit.active())
+  }
+
   #flushStats(): void {
-    this.#serverStats.update(this.startedAtWallMs, this.state())
+    this.#updateServerStats()
     this.stats.flush()
   }
 
@@ -233,7 +242,7 @@ export class Server implements ServerControl {
   /** Brings `server.*` up to date before it is read. */
   refreshServerStats(): void {
     if (this.bootstrap.statsFlushOnAdmin) this.#flushStats()
-    else this.#serverStats.update(this.startedAtWallMs, this.state())
+    else this.#updateServerStats()
   }
 
   unreadyTargets(): readonly string[] {

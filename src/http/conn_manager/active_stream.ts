@@ -295,6 +295,14 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
 
   // ---- Flow control ----------------------------------------------------------------------------------------------
 
+  onRequestDataTooLarge(): void {
+    this.#settings.stats.downstreamRqTooLarge.inc()
+  }
+
+  onResponseDataTooLarge(): void {
+    this.#settings.stats.rsTooLarge.inc()
+  }
+
   requestReadDisable(disable: boolean): void {
     const { stats } = this.#settings
     if (disable) stats.downstreamFlowControlPausedReadingTotal.inc()

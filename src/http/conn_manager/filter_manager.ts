@@ -43,6 +43,8 @@ export interface FilterManagerStream {
   recreateStream(headers: HeaderMap): boolean
   /** Counted: stops reading the request from the codec. */
   requestReadDisable(disable: boolean): void
+  onRequestDataTooLarge(): void
+  onResponseDataTooLarge(): void
   addDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
   removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
   /** Applies `local_reply_config`. */
@@ -166,6 +168,7 @@ class RequestSink {
   trailersPassed(): void {}
 
   bufferLimitExceeded(): void {
+    this.#manager.stream.onRequestDataTooLarge()
     this.#manager.sendLocalReply({ status: 413, body: 'Payload Too Large', details: 'request_payload_too_large' })
   }
 
@@ -195,6 +198,7 @@ class ResponseSink {
   }
 
   bufferLimitExceeded(): void {
+    this.#manager.stream.onResponseDataTooLarge()
     this.#manager.sendLocalReply({ status: 500, body: 'Internal Server Error', details: 'response_payload_too_large' })
   }
 

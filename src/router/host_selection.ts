@@ -11,7 +11,7 @@ import { TcpUpstreamPool } from './tcp_upstream.ts'
 
 /**
  * The load balancer's choice; undefined where the cluster has no host to offer. A retry with the previous_hosts
- * predicate looks for a host that was not tried, so often as its policy says.
+ * predicate looks for a host that is not among `tried`, so often as its policy says.
  */
 export function chooseHost(
   route: ForwardRoute,
@@ -19,6 +19,7 @@ export function chooseHost(
   headers: HeaderMap,
   callbacks: StreamDecoderFilterCallbacks,
   addCookie: AddCookie,
+  tried: Host[],
 ): Host | undefined {
   const { streamInfo } = callbacks
   const context = {
@@ -28,10 +29,10 @@ export function chooseHost(
   }
   let host = cluster.chooseHost(context)
   const policy = route.retryPolicy
-  if (streamInfo.attemptCount === 1 || policy?.retryHostPredicates.length !== 1) return host
-  const tried = streamInfo.upstreamInfo().hostsAttempted
+  if (policy?.retryHostPredicates.length !== 1) return host
   for (let i = 0; i < policy.hostSelectionRetryMaxAttempts && host !== undefined && tried.includes(host); i++)
     host = cluster.chooseHost(context)
+  if (host !== undefined) tried.push(host)
   return host
 }
 

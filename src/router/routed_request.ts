@@ -45,6 +45,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   #responseStarted = false
   /** `set-cookie` of a hash policy, for the response. */
   #cookies: string[] | undefined = undefined
+  /** Hosts of the attempts so far, where the retry policy asks for others. */
+  readonly #tried: Host[] = []
   #destroyed = false
 
   /** Changes `headers` as the route says. */
@@ -56,7 +58,6 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     cluster: Cluster,
   ) {
     const info = callbacks.streamInfo
-    const suppress = settings.suppressEnvoyHeaders
     this.#settings = settings
     this.#callbacks = callbacks
     this.#headers = headers
@@ -65,8 +66,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const internal = (headers.known & KnownHeader.xEnvoy) !== 0 && headers.get('x-envoy-internal') === 'true'
     this.#origin = internal ? 'internal' : 'external'
     if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1')
-    this.#timeouts = requestTimeouts(route, headers, suppress)
-    route.finalizeRequestHeaders(headers, info, !suppress)
+    this.#timeouts = requestTimeouts(route, headers, settings.suppressEnvoyHeaders)
+    route.finalizeRequestHeaders(headers, info, !settings.suppressEnvoyHeaders)
     const virtualCluster = route.virtualHost.virtualCluster(headers)
     if (virtualCluster !== undefined) info.virtualClusterName = virtualCluster.name
     this.#requestStats.add(virtualCluster)
@@ -95,7 +96,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const headers = this.#headers
     const route = this.#route
     const cluster = this.#cluster
-    const host = chooseHost(route, cluster, headers, this.#callbacks, this.#addCookie)
+    const host = chooseHost(route, cluster, headers, this.#callbacks, this.#addCookie, this.#tried)
     const pool = host === undefined ? undefined : poolOf(host, route, headers, this.#settings.pools)
     if (host === undefined || pool === undefined) {
       if (host === undefined) cluster.info.stats.upstreamCxNoneHealthy.inc()

@@ -1,5 +1,6 @@
 // `listener_manager.*` and `cluster_manager.*`, kept by main.
 
+import { routerStats } from '../router/router_settings.ts'
 import type { Counter, Gauge, Scope } from '../stats/store.ts'
 
 export class ManagerStats {
@@ -9,17 +10,17 @@ export class ManagerStats {
   readonly #createSuccess: Counter
   readonly #listenerStopped: Counter
   readonly #activeClusters: Gauge
-  readonly #warmingClusters: Gauge
   readonly #clustersAdded: Counter
-  readonly #scope: Scope
+  /** One a thread: how many clusters it has made, which here is all of them. */
+  readonly #clustersInflated: readonly Gauge[]
 
-  constructor(scope: Scope) {
+  constructor(scope: Scope, concurrency: number) {
     const listeners = scope.createScope('listener_manager')
     this.#listenersActive = listeners.gauge('total_listeners_active')
     this.#workersStarted = listeners.gauge('workers_started')
     listeners.gauge('workers_pinned')
-    for (const name of ['total_filter_chains_draining', 'total_listeners_draining', 'total_listeners_warming'])
-      listeners.gauge(name)
+    for (const name of ['total_filter_chains_draining', 'total_listeners_draining']) listeners.gauge(name)
+    listeners.gauge('total_listeners_warming').set(0)
     this.#listenersAdded = listeners.counter('listener_added')
     this.#createSuccess = listeners.counter('listener_create_success')
     this.#listenerStopped = listeners.counter('listener_stopped')
@@ -32,8 +33,7 @@ export class ManagerStats {
       listeners.counter(name)
     const clusters = scope.createScope('cluster_manager')
     this.#activeClusters = clusters.gauge('active_clusters')
-    this.#warmingClusters = clusters.gauge('warming_clusters')
-    this.#scope = scope
+    clusters.gauge('warming_clusters').set(0)
     this.#clustersAdded = clusters.counter('cluster_added')
     for (const name of [
       'cluster_modified',
@@ -44,15 +44,17 @@ export class ManagerStats {
       'update_out_of_merge_window',
     ])
       clusters.counter(name)
+    this.#clustersInflated = threadNames(concurrency).map((thread) =>
+      scope.gauge(`thread_local_cluster_manager.${thread}.clusters_inflated`),
+    )
+    // Requests that the proxy makes itself go through a router of their own.
+    routerStats(scope, 'http.async-client.')
   }
 
-  onClusters(count: number, workers: number): void {
+  onClusters(count: number): void {
     this.#activeClusters.set(count)
-    this.#warmingClusters.set(0)
     this.#clustersAdded.add(count)
-    const perThread = this.#scope.createScope('thread_local_cluster_manager')
-    perThread.gauge('main_thread.clusters_inflated').set(count)
-    for (let i = 0; i < workers; i++) perThread.gauge(`worker_${i}.clusters_inflated`).set(count)
+    for (const gauge of this.#clustersInflated) gauge.set(count)
   }
 
   /** Each worker adds each listener. */
@@ -67,4 +69,9 @@ export class ManagerStats {
   onListenerStopped(): void {
     this.#listenerStopped.inc()
   }
+}
+
+/** Envoy's names of the threads that have stats of their own. */
+export function threadNames(concurrency: number): string[] {
+  return ['main_thread', ...Array.from({ length: concurrency }, (_, i) => `worker_${i}`)]
 }

@@ -127,8 +127,14 @@ export class Server implements ServerControl {
       })
       if (discovery !== undefined) this.#discoveries.set(cluster.info.name, discovery)
     }
-    this.#managerStats = new ManagerStats(this.#store)
-    this.#serverStats = new ServerStats(this.#store, options, bootstrap.statsServerVersionOverride)
+    this.#managerStats = new ManagerStats(this.#store, options.concurrency)
+    const monitors = bootstrap.overloadManager?.resourceMonitors ?? []
+    this.#serverStats = new ServerStats(
+      this.#store,
+      options,
+      monitors.map((monitor) => monitor.name),
+      bootstrap.statsServerVersionOverride,
+    )
     const restarts = this.#store.counter('nuncio.worker_restarts')
     this.#workers = new WorkerPool({
       segment: this.#segment,
@@ -163,7 +169,7 @@ export class Server implements ServerControl {
     this.#state = 'INITIALIZING'
     log.info('all clusters initialized. initializing init manager')
     this.#sockets = this.#instance.listeners.map((built, index) => this.#openSockets(built, index))
-    this.#managerStats.onClusters([...this.clusterManager.clusters()].length, this.options.concurrency)
+    this.#managerStats.onClusters([...this.clusterManager.clusters()].length)
     if (this.options.mode === 'init_only') return
     await this.#workers.start()
     this.#managerStats.onListeners(this.#instance.listeners.length, this.options.concurrency)
@@ -223,8 +229,12 @@ export class Server implements ServerControl {
     }
   }
 
+  #updateServerStats(): void {
+    this.#serverStats.update(this.startedAtWallMs, this.state(), this.context.globalConnectionLimit.active())
+  }
+
   #flushStats(): void {
-    this.#serverStats.update(this.startedAtWallMs, this.state())
+    this.#updateServerStats()
     this.stats.flush()
   }
 
@@ -242,7 +252,7 @@ export class Server implements ServerControl {
   /** Brings `server.*` up to date before it is read. */
   refreshServerStats(): void {
     if (this.bootstrap.statsFlushOnAdmin) this.#flushStats()
-    else this.#serverStats.update(this.startedAtWallMs, this.state())
+    else this.#updateServerStats()
   }
 
   unreadyTargets(): readonly string[] {

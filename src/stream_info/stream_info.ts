@@ -44,6 +44,8 @@ export interface DownstreamInfo {
   filterChainName: string
   /** Monotonic milliseconds of accept. */
   readonly acceptedAtMs: number
+  /** The kernel's estimate, for the life of the socket; the last one measured after that (see measurements.ts). */
+  roundTripTimeMs(): number | undefined
 }
 
 /** The upstream host, as logs need it; `upstream/host.ts` satisfies it. */
@@ -110,6 +112,10 @@ export class StreamInfo {
   requestCompleteMs = Number.NaN
   upstream: UpstreamInfo | undefined = undefined
   attemptCount = 0
+  /** How often a route was looked for. */
+  routeResolutionCount = 0
+  /** How long the last look took; NaN where it was not measured (see measurements.ts). */
+  routeResolutionMs = Number.NaN
   routeName = ''
   virtualHostName = ''
   virtualClusterName = ''

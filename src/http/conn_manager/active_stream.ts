@@ -1,6 +1,5 @@
 // One request and its response, from the codec's decoded head to the access log line.
 
-import type { AccessLogType, FormatterContext } from '../../access_log/formatter_context.ts'
 import { monotonicMs, wallMs } from '../../common/clock.ts'
 import { HeaderMap, KnownHeader } from '../../common/header_map.ts'
 import type { Connection } from '../../network/connection.ts'
@@ -18,15 +17,16 @@ import { mutateResponseHeaders } from './response_headers.ts'
 import { RouteCache } from './route_cache.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 import { chargeResponse } from './stats.ts'
+import { copyByteCounts, formatterContext, type LoggedStream, logStream } from './stream_log.ts'
 import { StreamTimers } from './stream_timers.ts'
 import { isUpgradeAccepted, requestedUpgrade, upgradeFilters } from './upgrade.ts'
 import { WatermarkCallbacks } from './watermark_callbacks.ts'
 
 let nextStreamId = 1
 
-export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterManagerStream {
+export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterManagerStream, LoggedStream {
   readonly #manager: ConnectionManager
-  readonly #settings: ConnectionManagerSettings
+  readonly settings: ConnectionManagerSettings
   readonly #encoder: ResponseEncoder
   readonly connection: Connection
   readonly streamInfo: StreamInfo
@@ -37,7 +37,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   remoteComplete = false
   /** The response head has been given to the codec. */
   responseHeaders: HeaderMap | undefined = undefined
-  #responseTrailers: HeaderMap | undefined = undefined
+  responseTrailers: HeaderMap | undefined = undefined
   localComplete = false
   /** Its request goes on in another stream (internal redirect). */
   recreated = false
@@ -53,7 +53,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const settings = manager.settings
     const connection = manager.connection
     this.#manager = manager
-    this.#settings = settings
+    this.settings = settings
     this.#encoder = encoder
     this.#routeCache = new RouteCache(settings)
     this.connection = connection
@@ -70,7 +70,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
 
   decodeHeaders(headers: HeaderMap, endStream: boolean): void {
     const { streamInfo: info } = this
-    const settings = this.#settings
+    const settings = this.settings
     this.requestHeaders = headers
     info.protocol = this.#manager.codec?.protocol ?? 'HTTP/1.1'
     this.#http10 = info.protocol === 'HTTP/1.0'
@@ -97,7 +97,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
       this.#refuse({ status: rejectStatus, body: '', details: 'ip_detection_failed' }, true)
       return
     }
-    if (settings.flushAccessLogOnNewRequest) this.#log('DownstreamStart')
+    if (settings.flushAccessLogOnNewRequest) logStream(this, 'DownstreamStart')
     this.#startFilters(headers, endStream)
   }
 
@@ -106,11 +106,11 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const route = this.route()
     if (route !== undefined) this.timers.applyRoute(route, headers)
     const type = this.#upgradeType
-    const allowed = type === '' ? undefined : upgradeFilters(type, route, this.#settings)
-    filters.createFilterChain(allowed ?? this.#settings.filters, route)
+    const allowed = type === '' ? undefined : upgradeFilters(type, route, this.settings)
+    filters.createFilterChain(allowed ?? this.settings.filters, route)
     const connectWithoutRoute = type === 'connect' && route === undefined
     if (type !== '' && allowed === undefined && !connectWithoutRoute) {
-      this.#settings.stats.downstreamRqWsOnNonWsRoute.inc()
+      this.settings.stats.downstreamRqWsOnNonWsRoute.inc()
       this.#refuse({ status: 403, body: '', details: 'upgrade_failed' }, true)
       return
     }
@@ -139,7 +139,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   sendProtocolErrorReply(status: number, body: string, details: string): void {
     this.streamInfo.protocol = this.#manager.codec?.protocol ?? 'HTTP/1.1'
     this.streamInfo.setResponseFlag(ResponseFlag.DownstreamProtocolError)
-    this.#refuse({ status, body, details }, !this.#settings.http1.streamErrorOnInvalidHttpMessage)
+    this.#refuse({ status, body, details }, !this.settings.http1.streamErrorOnInvalidHttpMessage)
   }
 
   sendLocalReply(reply: LocalReply): void {
@@ -149,7 +149,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
 
   /** 400 is read as trouble with the message: nothing more is taken from the connection. */
   onBadRequest(): void {
-    if (this.#settings.http1.streamErrorOnInvalidHttpMessage) return
+    if (this.settings.http1.streamErrorOnInvalidHttpMessage) return
     this.#closeAfter = true
     this.#manager.delayClose()
   }
@@ -172,7 +172,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const values = headers.getAll('expect')
     if (values.length !== 1 || values[0].toLowerCase() !== '100-continue') return
     headers.remove('expect')
-    chargeResponse(this.#settings, 100)
+    chargeResponse(this.settings, 100)
     const interim = new HeaderMap()
     interim.status = 100
     this.#encoder.encode1xxHeaders(interim)
@@ -185,6 +185,10 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     return this.#routeCache.find(this.requestHeaders, this.streamInfo)
   }
 
+  get currentRoute(): Route | undefined {
+    return this.#routeCache.current
+  }
+
   clearRouteCache(): void {
     this.#routeCache.clear()
   }
@@ -192,14 +196,14 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   // ---- The response, from the filter chain -----------------------------------------------------------------------
 
   encode1xxHeaders(headers: HeaderMap): void {
-    if (this.#ended || !this.#settings.proxy100Continue || headers.status !== 100) return
+    if (this.#ended || !this.settings.proxy100Continue || headers.status !== 100) return
     this.#encoder.encode1xxHeaders(headers)
   }
 
   encodeHeaders(headers: HeaderMap, endStream: boolean): void {
     if (this.#ended) return
     const { streamInfo: info } = this
-    const settings = this.#settings
+    const settings = this.settings
     this.responseHeaders = headers
     info.responseCode = headers.status
     this.#upgraded = isUpgradeAccepted(this.#upgradeType, headers.status)
@@ -219,7 +223,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   /** Ends the connection after this response where client, drain or an unread request ask for it. */
   #decideClose(headers: HeaderMap, endStream: boolean): void {
     const manager = this.#manager
-    const settings = this.#settings
+    const settings = this.settings
     if (this.#closeAfter) manager.drainState = 'closing'
     if (manager.drainState === 'notDraining' && settings.drainDecision.drainClose()) {
       settings.stats.downstreamCxDrainClose.inc()
@@ -246,14 +250,14 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
 
   encodeTrailers(trailers: HeaderMap): void {
     if (this.#ended) return
-    this.#responseTrailers = trailers
+    this.responseTrailers = trailers
     this.#encoder.encodeTrailers(trailers)
     this.#endResponse()
   }
 
   #endResponse(): void {
     this.localComplete = true
-    if (!this.remoteComplete && !this.#upgraded) this.#settings.stats.downstreamRqRxReset.inc()
+    if (!this.remoteComplete && !this.#upgraded) this.settings.stats.downstreamRqRxReset.inc()
     this.streamInfo.lastDownstreamTxByteMs = monotonicMs()
     // The upstream has ended an upgraded stream: so does the client's connection, after what is written.
     if (this.#upgraded && !this.remoteComplete) this.#manager.drainState = 'closing'
@@ -261,7 +265,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   }
 
   rewriteLocalReply(headers: HeaderMap, body: string): RewrittenReply {
-    return this.#settings.localReply.rewrite(this.#formatterContext('NotSet', headers), headers, body)
+    return this.settings.localReply.rewrite(formatterContext(this, 'NotSet', headers), headers, body)
   }
 
   // ---- Flow control ----------------------------------------------------------------------------------------------
@@ -270,8 +274,16 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     return this.#encoder.hasBufferedData
   }
 
+  onRequestDataTooLarge(): void {
+    this.settings.stats.downstreamRqTooLarge.inc()
+  }
+
+  onResponseDataTooLarge(): void {
+    this.settings.stats.rsTooLarge.inc()
+  }
+
   requestReadDisable(disable: boolean): void {
-    const { stats } = this.#settings
+    const { stats } = this.settings
     if (disable) stats.downstreamFlowControlPausedReadingTotal.inc()
     else stats.downstreamFlowControlResumedReadingTotal.inc()
     this.#encoder.readDisable(disable)
@@ -300,8 +312,8 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   resetStream(_reason: StreamResetReason, details: string): void {
     if (this.#ended) return
     if (details !== '') this.streamInfo.responseCodeDetails = details
-    this.#settings.stats.downstreamRqTxReset.inc()
-    this.#settings.stats.downstreamRqRxReset.inc()
+    this.settings.stats.downstreamRqTxReset.inc()
+    this.settings.stats.downstreamRqRxReset.inc()
     this.#manager.drainState = 'closing'
     this.remoteComplete = false
     this.#end()
@@ -310,7 +322,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   /** The codec has lost the stream (HTTP/2 RST_STREAM). */
   onResetStream(_reason: StreamResetReason, details: string): void {
     if (this.#ended) return
-    this.#settings.stats.downstreamRqRxReset.inc()
+    this.settings.stats.downstreamRqRxReset.inc()
     this.streamInfo.setResponseFlag(ResponseFlag.DownstreamConnectionTermination)
     this.streamInfo.responseCodeDetails = details === '' ? 'downstream_remote_disconnect' : details
     this.#end()
@@ -319,7 +331,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   onCodecError(): void {
     if (this.#ended) return
     const info = this.streamInfo
-    this.#settings.stats.downstreamRqRxReset.inc()
+    this.settings.stats.downstreamRqRxReset.inc()
     info.setResponseFlag(ResponseFlag.DownstreamProtocolError)
     if (info.responseCodeDetails === '') info.responseCodeDetails = 'http1.codec_error'
     this.remoteComplete = false
@@ -329,7 +341,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   onConnectionClosed(remote: boolean): void {
     if (this.#ended) return
     const info = this.streamInfo
-    this.#settings.stats.downstreamRqRxReset.inc()
+    this.settings.stats.downstreamRqRxReset.inc()
     if (remote) {
       info.setResponseFlag(ResponseFlag.DownstreamConnectionTermination)
       info.responseCodeDetails = 'downstream_remote_disconnect'
@@ -364,40 +376,12 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   #end(): void {
     this.#ended = true
     this.timers.stop()
-    this.#copyByteCounts()
-    if (this.#upgraded) this.#settings.stats.downstreamCxUpgradesActive.dec()
+    copyByteCounts(this.#encoder, this.streamInfo)
+    if (this.#upgraded) this.settings.stats.downstreamCxUpgradesActive.dec()
     this.filters.destroy()
     const duration = Math.round(monotonicMs() - this.streamInfo.startTimeMs)
-    this.#settings.stats.downstreamRqTime.recordValue(duration)
-    if (this.#settings.accessLogs.length > 0 && !this.recreated) this.#log('DownstreamEnd')
+    this.settings.stats.downstreamRqTime.recordValue(duration)
+    if (!this.recreated) logStream(this, 'DownstreamEnd')
     this.#manager.removeStream(this)
-  }
-
-  #copyByteCounts(): void {
-    const info = this.streamInfo
-    info.downstreamWireBytesReceived = this.#encoder.wireBytesReceived
-    info.downstreamWireBytesSent = this.#encoder.wireBytesSent
-    info.downstreamHeaderBytesReceived = this.#encoder.headerBytesReceived
-    info.downstreamHeaderBytesSent = this.#encoder.headerBytesSent
-  }
-
-  #log(accessLogType: AccessLogType): void {
-    const context = this.#formatterContext(accessLogType, this.responseHeaders)
-    for (const log of this.#settings.accessLogs) log.log(context)
-  }
-
-  #formatterContext(accessLogType: AccessLogType, responseHeaders: HeaderMap | undefined): FormatterContext {
-    const route = this.#routeCache.current
-    return {
-      requestHeaders: this.requestHeaders,
-      responseHeaders,
-      responseTrailers: this.#responseTrailers,
-      streamInfo: this.streamInfo,
-      localReplyBody: '',
-      accessLogType,
-      routeMetadata: route?.metadata,
-      virtualHostMetadata: route?.virtualHost.metadata,
-      listenerMetadata: this.#settings.listenerMetadata,
-    }
   }
 }

@@ -39,7 +39,8 @@ export class Http1ClientStream implements RequestEncoder {
     const connect = headers.method === 'CONNECT'
     let target = connect ? headers.authority : headers.path
     if (sendFullyQualifiedUrl && !connect) target = `${headers.scheme}://${headers.authority}${headers.path}`
-    let head = `${headers.method} ${target} HTTP/1.1\r\n`
+    const line = `${headers.method} ${target} HTTP/1.1\r\n`
+    let head = line
     head += headerLines(headers, headerKeyFormat, properCaseForAdded)
     if ((headers.known & KnownHeader.contentLength) === 0 || !headers.has('content-length')) {
       if (endStream) {
@@ -50,7 +51,8 @@ export class Http1ClientStream implements RequestEncoder {
       }
     }
     head += '\r\n'
-    this.headerBytesSent += head.length
+    // Envoy counts the header lines alone.
+    this.headerBytesSent += head.length - line.length - 2
     this.wireBytesSent += head.length
     this.#codec.connection.write(head)
     if (endStream) this.#endRequest()
@@ -61,10 +63,11 @@ export class Http1ClientStream implements RequestEncoder {
     const connection = this.#codec.connection
     if (data.length > 0) {
       if (this.#chunked) {
-        connection.write(`${data.length.toString(16)}\r\n`)
+        const sizeLine = `${data.length.toString(16)}\r\n`
+        connection.write(sizeLine)
         connection.write(data)
         connection.write('\r\n')
-        this.wireBytesSent += data.length + 4
+        this.wireBytesSent += sizeLine.length + 2
       } else connection.write(data)
       this.wireBytesSent += data.length
     }

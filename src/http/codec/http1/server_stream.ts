@@ -38,7 +38,7 @@ export class Http1ServerStream implements ResponseEncoder {
   }
 
   encode1xxHeaders(headers: HeaderMap): void {
-    this.#writeHead(`${statusLine(headers.status, headers.reasonPhrase)}${this.#lines(headers)}\r\n`)
+    this.#writeHead(statusLine(headers.status, headers.reasonPhrase), this.#lines(headers))
   }
 
   encodeHeaders(headers: HeaderMap, endStream: boolean): void {
@@ -49,7 +49,7 @@ export class Http1ServerStream implements ResponseEncoder {
     let line = statusLine(status, headers.reasonPhrase)
     // An HTTP/1.0 client is answered in its version; one that is refused for it, in ours.
     if (this.#codec.protocol === 'HTTP/1.0' && status !== 426) line = line.replace('HTTP/1.1', 'HTTP/1.0')
-    this.#writeHead(`${line}${this.#lines(headers)}${this.#framingLine(headers, endStream)}\r\n`)
+    this.#writeHead(line, this.#lines(headers) + this.#framingLine(headers, endStream))
     if (endStream) this.#endResponse()
   }
 
@@ -70,10 +70,11 @@ export class Http1ServerStream implements ResponseEncoder {
     if (!this.#bodiless && data.length > 0) {
       const connection = this.#codec.connection
       if (this.#chunked) {
-        connection.write(`${data.length.toString(16)}\r\n`)
+        const sizeLine = `${data.length.toString(16)}\r\n`
+        connection.write(sizeLine)
         connection.write(data)
         connection.write('\r\n')
-        this.wireBytesSent += data.length + 4
+        this.wireBytesSent += sizeLine.length + 2
       } else connection.write(data)
       this.wireBytesSent += data.length
     }
@@ -140,9 +141,10 @@ export class Http1ServerStream implements ResponseEncoder {
       : `${name}: ${value}\r\n`
   }
 
-  #writeHead(head: string): void {
-    this.headerBytesSent += head.length
-    this.wireBytesSent += head.length
-    this.#codec.connection.write(head)
+  #writeHead(line: string, headerLines: string): void {
+    // Envoy counts the header lines alone.
+    this.headerBytesSent += headerLines.length
+    this.wireBytesSent += line.length + headerLines.length + 2
+    this.#codec.connection.write(`${line}${headerLines}\r\n`)
   }
 }

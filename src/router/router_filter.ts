@@ -289,6 +289,14 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     return this.#headers
   }
 
+  requestHeaders(): HeaderMap {
+    return this.#headers
+  }
+
+  perTryTimeoutMs(): number {
+    return this.#timeouts.perTryMs
+  }
+
   upstreamInfo(): UpstreamInfo {
     return this.#callbacks.streamInfo.upstreamInfo()
   }
@@ -340,6 +348,7 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     if (this.#requestComplete) {
       const duration = Math.round(monotonicMs() - this.#requestCompleteMs)
       recordUpstreamTime(cluster.info, duration, this.#origin)
+      cluster.info.budgetStats?.onRequestComplete(duration, this.#timeouts.globalMs)
       for (const stats of this.#requestStats) stats.onRequestComplete(this.#callbacks.streamInfo.responseCode, duration)
     }
   }
@@ -448,6 +457,7 @@ export class RouterFilter implements StreamDecoderFilter, UpstreamRequestParent,
     const cluster = this.#cluster
     if (this.#destroyed || cluster === undefined) return
     cluster.info.stats.upstreamRqTimeout.inc()
+    cluster.info.budgetStats?.onRequestComplete(monotonicMs() - this.#requestCompleteMs, this.#timeouts.globalMs)
     this.#attempt?.host.stats.rqTimeout.inc()
     for (const stats of this.#requestStats) stats.onTimeout()
     const quiet = this.#timeouts.answersQuietly

@@ -18,6 +18,8 @@ export interface UpstreamRequestParent {
   readonly bufferLimitBytes: number
   /** A connection is there: the request's head for this host. */
   headersFor(host: Host): HeaderMap
+  requestHeaders(): HeaderMap
+  perTryTimeoutMs(): number
   upstreamInfo(): UpstreamInfo
   onUpstream1xxHeaders(headers: HeaderMap): void
   onUpstreamHeaders(request: UpstreamRequest, headers: HeaderMap, endStream: boolean): void
@@ -42,6 +44,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   #heldEnd = false
   #heldTrailers: HeaderMap | undefined = undefined
   #readDisables = 0
+  #bodyBytesSent = 0
+  #bodyBytesReceived = 0
   readonly startedAtMs = monotonicMs()
   responseStarted = false
   /** The attempt is over: complete, reset or given up. */
@@ -97,6 +101,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
 
   encodeData(data: Buffer, endStream: boolean): void {
     if (this.done) return
+    this.#bodyBytesSent += data.length
     if (this.#encoder !== undefined) {
       this.#encoder.encodeData(data, endStream)
       if (endStream) this.#parent.upstreamInfo().lastTxByteSentMs = monotonicMs()
@@ -139,7 +144,17 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   #finish(): void {
     this.done = true
     this.#copyByteCounts()
+    this.#recordTracked()
     while (this.#readDisables > 0) this.#readDisable(false)
+  }
+
+  /** track_cluster_stats */
+  #recordTracked(): void {
+    const { sizeStats, budgetStats } = this.host.cluster
+    budgetStats?.onTryComplete(monotonicMs() - this.startedAtMs, this.#parent.perTryTimeoutMs())
+    if (sizeStats === undefined) return
+    sizeStats.onRequest(this.#parent.requestHeaders(), this.#bodyBytesSent)
+    if (this.responseStarted) sizeStats.onResponseEnd(this.#bodyBytesReceived)
   }
 
   #copyByteCounts(): void {
@@ -163,12 +178,14 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     const info = this.#parent.upstreamInfo()
     info.firstRxByteReceivedMs = monotonicMs()
     this.responseStarted = true
+    this.host.cluster.sizeStats?.onResponseHeaders(headers)
     if (endStream) this.#complete(info)
     this.#parent.onUpstreamHeaders(this, headers, endStream)
   }
 
   decodeData(data: Buffer, endStream: boolean): void {
     if (this.done) return
+    this.#bodyBytesReceived += data.length
     if (endStream) this.#complete(this.#parent.upstreamInfo())
     this.#parent.onUpstreamData(this, data, endStream)
   }
@@ -198,6 +215,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     info.host = host
     if (reason !== 'overflow' && host !== undefined) info.hostsAttempted.push(host)
     this.done = true
+    this.#recordTracked()
     this.#parent.onUpstreamReset(this, reason, transportFailureReason)
   }
 

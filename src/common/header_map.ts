@@ -30,6 +30,8 @@ export const KnownHeader = {
   xClientTraceId: 1 << 19,
   location: 1 << 20,
   grpcStatus: 1 << 21,
+  /** Any `x-envoy-*` name that asks for retries or says which. */
+  xEnvoyRetry: 1 << 22,
 } as const
 
 const exactBits = new Map<string, number>([
@@ -54,6 +56,11 @@ const exactBits = new Map<string, number>([
   ['x-client-trace-id', KnownHeader.xClientTraceId],
   ['location', KnownHeader.location],
   ['grpc-status', KnownHeader.grpcStatus],
+  ['x-envoy-retry-on', KnownHeader.xEnvoy | KnownHeader.xEnvoyRetry],
+  ['x-envoy-retry-grpc-on', KnownHeader.xEnvoy | KnownHeader.xEnvoyRetry],
+  ['x-envoy-max-retries', KnownHeader.xEnvoy | KnownHeader.xEnvoyRetry],
+  ['x-envoy-retriable-status-codes', KnownHeader.xEnvoy | KnownHeader.xEnvoyRetry],
+  ['x-envoy-retriable-header-names', KnownHeader.xEnvoy | KnownHeader.xEnvoyRetry],
 ])
 
 /** The known-header bit of a lower-case name, 0 for any other. */

@@ -12,9 +12,11 @@ import { isWildcard, localAddressOf, remoteAddressOf } from './address.ts'
 import type { BuiltListener, FilterChain } from './built_listener.ts'
 import { Connection } from './connection.ts'
 import { ConnectionSocket } from './connection_socket.ts'
+import { DescriptorReserve } from './descriptor_reserve.ts'
 import { ListenerFilterManager, type ListenerFilterOutcome } from './listener_filter_manager.ts'
 
 const log = getLogger('conn_handler')
+const descriptors = new DescriptorReserve()
 
 export class Listener {
   readonly built: BuiltListener
@@ -42,7 +44,6 @@ export class Listener {
     server.on('connection', (socket) => this.#onAccept(socket, localAddress))
     server.listen({ fd, exclusive: true })
     await once(server, 'listening')
-    // Node resumes accepting by itself once descriptors are free again.
     server.on('error', (error) => log.error(`listener ${this.built.name}: ${error.message}`))
     this.#servers.push(server)
   }
@@ -63,6 +64,10 @@ export class Listener {
 
   #onAccept(socket: Socket, fixedAddress: AddressInfo | undefined): void {
     if (this.#acceptedInEvent++ === 0) setImmediate(this.#recordAccepted)
+    if (descriptors.isShort(socket)) {
+      this.#refuseForDescriptors(socket)
+      return
+    }
     if (!this.#admit(socket)) return
     const localAddress = fixedAddress ?? localAddressOf(socket)
     // A pipe's peer has no name of its own: it goes by the listener's.
@@ -95,6 +100,17 @@ export class Listener {
     built.stats.cxOverflow.inc()
     socket.destroy()
     return false
+  }
+
+  #refuseForDescriptors(socket: Socket): void {
+    this.built.stats.cxOverloadReject.inc()
+    socket.destroy()
+    if (!descriptors.mayWarn()) return
+    const { limit, firstReserved } = descriptors
+    log.warn(
+      `listener ${this.built.name}: new connections are closed, since ${firstReserved} of the ${limit} file descriptors ` +
+        'that this process may open (ulimit -n) are in use',
+    )
   }
 
   #releaseLimits(): void {

@@ -1,6 +1,7 @@
 // How a lost upstream stream is told: the words of bodies and details, the response flag, the status.
 
 import type { StreamResetReason } from '../http/codec/codec.ts'
+import type { LocalReply } from '../http/http_filter.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
 
 const words: Readonly<Record<StreamResetReason, string>> = {
@@ -35,10 +36,6 @@ const flags: Readonly<Record<StreamResetReason, number>> = {
   httpOneHundredContinueUnsupported: ResponseFlag.UpstreamProtocolError,
 }
 
-export function resetReasonWords(reason: StreamResetReason): string {
-  return words[reason]
-}
-
 export function resetReasonFlag(reason: StreamResetReason): number {
   return flags[reason]
 }
@@ -56,4 +53,22 @@ export function isConnectFailure(reason: StreamResetReason): boolean {
 export function resetDetails(started: boolean, reason: StreamResetReason, transportFailureReason: string): string {
   const cause = words[reason] + (transportFailureReason === '' ? '' : `|${transportFailureReason}`)
   return `upstream_reset_${started ? 'after' : 'before'}_response_started{${cause.replaceAll(' ', '_')}}`
+}
+
+/** The answer to a client whose upstream was lost before it answered. */
+export function resetReply(
+  reason: StreamResetReason,
+  details: string,
+  retried: boolean,
+  suppressEnvoyHeaders: boolean,
+): LocalReply {
+  const latest = retried ? 'retried and the latest ' : ''
+  const overloaded = reason === 'overflow' && !suppressEnvoyHeaders
+  return {
+    status: resetReasonStatus(reason),
+    body: `upstream connect error or disconnect/reset before headers. ${latest}reset reason: ${words[reason]}`,
+    details,
+    flag: flags[reason],
+    modifyHeaders: overloaded ? (headers) => headers.add('x-envoy-overloaded', 'true') : undefined,
+  }
 }

@@ -53,7 +53,7 @@ export class RetryState {
   /** Undefined where nothing asks for retries. The headers that ask are consumed. */
   static create(route: ForwardRoute, headers: HeaderMap, info: ClusterInfo): RetryState | undefined {
     const policy = route.retryPolicy
-    if (policy === undefined && (headers.known & KnownHeader.xEnvoy) === 0) return undefined
+    if (policy === undefined && (headers.known & KnownHeader.xEnvoyRetry) === 0) return undefined
     const asked = takeAskedRetries(headers, policy)
     if (asked.retryOn.size === 0) return undefined
     const wanted = policy?.retriableRequestHeaders ?? []
@@ -159,7 +159,7 @@ function takeAskedRetries(headers: HeaderMap, policy: RetryPolicy | undefined): 
     statusCodes: policy?.retriableStatusCodes ?? noStatusCodes,
     headerNames: [],
   }
-  if ((headers.known & KnownHeader.xEnvoy) === 0) return byPolicy
+  if ((headers.known & KnownHeader.xEnvoyRetry) === 0) return byPolicy
   const words = [...takeList(headers, 'x-envoy-retry-on'), ...takeList(headers, 'x-envoy-retry-grpc-on')]
   const maxRetries = takeList(headers, 'x-envoy-max-retries')[0]
   const statusCodes = takeList(headers, 'x-envoy-retriable-status-codes').map(Number)

@@ -18,7 +18,6 @@ export interface UpstreamRequestParent {
   readonly bufferLimitBytes: number
   /** A connection is there: the request's head for this host. */
   headersFor(host: Host): HeaderMap
-  requestHeaders(): HeaderMap
   perTryTimeoutMs(): number
   upstreamInfo(): UpstreamInfo
   onUpstream1xxHeaders(headers: HeaderMap): void
@@ -44,6 +43,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   #heldEnd = false
   #heldTrailers: HeaderMap | undefined = undefined
   #readDisables = 0
+  #headers: HeaderMap | undefined = undefined
   #bodyBytesSent = 0
   #bodyBytesReceived = 0
   readonly startedAtMs = monotonicMs()
@@ -73,7 +73,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     const info = this.#parent.upstreamInfo()
     const held = this.#held
     const nothingHeld = held === undefined && this.#heldTrailers === undefined && !this.#heldEnd
-    encoder.encodeHeaders(this.#parent.headersFor(host), this.#endsWithHeaders)
+    this.#headers = this.#parent.headersFor(host)
+    encoder.encodeHeaders(this.#headers, this.#endsWithHeaders)
     info.firstTxByteSentMs = monotonicMs()
     if (this.#endsWithHeaders) info.lastTxByteSentMs = info.firstTxByteSentMs
     if (nothingHeld || this.done) return
@@ -152,8 +153,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   #recordTracked(): void {
     const { sizeStats, budgetStats } = this.host.cluster
     budgetStats?.onTryComplete(monotonicMs() - this.startedAtMs, this.#parent.perTryTimeoutMs())
-    if (sizeStats === undefined) return
-    sizeStats.onRequest(this.#parent.requestHeaders(), this.#bodyBytesSent)
+    if (sizeStats === undefined || this.#headers === undefined) return
+    sizeStats.onRequest(this.#headers, this.#bodyBytesSent)
     if (this.responseStarted) sizeStats.onResponseEnd(this.#bodyBytesReceived)
   }
 

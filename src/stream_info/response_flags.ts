@@ -1,4 +1,4 @@
-// Envoy's response flags: one bit each, in the order in which %RESPONSE_FLAGS% prints them.
+// Envoy's response flags: one bit each.
 
 export const ResponseFlag = {
   FailedLocalHealthCheck: 1 << 0,
@@ -33,7 +33,7 @@ export const ResponseFlag = {
   UnconditionalDropOverload: 1 << 29,
 } as const
 
-/** [bit, short name, long name] of every flag, in printing order. */
+/** [bit, short name, long name] of every flag. */
 export const responseFlagNames: readonly (readonly [bit: number, short: string, long: string])[] = (
   [
     ['FailedLocalHealthCheck', 'LH'],

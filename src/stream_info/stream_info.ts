@@ -95,6 +95,8 @@ export class StreamInfo {
   responseCodeDetails = ''
   /** Bits of ResponseFlag. */
   responseFlags = 0
+  /** The same one by one, in the order in which they were set, which is how they are printed. */
+  responseFlagsInOrder: readonly number[] = noFlags
   connectionTerminationDetails = ''
   bytesReceived = 0
   bytesSent = 0
@@ -131,7 +133,9 @@ export class StreamInfo {
   }
 
   setResponseFlag(flag: number): void {
+    if ((this.responseFlags & flag) !== 0) return
     this.responseFlags |= flag
+    this.responseFlagsInOrder = [...this.responseFlagsInOrder, flag]
   }
 
   hasResponseFlag(flag: number): boolean {
@@ -160,4 +164,5 @@ export class StreamInfo {
   }
 }
 
+const noFlags: readonly number[] = []
 const noMetadata: Readonly<Record<string, Record<string, unknown>>> = Object.freeze({})

@@ -15,14 +15,13 @@ import {
   textOperator,
 } from '../operator.ts'
 
-/** Short or long names of the flags, joined by commas, '-' for none. */
-export function responseFlagsText(flags: number, long: boolean): string {
-  if (flags === 0) return '-'
-  let text = ''
-  for (const [bit, short, name] of responseFlagNames) {
-    if ((flags & bit) !== 0) text += (text === '' ? '' : ',') + (long ? name : short)
-  }
-  return text
+const shortFlagNames = new Map(responseFlagNames.map(([flag, short]) => [flag, short]))
+const longFlagNames = new Map(responseFlagNames.map(([flag, , long]) => [flag, long]))
+
+/** The names of the flags, joined by commas, '-' for none. */
+export function responseFlagsText(flags: readonly number[], names: ReadonlyMap<number, string>): string {
+  if (flags.length === 0) return '-'
+  return flags.map((flag) => names.get(flag)).join(',')
 }
 
 /** Details never hold white space, so that a line can be split at it. */
@@ -121,8 +120,8 @@ export const streamOperators: readonly (readonly [string, OperatorSpec])[] = [
   ['SPAN_ID', plainText((ctx) => ctx.streamInfo.spanId || undefined)],
   ['RESPONSE_CODE', plainNumber((ctx) => ctx.streamInfo.responseCode)],
   ['RESPONSE_CODE_DETAILS', responseCodeDetails],
-  ['RESPONSE_FLAGS', plainText((ctx) => responseFlagsText(ctx.streamInfo.responseFlags, false))],
-  ['RESPONSE_FLAGS_LONG', plainText((ctx) => responseFlagsText(ctx.streamInfo.responseFlags, true))],
+  ['RESPONSE_FLAGS', plainText((ctx) => responseFlagsText(ctx.streamInfo.responseFlagsInOrder, shortFlagNames))],
+  ['RESPONSE_FLAGS_LONG', plainText((ctx) => responseFlagsText(ctx.streamInfo.responseFlagsInOrder, longFlagNames))],
   ['CONNECTION_TERMINATION_DETAILS', plainText((ctx) => ctx.streamInfo.connectionTerminationDetails || undefined)],
   ['LOCAL_REPLY_BODY', plainText((ctx) => ctx.localReplyBody)],
   ['CUSTOM_FLAGS', plainText(() => '')],

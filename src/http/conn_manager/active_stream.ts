@@ -7,7 +7,6 @@ import type { Connection } from '../../network/connection.ts'
 import { ResponseFlag } from '../../stream_info/response_flags.ts'
 import { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { RequestDecoder, ResponseEncoder, StreamCallbacks, StreamResetReason } from '../codec/codec.ts'
-import { isUpgradeRequest, upgradeType } from '../codec/http1/request_head.ts'
 import type { DownstreamWatermarkCallbacks, LocalReply } from '../http_filter.ts'
 import type { RewrittenReply } from '../local_reply.ts'
 import type { Route } from '../route.ts'
@@ -16,8 +15,12 @@ import { FilterManager, type FilterManagerStream } from './filter_manager.ts'
 import { checkRequestHead } from './request_checks.ts'
 import { mutateRequestHeaders, sanitizeHopByHop, wantsClose } from './request_headers.ts'
 import { mutateResponseHeaders } from './response_headers.ts'
+import { RouteCache } from './route_cache.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
+import { chargeResponse } from './stats.ts'
 import { StreamTimers } from './stream_timers.ts'
+import { isUpgradeAccepted, requestedUpgrade, upgradeFilters } from './upgrade.ts'
+import { WatermarkCallbacks } from './watermark_callbacks.ts'
 
 let nextStreamId = 1
 
@@ -43,10 +46,8 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   #http10 = false
   #upgradeType = ''
   #upgraded = false
-  #route: Route | undefined = undefined
-  #routeResolved = false
-  readonly #random = Math.floor(Math.random() * 2 ** 32)
-  #downstreamWatermarks: DownstreamWatermarkCallbacks[] | undefined = undefined
+  readonly #routeCache: RouteCache
+  readonly #watermarks = new WatermarkCallbacks()
 
   constructor(manager: ConnectionManager, encoder: ResponseEncoder) {
     const settings = manager.settings
@@ -54,6 +55,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.#manager = manager
     this.#settings = settings
     this.#encoder = encoder
+    this.#routeCache = new RouteCache(settings)
     this.connection = connection
     if (connection.downstream === undefined) throw new Error('a connection manager serves downstream connections only')
     this.streamInfo = new StreamInfo(connection.downstream, monotonicMs(), wallMs())
@@ -76,8 +78,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.timers.start(endStream)
     if ((headers.known & KnownHeader.expect) !== 0 && !settings.proxy100Continue) this.#answerExpect(headers)
     if (wantsClose(headers, this.#http10)) this.#closeAfter = true
-    if (isUpgradeRequest(headers)) this.#upgradeType = upgradeType(headers)
-    else if (headers.method === 'CONNECT') this.#upgradeType = 'connect'
+    this.#upgradeType = requestedUpgrade(headers)
 
     if (!sanitizeHopByHop(headers)) {
       const flag = ResponseFlag.DownstreamProtocolError
@@ -104,26 +105,16 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const { filters } = this
     const route = this.route()
     if (route !== undefined) this.timers.applyRoute(route, headers)
-    const upgrade = this.#upgradeType === '' ? undefined : this.#upgradeSettings(route)
-    filters.createFilterChain(upgrade?.filters ?? this.#settings.filters, route)
-    if (
-      this.#upgradeType !== '' &&
-      upgrade === undefined &&
-      !(this.#upgradeType === 'connect' && route === undefined)
-    ) {
+    const type = this.#upgradeType
+    const allowed = type === '' ? undefined : upgradeFilters(type, route, this.#settings)
+    filters.createFilterChain(allowed ?? this.#settings.filters, route)
+    const connectWithoutRoute = type === 'connect' && route === undefined
+    if (type !== '' && allowed === undefined && !connectWithoutRoute) {
       this.#settings.stats.downstreamRqWsOnNonWsRoute.inc()
       this.#refuse({ status: 403, body: '', details: 'upgrade_failed' }, true)
       return
     }
     filters.decodePath.runHeaders(0, headers, endStream)
-  }
-
-  /** The chain for an upgrade that this route (first) or the connection manager allows; undefined where neither does. */
-  #upgradeSettings(route: Route | undefined): { filters: ConnectionManagerSettings['filters'] } | undefined {
-    const configured = this.#settings.upgrades.get(this.#upgradeType)
-    const perRoute = route?.kind === 'forward' ? route.upgrades.get(this.#upgradeType) : undefined
-    const enabled = perRoute?.enabled ?? configured?.enabled ?? false
-    return enabled ? { filters: configured?.filters ?? this.#settings.filters } : undefined
   }
 
   decodeData(data: Buffer, endStream: boolean): void {
@@ -174,7 +165,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const values = headers.getAll('expect')
     if (values.length !== 1 || values[0].toLowerCase() !== '100-continue') return
     headers.remove('expect')
-    this.#chargeResponse(100)
+    chargeResponse(this.#settings, 100)
     const interim = new HeaderMap()
     interim.status = 100
     this.#encoder.encode1xxHeaders(interim)
@@ -183,19 +174,12 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   // ---- Routing ---------------------------------------------------------------------------------------------------
 
   route(): Route | undefined {
-    if (this.#routeResolved || this.requestHeaders === undefined) return this.#route
-    this.#routeResolved = true
-    this.#route = this.#settings.routeConfig()?.route(this.requestHeaders, this.streamInfo, this.#random)
-    if (this.#route !== undefined) {
-      this.streamInfo.routeName = this.#route.name
-      this.streamInfo.virtualHostName = this.#route.virtualHost.name
-    }
-    return this.#route
+    if (this.requestHeaders === undefined) return undefined
+    return this.#routeCache.find(this.requestHeaders, this.streamInfo)
   }
 
   clearRouteCache(): void {
-    this.#routeResolved = false
-    this.#route = undefined
+    this.#routeCache.clear()
   }
 
   // ---- The response, from the filter chain -----------------------------------------------------------------------
@@ -211,10 +195,10 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const settings = this.#settings
     this.responseHeaders = headers
     info.responseCode = headers.status
-    this.#upgraded = this.#isUpgradeAccepted(headers)
+    this.#upgraded = isUpgradeAccepted(this.#upgradeType, headers.status)
     mutateResponseHeaders(headers, settings, info, this.#upgraded)
     this.#decideClose(headers, endStream)
-    this.#chargeResponse(headers.status)
+    chargeResponse(settings, headers.status)
     info.firstDownstreamTxByteMs = monotonicMs()
     this.timers.onActivity(false)
     if (this.#upgraded) {
@@ -223,12 +207,6 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     }
     this.#encoder.encodeHeaders(headers, endStream)
     if (endStream) this.#endResponse()
-  }
-
-  #isUpgradeAccepted(headers: HeaderMap): boolean {
-    if (this.#upgradeType === '') return false
-    if (this.#upgradeType === 'connect') return headers.status >= 200 && headers.status < 300
-    return headers.status === 101
   }
 
   /** Ends the connection after this response where client, drain or an unread request ask for it. */
@@ -251,15 +229,6 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     else if (this.#http10) headers.set('connection', 'keep-alive')
   }
 
-  #chargeResponse(status: number): void {
-    const { stats, listenerStats } = this.#settings
-    const hundred = Math.floor(status / 100)
-    stats.downstreamRqCompleted.inc()
-    listenerStats.downstreamRqCompleted.inc()
-    stats.downstreamRqXx[hundred]?.inc()
-    listenerStats.downstreamRqXx[hundred]?.inc()
-  }
-
   encodeData(data: Buffer, endStream: boolean): void {
     if (this.#ended) return
     this.streamInfo.bytesSent += data.length
@@ -279,13 +248,8 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.localComplete = true
     if (!this.remoteComplete && !this.#upgraded) this.#settings.stats.downstreamRqRxReset.inc()
     this.streamInfo.lastDownstreamTxByteMs = monotonicMs()
-    if (!this.#upgraded || this.remoteComplete) this.#end()
-    else this.#endUpgraded()
-  }
-
-  /** The upstream has ended an upgraded stream: so does the client's connection, after what is written. */
-  #endUpgraded(): void {
-    this.#manager.drainState = 'closing'
+    // The upstream has ended an upgraded stream: so does the client's connection, after what is written.
+    if (this.#upgraded && !this.remoteComplete) this.#manager.drainState = 'closing'
     this.#end()
   }
 
@@ -307,23 +271,20 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   }
 
   addDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void {
-    this.#downstreamWatermarks ??= []
-    this.#downstreamWatermarks.push(callbacks)
-    if (this.connection.aboveHighWatermark) callbacks.onAboveWriteBufferHighWatermark()
+    this.#watermarks.add(callbacks, this.connection.aboveHighWatermark)
   }
 
   removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void {
-    const index = this.#downstreamWatermarks?.indexOf(callbacks) ?? -1
-    if (index >= 0) this.#downstreamWatermarks?.splice(index, 1)
+    this.#watermarks.remove(callbacks)
   }
 
   onAboveWriteBufferHighWatermark(): void {
-    for (const callbacks of this.#downstreamWatermarks ?? []) callbacks.onAboveWriteBufferHighWatermark()
+    this.#watermarks.onAboveWriteBufferHighWatermark()
   }
 
   onBelowWriteBufferLowWatermark(): void {
     this.timers.onActivity(false)
-    for (const callbacks of this.#downstreamWatermarks ?? []) callbacks.onBelowWriteBufferLowWatermark()
+    this.#watermarks.onBelowWriteBufferLowWatermark()
   }
 
   // ---- The end ---------------------------------------------------------------------------------------------------
@@ -419,6 +380,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   }
 
   #formatterContext(accessLogType: AccessLogType, responseHeaders: HeaderMap | undefined): FormatterContext {
+    const route = this.#routeCache.current
     return {
       requestHeaders: this.requestHeaders,
       responseHeaders,
@@ -426,8 +388,8 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
       streamInfo: this.streamInfo,
       localReplyBody: '',
       accessLogType,
-      routeMetadata: this.#route?.metadata,
-      virtualHostMetadata: this.#route?.virtualHost.metadata,
+      routeMetadata: route?.metadata,
+      virtualHostMetadata: route?.virtualHost.metadata,
       listenerMetadata: this.#settings.listenerMetadata,
     }
   }

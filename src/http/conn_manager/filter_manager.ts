@@ -126,7 +126,7 @@ export class FilterManager implements FilterChainBuilder {
   sendLocalReply(reply: LocalReply): void {
     if (this.destroyed) return
     const info = this.stream.streamInfo
-    if (reply.flag !== undefined) info.responseFlags |= reply.flag
+    if (reply.flag !== undefined) info.setResponseFlag(reply.flag)
     info.responseCodeDetails = reply.details
     if (this.responseStarted || this.#sendingLocalReply) {
       this.stream.resetStream('localReset', reply.details)

@@ -143,3 +143,15 @@ export function listenerHttpStats(listenerScope: Scope, statPrefix: string): Lis
     downstreamRqXx: classCounters(scope, 'downstream_rq_'),
   }
 }
+
+/** Counts a response by its class, interim ones too. */
+export function chargeResponse(
+  of: { readonly stats: ConnectionManagerStats; readonly listenerStats: ListenerHttpStats },
+  status: number,
+): void {
+  const hundred = Math.floor(status / 100)
+  of.stats.downstreamRqCompleted.inc()
+  of.listenerStats.downstreamRqCompleted.inc()
+  of.stats.downstreamRqXx[hundred]?.inc()
+  of.listenerStats.downstreamRqXx[hundred]?.inc()
+}

@@ -152,7 +152,6 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
       this.#pool.onFree(this)
       return
     }
-    if (this.#codec.peerWantsClose) cluster.stats.upstreamCxCloseNotify.inc()
     if (this.#codec.extraBytes) cluster.stats.upstreamCxProtocolError.inc()
     this.close()
   }
@@ -238,6 +237,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     stats.cxActive.dec()
     counters.upstreamCxDestroy.inc()
     if (this.#streamCount > 0) counters.upstreamRqPerCx.recordValue(this.#streamCount)
+    if (this.#codec.peerWantsClose) counters.upstreamCxCloseNotify.inc()
     counters.upstreamCxLengthMs.recordValue(Math.round(monotonicMs() - this.#startedAtMs))
     if (active) counters.upstreamCxDestroyWithActiveRq.inc()
     if (event === 'remoteClose') {

@@ -23,7 +23,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
   #end: HeaderMap | 'data' | undefined = undefined
   /** This connection will not take another request. */
   closeAfterResponse = false
-  /** The backend has asked for that (`Connection: close`). */
+  /** The backend has asked for that (`Connection: close`, or HTTP/1.0 without `keep-alive`). */
   peerWantsClose = false
   /** The backend sent more than its response. */
   extraBytes = false
@@ -49,6 +49,8 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
   }
 
   dispatch(data: Buffer): void {
+    // Nothing was asked: whatever this is, a request sent now could take it for its answer.
+    if (this.#stream === undefined) throw new CodecProtocolError('UNEXPECTED_RESPONSE', 'http1.codec_error')
     let consumed: number
     try {
       consumed = this.#parser.execute(data)
@@ -154,12 +156,11 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
   }
 
   #noteKeepAlive(headers: HeaderMap, http10: boolean): void {
-    if ((headers.known & KnownHeader.connection) !== 0) {
-      if (connectionHas(headers, 'close')) {
-        this.peerWantsClose = true
-        this.closeAfterResponse = true
-      } else if (http10 && !connectionHas(headers, 'keep-alive')) this.closeAfterResponse = true
-    } else if (http10) this.closeAfterResponse = true
+    if (!http10 && (headers.known & KnownHeader.connection) === 0) return
+    const close = http10 ? !connectionHas(headers, 'keep-alive') : connectionHas(headers, 'close')
+    if (!close) return
+    this.peerWantsClose = true
+    this.closeAfterResponse = true
   }
 
   /** RFC 9112 section 6.3, in its order. */

@@ -47,6 +47,8 @@ export class MessageParser {
   /** The head, chunk line or trailer section so far, when it comes in pieces. */
   #pieces: string[] = []
   #piecesBytes = 0
+  /** Empty lines came where a head is expected, and no head yet. */
+  #afterEmptyLine = false
   /** The body data of the current call, not handed on yet. */
   readonly #body: Buffer[] = []
   /** Set by the handler (in onHead or onComplete) to stop behind the current message. */
@@ -62,9 +64,9 @@ export class MessageParser {
     return this.#state === State.head && this.#piecesBytes === 0
   }
 
-  /** True from the first byte of a head that is not whole yet. */
+  /** True from the first byte of a head that is not whole yet, empty lines before it included. */
   get inHead(): boolean {
-    return this.#state === State.head && this.#piecesBytes > 0
+    return this.#state === State.head && (this.#piecesBytes > 0 || this.#afterEmptyLine)
   }
 
   get readsUntilClose(): boolean {
@@ -139,6 +141,7 @@ export class MessageParser {
     // RFC 9112 2.2: empty lines before a request line are skipped.
     if (this.#piecesBytes === 0 && this.#skipsEmptyLines) {
       while (data[start] === 0x0d && data[start + 1] === 0x0a) start += 2
+      this.#afterEmptyLine = start > offset
       if (start === data.length) return start
     }
     let window = latin1Slice(data, start, Math.min(data.length, start + headWindowBytes))
@@ -166,6 +169,7 @@ export class MessageParser {
       this.#piecesBytes = 0
     }
     if (text.length > this.#maxHeadBytes) throw headTooLarge()
+    this.#afterEmptyLine = false
     this.#begin(this.#handler.onHead(text))
     return consumed
   }

@@ -26,6 +26,9 @@ export interface Http1CodecStats {
   readonly responseFlood: { inc(): void }
 }
 
+/** So much of later requests is read ahead at the most, and what one read brings over it. */
+const pipelinedLimitBytes = 16 * 1024
+
 export class Http1ServerCodec implements ServerCodec, MessageHandler {
   readonly connection: Connection
   readonly settings: Http1Settings
@@ -38,6 +41,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   protocol: Protocol = 'HTTP/1.1'
   /** Bytes of later requests that wait until this one is answered. */
   #pipelined: Buffer | undefined = undefined
+  #readStopped = false
   #dispatching = false
   /** Who got body data of what was read last. */
   #reading: DataReceiver | undefined = undefined
@@ -82,10 +86,15 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     }
   }
 
-  /** Keeps what follows the current request; reading stops, so that a client cannot make us buffer without bound. */
+  /**
+   * Keeps what follows the current request. Reading goes on for a while, since that is how a client's end is seen, and
+   * then stops, so that a client cannot make us buffer without bound.
+   */
   #hold(data: Buffer): void {
-    if (this.#pipelined === undefined) this.connection.readDisable(true)
     this.#pipelined = data
+    if (data.length <= pipelinedLimitBytes || this.#readStopped) return
+    this.#readStopped = true
+    this.connection.readDisable(true)
   }
 
   /** What was read last may still be in use. */
@@ -100,16 +109,18 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     this.stream?.releaseReads()
     this.stream = undefined
     this.#decoder = undefined
-    this.#parser.paused = false
+    // A client that asks on without reading its answers is not read on either.
+    this.#parser.paused = this.connection.aboveHighWatermark
   }
 
   /** Goes on with what the client has pipelined; the connection manager calls it when it is done with a stream. */
   continuePipelined(): void {
     // Inside execute() the loop itself goes on.
-    if (this.#dispatching || this.stream !== undefined || this.#pipelined === undefined) return
+    if (this.#dispatching || this.stream !== undefined || this.#pipelined === undefined || this.#parser.paused) return
     const data = this.#pipelined
     this.#pipelined = undefined
-    this.connection.readDisable(false)
+    if (this.#readStopped) this.connection.readDisable(false)
+    this.#readStopped = false
     if (this.connection.isOpen) this.connection.reader.onData(data, false)
   }
 
@@ -237,7 +248,12 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   }
 
   onUnderlyingConnectionBelowWriteBufferLowWatermark(): void {
-    this.stream?.callbacks?.onBelowWriteBufferLowWatermark()
+    if (this.stream !== undefined) {
+      this.stream.callbacks?.onBelowWriteBufferLowWatermark()
+      return
+    }
+    this.#parser.paused = false
+    this.continuePipelined()
   }
 }
 

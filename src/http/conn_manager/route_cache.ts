@@ -1,0 +1,36 @@
+// The route of one request: found once, looked up again only after a filter has cleared it.
+
+import type { HeaderMap } from '../../common/header_map.ts'
+import type { StreamInfo } from '../../stream_info/stream_info.ts'
+import type { Route } from '../route.ts'
+import type { ConnectionManagerSettings } from './settings.ts'
+
+export class RouteCache {
+  readonly #settings: ConnectionManagerSettings
+  /** Decides weighted clusters and runtime fractions: the same one however often the route is looked up. */
+  readonly #random = Math.floor(Math.random() * 2 ** 32)
+  #resolved = false
+  /** What was found last. */
+  current: Route | undefined = undefined
+
+  constructor(settings: ConnectionManagerSettings) {
+    this.#settings = settings
+  }
+
+  find(headers: HeaderMap, info: StreamInfo): Route | undefined {
+    if (this.#resolved) return this.current
+    this.#resolved = true
+    const route = this.#settings.routeConfig()?.route(headers, info, this.#random)
+    this.current = route
+    if (route !== undefined) {
+      info.routeName = route.name
+      info.virtualHostName = route.virtualHost.name
+    }
+    return route
+  }
+
+  clear(): void {
+    this.#resolved = false
+    this.current = undefined
+  }
+}

@@ -1,0 +1,29 @@
+// Upgrades and CONNECT: which one a request asks for, whether it may have it, and whether the response grants it.
+
+import type { HeaderMap } from '../../common/header_map.ts'
+import { isUpgradeRequest, upgradeType } from '../codec/http1/request_head.ts'
+import type { Route } from '../route.ts'
+import type { ConnectionManagerSettings } from './settings.ts'
+
+/** The lower-case type asked for (`connect` for CONNECT, as upgrade_configs name it), '' for a plain request. */
+export function requestedUpgrade(headers: HeaderMap): string {
+  if (isUpgradeRequest(headers)) return upgradeType(headers)
+  return headers.method === 'CONNECT' ? 'connect' : ''
+}
+
+/** The filters of an upgrade that the route (first) or the connection manager allows; undefined where neither does. */
+export function upgradeFilters(
+  type: string,
+  route: Route | undefined,
+  settings: ConnectionManagerSettings,
+): ConnectionManagerSettings['filters'] | undefined {
+  const configured = settings.upgrades.get(type)
+  const perRoute = route?.kind === 'forward' ? route.upgrades.get(type) : undefined
+  const enabled = perRoute?.enabled ?? configured?.enabled ?? false
+  return enabled ? (configured?.filters ?? settings.filters) : undefined
+}
+
+export function isUpgradeAccepted(type: string, status: number): boolean {
+  if (type === '') return false
+  return type === 'connect' ? status >= 200 && status < 300 : status === 101
+}

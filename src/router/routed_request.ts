@@ -1,0 +1,414 @@
+// A request that goes upstream: its attempts one after another, their timeouts and retries, and the response on its way back.
+
+import { monotonicMs } from '../common/clock.ts'
+import { type HeaderMap, KnownHeader } from '../common/header_map.ts'
+import type { StreamResetReason } from '../http/codec/codec.ts'
+import { isUpgradeRequest } from '../http/codec/http1/request_head.ts'
+import type { DownstreamWatermarkCallbacks, LocalReply, StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
+import type { ForwardRoute } from '../http/route.ts'
+import { ResponseFlag } from '../stream_info/response_flags.ts'
+import type { UpstreamInfo } from '../stream_info/stream_info.ts'
+import type { Cluster } from '../upstream/cluster.ts'
+import type { Host } from '../upstream/host.ts'
+import { chargeUpstreamCode, recordUpstreamTime } from './code_stats.ts'
+import { chooseHost, choosePool } from './host_selection.ts'
+import { internalRedirectTarget } from './internal_redirect.ts'
+import { sendRoutedReply } from './local_answers.ts'
+import { RequestBody } from './request_body.ts'
+import { RequestStats } from './request_stats.ts'
+import { type RequestTimerCallbacks, RequestTimers } from './request_timers.ts'
+import { isConnectFailure, resetDetails, resetReasonFlag, resetReasonStatus, resetReply } from './reset_reasons.ts'
+import { type RetryDecision, RetryState } from './retry_state.ts'
+import type { RouterSettings } from './router_settings.ts'
+import { type RequestTimeouts, requestTimeouts, updateExpectedTimeout } from './timeouts.ts'
+import { UpstreamRequest, type UpstreamRequestParent } from './upstream_request.ts'
+
+export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbacks, DownstreamWatermarkCallbacks {
+  readonly #settings: RouterSettings
+  readonly #callbacks: StreamDecoderFilterCallbacks
+  readonly #headers: HeaderMap
+  readonly #route: ForwardRoute
+  readonly #cluster: Cluster
+  readonly #timeouts: RequestTimeouts
+  readonly #timers = new RequestTimers(this)
+  readonly #requestStats = new RequestStats()
+  /** Whose request it is, for the counters of codes. */
+  readonly #origin: 'internal' | 'external'
+  /** The request asks to change protocols; CONNECT has rules of its own. */
+  readonly #upgrade: boolean
+  #retryState: RetryState | undefined
+  #attempt: UpstreamRequest | undefined = undefined
+  #body: RequestBody | undefined = undefined
+  #hadBody = false
+  #requestComplete = false
+  #requestCompleteMs = Number.NaN
+  #responseStarted = false
+  /** `set-cookie` of a hash policy, for the response. */
+  #cookies: string[] | undefined = undefined
+  #destroyed = false
+
+  /** Changes `headers` as the route says. */
+  constructor(
+    settings: RouterSettings,
+    callbacks: StreamDecoderFilterCallbacks,
+    headers: HeaderMap,
+    route: ForwardRoute,
+    cluster: Cluster,
+  ) {
+    const info = callbacks.streamInfo
+    const suppress = settings.suppressEnvoyHeaders
+    this.#settings = settings
+    this.#callbacks = callbacks
+    this.#headers = headers
+    this.#route = route
+    this.#cluster = cluster
+    const internal = (headers.known & KnownHeader.xEnvoy) !== 0 && headers.get('x-envoy-internal') === 'true'
+    this.#origin = internal ? 'internal' : 'external'
+    if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1')
+    this.#timeouts = requestTimeouts(route, headers, suppress)
+    route.finalizeRequestHeaders(headers, info, !suppress)
+    const virtualCluster = route.virtualHost.virtualCluster(headers)
+    if (virtualCluster !== undefined) info.virtualClusterName = virtualCluster.name
+    this.#requestStats.add(virtualCluster)
+    this.#requestStats.add(route.requestStats)
+    this.#upgrade = (headers.known & KnownHeader.upgrade) !== 0 && isUpgradeRequest(headers)
+    this.#retryState = RetryState.create(route, headers, cluster.info)
+  }
+
+  get bufferLimitBytes(): number {
+    return this.#callbacks.decoderBufferLimit()
+  }
+
+  // ---- The request -----------------------------------------------------------------------------------------------
+
+  start(endStream: boolean): void {
+    if (!endStream && this.#retryState !== undefined)
+      this.#body = new RequestBody(this.#route.requestBodyBufferLimitBytes ?? this.bufferLimitBytes)
+    this.#requestStats.onRequest()
+    this.#callbacks.addDownstreamWatermarkCallbacks(this)
+    if (endStream) this.#onRequestComplete()
+    this.#startAttempt(endStream)
+  }
+
+  /** Chooses a host and starts a try at it; the first or a later one. */
+  #startAttempt(endsWithHeaders: boolean): void {
+    const headers = this.#headers
+    const route = this.#route
+    const cluster = this.#cluster
+    const host = chooseHost(route, cluster, headers, this.#callbacks, this.#addCookie)
+    const pool = host === undefined ? undefined : choosePool(this.#settings.pools, route, host, headers)
+    if (host === undefined || pool === undefined) {
+      if (host === undefined) cluster.info.stats.upstreamCxNoneHealthy.inc()
+      chargeUpstreamCode(cluster.info, 503, this.#origin)
+      const flag = ResponseFlag.NoHealthyUpstream
+      this.#localReply({ status: 503, body: 'no healthy upstream', details: 'no_healthy_upstream', flag })
+      return
+    }
+    if (route.virtualHost.includeRequestAttemptCount)
+      headers.set('x-envoy-attempt-count', String(this.#callbacks.streamInfo.attemptCount))
+    const attempt = new UpstreamRequest(this, host, endsWithHeaders)
+    this.#attempt = attempt
+    if (this.#timeouts.perTryMs > 0 && this.#requestComplete) this.#timers.armPerTry(this.#timeouts.perTryMs)
+    const maxDurationMs = this.#timeouts.maxDurationMs || cluster.info.maxStreamDurationMs
+    if (maxDurationMs > 0) this.#timers.armMaxDuration(maxDurationMs)
+    if (cluster.info.predictivePreconnectRatio > 1) this.#settings.pools.preconnect(cluster, route.priority)
+    attempt.start(pool)
+  }
+
+  readonly #addCookie = (cookie: string): void => {
+    this.#cookies ??= []
+    this.#cookies.push(cookie)
+  }
+
+  onData(data: Buffer, endStream: boolean): void {
+    this.#hadBody = true
+    if (endStream) this.#onRequestComplete()
+    this.#keep(data, endStream)
+    this.#attempt?.encodeData(data, endStream)
+  }
+
+  retainsData(): boolean {
+    return this.#body !== undefined || this.#attempt?.retainsRequestData() === true
+  }
+
+  retainsResponseData(): boolean {
+    return this.#callbacks.retainsEncodedData()
+  }
+
+  onTrailers(trailers: HeaderMap): void {
+    this.#onRequestComplete()
+    this.#body?.addTrailers(trailers)
+    this.#attempt?.encodeTrailers(trailers)
+  }
+
+  /** Keeps the body while it may have to be sent again. */
+  #keep(data: Buffer, endStream: boolean): void {
+    const body = this.#body
+    if (body === undefined || body.abandoned) return
+    body.add(data, endStream)
+    if (!body.abandoned) return
+    this.#retryState?.release()
+    this.#retryState = undefined
+  }
+
+  /** The route's timeout covers the time from here to the end of the response. */
+  #onRequestComplete(): void {
+    if (this.#requestComplete) return
+    this.#requestComplete = true
+    this.#requestCompleteMs = monotonicMs()
+    if (this.#timeouts.perTryMs > 0 && this.#attempt !== undefined) this.#timers.armPerTry(this.#timeouts.perTryMs)
+    if (this.#timeouts.globalMs <= 0 || this.#responseEnded) return
+    this.#timers.armResponse(this.#timeouts.globalMs)
+  }
+
+  get #responseEnded(): boolean {
+    return this.#responseStarted && this.#attempt?.done === true
+  }
+
+  #localReply(reply: LocalReply): void {
+    sendRoutedReply(this.#callbacks, this.#headers, reply)
+  }
+
+  // ---- The response --------------------------------------------------------------------------------------------------------
+
+  headersFor(host: Host): HeaderMap {
+    if (this.#route.autoHostRewrite && host.hostname !== '') {
+      if (this.#route.appendXForwardedHost) this.#headers.append('x-forwarded-host', this.#headers.authority)
+      this.#headers.authority = host.hostname
+    }
+    return this.#headers
+  }
+
+  perTryTimeoutMs(): number {
+    return this.#timeouts.perTryMs
+  }
+
+  upstreamInfo(): UpstreamInfo {
+    return this.#callbacks.streamInfo.upstreamInfo()
+  }
+
+  onUpstream1xxHeaders(headers: HeaderMap): void {
+    this.#callbacks.encode1xxHeaders(headers)
+  }
+
+  onUpstreamHeaders(attempt: UpstreamRequest, headers: HeaderMap, endStream: boolean): void {
+    const route = this.#route
+    const info = this.#callbacks.streamInfo
+    info.responseCode = headers.status
+    attempt.host.onResponse(headers.status)
+    this.#timers.disarmPerTry()
+    if (this.#retryResponse(attempt, headers)) return
+    chargeUpstreamCode(this.#cluster.info, headers.status, this.#origin)
+    if (this.#startOver(headers)) return
+    if (this.#upgrade && headers.status >= 200 && headers.status < 300) {
+      this.#refuseUpgradeAnswer(attempt, headers.status)
+      return
+    }
+    this.#responseStarted = true
+    const tunnel = this.#upgrade ? headers.status === 101 : this.#headers.method === 'CONNECT'
+    if (!this.#settings.suppressEnvoyHeaders && !tunnel && this.#requestComplete) {
+      const sentAtMs = Number.isNaN(this.#requestCompleteMs) ? attempt.startedAtMs : this.#requestCompleteMs
+      headers.set('x-envoy-upstream-service-time', String(Math.round(monotonicMs() - sentAtMs)))
+    }
+    if (route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(info.attemptCount))
+    for (const cookie of this.#cookies ?? []) headers.add('set-cookie', cookie)
+    route.finalizeResponseHeaders(headers, this.#headers, info)
+    if (endStream) this.#onResponseComplete()
+    this.#callbacks.encodeHeaders(headers, endStream, 'via_upstream')
+  }
+
+  onUpstreamData(_attempt: UpstreamRequest, data: Buffer, endStream: boolean): void {
+    if (endStream) this.#onResponseComplete()
+    this.#callbacks.encodeData(data, endStream)
+  }
+
+  onUpstreamTrailers(_attempt: UpstreamRequest, trailers: HeaderMap): void {
+    this.#onResponseComplete()
+    this.#callbacks.encodeTrailers(trailers)
+  }
+
+  #onResponseComplete(): void {
+    this.#disarm()
+    if (!this.#requestComplete) return
+    const duration = Math.round(monotonicMs() - this.#requestCompleteMs)
+    recordUpstreamTime(this.#cluster.info, duration, this.#origin)
+    this.#cluster.info.budgetStats?.onRequestComplete(duration, this.#timeouts.globalMs)
+    this.#requestStats.onRequestComplete(this.#callbacks.streamInfo.responseCode, duration)
+  }
+
+  /** True where the response is dropped for another try. */
+  #retryResponse(attempt: UpstreamRequest, headers: HeaderMap): boolean {
+    const decision = this.#retryState?.onHeaders(headers) ?? 'no'
+    if (decision === 'yes') {
+      chargeUpstreamCode(this.#cluster.info, headers.status, 'retry')
+      attempt.cancel()
+      this.#scheduleRetry()
+      return true
+    }
+    this.#noteRetryDecision(decision)
+    return false
+  }
+
+  #noteRetryDecision(decision: RetryDecision): void {
+    if (decision === 'limit') {
+      this.#callbacks.streamInfo.setResponseFlag(ResponseFlag.UpstreamRetryLimitExceeded)
+      this.#requestStats.onRetryLimitExceeded()
+    } else if (decision === 'overflow') {
+      this.#callbacks.streamInfo.setResponseFlag(ResponseFlag.UpstreamOverflow)
+      this.#requestStats.onRetryOverflow()
+    }
+  }
+
+  #scheduleRetry(): void {
+    this.#requestStats.onRetry()
+    this.#timers.disarmPerTry()
+    this.#timers.armBackOff(this.#retryState?.nextBackOffMs() ?? 0)
+  }
+
+  onBackOffOver(): void {
+    if (this.#destroyed) return
+    this.#callbacks.streamInfo.attemptCount++
+    updateExpectedTimeout(this.#headers, this.#timeouts, monotonicMs() - this.#requestCompleteMs)
+    const endsWithHeaders = this.#requestComplete && (this.#body === undefined || this.#body.isEmpty)
+    this.#startAttempt(endsWithHeaders)
+    if (!endsWithHeaders && this.#attempt !== undefined) this.#body?.replayTo(this.#attempt)
+  }
+
+  /** A success that is no 101 would leave client and upstream in two minds about what follows: neither goes on. */
+  #refuseUpgradeAnswer(attempt: UpstreamRequest, status: number): void {
+    this.#disarm()
+    attempt.cancel()
+    this.#callbacks.sendLocalReply({ status, body: '', details: 'websocket_handshake_unsuccessful' })
+  }
+
+  /** An internal redirect: the request starts over by the response's location, and this response is dropped. */
+  #startOver(response: HeaderMap): boolean {
+    const policy = this.#route.internalRedirect
+    if (policy === undefined || (response.known & KnownHeader.location) === 0) return false
+    const attempt = this.#attempt
+    if (!this.#requestComplete || this.#hadBody || attempt === undefined) return false
+    const next = internalRedirectTarget(policy, this.#headers, response, this.#callbacks.streamInfo)
+    if (next === undefined) {
+      this.#cluster.info.stats.upstreamInternalRedirectFailedTotal.inc()
+      return false
+    }
+    this.#cluster.info.stats.upstreamInternalRedirectSucceededTotal.inc()
+    this.#disarm()
+    attempt.cancel()
+    return this.#callbacks.recreateStream(next)
+  }
+
+  onUpstreamReset(attempt: UpstreamRequest, reason: StreamResetReason, transportFailureReason: string): void {
+    if (this.#destroyed) return
+    this.#timers.disarmPerTry()
+    const info = this.#callbacks.streamInfo
+    const flag = resetReasonFlag(reason)
+    const details = resetDetails(this.#responseStarted, reason, transportFailureReason)
+    if (transportFailureReason !== '') info.upstreamInfo().transportFailureReason = transportFailureReason
+    if (!isConnectFailure(reason) && reason !== 'overflow') attempt.host.onReset()
+    if (this.#responseStarted) {
+      info.setResponseFlag(flag)
+      this.#callbacks.resetStream('remoteReset', details)
+      return
+    }
+    const status = resetReasonStatus(reason)
+    const decision = this.#retryState?.onReset(reason, attempt.requestSent) ?? 'no'
+    if (decision === 'yes') {
+      this.#scheduleRetry()
+      return
+    }
+    this.#noteRetryDecision(decision)
+    chargeUpstreamCode(this.#cluster.info, status, this.#origin)
+    this.#localReply(resetReply(reason, details, info.attemptCount > 1, this.#settings.suppressEnvoyHeaders))
+  }
+
+  // ---- Timeouts --------------------------------------------------------------------------------------------------
+
+  onResponseTimeout(): void {
+    if (this.#destroyed) return
+    const { stats, budgetStats } = this.#cluster.info
+    stats.upstreamRqTimeout.inc()
+    budgetStats?.onRequestComplete(monotonicMs() - this.#requestCompleteMs, this.#timeouts.globalMs)
+    this.#attempt?.host.stats.rqTimeout.inc()
+    this.#requestStats.onTimeout()
+    const quiet = this.#timeouts.answersQuietly
+    const body = quiet ? '' : 'upstream request timeout'
+    this.#giveUp(quiet ? 204 : 504, 'response_timeout', ResponseFlag.UpstreamRequestTimeout, body)
+  }
+
+  onPerTryTimeout(): void {
+    const attempt = this.#attempt
+    if (this.#destroyed || attempt === undefined || attempt.done) return
+    this.#cluster.info.stats.upstreamRqPerTryTimeout.inc()
+    attempt.host.stats.rqTimeout.inc()
+    attempt.cancel()
+    if (this.#retryGivenUp()) return
+    this.#giveUp(504, 'upstream_per_try_timeout', ResponseFlag.UpstreamRequestTimeout, 'upstream request timeout')
+  }
+
+  /** A try that took too long has been given up: true where another follows. */
+  #retryGivenUp(): boolean {
+    const decision = this.#retryState?.onReset('localReset', true) ?? 'no'
+    if (decision === 'yes') this.#scheduleRetry()
+    else this.#noteRetryDecision(decision)
+    return decision === 'yes'
+  }
+
+  onMaxDuration(): void {
+    if (this.#destroyed) return
+    this.#cluster.info.stats.upstreamRqMaxDurationReached.inc()
+    this.#attempt?.cancel()
+    if (!this.#responseStarted && this.#retryGivenUp()) return
+    const flag = ResponseFlag.UpstreamMaxStreamDurationReached
+    this.#giveUp(504, 'upstream_max_stream_duration_reached', flag, 'upstream max stream duration reached')
+  }
+
+  #giveUp(status: number, details: string, flag: number, body: string): void {
+    this.#disarm()
+    this.#attempt?.cancel()
+    if (this.#responseStarted) {
+      this.#callbacks.streamInfo.setResponseFlag(flag)
+      this.#callbacks.resetStream('localReset', details)
+      return
+    }
+    // Envoy does not count this one among the codes.
+    if (flag !== ResponseFlag.UpstreamMaxStreamDurationReached)
+      chargeUpstreamCode(this.#cluster.info, status, this.#origin)
+    this.#localReply({ status, body, details, flag })
+  }
+
+  #disarm(): void {
+    this.#timers.disarm()
+    this.#retryState?.release()
+  }
+
+  // ---- Flow control ----------------------------------------------------------------------------------------------
+
+  requestReadDisable(disable: boolean): void {
+    const stats = this.#cluster.info.stats
+    if (disable) {
+      stats.upstreamFlowControlBackedUpTotal.inc()
+      this.#callbacks.onDecoderFilterAboveWriteBufferHighWatermark()
+    } else {
+      stats.upstreamFlowControlDrainedTotal.inc()
+      this.#callbacks.onDecoderFilterBelowWriteBufferLowWatermark()
+    }
+  }
+
+  onAboveWriteBufferHighWatermark(): void {
+    this.#cluster.info.stats.upstreamFlowControlPausedReadingTotal.inc()
+    this.#attempt?.downstreamReadDisable(true)
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    this.#cluster.info.stats.upstreamFlowControlResumedReadingTotal.inc()
+    this.#attempt?.downstreamReadDisable(false)
+  }
+
+  destroy(): void {
+    this.#destroyed = true
+    this.#disarm()
+    this.#callbacks.removeDownstreamWatermarkCallbacks(this)
+    this.#attempt?.cancel()
+  }
+}

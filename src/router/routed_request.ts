@@ -10,7 +10,7 @@ import { ResponseFlag } from '../stream_info/response_flags.ts'
 import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
-import { chargeUpstreamCode, recordUpstreamTime } from './code_stats.ts'
+import { chargeUpstreamCode, countInternalRedirect, recordUpstreamTime } from './code_stats.ts'
 import { chooseHost, choosePool } from './host_selection.ts'
 import { internalRedirectTarget } from './internal_redirect.ts'
 import { sendRoutedReply } from './local_answers.ts'
@@ -106,7 +106,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     }
     if (route.virtualHost.includeRequestAttemptCount)
       headers.set('x-envoy-attempt-count', String(this.#callbacks.streamInfo.attemptCount))
-    const attempt = new UpstreamRequest(this, host, endsWithHeaders)
+    const attempt = new UpstreamRequest(this, host, endsWithHeaders, this.#timeouts.perTryMs)
     this.#attempt = attempt
     if (this.#timeouts.perTryMs > 0 && this.#requestComplete) this.#timers.armPerTry(this.#timeouts.perTryMs)
     const maxDurationMs = this.#timeouts.maxDurationMs || cluster.info.maxStreamDurationMs
@@ -157,12 +157,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#requestComplete = true
     this.#requestCompleteMs = monotonicMs()
     if (this.#timeouts.perTryMs > 0 && this.#attempt !== undefined) this.#timers.armPerTry(this.#timeouts.perTryMs)
-    if (this.#timeouts.globalMs <= 0 || this.#responseEnded) return
-    this.#timers.armResponse(this.#timeouts.globalMs)
-  }
-
-  get #responseEnded(): boolean {
-    return this.#responseStarted && this.#attempt?.done === true
+    const responseEnded = this.#responseStarted && this.#attempt?.done === true
+    if (this.#timeouts.globalMs > 0 && !responseEnded) this.#timers.armResponse(this.#timeouts.globalMs)
   }
 
   #localReply(reply: LocalReply): void {
@@ -177,10 +173,6 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
       this.#headers.authority = host.hostname
     }
     return this.#headers
-  }
-
-  perTryTimeoutMs(): number {
-    return this.#timeouts.perTryMs
   }
 
   upstreamInfo(): UpstreamInfo {
@@ -206,10 +198,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     }
     this.#responseStarted = true
     const tunnel = this.#upgrade ? headers.status === 101 : this.#headers.method === 'CONNECT'
-    if (!this.#settings.suppressEnvoyHeaders && !tunnel && this.#requestComplete) {
-      const sentAtMs = Number.isNaN(this.#requestCompleteMs) ? attempt.startedAtMs : this.#requestCompleteMs
-      headers.set('x-envoy-upstream-service-time', String(Math.round(monotonicMs() - sentAtMs)))
-    }
+    if (!this.#settings.suppressEnvoyHeaders && !tunnel && this.#requestComplete)
+      headers.set('x-envoy-upstream-service-time', String(Math.round(monotonicMs() - this.#requestCompleteMs)))
     if (route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(info.attemptCount))
     for (const cookie of this.#cookies ?? []) headers.add('set-cookie', cookie)
     route.finalizeResponseHeaders(headers, this.#headers, info)
@@ -288,11 +278,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const attempt = this.#attempt
     if (!this.#requestComplete || this.#hadBody || attempt === undefined) return false
     const next = internalRedirectTarget(policy, this.#headers, response, this.#callbacks.streamInfo)
-    if (next === undefined) {
-      this.#cluster.info.stats.upstreamInternalRedirectFailedTotal.inc()
-      return false
-    }
-    this.#cluster.info.stats.upstreamInternalRedirectSucceededTotal.inc()
+    countInternalRedirect(this.#cluster.info, next !== undefined)
+    if (next === undefined) return false
     this.#disarm()
     attempt.cancel()
     return this.#callbacks.recreateStream(next)
@@ -311,14 +298,13 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
       this.#callbacks.resetStream('remoteReset', details)
       return
     }
-    const status = resetReasonStatus(reason)
     const decision = this.#retryState?.onReset(reason, attempt.requestSent) ?? 'no'
     if (decision === 'yes') {
       this.#scheduleRetry()
       return
     }
     this.#noteRetryDecision(decision)
-    chargeUpstreamCode(this.#cluster.info, status, this.#origin)
+    chargeUpstreamCode(this.#cluster.info, resetReasonStatus(reason), this.#origin)
     this.#localReply(resetReply(reason, details, info.attemptCount > 1, this.#settings.suppressEnvoyHeaders))
   }
 

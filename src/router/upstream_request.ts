@@ -18,7 +18,6 @@ export interface UpstreamRequestParent {
   readonly bufferLimitBytes: number
   /** A connection is there: the request's head for this host. */
   headersFor(host: Host): HeaderMap
-  perTryTimeoutMs(): number
   upstreamInfo(): UpstreamInfo
   onUpstream1xxHeaders(headers: HeaderMap): void
   onUpstreamHeaders(request: UpstreamRequest, headers: HeaderMap, endStream: boolean): void
@@ -34,6 +33,7 @@ export interface UpstreamRequestParent {
 export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCallbacks {
   readonly #parent: UpstreamRequestParent
   readonly #endsWithHeaders: boolean
+  readonly #perTryTimeoutMs: number
   host: Host
   #pending: PendingStream | undefined = undefined
   #encoder: RequestEncoder | undefined = undefined
@@ -51,7 +51,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   /** The attempt is over: complete, reset or given up. */
   done = false
 
-  constructor(parent: UpstreamRequestParent, host: Host, endsWithHeaders: boolean) {
+  constructor(parent: UpstreamRequestParent, host: Host, endsWithHeaders: boolean, perTryTimeoutMs: number) {
+    this.#perTryTimeoutMs = perTryTimeoutMs
     this.#parent = parent
     this.host = host
     this.#endsWithHeaders = endsWithHeaders
@@ -152,7 +153,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   /** track_cluster_stats */
   #recordTracked(): void {
     const { sizeStats, budgetStats } = this.host.cluster
-    budgetStats?.onTryComplete(monotonicMs() - this.startedAtMs, this.#parent.perTryTimeoutMs())
+    budgetStats?.onTryComplete(monotonicMs() - this.startedAtMs, this.#perTryTimeoutMs)
     if (sizeStats === undefined || this.#headers === undefined) return
     sizeStats.onRequest(this.#headers, this.#bodyBytesSent)
     if (this.responseStarted) sizeStats.onResponseEnd(this.#bodyBytesReceived)

@@ -134,13 +134,8 @@ export class CidrTable<T> {
 export class CidrSet {
   readonly #table = new CidrTable<true>()
 
-  /** Throws a RangeError for an address that is none. */
-  constructor(ranges: readonly { readonly address: string; readonly prefixLength: number }[]) {
-    for (const { address, prefixLength } of ranges) {
-      const range = CidrRange.create(address, prefixLength)
-      if (range === undefined) throw new RangeError(`malformed IP address: ${address}`)
-      this.#table.set(range, true)
-    }
+  constructor(ranges: readonly CidrRange[]) {
+    for (const range of ranges) this.#table.set(range, true)
   }
 
   contains(address: IpAddress): boolean {

@@ -2,6 +2,7 @@
 import type { ConfigErrors } from './errors.ts'
 import { bootstrapFields } from './fields/bootstrap.ts'
 import { clusterFields } from './fields/cluster.ts'
+import { commonFields } from './fields/common.ts'
 import type { FieldTable } from './fields/field_table.ts'
 import { hcmFields } from './fields/hcm.ts'
 import { listenerFields } from './fields/listener.ts'
@@ -12,6 +13,7 @@ import { elementsOf, messageIn } from './view_walk.ts'
 /** Every area's table. No message stands in two of them. */
 export const fieldTables: readonly FieldTable[] = [
   bootstrapFields,
+  commonFields,
   listenerFields,
   clusterFields,
   routeFields,
@@ -51,12 +53,15 @@ class FieldChecker {
       if (!field.isSet(value)) continue
       const full = `${schema.fullName}.${field.name}`
       if (use?.harmless.has(field.name) === true) {
-        this.#errors.warn(view, field.viewName, `field '${field.name}' is accepted but has no effect (${full})`)
+        this.#errors.warn(view, field.viewName, `field '${field.name}' is accepted but has no effect (${full})`, {
+          atKey: true,
+        })
       } else if (use !== undefined && !use.acts.has(field.name)) {
         this.#errors.add(
           view,
           field.viewName,
           `field '${field.name}' is known to Envoy but not supported by Nuncio (${full})`,
+          { atKey: true },
         )
       } else if (field.kind === 'message') {
         for (const element of elementsOf(field, value)) {

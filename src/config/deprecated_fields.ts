@@ -23,8 +23,9 @@ export function checkDeprecatedFields(
 
 function reportField(view: Record<string, unknown>, field: FieldSchema, errors: ConfigErrors): void {
   const name = `${field.parent.fullName}.${field.name}`
-  if (field.disallowed) errors.add(view, field.viewName, `Using the now-disallowed deprecated option '${name}'`)
-  else errors.warn(view, field.viewName, `Using deprecated option '${name}'`)
+  if (field.disallowed)
+    errors.add(view, field.viewName, `Using the now-disallowed deprecated option '${name}'`, { atKey: true })
+  else errors.warn(view, field.viewName, `Using deprecated option '${name}'`, { atKey: true })
 }
 
 function reportValue(view: Record<string, unknown>, field: FieldSchema, name: string, errors: ConfigErrors): void {

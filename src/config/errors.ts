@@ -23,6 +23,8 @@ export interface IssueDetails {
   suggestion?: string
   /** The element meant, where the field is a list or map. */
   index?: number | string
+  /** The field itself is wrong, not its value. */
+  atKey?: boolean
 }
 
 /** Every issue of one configuration. Nothing here throws: errors are collected, all are shown. */
@@ -100,7 +102,13 @@ export class ConfigErrors {
     details: IssueDetails,
   ): void {
     const origin = view === undefined ? undefined : originOf(view)
-    this.addAt(severity, spanOf(origin, field, details.index), pathOf(origin, field, details.index), message, details)
+    this.addAt(
+      severity,
+      spanOf(origin, field, details.index, details.atKey),
+      pathOf(origin, field, details.index),
+      message,
+      details,
+    )
   }
 }
 

@@ -52,20 +52,31 @@ export interface SourceSpan {
   readonly end: number
 }
 
-/** The text to point at for a field of a message: its key; else the message; else the nearest message around it. */
+/**
+ * The text to point at for a field of a message: a value that is one word, else its key (always its key where it is the
+ * field itself that is wrong); else the message; else the nearest message around it.
+ */
 export function spanOf(
   origin: ViewOrigin | undefined,
   field?: string,
   index?: number | string,
+  wantsKey = false,
 ): SourceSpan | undefined {
   for (let at = origin; at !== undefined; at = at.parent) {
     const entry = at === origin && field !== undefined ? at.entries.get(field) : undefined
     if (entry !== undefined) {
       const item = typeof index === 'number' && entry.value.kind === 'list' ? entry.value.items[index] : undefined
       if (item !== undefined) return item
+      if (!wantsKey && isPointable(entry)) return entry.value
       return { source: entry.value.source, start: entry.keyStart, end: entry.keyEnd }
     }
     if (at.node !== undefined) return at.node
   }
   return undefined
+}
+
+/** A scalar that starts right behind its key and is no block of text. */
+function isPointable({ value, keyEnd }: MapEntry): boolean {
+  if (value.kind !== 'scalar' || value.end <= value.start) return false
+  return !value.source.text.slice(keyEnd, value.end).includes('\n')
 }

@@ -144,17 +144,14 @@ export class ViewReader {
     if (schema.wellKnown === 'any') return this.#any(place, node)
     if (schema.wellKnown !== undefined) return this.#wellKnown(place, node, schema)
     if (node.kind === 'map') return this.#message(schema, node, place)
-    if (isNull(node))
-      return this.#message(
-        schema,
-        { kind: 'map', source: node.source, start: node.start, end: node.end, entries: [] },
-        place,
-      )
+    const empty: MapNode = { kind: 'map', source: node.source, start: node.start, end: node.end, entries: [] }
+    if (isNull(node)) return this.#message(schema, empty, place)
     this.#problem(place, node, {
       message: `expected a map, got ${describeNode(node)}`,
       expected: `a map of ${schema.fullName}'s fields`,
     })
-    return schema.emptyView()
+    // As if it were not there; a list's elements must be something.
+    return place.key === undefined ? undefined : this.#message(schema, empty, place)
   }
 
   #wellKnown(place: Place, node: ConfigNode, schema: MessageSchema): unknown {
@@ -279,7 +276,9 @@ export class ViewReader {
     const names = origin.schema.fields.map((field) => field.name)
     const suggestion = suggest(entry.key, names)
     const details: IssueDetails = suggestion === undefined ? {} : { suggestion }
-    if (names.length > 0 && names.length <= 12 && suggestion === undefined)
+    const yamlMistake = yamlMistakeOf(entry.key)
+    if (yamlMistake !== undefined) details.expected = yamlMistake
+    else if (names.length > 0 && names.length <= 12 && suggestion === undefined)
       details.expected = `one of ${names.join(', ')}`
     const severity = this.#allowUnknown ? 'warning' : 'error'
     this.#errors.addAt(
@@ -296,6 +295,12 @@ export class ViewReader {
     const details = { ...(expected && { expected }), ...(suggestion && { suggestion }) }
     this.#errors.addAt(severity, span, pathOf(place.parent, place.field.viewName, place.key), message, details)
   }
+}
+
+/** What a key looks like that is no name of a field but meant as something of YAML. */
+function yamlMistakeOf(key: string): string | undefined {
+  if (key === '<<') return 'no merge keys, which Envoy does not take either: an alias (*name) must be the whole value'
+  return key.startsWith('-') ? `a space behind the '-' of a list's element` : undefined
 }
 
 const anyKeys: ReadonlySet<string> = new Set(['@type'])

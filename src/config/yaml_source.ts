@@ -37,12 +37,28 @@ const toleratedErrors = new Set([
 export function parseYaml(source: SourceText): ConfigNode {
   const document = composeFirst(source)
   const error = document?.errors.find((candidate) => !toleratedErrors.has(candidate.code))
-  if (error !== undefined) throw new SyntaxProblem(source, error.pos[0], errorText(error))
+  if (error !== undefined) throw new SyntaxProblem(source, placeOf(document!, error, source.text), errorText(error))
   if (document === undefined || document.contents === null) {
     const message = 'Unable to convert YAML as JSON: the document is empty'
     throw new SyntaxProblem(source, 0, message, 'a map of bootstrap fields')
   }
   return new YamlConverter(source).convert(document.contents as ParsedNode, 0)
+}
+
+/** Where a person would look: at the quote that is never closed, and not at blanks before the offending text. */
+function placeOf(document: Document, error: YAMLParseError, text: string): number {
+  const [offset] = error.pos
+  if (error.message.startsWith('Missing closing')) {
+    let start = offset
+    visit(document, {
+      Scalar: (_key, node) => {
+        if (node.type?.startsWith('QUOTE') === true && node.range) [start] = node.range
+      },
+    })
+    return start
+  }
+  const blanks = /^ +(?=\S)/.exec(text.slice(offset, offset + 200))
+  return blanks === null ? offset : offset + blanks[0].length
 }
 
 function errorText(error: YAMLParseError): string {

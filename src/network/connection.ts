@@ -238,10 +238,13 @@ export class Connection {
     if (delay) {
       this.#closeTimer = new Timer(() => this.#onDelayedCloseTimeout())
       this.#closeTimer.enable(this.delayedCloseTimeoutMs)
-    } else if (!this.#writeEnded) {
-      this.#writeEnded = true
-      this.socket.end(() => this.#destroy('localClose', false))
+      return
     }
+    // Our FIN may have been queued before: the end of writing is told all the same.
+    this.socket.once('finish', () => this.#destroy('localClose', false))
+    if (this.#writeEnded) return
+    this.#writeEnded = true
+    this.socket.end()
   }
 
   #onDelayedCloseTimeout(): void {
@@ -275,7 +278,10 @@ export class Connection {
 
   #onEnd(): void {
     this.#readEnded = true
-    if (this.state === 'closing' && this.socket.writableLength === 0) this.#destroy('localClose', false)
+    if (this.state === 'closing' && this.socket.writableLength === 0) {
+      // Who ends first during the delay has closed the connection.
+      this.#destroy(this.#closeTimer === undefined ? 'localClose' : 'remoteClose', false)
+    }
     if (this.state !== 'open') return
     if (!this.halfCloseEnabled) {
       this.#destroy('remoteClose', false)

@@ -2,6 +2,7 @@
 
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { CidrRange, CidrTable, type IpAddress, isLoopback, parseIp, sameIp } from '../common/cidr.ts'
+import { readCidrRanges } from '../config/cidr_ranges.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
 import type { ConnectionSocket } from './connection_socket.ts'
@@ -240,13 +241,7 @@ function readMatch(chain: MatchableChain<unknown>, errors: ConfigErrors): Criter
 
 function readRanges(views: readonly CidrView[] | undefined, errors: ConfigErrors): readonly CidrRange[] {
   if (views === undefined || views.length === 0) return everything
-  const ranges: CidrRange[] = []
-  for (const view of views) {
-    const range = CidrRange.create(view.addressPrefix, view.prefixLen ?? 0)
-    if (range === undefined) errors.add(view, 'addressPrefix', `malformed IP address: ${view.addressPrefix}`)
-    else ranges.push(range)
-  }
-  return ranges
+  return readCidrRanges(views, errors)
 }
 
 function readServerNames(match: FilterChainMatch | undefined, errors: ConfigErrors): readonly string[] {

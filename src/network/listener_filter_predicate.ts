@@ -32,7 +32,8 @@ function compile(view: Predicate): ListenerFilterMatcher {
         return family !== 'pipe' && port >= start && port < end
       }
     }
-    default:
+    case 'anyMatch':
+    case undefined:
       return () => true
   }
 }

@@ -1,4 +1,4 @@
-// Which host of its cluster a try goes to.
+// Which host of its cluster a try goes to, and by which connections.
 
 import type { HeaderMap } from '../common/header_map.ts'
 import type { HttpConnectionPool } from '../http/conn_pool/connection_pool.ts'
@@ -35,12 +35,12 @@ export function chooseHost(
   return host
 }
 
-/** CONNECT that ends here goes out as plain TCP. Undefined where the circuit breaker allows no more pools. */
-export function choosePool(
-  pools: HttpPools,
-  route: ForwardRoute,
+/** Undefined where the circuit breaker allows no more pools. */
+export function poolOf(
   host: Host,
+  route: ForwardRoute,
   headers: HeaderMap,
+  pools: HttpPools,
 ): HttpConnectionPool | undefined {
   const terminates = headers.method === 'CONNECT' && route.upgrades.get('connect')?.terminateConnect === true
   return terminates ? new TcpUpstreamPool(host, route.priority) : pools.get(host, route.priority)

@@ -11,7 +11,7 @@ import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
 import { chargeUpstreamCode, countInternalRedirect, recordUpstreamTime } from './code_stats.ts'
-import { chooseHost, choosePool } from './host_selection.ts'
+import { chooseHost, poolOf } from './host_selection.ts'
 import { internalRedirectTarget } from './internal_redirect.ts'
 import { sendRoutedReply } from './local_answers.ts'
 import { RequestBody } from './request_body.ts'
@@ -96,7 +96,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const route = this.#route
     const cluster = this.#cluster
     const host = chooseHost(route, cluster, headers, this.#callbacks, this.#addCookie)
-    const pool = host === undefined ? undefined : choosePool(this.#settings.pools, route, host, headers)
+    const pool = host === undefined ? undefined : poolOf(host, route, headers, this.#settings.pools)
     if (host === undefined || pool === undefined) {
       if (host === undefined) cluster.info.stats.upstreamCxNoneHealthy.inc()
       chargeUpstreamCode(cluster.info, 503, this.#origin)
@@ -165,7 +165,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     sendRoutedReply(this.#callbacks, this.#headers, reply)
   }
 
-  // ---- The response --------------------------------------------------------------------------------------------------------
+  // ---- The response ----------------------------------------------------------------------------------------------
 
   headersFor(host: Host): HeaderMap {
     if (this.#route.autoHostRewrite && host.hostname !== '') {
@@ -201,7 +201,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (!this.#settings.suppressEnvoyHeaders && !tunnel && this.#requestComplete)
       headers.set('x-envoy-upstream-service-time', String(Math.round(monotonicMs() - this.#requestCompleteMs)))
     if (route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(info.attemptCount))
-    for (const cookie of this.#cookies ?? []) headers.add('set-cookie', cookie)
+    if (this.#cookies !== undefined) for (const cookie of this.#cookies) headers.add('set-cookie', cookie)
     route.finalizeResponseHeaders(headers, this.#headers, info)
     if (endStream) this.#onResponseComplete()
     this.#callbacks.encodeHeaders(headers, endStream, 'via_upstream')
@@ -289,12 +289,11 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (this.#destroyed) return
     this.#timers.disarmPerTry()
     const info = this.#callbacks.streamInfo
-    const flag = resetReasonFlag(reason)
     const details = resetDetails(this.#responseStarted, reason, transportFailureReason)
     if (transportFailureReason !== '') info.upstreamInfo().transportFailureReason = transportFailureReason
     if (!isConnectFailure(reason) && reason !== 'overflow') attempt.host.onReset()
     if (this.#responseStarted) {
-      info.setResponseFlag(flag)
+      info.setResponseFlag(resetReasonFlag(reason))
       this.#callbacks.resetStream('remoteReset', details)
       return
     }
@@ -327,26 +326,26 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (this.#destroyed || attempt === undefined || attempt.done) return
     this.#cluster.info.stats.upstreamRqPerTryTimeout.inc()
     attempt.host.stats.rqTimeout.inc()
-    attempt.cancel()
-    if (this.#retryGivenUp()) return
-    this.#giveUp(504, 'upstream_per_try_timeout', ResponseFlag.UpstreamRequestTimeout, 'upstream request timeout')
-  }
-
-  /** A try that took too long has been given up: true where another follows. */
-  #retryGivenUp(): boolean {
-    const decision = this.#retryState?.onReset('localReset', true) ?? 'no'
-    if (decision === 'yes') this.#scheduleRetry()
-    else this.#noteRetryDecision(decision)
-    return decision === 'yes'
+    if (this.#retryAfterTimeout()) return
+    const flag = ResponseFlag.UpstreamRequestTimeout
+    this.#giveUp(504, 'upstream_per_try_timeout', flag, 'upstream request timeout')
   }
 
   onMaxDuration(): void {
     if (this.#destroyed) return
     this.#cluster.info.stats.upstreamRqMaxDurationReached.inc()
-    this.#attempt?.cancel()
-    if (!this.#responseStarted && this.#retryGivenUp()) return
+    if (this.#retryAfterTimeout()) return
     const flag = ResponseFlag.UpstreamMaxStreamDurationReached
     this.#giveUp(504, 'upstream_max_stream_duration_reached', flag, 'upstream max stream duration reached')
+  }
+
+  /** Ends the attempt that took too long; true where another follows. */
+  #retryAfterTimeout(): boolean {
+    this.#attempt?.cancel()
+    const decision = this.#responseStarted ? 'no' : (this.#retryState?.onReset('localReset', true) ?? 'no')
+    if (decision === 'yes') this.#scheduleRetry()
+    else this.#noteRetryDecision(decision)
+    return decision === 'yes'
   }
 
   #giveUp(status: number, details: string, flag: number, body: string): void {

@@ -10,7 +10,7 @@ import { type BaseId, claimBaseId } from './base_id.ts'
 import { defaultConfigHint, defaultConfigYaml, startDefaultBackend } from './default_config.ts'
 import type { Options } from './options.ts'
 import { Server } from './server.ts'
-import { validateBootstrap } from './validate.ts'
+import { checkBootstrap } from './validate.ts'
 import { versionText } from './version.ts'
 
 const log = getLogger('main')
@@ -33,7 +33,7 @@ export async function runMain(given: Options, registry: ExtensionRegistry, start
   if (options.enableCoreDump) enableCoreDump()
 
   const { issues, bootstrap } = loadBootstrap(options)
-  if (bootstrap !== undefined && !issues.hasErrors) validateBootstrap(bootstrap, options, registry, issues)
+  if (bootstrap !== undefined) checkBootstrap(bootstrap, options, registry, issues)
   if (bootstrap === undefined || issues.hasErrors) return refuse(options, issues)
   if (options.mode === 'validate') return accept(options, issues)
   configureLog({ ...logSettings(bootstrap, options, issues), path: '' })

@@ -1,5 +1,7 @@
 // One running server, in main: initialises in Envoy's order, serves, drains, ends.
 
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { AccessLogManager } from '../access_log/access_log_manager.ts'
 import { monotonicMs, wallMs } from '../common/clock.ts'
 import { allLoggers, getLogger, type LogLevel, type LogSettings, reopenLog, setAllLevels } from '../common/log.ts'
@@ -61,7 +63,7 @@ export class Server implements ServerControl {
   #sockets: ListenerSockets[] = []
   #state: ServerState = 'PRE_INITIALIZING'
   #unready = new Set<string>()
-  #healthCheckFailed = false
+  #healthCheckFailed: boolean
   #drain: DrainState = notDraining
   readonly #stoppedListeners = new Set<number>()
   #stopping: Promise<void> | undefined
@@ -73,6 +75,8 @@ export class Server implements ServerControl {
     this.bootstrap = bootstrap
     this.#registry = registry
     this.localInfo = localInfo(bootstrap, options)
+    // A file that an operator leaves there keeps the proxy out of service from its start.
+    this.#healthCheckFailed = bootstrap.flagsPath !== '' && existsSync(join(bootstrap.flagsPath, 'drain'))
     this.ended = new Promise((resolve) => {
       this.#end = resolve
     })
@@ -124,7 +128,7 @@ export class Server implements ServerControl {
       if (discovery !== undefined) this.#discoveries.set(cluster.info.name, discovery)
     }
     this.#managerStats = new ManagerStats(this.#store)
-    this.#serverStats = new ServerStats(this.#store, options)
+    this.#serverStats = new ServerStats(this.#store, options, bootstrap.statsServerVersionOverride)
     const restarts = this.#store.counter('nuncio.worker_restarts')
     this.#workers = new WorkerPool({
       segment: this.#segment,

@@ -24,7 +24,8 @@ export class ServerStats {
   readonly #parentConnections: Gauge
   readonly #initializationTime: { recordValue(value: number): void }
 
-  constructor(scope: Scope, { concurrency, restartEpoch }: Options) {
+  /** `version` is `stats_server_version_override`. */
+  constructor(scope: Scope, { concurrency, restartEpoch }: Options, version: number | undefined) {
     const server = scope.createScope('server')
     this.#live = server.gauge('live')
     this.#uptime = server.gauge('uptime')
@@ -41,7 +42,7 @@ export class ServerStats {
     server.gauge('seconds_until_first_ocsp_response_expiring')
     server.gauge('stats_recent_lookups')
     server.gauge('total_connections')
-    server.gauge('version').set(versionNumber())
+    server.gauge('version').set(version ?? versionNumber())
     const counters: Counter[] = [
       'debug_assertion_failures',
       'dropped_stat_flushes',

@@ -2,7 +2,7 @@
 
 import { AccessLogManager } from '../access_log/access_log_manager.ts'
 import { checkFields } from '../config/check_fields.ts'
-import type { ConfigErrors } from '../config/errors.ts'
+import { ConfigErrors, type ConfigIssue } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import { Runtime } from '../config/runtime.ts'
@@ -18,6 +18,37 @@ import { Instance, statsSettings } from './instance.ts'
 import { localInfo } from './local_info.ts'
 import type { Options } from './options.ts'
 import { checkRuntimeLayers, RuntimeLayers } from './runtime_layers.ts'
+
+/**
+ * Builds everything, and adds what is found wrong to the errors of reading, so that all are reported at once. Where there
+ * are some already, what only follows from them is left out.
+ */
+export function checkBootstrap(
+  bootstrap: Bootstrap,
+  options: Options,
+  registry: ExtensionRegistry,
+  issues: ConfigErrors,
+): void {
+  if (!issues.hasErrors) {
+    validateBootstrap(bootstrap, options, registry, issues)
+    return
+  }
+  const further = new ConfigErrors()
+  try {
+    validateBootstrap(bootstrap, options, registry, further)
+  } catch {
+    // Builders trust what the schema demands, and some of it is not there.
+  }
+  const known = issues.errors.map((issue) => issue.path)
+  const isNew = ({ path }: ConfigIssue): boolean => path !== '' && !known.some((each) => isWithin(each, path))
+  issues.issues.push(...further.issues.filter((issue) => issue.severity === 'warning' || isNew(issue)))
+}
+
+/** Whether a YAML path names the element of another one or something inside it. */
+function isWithin(path: string, element: string): boolean {
+  const next = path[element.length]
+  return path.startsWith(element) && (next === undefined || next === '.' || next === '[')
+}
 
 export function validateBootstrap(
   bootstrap: Bootstrap,

@@ -76,17 +76,10 @@ describe('CidrTable', () => {
 
 describe('CidrSet', () => {
   it('contains what any of its ranges contains', () => {
-    const set = new CidrSet([
-      { address: '10.0.0.0', prefixLength: 8 },
-      { address: '::1', prefixLength: 128 },
-    ])
+    const set = new CidrSet([new CidrRange(ip('10.0.0.0'), 8), new CidrRange(ip('::1'), 128)])
     expect(set.contains(ip('10.3.3.3'))).toBe(true)
     expect(set.contains(ip('::1'))).toBe(true)
     expect(set.contains(ip('::2'))).toBe(false)
     expect(set.contains(ip('11.0.0.0'))).toBe(false)
-  })
-
-  it('refuses what is no address', () => {
-    expect(() => new CidrSet([{ address: 'ten', prefixLength: 8 }])).toThrow('malformed IP address: ten')
   })
 })

@@ -62,7 +62,7 @@ describe('errors of a configuration', () => {
     issues.add(view, 'altStatName', 'bad name')
     issues.add(view, 'lbPolicy', 'not set, so the message is shown')
     expect(issues.errors.map(({ line, column, path }) => [line, column, path])).toEqual([
-      [4, 5, 'static_resources.clusters[0].alt_stat_name'],
+      [4, 20, 'static_resources.clusters[0].alt_stat_name'],
       [3, 5, 'static_resources.clusters[0].lb_policy'],
     ])
   })

@@ -147,11 +147,10 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
       'trusted upstream stream duration',
       'attempt counts',
       'attempt count, plain',
-      'strict headers bad',
     ],
     fields: ['accessLog', 'received', 'stats', 'upstream'],
     reason:
-      'internal redirect statistics, x-envoy-upstream-alt-stat-name, strict_check_headers, the rewritten grpc-timeout, and places of some added headers.',
+      'internal redirect statistics, x-envoy-upstream-alt-stat-name, the rewritten grpc-timeout, and places of some added headers.',
   },
   {
     kind: 'gap',
@@ -179,7 +178,6 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
       'plain: 1.0 refused',
       'tunnels: websocket refused by upstream',
       'tunnels: upgrade not listed',
-      'timeouts: connection idle',
       'remote: forwarded fields',
       'skip_xff: forwarded fields',
       'hops: forwarded fields',

@@ -7,19 +7,22 @@ export const hcmFields: FieldTable = {
   [manager]: {
     acts: words(`codec_type stat_prefix route_config http_filters add_user_agent common_http_protocol_options
       http_protocol_options server_name server_header_transformation scheme_header_transformation
-      max_request_headers_kb stream_idle_timeout stream_flush_timeout request_timeout request_headers_timeout
+      max_request_headers_kb stream_idle_timeout  request_timeout request_headers_timeout
       drain_timeout drain_timeout_jitter delayed_close_timeout access_log access_log_flush_interval
       flush_access_log_on_new_request access_log_options use_remote_address xff_num_trusted_hops
       original_ip_detection_extensions early_header_mutation_extensions internal_address_config skip_xff_append via
       generate_request_id preserve_external_request_id always_set_request_id_in_response proxy_100_continue
-      represent_ipv4_remote_address_as_ipv4_mapped_ipv6 upgrade_configs normalize_path merge_slashes
+      upgrade_configs normalize_path merge_slashes
       path_with_escaped_slashes_action request_id_extension local_reply_config strip_matching_host_port
-      strip_any_host_port stream_error_on_invalid_http_message strip_trailing_host_dot proxy_status_config
-      append_x_forwarded_port append_local_overload add_proxy_protocol_connection_state
-      http1_safe_max_connection_duration forward_client_cert_details set_current_client_cert_details`),
-    harmless: words('http2_protocol_options http3_protocol_options record_route_resolution_stats'),
+      strip_any_host_port stream_error_on_invalid_http_message strip_trailing_host_dot
+      append_x_forwarded_port
+      http1_safe_max_connection_duration forward_client_cert_details`),
+    harmless: words(`http2_protocol_options http3_protocol_options record_route_resolution_stats
+      stream_flush_timeout represent_ipv4_remote_address_as_ipv4_mapped_ipv6 append_local_overload add_proxy_protocol_connection_state
+      set_current_client_cert_details`),
   },
   [`${manager}.UpgradeConfig`]: { acts: words('upgrade_type filters enabled') },
+  [`${manager}.HcmAccessLogOptions`]: { acts: words('access_log_flush_interval flush_access_log_on_new_request') },
   [`${manager}.InternalAddressConfig`]: { acts: words('unix_sockets cidr_ranges') },
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': {
     acts: words('name typed_config is_optional disabled'),
@@ -29,16 +32,18 @@ export const hcmFields: FieldTable = {
       headers_with_underscores_action max_requests_per_connection max_connection_duration_jitter
       max_response_headers_kb`),
   },
+  'envoy.config.core.v3.SchemeHeaderTransformation': {
+    acts: ['scheme_to_overwrite'],
+    harmless: ['match_upstream'],
+  },
   'envoy.config.core.v3.Http1ProtocolOptions': {
     acts: words(`allow_absolute_url accept_http_10 default_host_for_http_10 header_key_format enable_trailers
-      allow_chunked_length override_stream_error_on_invalid_http_message send_fully_qualified_url allow_custom_methods
-      ignore_http_11_upgrade`),
+      allow_chunked_length override_stream_error_on_invalid_http_message send_fully_qualified_url allow_custom_methods`),
     harmless: ['use_balsa_parser'],
   },
   'envoy.extensions.filters.http.router.v3.Router': {
-    acts: words(`dynamic_stats upstream_log upstream_log_options suppress_envoy_headers strict_check_headers
-      respect_expected_rq_timeout suppress_grpc_request_failure_code_stats upstream_http_filters
+    acts: words('suppress_envoy_headers strict_check_headers'),
+    harmless: words(`start_child_span dynamic_stats suppress_grpc_request_failure_code_stats
       reject_connect_request_early_data`),
-    harmless: ['start_child_span'],
   },
 }

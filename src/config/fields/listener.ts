@@ -5,18 +5,15 @@ export const listenerFields: FieldTable = {
   'envoy.config.listener.v3.Listener': {
     acts: words(`name address additional_addresses stat_prefix filter_chains use_original_dst default_filter_chain
       per_connection_buffer_limit_bytes metadata drain_type listener_filters listener_filters_timeout
-      continue_on_listener_filters_timeout transparent freebind socket_options traffic_direction reuse_port
-      enable_reuse_port access_log tcp_backlog_size bind_to_port deprecated_v1 ignore_global_conn_limit
-      bypass_overload_manager stats_matcher per_connection_buffer_high_watermark_timeout tcp_keepalive`),
-    harmless: words(
-      'tcp_fast_open_queue_length connection_balance_config max_connections_to_accept_per_socket_event enable_mptcp',
-    ),
+      continue_on_listener_filters_timeout transparent freebind socket_options traffic_direction enable_reuse_port access_log tcp_backlog_size bind_to_port deprecated_v1 ignore_global_conn_limit
+      bypass_overload_manager stats_matcher per_connection_buffer_high_watermark_timeout tcp_keepalive
+      tcp_fast_open_queue_length`),
+    harmless: words('reuse_port connection_balance_config max_connections_to_accept_per_socket_event enable_mptcp'),
   },
   'envoy.config.listener.v3.AdditionalAddress': { acts: words('address socket_options tcp_keepalive') },
   'envoy.config.listener.v3.FilterChain': {
-    acts: words(
-      'filter_chain_match filters use_proxy_proto metadata transport_socket transport_socket_connect_timeout name',
-    ),
+    acts: words('filter_chain_match filters use_proxy_proto transport_socket transport_socket_connect_timeout name'),
+    harmless: ['metadata'],
   },
   'envoy.config.listener.v3.FilterChainMatch': {
     acts: words(`destination_port prefix_ranges direct_source_prefix_ranges source_type source_prefix_ranges
@@ -30,9 +27,10 @@ export const listenerFields: FieldTable = {
     acts: words('description level name int_value buf_value state type ip_version'),
   },
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy': {
-    acts: words(`stat_prefix cluster weighted_clusters metadata_match idle_timeout downstream_idle_timeout
-      upstream_idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration
+    acts: words(`stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration
       access_log_flush_interval flush_access_log_on_connected access_log_options backoff_options
       max_downstream_connection_duration_jitter_percentage check_drain_close`),
+    // Envoy does not act on them either.
+    harmless: words('downstream_idle_timeout upstream_idle_timeout'),
   },
 }

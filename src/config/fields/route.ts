@@ -37,11 +37,13 @@ export const routeFields: FieldTable = {
   'envoy.config.route.v3.RouteAction': {
     acts: words(`cluster cluster_header weighted_clusters cluster_not_found_response_code metadata_match prefix_rewrite
       regex_rewrite path_rewrite_policy path_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header
-      host_rewrite_path_regex host_rewrite append_x_forwarded_host timeout idle_timeout flush_timeout retry_policy
+      host_rewrite_path_regex host_rewrite append_x_forwarded_host timeout idle_timeout retry_policy
       priority max_grpc_timeout grpc_timeout_offset upgrade_configs internal_redirect_policy internal_redirect_action
       max_internal_redirects max_stream_duration`),
-    harmless: ['early_data_policy'],
+    // HTTP/1 has no buffer of a stream's own whose flushing could take too long.
+    harmless: words('early_data_policy flush_timeout'),
   },
+  'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': { acts: [] },
   'envoy.config.route.v3.WeightedCluster': {
     acts: words('clusters total_weight runtime_key_prefix header_name'),
   },
@@ -57,13 +59,11 @@ export const routeFields: FieldTable = {
   },
   'envoy.config.route.v3.DirectResponseAction': { acts: words('status body body_format') },
   'envoy.config.route.v3.InternalRedirectPolicy': {
-    acts: words(
-      'max_internal_redirects redirect_response_codes predicates allow_cross_scheme_redirect response_headers_to_copy',
-    ),
+    acts: words('max_internal_redirects redirect_response_codes allow_cross_scheme_redirect response_headers_to_copy'),
   },
   'envoy.config.route.v3.RetryPolicy': {
-    acts: words(`retry_on num_retries per_try_timeout per_try_idle_timeout retriable_status_codes retry_back_off
-      retriable_headers retriable_request_headers host_selection_retry_max_attempts rate_limited_retry_back_off`),
+    acts: words(`retry_on num_retries per_try_timeout retriable_status_codes retry_back_off
+      retriable_headers retriable_request_headers host_selection_retry_max_attempts`),
   },
   'envoy.config.route.v3.HeaderMatcher': {
     acts: words(`name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match

@@ -147,6 +147,13 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.#refuse(reply, true)
   }
 
+  /** 400 is read as trouble with the message: nothing more is taken from the connection. */
+  onBadRequest(): void {
+    if (this.#settings.http1.streamErrorOnInvalidHttpMessage) return
+    this.#closeAfter = true
+    this.#manager.delayClose()
+  }
+
   #refuse(reply: LocalReply, close: boolean): void {
     if (close) this.#closeAfter = true
     this.filters.sendLocalReply(reply)
@@ -225,7 +232,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const bodyUntilClose = this.#http10 && !endStream && !headers.has('content-length')
     if (bodyUntilClose) manager.drainState = 'closing'
     if (this.#upgraded) return
-    if (manager.drainState === 'closing') headers.set('connection', 'close')
+    if (manager.drainState !== 'notDraining') headers.set('connection', 'close')
     else if (this.#http10) headers.set('connection', 'keep-alive')
   }
 

@@ -14,8 +14,11 @@ import { Http1ServerCodec } from '../codec/http1/server_codec.ts'
 import { ActiveStream } from './active_stream.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 
-/** Whether the connection takes more requests: `closing` ends it with the response in progress. */
-export type DrainState = 'notDraining' | 'closing'
+/**
+ * Whether the connection takes more requests: `draining` does for as long as `drain_timeout`, though every response asks
+ * the client to leave; `closing` ends it with the response in progress.
+ */
+export type DrainState = 'notDraining' | 'draining' | 'closing'
 
 export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, ConnectionCallbacks {
   readonly settings: ConnectionManagerSettings
@@ -28,6 +31,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
   #idleTimer: Timer | undefined = undefined
   #durationTimer: Timer | undefined = undefined
   #headersTimer: Timer | undefined = undefined
+  #drainTimer: Timer | undefined = undefined
   /** A request was not read to its end, or could not be: the close waits for the client (delayed close). */
   #delayClose = false
 
@@ -56,7 +60,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     }
     if (maxConnectionDurationMs > 0) {
       this.#durationTimer = new Timer(() => this.#onMaxDuration())
-      this.#durationTimer.enable(maxConnectionDurationMs)
+      this.#durationTimer.enable(jittered(maxConnectionDurationMs, this.settings.maxConnectionDurationJitter))
     }
     return FilterStatus.Continue
   }
@@ -91,7 +95,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     if (
       maxRequestsPerConnection > 0 &&
       this.#requestCount >= maxRequestsPerConnection &&
-      this.drainState === 'notDraining'
+      this.drainState !== 'closing'
     ) {
       stats.downstreamCxMaxRequestsReached.inc()
       this.drainState = 'closing'
@@ -119,10 +123,15 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     stats.downstreamRqActive.dec()
     if (stream.recreated) return
     if (!stream.remoteComplete) this.#delayClose = true
-    if (this.#streams.length === 0 && this.drainState === 'notDraining') this.codec?.continuePipelined()
+    if (this.#streams.length === 0 && this.drainState !== 'closing') this.codec?.continuePipelined()
     if (this.drainState === 'closing' && this.#streams.length === 0) this.#closeWhenWritten()
     else if (this.#streams.length === 0 && idleTimeoutMs > 0 && this.connection.isOpen)
       this.#idleTimer?.enable(idleTimeoutMs)
+  }
+
+  /** The client may be sending: the close, when it comes, waits for it. */
+  delayClose(): void {
+    this.#delayClose = true
   }
 
   #closeWhenWritten(): void {
@@ -157,13 +166,28 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
 
   #onIdleTimeout(): void {
     this.settings.stats.downstreamCxIdleTimeout.inc()
-    this.connection.close('flushWrite', 'on_idle_timeout')
+    if (this.codec === undefined) this.connection.close('flushWrite', 'on_idle_timeout')
+    else this.#startDrainSequence()
   }
 
   #onMaxDuration(): void {
     this.settings.stats.downstreamCxMaxDurationReached.inc()
-    if (this.#streams.length === 0) this.connection.close('flushWriteAndDelay', 'max_connection_duration')
-    else this.drainState = 'closing'
+    if (this.codec === undefined) this.connection.close('flushWrite', 'max_connection_duration')
+    else if (this.settings.safeMaxConnectionDuration) this.drainState = 'closing'
+    else this.#startDrainSequence()
+  }
+
+  #startDrainSequence(): void {
+    if (this.drainState !== 'notDraining') return
+    const { drainTimeoutMs, drainTimeoutJitter } = this.settings
+    this.drainState = 'draining'
+    this.#drainTimer = new Timer(() => this.#onDrainTimeout())
+    this.#drainTimer.enable(jittered(drainTimeoutMs, drainTimeoutJitter))
+  }
+
+  #onDrainTimeout(): void {
+    this.drainState = 'closing'
+    if (this.#streams.length === 0) this.connection.close('flushWriteAndDelay', '')
   }
 
   onEvent(event: ConnectionEvent): void {
@@ -172,6 +196,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     this.#idleTimer?.disable()
     this.#durationTimer?.disable()
     this.#headersTimer?.disable()
+    this.#drainTimer?.disable()
     stats.downstreamCxActive.dec()
     stats.downstreamCxDestroy.inc()
     if (this.codec !== undefined) stats.downstreamCxHttp1Active.dec()
@@ -197,4 +222,9 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
   onBelowWriteBufferLowWatermark(): void {
     this.codec?.onUnderlyingConnectionBelowWriteBufferLowWatermark()
   }
+}
+
+/** Lengthens by chance, by up to the share; in whole milliseconds, so that timers of the same length share a list. */
+function jittered(timeoutMs: number, jitter: number): number {
+  return jitter === 0 ? timeoutMs : timeoutMs + Math.floor(Math.random() * jitter * timeoutMs)
 }

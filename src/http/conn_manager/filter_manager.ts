@@ -47,6 +47,8 @@ export interface FilterManagerStream {
   requestReadDisable(disable: boolean): void
   addDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
   removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
+  /** A local reply of status 400 is about to be sent. */
+  onBadRequest(): void
   /** Applies `local_reply_config`. */
   rewriteLocalReply(headers: HeaderMap, body: string): RewrittenReply
 }
@@ -134,6 +136,7 @@ export class FilterManager implements FilterChainBuilder {
     }
     this.#sendingLocalReply = true
     this.decodePath.halt()
+    if (reply.status === 400) this.stream.onBadRequest()
     const { requestHeaders } = this.stream
     const headers = new HeaderMap()
     headers.status = reply.status

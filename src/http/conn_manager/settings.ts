@@ -79,6 +79,10 @@ export interface ConnectionManagerSettings {
   // Limits and times; milliseconds, 0 for none
   readonly idleTimeoutMs: number
   readonly maxConnectionDurationMs: number
+  /** Up to how much the duration is lengthened, by chance: 0 to 1. */
+  readonly maxConnectionDurationJitter: number
+  /** After the duration the next response ends the connection; it is not closed between requests. */
+  readonly safeMaxConnectionDuration: boolean
   readonly maxRequestsPerConnection: number
   readonly requestTimeoutMs: number
   readonly requestHeadersTimeoutMs: number
@@ -87,4 +91,6 @@ export interface ConnectionManagerSettings {
   readonly maxStreamDurationMs: number
   readonly delayedCloseTimeoutMs: number
   readonly drainTimeoutMs: number
+  /** As `maxConnectionDurationJitter`. */
+  readonly drainTimeoutJitter: number
 }

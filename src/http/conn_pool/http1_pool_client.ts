@@ -236,8 +236,8 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     counters.upstreamCxActive.dec()
     stats.cxActive.dec()
     counters.upstreamCxDestroy.inc()
-    if (this.#streamCount > 0) counters.upstreamRqPerCx.recordValue(this.#streamCount)
     if (this.#codec.peerWantsClose) counters.upstreamCxCloseNotify.inc()
+    if (this.#streamCount > 0) counters.upstreamRqPerCx.recordValue(this.#streamCount)
     counters.upstreamCxLengthMs.recordValue(Math.round(monotonicMs() - this.#startedAtMs))
     if (active) counters.upstreamCxDestroyWithActiveRq.inc()
     if (event === 'remoteClose') {

@@ -3,6 +3,7 @@
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
 import { utf8ByteString } from '../../common/string_matcher.ts'
+import { suggest } from '../../config/suggestions.ts'
 import type { ForwardRoute } from '../../http/route.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { ServerContext } from '../../upstream/server_context.ts'
@@ -58,7 +59,10 @@ export function checkCluster(
   context: ServerContext,
 ): void {
   if (!settings.route.virtualHost.routeConfig.validateClusters) return
-  if (context.clusterManager.get(name) === undefined) context.errors.add(view, field, `route: ${complaint} '${name}'`)
+  if (context.clusterManager.get(name) !== undefined) return
+  const names = [...context.clusterManager.clusters()].map((cluster) => cluster.info.name)
+  const suggestion = suggest(name, names)
+  context.errors.add(view, field, `route: ${complaint} '${name}'`, suggestion === undefined ? {} : { suggestion })
 }
 
 function clusterOfHeader(

@@ -3,9 +3,10 @@
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import { compileHeaderMatcher } from '../../access_log/header_matcher.ts'
 import { compileMetadataMatcher } from '../../access_log/metadata_matcher.ts'
-import { CidrSet, parseIp } from '../../common/cidr.ts'
+import { parseIp } from '../../common/cidr.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
 import { compileStringMatcher, matcherErrorMessage, type StringPredicate } from '../../common/string_matcher.ts'
+import { readCidrSet } from '../../config/cidr_ranges.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
 import { isGrpcRequest } from '../../http/grpc_status.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
@@ -88,14 +89,7 @@ function compileFilterState(view: envoy.type.matcher.v3.FilterStateMatcher, erro
   const { key } = view
   if (view.addressMatch !== undefined) {
     const { ranges, invertMatch } = view.addressMatch
-    const valid = ranges.filter((range) => {
-      if (parseIp(range.addressPrefix) !== undefined) return true
-      errors.add(range, 'addressPrefix', `malformed IP address: ${range.addressPrefix}`)
-      return false
-    })
-    const set = new CidrSet(
-      valid.map((range) => ({ address: range.addressPrefix, prefixLength: range.prefixLen ?? 0 })),
-    )
+    const set = readCidrSet(ranges, errors)
     return (_headers, streamInfo) => {
       const value = streamInfo.filterState.get(key)
       const address = typeof value === 'string' ? parseIp(value) : undefined

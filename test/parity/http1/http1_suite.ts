@@ -29,6 +29,9 @@ http_protocol_options:
     'drain_timeout: 0.1s\nrequest_timeout: 0.15s\nrequest_headers_timeout: 0.1s\nstream_idle_timeout: 0.3s\ncommon_http_protocol_options: { idle_timeout: 0.25s }',
   stream_idle: 'stream_idle_timeout: 0.15s',
   max_duration: 'drain_timeout: 0.1s\ncommon_http_protocol_options: { max_connection_duration: 0.15s }',
+  safe_duration:
+    'http1_safe_max_connection_duration: true\ncommon_http_protocol_options: { max_connection_duration: 0.1s }',
+  long_drain: 'drain_timeout: 60s\ncommon_http_protocol_options: { max_connection_duration: 0.1s }',
   max_stream: 'common_http_protocol_options: { max_stream_duration: 0.15s }',
   max_requests: 'common_http_protocol_options: { max_requests_per_connection: 2 }',
   limits: 'max_request_headers_kb: 1\ncommon_http_protocol_options: { max_headers_count: 5 }',
@@ -527,6 +530,30 @@ const variants: ParityCase[] = [
   ]),
   ...on('max_duration', [
     { name: 'connection duration', steps: [get(), { waitClosed: true }], waitClosedMs: 2000, stats: '^http\\.' },
+  ]),
+  ...on('safe_duration', [
+    {
+      name: 'duration ends with the next response',
+      steps: [get(), { waitFor: 'ok' }, { quietMs: 200 }, get(), { waitClosed: true }],
+      logLines: 2,
+      stats: '^http\\.',
+    },
+  ]),
+  ...on('long_drain', [
+    {
+      name: 'requests after the duration',
+      steps: [
+        get(),
+        { waitFor: 'ok' },
+        { quietMs: 200 },
+        get(),
+        { waitCount: ['ok', 2] },
+        get(),
+        { waitCount: ['ok', 3] },
+      ],
+      logLines: 3,
+      stats: '^http\\.',
+    },
   ]),
   ...on('max_stream', [
     { name: 'stream duration', steps: [get(), { waitFor: '\r\n\r\n' }], reply: [], stats: STATS },

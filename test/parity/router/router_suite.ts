@@ -211,7 +211,12 @@ internal_only_headers: [ x-internal-only ]`,
       'v3.Router }',
       'v3.Router, suppress_envoy_headers: true }',
     ),
-    httpListener({ name: 'strict', hcm: TRUSTED }).replace(
+    httpListener({
+      name: 'strict',
+      hcm: TRUSTED,
+      virtualHosts:
+        '- { name: a, domains: ["*"], routes: [ { match: { path: /bad }, direct_response: { status: 400, body: { inline_string: bad } } }, { match: { prefix: "/" }, route: { cluster: main } } ] }',
+    }).replace(
       'v3.Router }',
       'v3.Router, strict_check_headers: [ x-envoy-upstream-rq-timeout-ms, x-envoy-retry-on ] }',
     ),
@@ -529,7 +534,22 @@ const actions: ParityCase[] = [
     steps: [head()],
     reply: [{ finish: true }],
   },
-  { name: 'strict headers bad', listener: 'strict', steps: [get('/', 'x-envoy-upstream-rq-timeout-ms: x')] },
+  {
+    name: 'strict headers bad',
+    listener: 'strict',
+    steps: [get('/', 'x-envoy-upstream-rq-timeout-ms: x')],
+    stats: '^http\\.',
+  },
+  { name: 'strict headers bad retry-on', listener: 'strict', steps: [get('/', 'x-envoy-retry-on: 5xx,nonsense')] },
+  { name: 'strict headers good retry-on', listener: 'strict', steps: [get('/', 'x-envoy-retry-on: 5xx, reset')] },
+  { name: 'strict headers empty', listener: 'strict', steps: [get('/', 'x-envoy-upstream-rq-timeout-ms:')] },
+  { name: 'strict headers negative', listener: 'strict', steps: [get('/', 'x-envoy-upstream-rq-timeout-ms: -1')] },
+  {
+    name: 'strict headers too large',
+    listener: 'strict',
+    steps: [get('/', 'x-envoy-upstream-rq-timeout-ms: 99999999999')],
+  },
+  { name: 'direct response 400', listener: 'strict', steps: [get('/bad'), { waitFor: 'bad' }], stats: '^http\\.' },
   { name: 'strict headers good', listener: 'strict', steps: [get('/', 'x-envoy-upstream-rq-timeout-ms: 100')] },
 ]
 

@@ -5,6 +5,7 @@ import { httpPools } from '../../../../http/conn_pool/http_pools.ts'
 import type { HttpFilterFactory } from '../../../../http/factory.ts'
 import { RouterFilter } from '../../../../router/router_filter.ts'
 import { type RouterSettings, routerStats } from '../../../../router/router_settings.ts'
+import { StrictHeadersFilter } from './strict_headers.ts'
 
 type Router = envoy.extensions.filters.http.router.v3.Router
 
@@ -20,6 +21,10 @@ export const routerFilter: HttpFilterFactory<Router> = {
       stats: routerStats(context.scope, context.statPrefix),
       suppressEnvoyHeaders: config.suppressEnvoyHeaders,
     }
-    return (builder) => builder.addDecoderFilter(new RouterFilter(settings))
+    const strict = config.strictCheckHeaders
+    return (builder) => {
+      if (strict.length > 0) builder.addDecoderFilter(new StrictHeadersFilter(strict, settings))
+      builder.addDecoderFilter(new RouterFilter(settings))
+    }
   },
 }

@@ -2,7 +2,8 @@
 
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
 import { createAccessLogs } from '../../../../access_log/access_log.ts'
-import { CidrSet, parseIp } from '../../../../common/cidr.ts'
+import { parseIp } from '../../../../common/cidr.ts'
+import { readCidrSet } from '../../../../config/cidr_ranges.ts'
 import { ConnectionManager } from '../../../../http/conn_manager/connection_manager.ts'
 import type { ConnectionManagerSettings } from '../../../../http/conn_manager/settings.ts'
 import { connectionManagerStats, listenerHttpStats } from '../../../../http/conn_manager/stats.ts'
@@ -23,6 +24,7 @@ const defaultIdleTimeoutMs = 3_600_000
 const defaultStreamIdleTimeoutMs = 300_000
 const defaultDelayedCloseTimeoutMs = 1000
 const defaultDrainTimeoutMs = 5000
+const uuidRequestId = 'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig'
 
 export const httpConnectionManager: NetworkFilterFactory<HttpConnectionManager, ServerContext> = {
   category: 'envoy.filters.network',
@@ -39,6 +41,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
   const routeConfig = buildRouteConfig(config, context)
   const common = config.commonHttpProtocolOptions
   const statPrefix = `http.${config.statPrefix}.`
+  checkUnsupported(config, context)
   const streamError = config.streamErrorOnInvalidHttpMessage ?? false
   const options = config.accessLogOptions
   return {
@@ -75,7 +78,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     appendXForwardedPort: config.appendXForwardedPort,
     ipDetection: buildIpDetection(config, context),
     localIp: context.localInfo.address,
-    isInternalAddress: internalAddress(config),
+    isInternalAddress: internalAddress(config, context),
     generateRequestId: config.generateRequestId ?? true,
     preserveExternalRequestId: config.preserveExternalRequestId,
     alwaysSetRequestIdInResponse: config.alwaysSetRequestIdInResponse,
@@ -93,6 +96,8 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
 
     idleTimeoutMs: common?.idleTimeout ?? defaultIdleTimeoutMs,
     maxConnectionDurationMs: common?.maxConnectionDuration ?? 0,
+    maxConnectionDurationJitter: (common?.maxConnectionDurationJitter?.value ?? 0) / 100,
+    safeMaxConnectionDuration: config.http1SafeMaxConnectionDuration,
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
     requestTimeoutMs: config.requestTimeout ?? 0,
     requestHeadersTimeoutMs: config.requestHeadersTimeout ?? 0,
@@ -101,7 +106,24 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     maxStreamDurationMs: common?.maxStreamDuration ?? 0,
     delayedCloseTimeoutMs: config.delayedCloseTimeout ?? defaultDelayedCloseTimeoutMs,
     drainTimeoutMs: config.drainTimeout ?? defaultDrainTimeoutMs,
+    drainTimeoutJitter: (config.drainTimeoutJitter?.value ?? 0) / 100,
   }
+}
+
+/** What cannot be served as it says, beside the fields that no table has. */
+function checkUnsupported(config: HttpConnectionManager, context: Context): void {
+  if (config.codecType === 'HTTP2' || config.codecType === 'HTTP3')
+    context.errors.add(config, 'codecType', `codec_type ${config.codecType} is not supported yet`, {
+      expected: 'AUTO or HTTP1',
+    })
+  const extension = config.requestIdExtension?.typedConfig
+  if (extension !== undefined && extension.typeUrl !== uuidRequestId)
+    context.errors.add(
+      config,
+      'requestIdExtension',
+      `Didn't find a registered implementation for type: '${extension.typeUrl}'`,
+      { expected: uuidRequestId },
+    )
 }
 
 function buildRouteConfig(config: HttpConnectionManager, context: Context): RouteConfig | undefined {
@@ -126,13 +148,10 @@ function pathNormalization(config: HttpConnectionManager, context: Context): Con
 }
 
 /** Without internal_address_config no address is internal, as Envoy has it since 1.33. */
-function internalAddress(config: HttpConnectionManager): (ip: string) => boolean {
+function internalAddress(config: HttpConnectionManager, context: Context): (ip: string) => boolean {
   const internal = config.internalAddressConfig
   if (internal === undefined) return () => false
-  const valid = internal.cidrRanges.filter((range) => parseIp(range.addressPrefix) !== undefined)
-  const ranges = new CidrSet(
-    valid.map((range) => ({ address: range.addressPrefix, prefixLength: range.prefixLen ?? 0 })),
-  )
+  const ranges = readCidrSet(internal.cidrRanges, context.errors)
   return (ip) => {
     if (ip === '') return internal.unixSockets
     const parsed = parseIp(ip)

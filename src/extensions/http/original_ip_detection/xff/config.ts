@@ -1,7 +1,7 @@
 // envoy.http.original_ip_detection.xff: the client's address from x-forwarded-for.
 
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
-import { CidrSet } from '../../../../common/cidr.ts'
+import { readCidrSet } from '../../../../config/cidr_ranges.ts'
 import { xffDetection } from '../../../../http/conn_manager/xff.ts'
 import type { OriginalIpDetectionFactory } from '../../../../http/request_extension_factories.ts'
 
@@ -14,13 +14,10 @@ export const xffIpDetection: OriginalIpDetectionFactory<XffConfig> = {
   createIpDetection(config, context) {
     if (config.xffTrustedCidrs !== undefined && config.xffNumTrustedHops > 0)
       context.errors.add(config, 'xffTrustedCidrs', 'Cannot set both xff_num_trusted_hops and xff_trusted_cidrs')
-    const ranges = config.xffTrustedCidrs?.cidrs.map((cidr) => ({
-      address: cidr.addressPrefix,
-      prefixLength: cidr.prefixLen ?? 0,
-    }))
+    const ranges = config.xffTrustedCidrs?.cidrs
     return xffDetection(
       config.xffNumTrustedHops,
-      ranges === undefined ? undefined : new CidrSet(ranges),
+      ranges === undefined ? undefined : readCidrSet(ranges, context.errors),
       config.skipXffAppend ?? true,
     )
   },

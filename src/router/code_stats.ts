@@ -81,6 +81,11 @@ export function recordUpstreamTime(info: ClusterInfo, durationMs: number, kind: 
   stats[kind].recordTime(durationMs)
 }
 
+export function countInternalRedirect(info: ClusterInfo, succeeded: boolean): void {
+  if (succeeded) info.stats.upstreamInternalRedirectSucceededTotal.inc()
+  else info.stats.upstreamInternalRedirectFailedTotal.inc()
+}
+
 function codeStats(info: ClusterInfo): ClusterCodeStats {
   let stats = statsOfCluster.get(info)
   if (stats === undefined) {

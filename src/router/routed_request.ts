@@ -10,7 +10,7 @@ import { ResponseFlag } from '../stream_info/response_flags.ts'
 import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
-import { chargeUpstreamCode, recordUpstreamTime } from './code_stats.ts'
+import { chargeUpstreamCode, countInternalRedirect, recordUpstreamTime } from './code_stats.ts'
 import { chooseHost, poolOf } from './host_selection.ts'
 import { internalRedirectTarget } from './internal_redirect.ts'
 import { sendRoutedReply } from './local_answers.ts'
@@ -107,7 +107,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     }
     if (route.virtualHost.includeRequestAttemptCount)
       headers.set('x-envoy-attempt-count', String(this.#callbacks.streamInfo.attemptCount))
-    const attempt = new UpstreamRequest(this, host, endsWithHeaders)
+    const attempt = new UpstreamRequest(this, host, endsWithHeaders, this.#timeouts.perTryMs)
     this.#attempt = attempt
     if (this.#timeouts.perTryMs > 0 && this.#requestComplete) this.#timers.armPerTry(this.#timeouts.perTryMs)
     const maxDurationMs = this.#timeouts.maxDurationMs || cluster.info.maxStreamDurationMs
@@ -223,6 +223,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (!this.#requestComplete) return
     const duration = Math.round(monotonicMs() - this.#requestCompleteMs)
     recordUpstreamTime(this.#cluster.info, duration, this.#origin)
+    this.#cluster.info.budgetStats?.onRequestComplete(duration, this.#timeouts.globalMs)
     this.#requestStats.onRequestComplete(this.#callbacks.streamInfo.responseCode, duration)
   }
 
@@ -278,11 +279,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const attempt = this.#attempt
     if (!this.#requestComplete || this.#hadBody || attempt === undefined) return false
     const next = internalRedirectTarget(policy, this.#headers, response, this.#callbacks.streamInfo)
-    if (next === undefined) {
-      this.#cluster.info.stats.upstreamInternalRedirectFailedTotal.inc()
-      return false
-    }
-    this.#cluster.info.stats.upstreamInternalRedirectSucceededTotal.inc()
+    countInternalRedirect(this.#cluster.info, next !== undefined)
+    if (next === undefined) return false
     this.#disarm()
     attempt.cancel()
     return this.#callbacks.recreateStream(next)
@@ -314,7 +312,9 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
 
   onResponseTimeout(): void {
     if (this.#destroyed) return
-    this.#cluster.info.stats.upstreamRqTimeout.inc()
+    const { stats, budgetStats } = this.#cluster.info
+    stats.upstreamRqTimeout.inc()
+    budgetStats?.onRequestComplete(monotonicMs() - this.#requestCompleteMs, this.#timeouts.globalMs)
     this.#attempt?.host.stats.rqTimeout.inc()
     this.#requestStats.onTimeout()
     const quiet = this.#timeouts.answersQuietly

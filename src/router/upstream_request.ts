@@ -33,6 +33,7 @@ export interface UpstreamRequestParent {
 export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCallbacks {
   readonly #parent: UpstreamRequestParent
   readonly #endsWithHeaders: boolean
+  readonly #perTryTimeoutMs: number
   host: Host
   #pending: PendingStream | undefined = undefined
   #encoder: RequestEncoder | undefined = undefined
@@ -42,12 +43,16 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   #heldEnd = false
   #heldTrailers: HeaderMap | undefined = undefined
   #readDisables = 0
+  #headers: HeaderMap | undefined = undefined
+  #bodyBytesSent = 0
+  #bodyBytesReceived = 0
   readonly startedAtMs = monotonicMs()
   responseStarted = false
   /** The attempt is over: complete, reset or given up. */
   done = false
 
-  constructor(parent: UpstreamRequestParent, host: Host, endsWithHeaders: boolean) {
+  constructor(parent: UpstreamRequestParent, host: Host, endsWithHeaders: boolean, perTryTimeoutMs: number) {
+    this.#perTryTimeoutMs = perTryTimeoutMs
     this.#parent = parent
     this.host = host
     this.#endsWithHeaders = endsWithHeaders
@@ -69,7 +74,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     const info = this.#parent.upstreamInfo()
     const held = this.#held
     const nothingHeld = held === undefined && this.#heldTrailers === undefined && !this.#heldEnd
-    encoder.encodeHeaders(this.#parent.headersFor(host), this.#endsWithHeaders)
+    this.#headers = this.#parent.headersFor(host)
+    encoder.encodeHeaders(this.#headers, this.#endsWithHeaders)
     info.firstTxByteSentMs = monotonicMs()
     if (this.#endsWithHeaders) info.lastTxByteSentMs = info.firstTxByteSentMs
     if (nothingHeld || this.done) return
@@ -98,6 +104,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
 
   encodeData(data: Buffer, endStream: boolean): void {
     if (this.done) return
+    this.#bodyBytesSent += data.length
     if (this.#encoder !== undefined) {
       this.#encoder.encodeData(data, endStream)
       if (endStream) this.#parent.upstreamInfo().lastTxByteSentMs = monotonicMs()
@@ -143,7 +150,17 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   #finish(): void {
     this.done = true
     this.#copyByteCounts()
+    this.#recordTracked()
     while (this.#readDisables > 0) this.#readDisable(false)
+  }
+
+  /** track_cluster_stats */
+  #recordTracked(): void {
+    const { sizeStats, budgetStats } = this.host.cluster
+    budgetStats?.onTryComplete(monotonicMs() - this.startedAtMs, this.#perTryTimeoutMs)
+    if (sizeStats === undefined || this.#headers === undefined) return
+    sizeStats.onRequest(this.#headers, this.#bodyBytesSent)
+    if (this.responseStarted) sizeStats.onResponseEnd(this.#bodyBytesReceived)
   }
 
   #copyByteCounts(): void {
@@ -167,12 +184,14 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     const info = this.#parent.upstreamInfo()
     info.firstRxByteReceivedMs = monotonicMs()
     this.responseStarted = true
+    this.host.cluster.sizeStats?.onResponseHeaders(headers)
     if (endStream) this.#complete(info)
     this.#parent.onUpstreamHeaders(this, headers, endStream)
   }
 
   decodeData(data: Buffer, endStream: boolean): void {
     if (this.done) return
+    this.#bodyBytesReceived += data.length
     if (endStream) this.#complete(this.#parent.upstreamInfo())
     this.#parent.onUpstreamData(this, data, endStream)
   }
@@ -202,6 +221,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     info.host = host
     if (reason !== 'overflow') info.connectionPoolReadyMs = monotonicMs()
     this.done = true
+    this.#recordTracked()
     this.#parent.onUpstreamReset(this, reason, transportFailureReason)
   }
 

@@ -9,6 +9,7 @@ import { createLoadBalancer } from './create_load_balancer.ts'
 import type { Locality } from './host.ts'
 import { ResourceManager } from './resource_manager.ts'
 import type { LocalInfo, ServerContext } from './server_context.ts'
+import { budgetStats, sizeStats } from './tracked_stats.ts'
 import { createConnector } from './upstream_connector.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
@@ -54,6 +55,8 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
         : undefined,
     endpointScope:
       view.trackClusterStats?.perEndpointStats === true ? (name) => scope.createScope(`endpoint.${name}`) : undefined,
+    sizeStats: sizeStats(view, scope),
+    budgetStats: budgetStats(view, scope),
     resourceManager: (priority) => (priority === 'HIGH' ? high : byDefault),
   }
   return new Cluster(info, createLoadBalancer(view, info, context), {

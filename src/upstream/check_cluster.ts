@@ -13,7 +13,6 @@ export function checkCluster(view: ClusterView, errors: ConfigErrors): void {
   checkTransportSocket(view, errors)
   checkConnectionPools(view, errors)
   warnOfLoadBalancing(view, errors)
-  warnOfStats(view, errors)
 }
 
 /** Connecting in plain text where encryption is asked for would be the worst way not to support it. */
@@ -44,13 +43,6 @@ function checkConnectionPools(view: ClusterView, errors: ConfigErrors): void {
 function warnOfLoadBalancing(view: ClusterView, errors: ConfigErrors): void {
   const common = view.commonLbConfig
   if (common?.updateMergeWindow !== undefined) warn(common, 'updateMergeWindow', 'update_merge_window', errors)
-}
-
-function warnOfStats(view: ClusterView, errors: ConfigErrors): void {
-  if (view.trackTimeoutBudgets) warn(view, 'trackTimeoutBudgets', 'track_timeout_budgets', errors)
-  const tracked = view.trackClusterStats
-  if (tracked?.timeoutBudgets === true) warn(tracked, 'timeoutBudgets', 'timeout_budgets', errors)
-  if (tracked?.requestResponseSizes === true) warn(tracked, 'requestResponseSizes', 'request_response_sizes', errors)
 }
 
 function warn(view: object | undefined, field: string, name: string, errors: ConfigErrors): void {

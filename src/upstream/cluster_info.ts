@@ -5,6 +5,7 @@ import type { SharedCounter } from '../stats/shared_counter.ts'
 import type { Scope } from '../stats/store.ts'
 import type { ClusterStats } from './cluster_stats.ts'
 import type { ResourceManager, RoutingPriority } from './resource_manager.ts'
+import type { BudgetStats, SizeStats } from './tracked_stats.ts'
 import type { UpstreamConnector } from './upstream_connector.ts'
 
 /** HttpProtocolOptions of the cluster, from typed_extension_protocol_options or the older fields. */
@@ -40,5 +41,8 @@ export interface ClusterInfo {
   readonly hostConnectionCount: ((address: string) => SharedCounter) | undefined
   /** Where the statistics of one host go; undefined without per_endpoint_stats. */
   readonly endpointScope: ((name: string) => Scope) | undefined
+  /** Undefined where track_cluster_stats does not ask for them. */
+  readonly sizeStats: SizeStats | undefined
+  readonly budgetStats: BudgetStats | undefined
   resourceManager(priority: RoutingPriority): ResourceManager
 }

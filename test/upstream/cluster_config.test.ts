@@ -97,10 +97,10 @@ describe('what is not supported', () => {
   })
 
   it('warns of fields without effect, and is silent without them', () => {
-    const fields = 'common_lb_config: {update_merge_window: 1s}, track_cluster_stats: {timeout_budgets: true}'
+    const fields = 'common_lb_config: {update_merge_window: 1s}, use_tcp_for_dns_lookups: true'
     expect(issues(`- {name: c, type: STATIC, ${fields}}`).warnings).toEqual([
+      'use_tcp_for_dns_lookups (TCP is used for answers that a datagram cannot hold) is accepted but has no effect',
       'update_merge_window is accepted but has no effect',
-      'timeout_budgets is accepted but has no effect',
     ])
     expect(issues('- {name: c, type: STATIC}').warnings).toEqual([])
   })

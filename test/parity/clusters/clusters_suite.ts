@@ -1,6 +1,6 @@
 /** Cluster discovery, load balancing, pools and circuit breakers. */
 import type { ParityCase, ParitySuite } from '../case.ts'
-import { get, OK, response } from '../requests.ts'
+import { get, OK, post, response } from '../requests.ts'
 import { bootstrap, cluster, http1Options, httpListener, indent } from '../yaml.ts'
 
 /** Only the case's own cluster: the DNS clusters refresh at any moment. */
@@ -313,6 +313,7 @@ ${names
 const yaml = bootstrap(
   [httpListener({ name: 'main', hcm: 'delayed_close_timeout: 0.02s', virtualHosts })],
   names.map((name) => clusters[name]),
+  'stats_flush_interval: 0.1s',
 )
 
 const times = (path: string, count: number): ParityCase['steps'] =>
@@ -408,6 +409,20 @@ export const clustersSuite: ParitySuite = {
         })),
       stats: undefined,
       logLines: 0,
+    }),
+    one('request_response_sizes', {
+      name: 'sizes and budgets',
+      steps: [
+        post('/request_response_sizes', 'x'.repeat(1000)),
+        { waitFor: 'ok' },
+        { quietMs: 400 },
+        {
+          admin: `/stats?filter=${encodeURIComponent('^cluster\\.request_response_sizes\\.upstream_(rq_(headers|body|timeout_budget)|rs_)')}`,
+        },
+      ],
+      stats: undefined,
+      // What the last interval of the flush had.
+      normalize: [[/\((nan|[\d.]+),/g, '(']],
     }),
     breaker('breaker_per_host'),
     ...(

@@ -49,6 +49,8 @@ export class MessageParser {
   #piecesBytes = 0
   /** Empty lines came where a head is expected, and no head yet. */
   #afterEmptyLine = false
+  /** The CR of such a line came, and its LF not yet. */
+  #afterCr = false
   /** The body data of the current call, not handed on yet. */
   readonly #body: Buffer[] = []
   /** Set by the handler (in onHead or onComplete) to stop behind the current message. */
@@ -138,10 +140,8 @@ export class MessageParser {
 
   #readHead(data: Buffer, offset: number): number {
     let start = offset
-    // RFC 9112 2.2: empty lines before a request line are skipped.
-    if (this.#piecesBytes === 0 && this.#skipsEmptyLines) {
-      while (data[start] === 0x0d && data[start + 1] === 0x0a) start += 2
-      this.#afterEmptyLine = start > offset
+    if (this.#piecesBytes === 0 && this.#skipsEmptyLines && (data[start] === 0x0d || this.#afterCr)) {
+      start = this.#skipEmptyLines(data, start)
       if (start === data.length) return start
     }
     let window = latin1Slice(data, start, Math.min(data.length, start + headWindowBytes))
@@ -172,6 +172,19 @@ export class MessageParser {
     this.#afterEmptyLine = false
     this.#begin(this.#handler.onHead(text))
     return consumed
+  }
+
+  /** RFC 9112 2.2: empty lines before a request line are skipped. */
+  #skipEmptyLines(data: Buffer, offset: number): number {
+    let position = offset
+    this.#afterEmptyLine = true
+    while (position < data.length) {
+      if (this.#afterCr && data[position] !== 0x0a) throw new HeadError('INVALID_START')
+      if (!this.#afterCr && data[position] !== 0x0d) break
+      this.#afterCr = !this.#afterCr
+      position++
+    }
+    return position
   }
 
   #begin(framing: number): void {
@@ -274,9 +287,8 @@ export class MessageParser {
     if (controlCharacters.test(piece)) throw new HeadError('CONTROL_CHARACTER', 'http1.invalid_characters')
     if (before === '' && this.#piecesBytes === 0 && tokenCharacters[piece.charCodeAt(0)] !== 1)
       throw new HeadError('INVALID_START')
-    const lineFeed = piece.search(bareLineFeed)
-    if (lineFeed > 0 || (lineFeed === 0 && (before === '' || before.charCodeAt(before.length - 1) !== 0x0d)))
-      throw new HeadError('BARE_LINE_FEED')
+    const endsLine = before.endsWith('\r') && piece.charCodeAt(0) === 0x0a
+    if (bareLineFeed.test(endsLine ? piece.slice(1) : piece)) throw new HeadError('BARE_LINE_FEED')
     return this.#keepPiece(piece, result)
   }
 

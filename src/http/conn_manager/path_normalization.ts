@@ -20,6 +20,7 @@ export type NormalizedPath =
 const escapedSlash = /%2f|%5c/i
 /** A dot segment with parameters: for servers that leave parameters out, `..;x` is `..`. */
 const dotsWithParameters = /(?<=\/\.\.?);[^/]*/g
+const onlySlashes = /^\/{2,}$/
 const needsNormalizing = /[%\\]|\/\.|[^\x21-\x7e]|["<>^`{|}]/
 
 /** Applies the options in Envoy's order: escaped slashes, dot segments and escapes, then slash merging. */
@@ -38,7 +39,8 @@ export function normalizePath(path: string, options: PathNormalization): Normali
     if (canonical === undefined) return { action: 'reject' }
     route = canonical
   }
-  if (options.mergeSlashes) route = route.replace(/\/{2,}/g, '/')
+  // A path of slashes alone keeps its first and its last one, as in Envoy.
+  if (options.mergeSlashes) route = onlySlashes.test(route) ? '//' : route.replace(/\/{2,}/g, '/')
   return { action: redirect ? 'redirect' : 'continue', path: route + query }
 }
 

@@ -130,6 +130,8 @@ const targets: RawRequestCase[] = [
   target('parameters behind dots and a backslash, normalised', '/a\\..;\\b', 'GET', 'lenient'),
   target('backslash dots, normalised', '/a\\..\\b', 'GET', 'lenient'),
   target('mixed slashes, normalised', '/a\\/\\b//c', 'GET', 'lenient'),
+  target('slashes alone, merged', '///', 'GET', 'lenient'),
+  target('slashes and dots alone, merged', '//..//./', 'GET', 'lenient'),
   target('dots in the query, normalised', '/a?/../b', 'GET', 'lenient'),
   target('more dots than segments, normalised', '/../../a', 'GET', 'lenient'),
   target('three dots, normalised', '/a/.../b', 'GET', 'lenient'),
@@ -148,6 +150,9 @@ const targets: RawRequestCase[] = [
 ]
 
 const hosts: RawRequestCase[] = [
+  simple('QUERY with a type', `QUERY / HTTP/1.1\r\n${HOST}Content-Type: text/plain\r\nContent-Length: 2\r\n\r\nok`),
+  simple('QUERY with an empty type', `QUERY / HTTP/1.1\r\n${HOST}Content-Type:\r\n\r\n`),
+  simple('host behind other fields', `GET / HTTP/1.1\r\nX: 1\r\n${HOST}Y: 2\r\n\r\n`),
   simple('host missing', 'GET / HTTP/1.1\r\n\r\n'),
   simple('host empty', 'GET / HTTP/1.1\r\nHost:\r\n\r\n'),
   simple('host only spaces', 'GET / HTTP/1.1\r\nHost:   \r\n\r\n'),

@@ -265,6 +265,11 @@ export class MessageParser {
     const length = this.#piecesBytes + (lineFeed < 0 ? data.length : lineFeed) - offset
     if (length > limit + 1) throw tooLong()
     if (lineFeed < 0) {
+      // Nothing but LF may follow a CR: refused now, before any of this body is forwarded, as far as that is known.
+      const carriageReturn = data.indexOf(0x0d, offset)
+      const endsInCr = this.#piecesBytes > 0 && this.#pieces[this.#pieces.length - 1].endsWith('\r')
+      if (endsInCr || (carriageReturn >= 0 && carriageReturn < data.length - 1))
+        throw new HeadError('INVALID_CHUNK_FRAMING')
       this.#keepPiece(latin1Slice(data, offset, data.length), 0)
       return -1
     }

@@ -217,6 +217,8 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
       'backend resets after 103',
       'backend finishes after 103',
       'response head before the request is complete, its body after',
+      'pipeline behind a request that asks to close and is answered at once',
+      'junk behind a request that asks to close and is answered at once',
       'client sends FIN while its upgrade waits',
       'client resets while its upgrade waits',
     ],

@@ -109,6 +109,10 @@ class Recorder implements RequestDecoder, ResponseDecoder {
     this.#end(message)
   }
 
+  retainsData(): boolean {
+    return false
+  }
+
   sendProtocolErrorReply(status: number, _body: string, details: string): void {
     this.refusal = `${status} ${details}`
   }

@@ -43,6 +43,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   #requestComplete = false
   #requestCompleteMs = Number.NaN
   #responseStarted = false
+  #interimStarted = false
   /** `set-cookie` of a hash policy, for the response. */
   #cookies: string[] | undefined = undefined
   #destroyed = false
@@ -179,7 +180,12 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     return this.#callbacks.streamInfo.upstreamInfo()
   }
 
+  /** A response has begun, as far as retries and counting go, though another may still take its place for the client. */
   onUpstream1xxHeaders(headers: HeaderMap): void {
+    this.#interimStarted = true
+    this.#retryState?.release()
+    this.#retryState = undefined
+    chargeUpstreamCode(this.#cluster.info, headers.status, this.#origin)
     this.#callbacks.encode1xxHeaders(headers)
   }
 
@@ -291,7 +297,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (this.#destroyed) return
     this.#timers.disarmPerTry()
     const info = this.#callbacks.streamInfo
-    const details = resetDetails(this.#responseStarted, reason, transportFailureReason)
+    const details = resetDetails(this.#responseStarted || this.#interimStarted, reason, transportFailureReason)
     if (transportFailureReason !== '') info.upstreamInfo().transportFailureReason = transportFailureReason
     if (!isConnectFailure(reason) && reason !== 'overflow') attempt.host.onReset()
     if (this.#responseStarted) {
@@ -305,7 +311,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
       return
     }
     this.#noteRetryDecision(decision)
-    chargeUpstreamCode(this.#cluster.info, resetReasonStatus(reason), this.#origin)
+    this.#chargeAbort(resetReasonStatus(reason))
     this.#localReply(resetReply(reason, details, info.attemptCount > 1, this.#settings.suppressEnvoyHeaders))
   }
 
@@ -357,9 +363,13 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
       return
     }
     // Envoy does not count this one among the codes.
-    if (flag !== ResponseFlag.UpstreamMaxStreamDurationReached)
-      chargeUpstreamCode(this.#cluster.info, status, this.#origin)
+    if (flag !== ResponseFlag.UpstreamMaxStreamDurationReached) this.#chargeAbort(status)
     this.#localReply({ status, body, details, flag })
+  }
+
+  /** The upstream's part of a request that the proxy answers; an interim response has been charged already. */
+  #chargeAbort(status: number): void {
+    if (!this.#interimStarted) chargeUpstreamCode(this.#cluster.info, status, this.#origin)
   }
 
   #disarm(): void {

@@ -46,6 +46,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   #http10 = false
   #upgradeType = ''
   #upgraded = false
+  #upgradeCounted = false
   readonly #routeCache: RouteCache
   readonly #watermarks = new WatermarkCallbacks()
 
@@ -114,7 +115,15 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
       this.#refuse({ status: 403, body: '', details: 'upgrade_failed' }, true)
       return
     }
+    if (allowed !== undefined) this.#countUpgrade()
     filters.decodePath.runHeaders(0, headers, endStream)
+  }
+
+  /** Counted when it is allowed, whatever the upstream makes of it. */
+  #countUpgrade(): void {
+    this.#upgradeCounted = true
+    this.#settings.stats.downstreamCxUpgradesTotal.inc()
+    this.#settings.stats.downstreamCxUpgradesActive.inc()
   }
 
   decodeData(data: Buffer, endStream: boolean): void {
@@ -208,10 +217,6 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     chargeResponse(settings, headers.status)
     info.firstDownstreamTxByteMs = monotonicMs()
     this.timers.onActivity(false)
-    if (this.#upgraded) {
-      settings.stats.downstreamCxUpgradesTotal.inc()
-      settings.stats.downstreamCxUpgradesActive.inc()
-    }
     this.#encoder.encodeHeaders(headers, endStream)
     if (endStream) this.#endResponse()
   }
@@ -365,7 +370,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.#ended = true
     this.timers.stop()
     this.#copyByteCounts()
-    if (this.#upgraded) this.#settings.stats.downstreamCxUpgradesActive.dec()
+    if (this.#upgradeCounted) this.#settings.stats.downstreamCxUpgradesActive.dec()
     this.filters.destroy()
     const duration = Math.round(monotonicMs() - this.streamInfo.startTimeMs)
     this.#settings.stats.downstreamRqTime.recordValue(duration)

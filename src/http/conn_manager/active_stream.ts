@@ -115,15 +115,12 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
       this.#refuse({ status: 403, body: '', details: 'upgrade_failed' }, true)
       return
     }
-    if (allowed !== undefined) this.#countUpgrade()
+    if (allowed !== undefined) {
+      this.#upgradeCounted = true
+      this.#settings.stats.downstreamCxUpgradesTotal.inc()
+      this.#settings.stats.downstreamCxUpgradesActive.inc()
+    }
     filters.decodePath.runHeaders(0, headers, endStream)
-  }
-
-  /** Counted when it is allowed, whatever the upstream makes of it. */
-  #countUpgrade(): void {
-    this.#upgradeCounted = true
-    this.#settings.stats.downstreamCxUpgradesTotal.inc()
-    this.#settings.stats.downstreamCxUpgradesActive.inc()
   }
 
   decodeData(data: Buffer, endStream: boolean): void {

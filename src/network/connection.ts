@@ -1,6 +1,7 @@
 // One TCP or pipe connection, downstream or upstream: bytes in to its filters, bytes out with watermarks, and its end.
 
 import type { Socket } from 'node:net'
+import { getLogger } from '../common/log.ts'
 import { Timer } from '../common/timer.ts'
 import { measurements } from '../stream_info/measurements.ts'
 import type { AddressInfo, DownstreamInfo, StreamInfo } from '../stream_info/stream_info.ts'
@@ -60,6 +61,7 @@ export function errorWords(code: string): string {
   return errnoWords[code] ?? code
 }
 
+const log = getLogger('connection')
 const noReader: ConnectionReader = { onData() {} }
 const emptyBuffer = Buffer.alloc(0)
 
@@ -250,6 +252,17 @@ export class Connection {
 
   #onDelayedCloseTimeout(): void {
     this.delayedCloseTimedOut = true
+    this.#destroy('localClose', false)
+  }
+
+  /** Ends the connection whose event has met an error that nobody expects; its requests end with it. */
+  abandon(error: unknown): void {
+    const { id, state, bytesReceived, bytesSent } = this
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    log.critical(
+      `connection ${id} ends by an unexpected error (${state}, ${bytesReceived} in, ${bytesSent} out): ${reason}`,
+    )
+    this.localCloseReason = 'internal_error'
     this.#destroy('localClose', false)
   }
 

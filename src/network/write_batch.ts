@@ -21,6 +21,8 @@ let hasLarge = false
  * Runs one event of a connection. What it writes goes out when the event loop has run all events of its turn: a peer
  * that is woken by the first write then finds the others soon after, where writes in between our work would have it
  * fall asleep and be woken again and again (a third of all time on loopback; see bench/README.md).
+ *
+ * An exception is a fault of ours in this one connection: it ends, and the others of this process go on.
  */
 export function runWrites<A>(
   connection: Connection,
@@ -36,6 +38,8 @@ export function runWrites<A>(
   depth++
   try {
     event(connection, argument as A)
+  } catch (error) {
+    connection.abandon(error)
   } finally {
     depth--
     if (depth === 0 && dirty.length > 0) eventDone()

@@ -41,7 +41,7 @@ export function resetReasonFlag(reason: StreamResetReason): number {
 }
 
 /** 502 where the upstream broke the protocol, 503 for all else. */
-export function resetReasonStatus(reason: StreamResetReason): number {
+function resetReasonStatus(reason: StreamResetReason): number {
   return reason === 'protocolError' ? 502 : 503
 }
 

@@ -34,6 +34,7 @@ export class RetryState {
   #backOffs = 0
   /** A retry is under way and counts for the circuit breaker. */
   #active = false
+  #givenUp = false
 
   private constructor(
     asked: AskedRetries,
@@ -86,6 +87,12 @@ export class RetryState {
     this.#resources.retries.release()
   }
 
+  /** The request cannot be sent again, or need not. */
+  giveUp(): void {
+    this.release()
+    this.#givenUp = true
+  }
+
   get retried(): boolean {
     return this.#active
   }
@@ -95,7 +102,7 @@ export class RetryState {
     // The try that has just ended held its place in the circuit breaker until now.
     const wasRetry = this.#active
     this.release()
-    if (!wanted) {
+    if (!wanted || this.#givenUp) {
       if (wasRetry) stats.upstreamRqRetrySuccess.inc()
       return 'no'
     }

@@ -17,7 +17,7 @@ import { sendRoutedReply } from './local_answers.ts'
 import { RequestBody } from './request_body.ts'
 import { RequestStats } from './request_stats.ts'
 import { type RequestTimerCallbacks, RequestTimers } from './request_timers.ts'
-import { isConnectFailure, resetDetails, resetReasonFlag, resetReasonStatus, resetReply } from './reset_reasons.ts'
+import { isConnectFailure, resetDetails, resetReasonFlag, resetReply } from './reset_reasons.ts'
 import { type RetryDecision, RetryState } from './retry_state.ts'
 import type { RouterSettings } from './router_settings.ts'
 import { type RequestTimeouts, requestTimeouts, updateExpectedTimeout } from './timeouts.ts'
@@ -36,13 +36,14 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   readonly #origin: 'internal' | 'external'
   /** The request asks to change protocols; CONNECT has rules of its own. */
   readonly #upgrade: boolean
-  #retryState: RetryState | undefined
+  readonly #retryState: RetryState | undefined
   #attempt: UpstreamRequest | undefined = undefined
   #body: RequestBody | undefined = undefined
   #hadBody = false
   #requestComplete = false
   #requestCompleteMs = Number.NaN
   #responseStarted = false
+  #interimStarted = false
   /** `set-cookie` of a hash policy, for the response. */
   #cookies: string[] | undefined = undefined
   /** Hosts of the attempts so far, where the retry policy asks for others. */
@@ -148,8 +149,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (body === undefined || body.abandoned) return
     body.add(data, endStream)
     if (!body.abandoned) return
-    this.#retryState?.release()
-    this.#retryState = undefined
+    this.#retryState?.giveUp()
   }
 
   /** The route's timeout covers the time from here to the end of the response. */
@@ -180,7 +180,11 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     return this.#callbacks.streamInfo.upstreamInfo()
   }
 
+  /** A response has begun, as far as retries and counting go, though another may still take its place for the client. */
   onUpstream1xxHeaders(headers: HeaderMap): void {
+    this.#interimStarted = true
+    this.#retryState?.giveUp()
+    chargeUpstreamCode(this.#cluster.info, headers.status, this.#origin)
     this.#callbacks.encode1xxHeaders(headers)
   }
 
@@ -229,15 +233,17 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
 
   /** True where the response is dropped for another try. */
   #retryResponse(attempt: UpstreamRequest, headers: HeaderMap): boolean {
-    const decision = this.#retryState?.onHeaders(headers) ?? 'no'
-    if (decision === 'yes') {
-      chargeUpstreamCode(this.#cluster.info, headers.status, 'retry')
-      attempt.cancel()
-      this.#scheduleRetry()
-      return true
-    }
-    this.#noteRetryDecision(decision)
-    return false
+    if (!this.#retried(this.#retryState?.onHeaders(headers) ?? 'no')) return false
+    chargeUpstreamCode(this.#cluster.info, headers.status, 'retry')
+    attempt.cancel()
+    return true
+  }
+
+  /** True where another try follows. */
+  #retried(decision: RetryDecision): boolean {
+    if (decision === 'yes') this.#scheduleRetry()
+    else this.#noteRetryDecision(decision)
+    return decision === 'yes'
   }
 
   #noteRetryDecision(decision: RetryDecision): void {
@@ -276,13 +282,12 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   #startOver(response: HeaderMap): boolean {
     const policy = this.#route.internalRedirect
     if (policy === undefined || (response.known & KnownHeader.location) === 0) return false
-    const attempt = this.#attempt
-    if (!this.#requestComplete || this.#hadBody || attempt === undefined) return false
+    if (!this.#requestComplete || this.#hadBody) return false
     const next = internalRedirectTarget(policy, this.#headers, response, this.#callbacks.streamInfo)
     countInternalRedirect(this.#cluster.info, next !== undefined)
     if (next === undefined) return false
     this.#disarm()
-    attempt.cancel()
+    this.#attempt?.cancel()
     return this.#callbacks.recreateStream(next)
   }
 
@@ -290,7 +295,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (this.#destroyed) return
     this.#timers.disarmPerTry()
     const info = this.#callbacks.streamInfo
-    const details = resetDetails(this.#responseStarted, reason, transportFailureReason)
+    const details = resetDetails(this.#responseStarted || this.#interimStarted, reason, transportFailureReason)
     if (transportFailureReason !== '') info.upstreamInfo().transportFailureReason = transportFailureReason
     if (!isConnectFailure(reason) && reason !== 'overflow') attempt.host.onReset()
     if (this.#responseStarted) {
@@ -298,14 +303,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
       this.#callbacks.resetStream('remoteReset', details)
       return
     }
-    const decision = this.#retryState?.onReset(reason, attempt.requestSent) ?? 'no'
-    if (decision === 'yes') {
-      this.#scheduleRetry()
-      return
-    }
-    this.#noteRetryDecision(decision)
-    chargeUpstreamCode(this.#cluster.info, resetReasonStatus(reason), this.#origin)
-    this.#localReply(resetReply(reason, details, info.attemptCount > 1, this.#settings.suppressEnvoyHeaders))
+    if (this.#retried(this.#retryState?.onReset(reason, attempt.requestSent) ?? 'no')) return
+    this.#abort(resetReply(reason, details, info.attemptCount > 1, this.#settings.suppressEnvoyHeaders))
   }
 
   // ---- Timeouts --------------------------------------------------------------------------------------------------
@@ -343,10 +342,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   /** Ends the attempt that took too long; true where another follows. */
   #retryAfterTimeout(): boolean {
     this.#attempt?.cancel()
-    const decision = this.#responseStarted ? 'no' : (this.#retryState?.onReset('localReset', true) ?? 'no')
-    if (decision === 'yes') this.#scheduleRetry()
-    else this.#noteRetryDecision(decision)
-    return decision === 'yes'
+    return !this.#responseStarted && this.#retried(this.#retryState?.onReset('localReset', true) ?? 'no')
   }
 
   #giveUp(status: number, details: string, flag: number, body: string): void {
@@ -357,10 +353,14 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
       this.#callbacks.resetStream('localReset', details)
       return
     }
-    // Envoy does not count this one among the codes.
-    if (flag !== ResponseFlag.UpstreamMaxStreamDurationReached)
-      chargeUpstreamCode(this.#cluster.info, status, this.#origin)
-    this.#localReply({ status, body, details, flag })
+    this.#abort({ status, body, details, flag })
+  }
+
+  /** Answers in the upstream's place, which is charged with it: not twice after an interim response, nor for a duration. */
+  #abort(reply: LocalReply): void {
+    const charged = !this.#interimStarted && reply.flag !== ResponseFlag.UpstreamMaxStreamDurationReached
+    if (charged) chargeUpstreamCode(this.#cluster.info, reply.status, this.#origin)
+    this.#localReply(reply)
   }
 
   #disarm(): void {

@@ -1,7 +1,7 @@
 /** A client that leaves, dawdles or goes silent at every step of a request and of its response, on both proxies. */
 import type { ParityCase, ParitySuite, ReplyStep, Step } from '../parity/case.ts'
 import { CRLF, get, OK, post } from '../parity/requests.ts'
-import { bootstrap, cluster, httpListener } from '../parity/yaml.ts'
+import { bootstrap, cluster, httpListener, routes } from '../parity/yaml.ts'
 
 const STATS = '^(http\\.\\w+\\.downstream_(rq|cx)|cluster\\.\\w+\\.upstream_rq).*[^s]$'
 const POST_HEAD = `POST / HTTP/1.1${CRLF}Host: a.test${CRLF}`
@@ -104,6 +104,28 @@ const pipelines: readonly ParityCase[] = [
     steps: [`${get('/1', 'Connection: close')}${get('/2')}`],
   },
   {
+    name: 'pipeline behind a request that asks to close and is answered at once',
+    listener: 'direct',
+    steps: [`${get('/1', 'Connection: close')}${get('/2')}${get('/3')}`],
+    stats: STATS,
+  },
+  {
+    name: 'pipeline behind a refused request with a body',
+    steps: [`POST /1 HTTP/1.1${CRLF}Content-Length: 3${CRLF}${CRLF}abc${get('/2')}`],
+    stats: STATS,
+  },
+  {
+    name: 'pipeline behind a refused request with chunks',
+    steps: [`POST /1 HTTP/1.1${CRLF}Transfer-Encoding: chunked${CRLF}${CRLF}0${CRLF}${CRLF}${get('/2')}`],
+    stats: STATS,
+  },
+  {
+    name: 'junk behind a request that asks to close and is answered at once',
+    listener: 'direct',
+    steps: [`${get('/1', 'Connection: close')}junk`],
+    stats: STATS,
+  },
+  {
     name: 'pipeline, the first answer closes',
     steps: [`${get('/1')}${get('/2')}`],
     reply: [`HTTP/1.1 200 OK${CRLF}content-length: 2${CRLF}connection: close${CRLF}${CRLF}ok`],
@@ -189,6 +211,13 @@ export const downstreamFaults: ParitySuite = {
     [
       httpListener({ name: 'main', hcm: 'delayed_close_timeout: 0.02s' }),
       httpListener({ name: 'tunnels', hcm: 'upgrade_configs: [ { upgrade_type: websocket } ]' }),
+      httpListener({
+        name: 'direct',
+        hcm: 'delayed_close_timeout: 0.02s',
+        virtualHosts: routes(
+          '- { match: { prefix: / }, direct_response: { status: 200, body: { inline_string: ok } } }',
+        ),
+      }),
       httpListener({
         name: 'slow',
         hcm: 'delayed_close_timeout: 0.02s\nrequest_headers_timeout: 0.15s\ncommon_http_protocol_options: { idle_timeout: 0.4s }',

@@ -46,6 +46,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   #http10 = false
   #upgradeType = ''
   #upgraded = false
+  #upgradeCounted = false
   readonly #routeCache: RouteCache
   readonly #watermarks = new WatermarkCallbacks()
 
@@ -113,6 +114,11 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
       this.settings.stats.downstreamRqWsOnNonWsRoute.inc()
       this.#refuse({ status: 403, body: '', details: 'upgrade_failed' }, true)
       return
+    }
+    if (allowed !== undefined) {
+      this.#upgradeCounted = true
+      this.settings.stats.downstreamCxUpgradesTotal.inc()
+      this.settings.stats.downstreamCxUpgradesActive.inc()
     }
     filters.decodePath.runHeaders(0, headers, endStream)
   }
@@ -212,10 +218,6 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     chargeResponse(settings, headers.status)
     info.firstDownstreamTxByteMs = monotonicMs()
     this.timers.onActivity(false)
-    if (this.#upgraded) {
-      settings.stats.downstreamCxUpgradesTotal.inc()
-      settings.stats.downstreamCxUpgradesActive.inc()
-    }
     this.#encoder.encodeHeaders(headers, endStream)
     if (endStream) this.#endResponse()
   }
@@ -377,7 +379,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.#ended = true
     this.timers.stop()
     copyByteCounts(this.#encoder, this.streamInfo)
-    if (this.#upgraded) this.settings.stats.downstreamCxUpgradesActive.dec()
+    if (this.#upgradeCounted) this.settings.stats.downstreamCxUpgradesActive.dec()
     this.filters.destroy()
     const duration = Math.round(monotonicMs() - this.streamInfo.startTimeMs)
     this.settings.stats.downstreamRqTime.recordValue(duration)

@@ -135,6 +135,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
   }
 
   #closeWhenWritten(): void {
+    this.codec?.stop()
     this.connection.close(this.#delayClose ? 'flushWriteAndDelay' : 'flushWrite', '')
   }
 

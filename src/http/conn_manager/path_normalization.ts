@@ -18,6 +18,9 @@ export type NormalizedPath =
   | { readonly action: 'redirect'; readonly path: string }
 
 const escapedSlash = /%2f|%5c/i
+/** A dot segment with parameters: for servers that leave parameters out, `..;x` is `..`. */
+const dotsWithParameters = /(?<=\/\.\.?);[^/]*/g
+const onlySlashes = /^\/{2,}$/
 const needsNormalizing = /[%\\]|\/\.|[^\x21-\x7e]|["<>^`{|}]/
 
 /** Applies the options in Envoy's order: escaped slashes, dot segments and escapes, then slash merging. */
@@ -32,11 +35,12 @@ export function normalizePath(path: string, options: PathNormalization): Normali
     redirect = options.escapedSlashes === 'UNESCAPE_AND_REDIRECT'
   }
   if (options.normalizePath && needsNormalizing.test(route)) {
-    const canonical = canonicalPath(route)
+    const canonical = canonicalPath(route.replace(dotsWithParameters, ''))
     if (canonical === undefined) return { action: 'reject' }
     route = canonical
   }
-  if (options.mergeSlashes) route = route.replace(/\/{2,}/g, '/')
+  // A path of slashes alone keeps its first and its last one, as in Envoy.
+  if (options.mergeSlashes) route = onlySlashes.test(route) ? '//' : route.replace(/\/{2,}/g, '/')
   return { action: redirect ? 'redirect' : 'continue', path: route + query }
 }
 
@@ -46,22 +50,35 @@ export function normalizePath(path: string, options: PathNormalization): Normali
  */
 function canonicalPath(path: string): string | undefined {
   let text = ''
+  /** Where the last `%` stands that begins no escape. */
+  let strayPercent = -1
   for (let i = 0; i < path.length; i++) {
     const c = path.charCodeAt(i)
     if (c === 0x5c) text += '/'
     else if (c === 0x25) {
       const value = Number.parseInt(path.slice(i + 1, i + 3), 16)
-      const valid = /^[0-9a-fA-F]{2}$/.test(path.slice(i + 1, i + 3))
+      const valid = isEscape(path.slice(i, i + 3))
       if (valid && value === 0) return undefined
       if (valid && isUnreserved(value)) {
         text += String.fromCharCode(value)
         i += 2
-      } else text += '%'
+      } else {
+        if (!valid) strayPercent = text.length
+        text += '%'
+      }
     } else if (c <= 0x20 || c >= 0x7f || '"<>^`{|}'.includes(path[i]))
       text += `%${c.toString(16).toUpperCase().padStart(2, '0')}`
     else text += path[i]
+    // What was undone must not make a new escape of it, for somebody behind to undo (%%32%65 is %2e, once is enough).
+    if (text.length === strayPercent + 3 && isEscape(text.slice(strayPercent)))
+      text = `${text.slice(0, strayPercent)}%25${text.slice(strayPercent + 1)}`
   }
-  return removeDotSegments(text)
+  // Again, since Envoy overlooks dots that were escaped or behind a backslash, and a backend may not.
+  return removeDotSegments(text.replace(dotsWithParameters, ''))
+}
+
+function isEscape(text: string): boolean {
+  return /^%[0-9a-fA-F]{2}$/.test(text)
 }
 
 function isUnreserved(c: number): boolean {

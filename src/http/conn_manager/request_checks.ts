@@ -36,6 +36,9 @@ export function checkRequestHead(
     const refusal = checkPath(headers, settings)
     if (refusal !== undefined) return refusal
   }
+  // Without a type nobody knows what is asked.
+  if (headers.method === 'QUERY' && (headers.get('content-type') ?? '') === '')
+    return { reply: { status: 400, body: '', details: 'query_missing_content_type' }, close: true }
   if (settings.stripPort !== 'none' || settings.stripTrailingHostDot) {
     const localPort = connection.downstream?.localAddress.port ?? 0
     headers.authority = normalizeHost(headers.authority, settings, localPort)

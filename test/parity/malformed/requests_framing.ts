@@ -140,6 +140,9 @@ const chunkCase = (name: string, body: string, listener?: RawRequestCase['listen
 const chunks: RawRequestCase[] = [
   chunkCase('two', '3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n'),
   chunkCase('none', '0\r\n\r\n'),
+  chunkCase('CR and junk in a size, no line end', '3\r0b'),
+  chunkCase('CR and junk after the last size, no line end', "3\r\nabc\r\n0\r'"),
+  chunkCase('CR and junk after data, no line end', '3\r\nabc\rx'),
   chunkCase('upper-case size', 'A\r\n0123456789\r\n0\r\n\r\n'),
   chunkCase('lower-case size', 'a\r\n0123456789\r\n0\r\n\r\n'),
   chunkCase('leading zeros', '0003\r\nabc\r\n000\r\n\r\n'),

@@ -92,9 +92,8 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     stream.wireBytesReceived += text.length + 2
     const status = headers.status
     if (headers.names.length > this.settings.maxHeadersCount) throw new HeadError('TOO_MANY_HEADERS')
+    if (status < 200 || status === 204) refuseBody(headers)
     if (status < 200 && status !== 101) {
-      if ((headers.known & (KnownHeader.contentLength | KnownHeader.transferEncoding)) !== 0)
-        throw new HeadError('BODY_ON_INTERIM')
       // Interim responses have no body and are followed by another head.
       this.#interim = true
       stream.decoder.decode1xxHeaders(headers)
@@ -172,6 +171,8 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     const status = headers.status
     const hasLength = (headers.known & KnownHeader.contentLength) !== 0
     const hasCoding = (headers.known & KnownHeader.transferEncoding) !== 0
+    // Checked also where no body follows: the header is passed on.
+    const length = hasLength && !hasCoding ? parseContentLength(headers) : -1
     if (status === 101) {
       if (stream.isUpgrade) return Framing.raw
       // Nobody asked for it: whatever follows is not HTTP.
@@ -185,12 +186,9 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
         throw new HeadError('CONTENT_LENGTH_AND_TRANSFER_ENCODING', 'http1.content_length_and_chunked_not_allowed')
       headers.remove('content-length')
     }
-    if (status === 204 && (hasCoding || (hasLength && parseContentLength(headers) > 0)))
-      throw new HeadError('BODY_ON_204')
     if (stream.method === 'HEAD' || status === 204 || status === 304) return 0
     if (hasCoding) return Framing.chunked
-    if (hasLength) return parseContentLength(headers)
-    return Framing.untilClose
+    return hasLength ? length : Framing.untilClose
   }
 
   onUnderlyingConnectionAboveWriteBufferHighWatermark(): void {
@@ -203,6 +201,14 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
 }
 
 const noBytes = Buffer.alloc(0)
+
+/** RFC 9110 8.6 and RFC 9112 6.1: 1xx and 204 have no body and do not speak of one; a length of 0 is forgiven. */
+function refuseBody(headers: HeaderMap): void {
+  if ((headers.known & KnownHeader.transferEncoding) !== 0) throw new HeadError('TRANSFER_ENCODING_WITHOUT_BODY')
+  if ((headers.known & KnownHeader.contentLength) === 0) return
+  if (parseContentLength(headers) > 0) throw new HeadError('CONTENT_LENGTH_WITHOUT_BODY')
+  headers.remove('content-length')
+}
 
 /** RFC 9112 section 4. */
 const reasonCharacters = /^[\t\x20-\x7e\x80-\xff]*$/

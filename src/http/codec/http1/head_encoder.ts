@@ -33,24 +33,22 @@ export function properCase(name: string): string {
 }
 
 /**
- * The header lines of a message, each with its CRLF, without the empty line. A request's authority is written where its
- * Host stood, or first.
+ * The header lines of a message, each with its CRLF, without the empty line. A request's authority comes first, under the
+ * name that its Host had.
  */
 export function headerLines(headers: HeaderMap, format: HeaderKeyFormat, properCaseForAdded: boolean): string {
-  const { names, values, authority } = headers
+  const { names, values, rawNames, authority } = headers
+  // A response's `host` is a header as any other.
+  const hostAt = authority === '' ? -1 : names.indexOf('host')
   let text = ''
-  if (authority !== '') {
-    const index = names.indexOf('host')
-    if (index >= 0) values[index] = authority
-    else text = `${format === 'lowerCase' ? 'host' : 'Host'}: ${authority}\r\n`
-  }
-  if (format !== 'properCase' && headers.rawNames === undefined) {
-    for (let i = 0; i < names.length; i++) text += `${names[i]}: ${values[i]}\r\n`
+  if (hostAt >= 0) text = `${writtenName('host', rawNames?.[hostAt], format, properCaseForAdded)}: ${authority}\r\n`
+  else if (authority !== '') text = `${format === 'lowerCase' ? 'host' : 'Host'}: ${authority}\r\n`
+  if (format !== 'properCase' && rawNames === undefined) {
+    for (let i = 0; i < names.length; i++) if (i !== hostAt) text += `${names[i]}: ${values[i]}\r\n`
     return text
   }
-  const raw = headers.rawNames
   for (let i = 0; i < names.length; i++) {
-    text += `${writtenName(names[i], raw?.[i], format, properCaseForAdded)}: ${values[i]}\r\n`
+    if (i !== hostAt) text += `${writtenName(names[i], rawNames?.[i], format, properCaseForAdded)}: ${values[i]}\r\n`
   }
   return text
 }

@@ -49,6 +49,8 @@ export class MessageParser {
   #piecesBytes = 0
   /** Empty lines came where a head is expected, and no head yet. */
   #afterEmptyLine = false
+  /** The CR of such a line came, and its LF not yet. */
+  #afterCr = false
   /** The body data of the current call, not handed on yet. */
   readonly #body: Buffer[] = []
   /** Bytes of chunk lines and trailers since they were taken. */
@@ -147,10 +149,8 @@ export class MessageParser {
 
   #readHead(data: Buffer, offset: number): number {
     let start = offset
-    // RFC 9112 2.2: empty lines before a request line are skipped.
-    if (this.#piecesBytes === 0 && this.#skipsEmptyLines) {
-      while (data[start] === 0x0d && data[start + 1] === 0x0a) start += 2
-      this.#afterEmptyLine = start > offset
+    if (this.#piecesBytes === 0 && this.#skipsEmptyLines && (data[start] === 0x0d || this.#afterCr)) {
+      start = this.#skipEmptyLines(data, start)
       if (start === data.length) return start
     }
     let window = latin1Slice(data, start, Math.min(data.length, start + headWindowBytes))
@@ -181,6 +181,19 @@ export class MessageParser {
     this.#afterEmptyLine = false
     this.#begin(this.#handler.onHead(text))
     return consumed
+  }
+
+  /** RFC 9112 2.2: empty lines before a request line are skipped. */
+  #skipEmptyLines(data: Buffer, offset: number): number {
+    let position = offset
+    this.#afterEmptyLine = true
+    while (position < data.length) {
+      if (this.#afterCr && data[position] !== 0x0a) throw new HeadError('INVALID_START')
+      if (!this.#afterCr && data[position] !== 0x0d) break
+      this.#afterCr = !this.#afterCr
+      position++
+    }
+    return position
   }
 
   #begin(framing: number): void {
@@ -264,6 +277,11 @@ export class MessageParser {
     const length = this.#piecesBytes + (lineFeed < 0 ? data.length : lineFeed) - offset
     if (length > limit + 1) throw tooLong()
     if (lineFeed < 0) {
+      // Nothing but LF may follow a CR: refused now, before any of this body is forwarded, as far as that is known.
+      const carriageReturn = data.indexOf(0x0d, offset)
+      const endsInCr = this.#piecesBytes > 0 && this.#pieces[this.#pieces.length - 1].endsWith('\r')
+      if (endsInCr || (carriageReturn >= 0 && carriageReturn < data.length - 1))
+        throw new HeadError('INVALID_CHUNK_FRAMING')
       this.#keepPiece(latin1Slice(data, offset, data.length), 0)
       return -1
     }
@@ -286,9 +304,8 @@ export class MessageParser {
     if (controlCharacters.test(piece)) throw new HeadError('CONTROL_CHARACTER', 'http1.invalid_characters')
     if (before === '' && this.#piecesBytes === 0 && tokenCharacters[piece.charCodeAt(0)] !== 1)
       throw new HeadError('INVALID_START')
-    const lineFeed = piece.search(bareLineFeed)
-    if (lineFeed > 0 || (lineFeed === 0 && (before === '' || before.charCodeAt(before.length - 1) !== 0x0d)))
-      throw new HeadError('BARE_LINE_FEED')
+    const endsLine = before.endsWith('\r') && piece.charCodeAt(0) === 0x0a
+    if (bareLineFeed.test(endsLine ? piece.slice(1) : piece)) throw new HeadError('BARE_LINE_FEED')
     return this.#keepPiece(piece, result)
   }
 

@@ -43,6 +43,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   #pipelined: Buffer | undefined = undefined
   #readStopped = false
   #dispatching = false
+  #stopped = false
   /** Who got body data of what was read last. */
   #reading: DataReceiver | undefined = undefined
 
@@ -77,7 +78,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     this.#dispatching = true
     try {
       const consumed = this.#parser.execute(data)
-      if (consumed < data.length) this.#hold(data.subarray(consumed))
+      if (consumed < data.length && !this.#stopped) this.#hold(data.subarray(consumed))
     } catch (error) {
       if (!(error instanceof HeadError)) throw error
       this.#refuse(error)
@@ -110,7 +111,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     this.stream = undefined
     this.#decoder = undefined
     // A client that asks on without reading its answers is not read on either.
-    this.#parser.paused = this.connection.aboveHighWatermark
+    this.#parser.paused = this.#stopped || this.connection.aboveHighWatermark
   }
 
   /** Goes on with what the client has pipelined; the connection manager calls it when it is done with a stream. */
@@ -122,6 +123,12 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     if (this.#readStopped) this.connection.readDisable(false)
     this.#readStopped = false
     if (this.connection.isOpen) this.connection.reader.onData(data, false)
+  }
+
+  /** The connection closes: what the client has sent behind the request in progress is not for us any more. */
+  stop(): void {
+    this.#stopped = true
+    this.#parser.paused = true
   }
 
   onHead(text: string): number {
@@ -253,7 +260,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
       this.stream.callbacks?.onBelowWriteBufferLowWatermark()
       return
     }
-    this.#parser.paused = false
+    this.#parser.paused = this.#stopped
     this.continuePipelined()
   }
 }

@@ -41,6 +41,7 @@ function browserRequest(): FormatterContext {
   const server = address('10.0.0.1', 10000)
   const downstream = {
     connectionId: 1,
+    roundTripTimeMs: () => undefined,
     remoteAddress: client,
     localAddress: server,
     directRemoteAddress: client,

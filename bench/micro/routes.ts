@@ -12,6 +12,7 @@ const address: AddressInfo = { text: '10.0.0.1:80', ip: '10.0.0.1', port: 80, fa
 const streamInfo = new StreamInfo(
   {
     connectionId: 1,
+    roundTripTimeMs: () => undefined,
     remoteAddress: address,
     localAddress: address,
     directRemoteAddress: address,

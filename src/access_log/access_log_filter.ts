@@ -80,6 +80,8 @@ function comparison(
       return (ctx) => read(ctx) >= limit()
     case 'LE':
       return (ctx) => read(ctx) <= limit()
+    case 'NE':
+      return (ctx) => read(ctx) !== limit()
     default:
       return (ctx) => read(ctx) === limit()
   }

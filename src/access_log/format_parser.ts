@@ -7,6 +7,9 @@ import { operatorSpecs } from './operators/all.ts'
 /** A piece of a format: a literal as a byte string, or an operator. */
 export type FormatPiece = string | Operator
 
+/** A length is an unsigned 64-bit integer. */
+const LONGEST = 2n ** 64n - 1n
+
 // The argument ends at the first parenthesis after which the operator can end, as in Envoy: it may hold others.
 const command = /%([A-Z0-9_]+)(?:\(([^\n]*?)\))?(?::([0-9]+))?%/y
 
@@ -29,7 +32,7 @@ export function parseFormat(format: string, commandParsers: readonly CommandPars
     }
     command.lastIndex = percent
     const match = command.exec(format)
-    if (match === null) {
+    if (match === null || BigInt(match[3] ?? 0) > LONGEST) {
       const offset = Buffer.byteLength(format.slice(0, percent))
       throw new FormatError(`Incorrect configuration: ${format}. Couldn't find valid command at position ${offset}`)
     }
@@ -83,6 +86,13 @@ function coalesce(argument: string, commandParsers: readonly CommandParser[]): O
     text: (ctx) => {
       for (const operator of operators) {
         const value = operator.text(ctx)
+        if (value !== undefined) return value
+      }
+      return undefined
+    },
+    raw: (ctx) => {
+      for (const operator of operators) {
+        const value = (operator.raw ?? operator.text)(ctx)
         if (value !== undefined) return value
       }
       return undefined

@@ -126,7 +126,7 @@ function compileString(format: string, commandParsers: readonly CommandParser[],
   return (ctx) => {
     let text = '"'
     for (const piece of pieces) {
-      text += escapeJson(typeof piece === 'string' ? piece : (piece.text(ctx) ?? absent))
+      text += escapeJson(typeof piece === 'string' ? piece : ((piece.raw ?? piece.text)(ctx) ?? absent))
     }
     return `${text}"`
   }

@@ -15,8 +15,8 @@ export function quoteJson(bytes: string): string {
 }
 
 /**
- * Escapes a byte string for JSON as Envoy does: control characters, quote and backslash are escaped; valid UTF-8 stays
- * as it is; in anything else each byte from 0x80 up becomes the escape of the Latin-1 character.
+ * Escapes a byte string for JSON as Envoy does: in valid UTF-8 control characters, quote and backslash by the shortest
+ * escapes; in anything else all that is not visible ASCII, quote and backslash too, by the number of each byte.
  */
 export function escapeJson(bytes: string): string {
   for (let i = 0; i < bytes.length; i++) {
@@ -37,11 +37,13 @@ const shortEscapes = new Map([
 ])
 
 function escapeSpecial(bytes: string): string {
-  const keepHighBytes = isUtf8(Buffer.from(bytes, 'latin1'))
+  if (!isUtf8(Buffer.from(bytes, 'latin1'))) {
+    return bytes.replace(/[^ !#-[\]-~]/g, (c) => `\\u00${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  }
   let escaped = ''
   for (let i = 0; i < bytes.length; i++) {
     const code = bytes.charCodeAt(i)
-    const plain = code >= 0x20 && code !== 0x22 && code !== 0x5c && (code < 0x80 || keepHighBytes)
+    const plain = code >= 0x20 && code !== 0x22 && code !== 0x5c
     escaped += plain ? bytes[i] : (shortEscapes.get(code) ?? `\\u00${code.toString(16).padStart(2, '0')}`)
   }
   return escaped

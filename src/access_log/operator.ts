@@ -7,6 +7,8 @@ import { byteString, escapeControls, jsonText, quoteJson } from './json_text.ts'
 export interface Operator {
   /** The value inside text. */
   readonly text: (ctx: FormatterContext) => string | undefined
+  /** The value inside a JSON string, where that differs: JSON escapes by itself what `text` has made visible. */
+  readonly raw?: (ctx: FormatterContext) => string | undefined
   /** The value as JSON, where it stands alone in a JSON string; undefined becomes null. */
   readonly json: (ctx: FormatterContext) => string | undefined
 }
@@ -42,6 +44,19 @@ export function textOperator(read: Read<string>, maxLength?: number): Operator {
   }
 }
 
+/** An operator whose value may hold control characters: in text they are made visible, so that none ends the line. */
+export function decodedTextOperator(read: Read<string>, maxLength?: number): Operator {
+  const operator = textOperator(read, maxLength)
+  return {
+    ...operator,
+    raw: operator.text,
+    text: (ctx) => {
+      const value = operator.text(ctx)
+      return value === undefined ? undefined : escapeControls(value)
+    },
+  }
+}
+
 /** An operator whose value is Unicode text that came from configuration. */
 export function configuredTextOperator(read: Read<string>, maxLength?: number): Operator {
   return textOperator((ctx) => {
@@ -61,13 +76,13 @@ export function numberOperator(read: Read<number>): Operator {
 
 /** An operator whose value is JSON: in text, a string stands bare and anything else as JSON. A length cuts strings. */
 export function valueOperator(read: Read<unknown>, maxLength?: number): Operator {
+  const text = (ctx: FormatterContext): string | undefined => {
+    const value = read(ctx)
+    if (value === undefined || value === null) return undefined
+    return typeof value === 'string' ? byteString(value) : jsonText(value)
+  }
   return {
-    text: (ctx) => {
-      const value = read(ctx)
-      if (value === undefined || value === null) return undefined
-      const text = typeof value === 'string' ? escapeControls(byteString(value)) : jsonText(value)
-      return maxLength === undefined ? text : text.slice(0, maxLength)
-    },
+    ...decodedTextOperator(text, maxLength),
     json: (ctx) => {
       const value = read(ctx)
       if (value === undefined || value === null) return undefined

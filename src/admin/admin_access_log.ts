@@ -77,6 +77,7 @@ function downstreamOf(socket: Socket, connectionId: number): DownstreamInfo {
     listenerName: 'admin',
     filterChainName: '',
     acceptedAtMs: monotonicMs(),
+    roundTripTimeMs: () => undefined,
   }
 }
 

@@ -176,11 +176,14 @@ export class HeaderMap {
   /** Size as Envoy counts it: names and values, pseudo-headers included. */
   byteSize(): number {
     let size = 0
-    for (let i = 0; i < this.names.length; i++) size += this.names[i].length + this.values[i].length
+    for (let i = 0; i < this.names.length; i++) {
+      if (this.names[i] !== 'host') size += this.names[i].length + this.values[i].length
+    }
     if (this.method !== '') size += 7 + this.method.length
     if (this.path !== '') size += 5 + this.path.length
     if (this.authority !== '') size += 10 + this.authority.length
     if (this.scheme !== '') size += 7 + this.scheme.length
+    if (this.protocol !== '') size += 9 + this.protocol.length
     if (this.status !== 0) size += 10
     return size
   }

@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net'
 import { Timer } from '../common/timer.ts'
+import { measurements } from '../stream_info/measurements.ts'
 import type { AddressInfo, DownstreamInfo, StreamInfo } from '../stream_info/stream_info.ts'
 import { reuseReadBuffer } from './read_buffer.ts'
 import { runWrites, WriteBatch } from './write_batch.ts'
@@ -278,6 +279,7 @@ export class Connection {
 
   #onEnd(): void {
     this.#readEnded = true
+    if (measurements.roundTrip) this.downstream?.roundTripTimeMs()
     if (this.state === 'closing' && this.socket.writableLength === 0) {
       // Who ends first during the delay has closed the connection.
       this.#destroy(this.#closeTimer === undefined ? 'localClose' : 'remoteClose', false)
@@ -330,6 +332,7 @@ export class Connection {
 
   #destroy(event: ConnectionEvent, reset: boolean): void {
     if (this.state === 'closed') return
+    if (measurements.roundTrip) this.downstream?.roundTripTimeMs()
     this.state = 'closed'
     this.#closeTimer?.disable()
     if (this.detectedCloseType === '') this.detectedCloseType = reset ? 'local_reset' : 'normal'

@@ -1,6 +1,7 @@
 // An accepted socket before and while it is a connection: what is known of it, filled in by listener filters.
 
 import type { Socket } from 'node:net'
+import { roundTripTimeUs } from '../os/socket.ts'
 import type { AddressInfo, DownstreamInfo, StreamInfo, TlsInfo } from '../stream_info/stream_info.ts'
 
 /**
@@ -27,6 +28,7 @@ export class ConnectionSocket implements DownstreamInfo {
   readonly listenerName: string
   filterChainName = ''
   readonly acceptedAtMs: number
+  #roundTripMs: number | undefined = undefined
 
   constructor(
     socket: Socket,
@@ -46,6 +48,13 @@ export class ConnectionSocket implements DownstreamInfo {
     this.acceptedAtMs = acceptedAtMs
   }
 
+  roundTripTimeMs(): number | undefined {
+    const { fd } = (this.socket as SocketInternals)._handle ?? {}
+    const microseconds = fd === undefined || fd < 0 ? undefined : roundTripTimeUs(fd)
+    if (microseconds !== undefined) this.#roundTripMs = Math.trunc(microseconds / 1000)
+    return this.#roundTripMs
+  }
+
   /** For a listener filter that learns where the connection was really going. */
   restoreLocalAddress(address: AddressInfo): void {
     this.localAddress = address
@@ -57,4 +66,9 @@ export class ConnectionSocket implements DownstreamInfo {
     this.remoteAddress = address
     streamInfo.remoteAddress = address
   }
+}
+
+/** Node's own fields: the descriptor is there as long as the socket is. */
+interface SocketInternals {
+  readonly _handle?: { readonly fd?: number } | null
 }

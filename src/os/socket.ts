@@ -23,6 +23,10 @@ const IP_TRANSPARENT = 19
 const IPPROTO_TCP = 6
 const TCP_DEFER_ACCEPT = 9
 const TCP_FASTOPEN = 23
+/** linux/tcp.h: struct tcp_info up to and with tcpi_rtt. */
+const TCP_INFO = 11
+const TCP_INFO_RTT_OFFSET = 68
+const TCP_INFO_BYTES = 72
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
 const IPV6_TRANSPARENT = 75
@@ -158,6 +162,13 @@ export function getIntOption(fd: number, level: number, name: number): number {
   const bytes = new Uint8Array(4)
   checked(libc.getsockopt(fd, level, name, bytes, Uint32Array.of(4)), 'getsockopt', `level ${level} name ${name}`)
   return new DataView(bytes.buffer).getInt32(0, true)
+}
+
+/** The kernel's estimate of a TCP connection's round trip, in microseconds; undefined for what is no TCP socket. */
+export function roundTripTimeUs(fd: number): number | undefined {
+  const bytes = new Uint8Array(TCP_INFO_BYTES)
+  if (libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, bytes, Uint32Array.of(bytes.length)) < 0) return undefined
+  return new DataView(bytes.buffer).getUint32(TCP_INFO_RTT_OFFSET, true)
 }
 
 /** The address a socket is bound to; undefined for a family other than IP and unix. */

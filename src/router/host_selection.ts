@@ -29,8 +29,9 @@ export function chooseHost(
   let host = cluster.chooseHost(context)
   const policy = route.retryPolicy
   if (streamInfo.attemptCount === 1 || policy?.retryHostPredicates.length !== 1) return host
-  const tried = streamInfo.upstreamInfo().hostsAttempted
-  for (let i = 0; i < policy.hostSelectionRetryMaxAttempts && host !== undefined && tried.includes(host); i++)
+  const { hostsAttempted, hostsFailed } = streamInfo.upstreamInfo()
+  const wasTried = (each: Host) => hostsAttempted.includes(each) || hostsFailed?.includes(each) === true
+  for (let i = 0; i < policy.hostSelectionRetryMaxAttempts && host !== undefined && wasTried(host); i++)
     host = cluster.chooseHost(context)
   return host
 }

@@ -79,6 +79,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
       encoder.encodeTrailers(this.#heldTrailers)
     } else if (held === undefined) encoder.encodeData(noBytes, true)
     else for (let i = 0; i < held.length; i++) encoder.encodeData(held[i], this.#heldEnd && i === held.length - 1)
+    if (this.#heldEnd || this.#heldTrailers !== undefined) info.lastTxByteSentMs = monotonicMs()
     if (this.#heldBytes > this.#parent.bufferLimitBytes && this.#parent.bufferLimitBytes > 0) this.#readDisable(false)
   }
 
@@ -120,7 +121,10 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   encodeTrailers(trailers: HeaderMap): void {
     if (this.done) return
     if (this.#encoder === undefined) this.#heldTrailers = trailers
-    else this.#encoder.encodeTrailers(trailers)
+    else {
+      this.#encoder.encodeTrailers(trailers)
+      this.#parent.upstreamInfo().lastTxByteSentMs = monotonicMs()
+    }
   }
 
   /** The head has been written: the upstream may have seen it. */
@@ -196,7 +200,11 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     this.#pending = undefined
     const info = this.#parent.upstreamInfo()
     info.host = host
-    if (reason !== 'overflow' && host !== undefined) info.hostsAttempted.push(host)
+    if (reason !== 'overflow' && host !== undefined) {
+      info.connectionPoolReadyMs = monotonicMs()
+      info.hostsFailed ??= []
+      info.hostsFailed.push(host)
+    }
     this.done = true
     this.#parent.onUpstreamReset(this, reason, transportFailureReason)
   }

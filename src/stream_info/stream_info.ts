@@ -44,6 +44,8 @@ export interface DownstreamInfo {
   filterChainName: string
   /** Monotonic milliseconds of accept. */
   readonly acceptedAtMs: number
+  /** The kernel's estimate, for the life of the socket; the last one measured after that (see measurements.ts). */
+  roundTripTimeMs(): number | undefined
 }
 
 /** The upstream host, as logs need it; `upstream/host.ts` satisfies it. */
@@ -80,7 +82,10 @@ export class UpstreamInfo {
   headerBytesReceived = 0
   /** Requests that this upstream connection has carried, this one included. */
   streamCount = 0
+  /** Hosts that a try had a connection to (a TCP proxy: those that it tried). */
   hostsAttempted: UpstreamHostInfo[] = []
+  /** Hosts that could not be connected to: logs do not show them, a retry looks for others. */
+  hostsFailed: UpstreamHostInfo[] | undefined = undefined
   connectionIdsAttempted: number[] = []
 }
 
@@ -110,6 +115,10 @@ export class StreamInfo {
   requestCompleteMs = Number.NaN
   upstream: UpstreamInfo | undefined = undefined
   attemptCount = 0
+  /** How often a route was looked for. */
+  routeResolutionCount = 0
+  /** How long the last look took; NaN where it was not measured (see measurements.ts). */
+  routeResolutionMs = Number.NaN
   routeName = ''
   virtualHostName = ''
   virtualClusterName = ''

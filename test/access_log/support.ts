@@ -24,6 +24,7 @@ export function downstreamInfo(overrides: Partial<DownstreamInfo> = {}): Downstr
     listenerName: 'ingress',
     filterChainName: 'chain',
     acceptedAtMs: 900,
+    roundTripTimeMs: () => 3,
     ...overrides,
   }
 }

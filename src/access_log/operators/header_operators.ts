@@ -2,8 +2,7 @@
 
 import { type HeaderMap, knownBit } from '../../common/header_map.ts'
 import type { FormatterContext } from '../formatter_context.ts'
-import { escapeControls } from '../json_text.ts'
-import { FormatError, type OperatorSpec, plainNumber, textOperator } from '../operator.ts'
+import { decodedTextOperator, FormatError, type OperatorSpec, plainNumber, textOperator } from '../operator.ts'
 
 type HeadersOf = (ctx: FormatterContext) => HeaderMap | undefined
 
@@ -96,11 +95,11 @@ const queryParam: OperatorSpec = {
   argument: 'required',
   length: true,
   make: (argument, maxLength) =>
-    textOperator((ctx) => {
+    decodedTextOperator((ctx) => {
       for (const pair of queryOf(ctx)?.split('&') ?? []) {
         const equals = pair.indexOf('=')
         if (percentDecoded(equals < 0 ? pair : pair.slice(0, equals)) !== argument) continue
-        return escapeControls(percentDecoded(equals < 0 ? '' : pair.slice(equals + 1)))
+        return percentDecoded(equals < 0 ? '' : pair.slice(equals + 1))
       }
       return undefined
     }, maxLength),

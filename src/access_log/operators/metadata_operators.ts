@@ -2,9 +2,9 @@
 
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { FormatterContext, Metadata } from '../formatter_context.ts'
-import { byteString, escapeControls, jsonText, quoteJson } from '../json_text.ts'
+import { byteString, jsonText, quoteJson } from '../json_text.ts'
 import { metadataAtPath } from '../metadata_matcher.ts'
-import { FormatError, type Operator, type OperatorSpec, textOperator, valueOperator } from '../operator.ts'
+import { decodedTextOperator, FormatError, type Operator, type OperatorSpec, valueOperator } from '../operator.ts'
 
 /** What an object in the filter state may offer to logs. Strings and numbers stand there as they are. */
 export interface FilterStateObject {
@@ -68,10 +68,10 @@ function filterState(lookUp: (info: StreamInfo, key: string) => unknown): Operat
         throw new FormatError('Invalid filter state serialize type, FIELD should be used with the field name.')
       }
       if (kind === 'TYPED') return typedState((ctx) => lookUp(ctx.streamInfo, key), maxLength)
-      return textOperator((ctx) => {
+      return decodedTextOperator((ctx) => {
         const object = lookUp(ctx.streamInfo, key)
         const value = kind === 'PLAIN' ? plainState(object) : fieldOf(object, field ?? '')
-        return value === undefined ? undefined : escapeControls(byteString(value))
+        return value === undefined ? undefined : byteString(value)
       }, maxLength)
     },
   }

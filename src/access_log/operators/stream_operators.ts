@@ -2,12 +2,14 @@
 
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { measurements } from '../../stream_info/measurements.ts'
 import { responseFlagNames } from '../../stream_info/response_flags.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { FormatterContext } from '../formatter_context.ts'
 import { byteString } from '../json_text.ts'
 import {
   configuredTextOperator,
+  numberOperator,
   type OperatorSpec,
   plainConfiguredText,
   plainNumber,
@@ -50,6 +52,21 @@ function streamId(ctx: FormatterContext): string {
     connectionStreamIds.set(ctx.streamInfo, id)
   }
   return id
+}
+
+/** A number that is measured only where a format shows it. */
+function measuredNumber(
+  measurement: keyof typeof measurements,
+  read: (ctx: FormatterContext) => number | undefined,
+): OperatorSpec {
+  return {
+    argument: 'none',
+    length: false,
+    make: () => {
+      measurements[measurement] = true
+      return numberOperator(read)
+    },
+  }
 }
 
 const environment: OperatorSpec = {
@@ -143,10 +160,12 @@ export const streamOperators: readonly (readonly [string, OperatorSpec])[] = [
   ['ACCESS_LOG_TYPE', plainText((ctx) => ctx.accessLogType)],
   ['HOSTNAME', { argument: 'none', length: false, make: () => configuredTextOperator(() => host) }],
   ['ENVIRONMENT', environment],
-  // Not measured.
-  ['ROUTE_RESOLUTION_TIME_US', plainNumber(() => undefined)],
-  ['ROUTE_RESOLUTION_COUNT', plainNumber(() => undefined)],
-  ['DOWNSTREAM_CX_RTT', plainNumber(() => undefined)],
+  [
+    'ROUTE_RESOLUTION_TIME_US',
+    measuredNumber('routeResolution', (ctx) => Math.round(ctx.streamInfo.routeResolutionMs * 1000)),
+  ],
+  ['ROUTE_RESOLUTION_COUNT', plainNumber((ctx) => ctx.streamInfo.routeResolutionCount)],
+  ['DOWNSTREAM_CX_RTT', measuredNumber('roundTrip', (ctx) => ctx.streamInfo.downstream.roundTripTimeMs())],
   ['DOWNSTREAM_TLS_VERSION', plainText((ctx) => ctx.streamInfo.downstream.tls?.version || undefined)],
   ['DOWNSTREAM_TLS_CIPHER', plainText((ctx) => ctx.streamInfo.downstream.tls?.cipher || undefined)],
   ['DOWNSTREAM_TLS_SESSION_ID', plainText((ctx) => ctx.streamInfo.downstream.tls?.sessionId || undefined)],

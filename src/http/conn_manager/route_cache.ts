@@ -1,6 +1,8 @@
 // The route of one request: found once, looked up again only after a filter has cleared it.
 
+import { monotonicMs } from '../../common/clock.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
+import { measurements } from '../../stream_info/measurements.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { Route } from '../route.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
@@ -20,7 +22,10 @@ export class RouteCache {
   find(headers: HeaderMap, info: StreamInfo): Route | undefined {
     if (this.#resolved) return this.current
     this.#resolved = true
+    info.routeResolutionCount++
+    const startedMs = measurements.routeResolution ? monotonicMs() : Number.NaN
     const route = this.#settings.routeConfig()?.route(headers, info, this.#random)
+    if (measurements.routeResolution) info.routeResolutionMs = monotonicMs() - startedMs
     this.current = route
     if (route !== undefined) {
       info.routeName = route.name

@@ -2,6 +2,7 @@
 
 import { monotonicMs } from '../../common/clock.ts'
 import { Timer } from '../../common/timer.ts'
+import { localAddressOf } from '../../network/address.ts'
 import type { Connection, ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../../network/connection.ts'
 import { gatherWrites } from '../../network/write_batch.ts'
 import { CodecProtocolError, type DataReceiver, type ResponseDecoder, type StreamResetReason } from '../codec/codec.ts'
@@ -176,6 +177,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
   }
 
   #onConnected(): void {
+    this.#connection.localAddress = localAddressOf(this.#connection.socket)
     this.#connected = true
     this.#connectTimer?.disable()
     this.#connectTimer = undefined

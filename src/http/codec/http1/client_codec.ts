@@ -61,6 +61,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     // A backend that sends more than it was asked for: nothing that follows may be taken for another answer.
     if (consumed < data.length) {
       this.extraBytes = true
+      if (this.#stream !== undefined) this.#stream.wireBytesReceived += data.length - consumed
       this.closeAfterResponse = true
     }
     if (this.#end !== undefined) this.#endResponse()
@@ -86,8 +87,8 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     if (stream === undefined) throw new HeadError('UNEXPECTED_RESPONSE')
     const headers = new HeaderMap()
     const lineEnd = parseStatusLine(text, headers, this.settings)
-    parseHeaderLines(text, lineEnd, headers, this.settings.headerKeyFormat === 'preserveCase')
-    stream.headerBytesReceived += text.length + 2
+    const headerBytes = parseHeaderLines(text, lineEnd, headers, this.settings.headerKeyFormat === 'preserveCase')
+    stream.headerBytesReceived += headerBytes
     stream.wireBytesReceived += text.length + 2
     const status = headers.status
     if (headers.names.length > this.settings.maxHeadersCount) throw new HeadError('TOO_MANY_HEADERS')
@@ -117,7 +118,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
   onBody(data: Buffer): void {
     const stream = this.#stream
     if (stream === undefined) return
-    stream.wireBytesReceived += data.length
+    stream.wireBytesReceived += data.length + this.#parser.takeFramingBytes()
     if (!stream.dead) stream.decoder.decodeData(data, false)
   }
 
@@ -126,11 +127,14 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     if (stream === undefined || this.#interim || stream.remoteComplete) return
     this.#parser.paused = true
     stream.remoteComplete = true
+    stream.wireBytesReceived += this.#parser.takeFramingBytes()
     this.#end = 'data'
     if (trailerLines === '') return
     const trailers = new HeaderMap()
-    parseHeaderLines(trailerLines, 0, trailers, false)
-    if (this.settings.enableTrailers) this.#end = trailers
+    const headerBytes = parseHeaderLines(trailerLines, 0, trailers, false)
+    if (!this.settings.enableTrailers) return
+    stream.headerBytesReceived += headerBytes
+    this.#end = trailers
   }
 
   /** Frees the connection first: whoever hears of the response's end may want it for another request. */

@@ -50,7 +50,8 @@ export class Http1ClientStream implements RequestEncoder {
       }
     }
     head += '\r\n'
-    this.headerBytesSent += head.length
+    // Envoy counts the header lines alone.
+    this.headerBytesSent += head.length - head.indexOf('\n') - 3
     this.wireBytesSent += head.length
     this.#codec.connection.write(head)
     if (endStream) this.#endRequest()
@@ -61,10 +62,11 @@ export class Http1ClientStream implements RequestEncoder {
     const connection = this.#codec.connection
     if (data.length > 0) {
       if (this.#chunked) {
-        connection.write(`${data.length.toString(16)}\r\n`)
+        const sizeLine = `${data.length.toString(16)}\r\n`
+        connection.write(sizeLine)
         connection.write(data)
         connection.write('\r\n')
-        this.wireBytesSent += data.length + 4
+        this.wireBytesSent += sizeLine.length + 2
       } else connection.write(data)
       this.wireBytesSent += data.length
     }

@@ -62,14 +62,15 @@ const tab = 0x09
 
 /**
  * Adds the header lines of `text` from `position` to `headers`; each line ends in CRLF, and the text ends after the last.
- * Throws HeadError for anything that two parsers could read differently: a name that is no token, space before the
+ * Returns the header bytes as Envoy counts them: names and values, and three more a line. Throws HeadError for anything that two parsers could read differently: a name that is no token, space before the
  * colon, line folding, control characters, a bare CR or LF.
  */
-export function parseHeaderLines(text: string, position: number, headers: HeaderMap, keepRawNames: boolean): void {
+export function parseHeaderLines(text: string, position: number, headers: HeaderMap, keepRawNames: boolean): number {
   const names = headers.names
   const values = headers.values
   const end = text.length
   let known = headers.known
+  let bytes = 0
   if (keepRawNames) headers.rawNames ??= []
   let p = position
   while (p < end) {
@@ -89,10 +90,12 @@ export function parseHeaderLines(text: string, position: number, headers: Header
     const entry = intern(raw)
     names.push(entry.name)
     values.push(text.slice(valueStart, valueEnd))
+    bytes += raw.length + valueEnd - valueStart + 3
     known |= entry.bit
     if (headers.rawNames !== undefined) headers.rawNames.push(raw)
   }
   headers.known = known
+  return bytes
 }
 
 function isBlank(c: number): boolean {

@@ -51,6 +51,8 @@ export class MessageParser {
   #afterEmptyLine = false
   /** The body data of the current call, not handed on yet. */
   readonly #body: Buffer[] = []
+  /** Bytes of chunk lines and trailers since they were taken. */
+  #framingBytes = 0
   /** Set by the handler (in onHead or onComplete) to stop behind the current message. */
   paused = false
 
@@ -124,6 +126,13 @@ export class MessageParser {
       }
     }
     return offset
+  }
+
+  /** How many bytes framed the body that was handed on: chunk lines, trailers. */
+  takeFramingBytes(): number {
+    const bytes = this.#framingBytes
+    this.#framingBytes = 0
+    return bytes
   }
 
   /** The peer has sent FIN: ends a body that runs until then; true if that was in order. */
@@ -202,6 +211,7 @@ export class MessageParser {
     const end = this.#readLine(data, offset, maxChunkLineBytes, invalidChunk)
     if (end < 0) return data.length
     const line = this.#takeLine(data, offset, end)
+    this.#framingBytes += line.length + 2
     let size = 0
     let p = 0
     for (; p < line.length; p++) {
@@ -220,6 +230,7 @@ export class MessageParser {
     const end = this.#readLine(data, offset, 2, invalidChunk)
     if (end < 0) return data.length
     if (this.#takeLine(data, offset, end) !== '') throw new HeadError('INVALID_CHUNK_FRAMING')
+    this.#framingBytes += 2
     this.#state = State.chunkSize
     return end
   }
@@ -231,6 +242,7 @@ export class MessageParser {
       const end = this.#readLine(data, position, this.#maxHeadBytes, headTooLarge)
       if (end < 0) return data.length
       const line = this.#takeLine(data, position, end)
+      this.#framingBytes += line.length + 2
       position = end
       if (line === '') {
         const lines = this.#trailerLines

@@ -137,10 +137,10 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     const requestLineEnd = parseRequestLine(text, headers, this.settings)
     this.protocol = text.charCodeAt(requestLineEnd - 3) === 0x30 ? 'HTTP/1.0' : 'HTTP/1.1'
     const stream = new Http1ServerStream(this, headers.method)
-    stream.headerBytesReceived = text.length + 2
     stream.wireBytesReceived = text.length + 2
     this.stream = stream
-    parseHeaderLines(text, requestLineEnd, headers, this.settings.headerKeyFormat === 'preserveCase')
+    const keepsCase = this.settings.headerKeyFormat === 'preserveCase'
+    stream.headerBytesReceived = parseHeaderLines(text, requestLineEnd, headers, keepsCase)
     if (headers.names.length > this.settings.maxHeadersCount)
       throw new HeadError('TOO_MANY_HEADERS', 'http1.too_many_headers', 431)
     this.#checkUnderscores(headers)
@@ -159,7 +159,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   onBody(data: Buffer): void {
     const stream = this.stream
     if (stream === undefined) return
-    stream.wireBytesReceived += data.length
+    stream.wireBytesReceived += data.length + this.#parser.takeFramingBytes()
     if (stream.detached) return
     this.#reading = this.#decoder
     this.#decoder?.decodeData(data, false)
@@ -170,24 +170,25 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     // Undefined where the response, complete already, has ended the exchange.
     if (stream === undefined || stream.remoteComplete) return
     stream.remoteComplete = true
+    stream.wireBytesReceived += this.#parser.takeFramingBytes()
     this.#parser.paused = true
     if (stream.detached) {
       stream.maybeComplete()
       return
     }
     if (trailerLines !== '' && this.settings.enableTrailers) {
-      this.#decoder?.decodeTrailers(this.#parseTrailers(trailerLines))
+      this.#decoder?.decodeTrailers(this.#parseTrailers(trailerLines, stream))
     } else {
-      if (trailerLines !== '') this.#parseTrailers(trailerLines)
+      if (trailerLines !== '') this.#parseTrailers(trailerLines, stream)
       this.#decoder?.decodeData(noBytes, true)
     }
     stream.maybeComplete()
   }
 
-  #parseTrailers(lines: string): HeaderMap {
+  #parseTrailers(lines: string, stream: Http1ServerStream): HeaderMap {
     const trailers = new HeaderMap()
     try {
-      parseHeaderLines(lines, 0, trailers, false)
+      stream.headerBytesReceived += parseHeaderLines(lines, 0, trailers, false)
     } catch (error) {
       throw error instanceof HeadError ? classify(error, lines) : error
     }

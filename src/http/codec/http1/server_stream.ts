@@ -70,10 +70,11 @@ export class Http1ServerStream implements ResponseEncoder {
     if (!this.#bodiless && data.length > 0) {
       const connection = this.#codec.connection
       if (this.#chunked) {
-        connection.write(`${data.length.toString(16)}\r\n`)
+        const sizeLine = `${data.length.toString(16)}\r\n`
+        connection.write(sizeLine)
         connection.write(data)
         connection.write('\r\n')
-        this.wireBytesSent += data.length + 4
+        this.wireBytesSent += sizeLine.length + 2
       } else connection.write(data)
       this.wireBytesSent += data.length
     }
@@ -141,7 +142,8 @@ export class Http1ServerStream implements ResponseEncoder {
   }
 
   #writeHead(head: string): void {
-    this.headerBytesSent += head.length
+    // Envoy counts the header lines alone.
+    this.headerBytesSent += head.length - head.indexOf('\n') - 3
     this.wireBytesSent += head.length
     this.#codec.connection.write(head)
   }

@@ -1,6 +1,7 @@
 // One log file: lines are buffered and written by Node's thread pool, so that a request never waits for a disk.
 
-import { closeSync, openSync, write, writeSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync, write, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
 import type { Counter, Gauge, Scope } from '../stats/store.ts'
 
@@ -193,6 +194,17 @@ export class AccessLogFile {
     if (offset === bytes.length) this.#stats.writeCompleted.inc()
     else this.#stats.writeFailed.inc()
     this.#stats.writeTotalBuffered.sub(bytes.length)
+  }
+}
+
+/** Whether the file could be opened, as far as that shows without making it. Throws AccessLogFileError. */
+export function checkCanOpen(path: string): void {
+  if (standardStreams.has(path)) return
+  try {
+    if (existsSync(path)) accessSync(path, constants.W_OK)
+    else accessSync(dirname(path), constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new AccessLogFileError(`unable to open file '${path}': ${systemMessage(error)}`, { cause: error })
   }
 }
 

@@ -1,7 +1,7 @@
 // The log files of one process: each path is opened once, however many access logs name it.
 
 import type { Scope } from '../stats/store.ts'
-import { AccessLogFile, type AccessLogFileStats, accessLogFileStats } from './access_log_file.ts'
+import { AccessLogFile, type AccessLogFileStats, accessLogFileStats, checkCanOpen } from './access_log_file.ts'
 
 export interface AccessLogManagerOptions {
   /** --file-flush-interval-msec. */
@@ -9,7 +9,7 @@ export interface AccessLogManagerOptions {
   /** --file-flush-min-size-kb, in bytes. */
   readonly flushMinSizeBytes?: number
   readonly bufferLimitBytes?: number
-  /** False for a process that only checks a configuration: no file is opened or made, and what is written is lost. */
+  /** False for a process that only checks a configuration: files are not made, only whether they could be is looked at. */
   readonly opensFiles?: boolean
 }
 
@@ -41,7 +41,10 @@ export class AccessLogManager {
 
   /** The file of a path; `/dev/stdout` and `/dev/stderr` are the process's own streams. Throws AccessLogFileError. */
   file(path: string): LineWriter {
-    if (!this.#opensFiles) return discard
+    if (!this.#opensFiles) {
+      checkCanOpen(path)
+      return discard
+    }
     let file = this.#files.get(path)
     if (file === undefined) {
       const options = { flushMinSizeBytes: this.#flushMinSizeBytes, bufferLimitBytes: this.#bufferLimitBytes }

@@ -49,22 +49,7 @@ export class CompiledRegex {
     return groups
   }
 
-  /**
-   * The offsets of the first match anywhere in Unicode text, group 0 first; undefined for a group that took no part, and
-   * for no match.
-   */
-  findGroups(text: string): readonly (readonly [start: number, end: number] | undefined)[] | undefined {
-    const matcher = this.#re.matcher(text)
-    if (!matcher.find()) return undefined
-    const groups: (readonly [number, number] | undefined)[] = []
-    for (let i = 0; i <= this.groupCount; i++) {
-      const start = matcher.start(i)
-      groups.push(start < 0 ? undefined : [start, matcher.end(i)])
-    }
-    return groups
-  }
-
-  /** Where the groups of the first match stand in an ASCII input, the whole match first; undefined for no match. */
+  /** Offsets of the groups of the first match in Unicode text, the whole match first; undefined for no match. */
   groupSpans(input: string): (readonly [start: number, end: number] | undefined)[] | undefined {
     const matcher = this.#re.matcher(input)
     if (!matcher.find()) return undefined
@@ -116,8 +101,7 @@ export function compileRegex(pattern: string, maxProgramSize?: number): Compiled
   try {
     re = RE2JS.compile(pattern)
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    throw new RegexError(message.replace(/^error parsing regexp: /, '').replace(/`([^`]*)`$/, '$1'), { cause: error })
+    throw new RegexError(re2Message(error instanceof Error ? error.message : String(error)), { cause: error })
   }
   const size = re.programSize() + programSizeDifference
   const limit = maxProgramSize ?? defaultMaxProgramSize
@@ -129,6 +113,27 @@ export function compileRegex(pattern: string, maxProgramSize?: number): Compiled
     )
   }
   return new CompiledRegex(pattern, re)
+}
+
+/** What re2js says, which follows Go's regexp, in the words of RE2's own errors (re2.cc), which operators search for. */
+const re2Words: readonly (readonly [theirs: string, re2: string])[] = [
+  ['missing closing )', 'missing )'],
+  ['missing closing ]', 'missing ]'],
+  ['missing argument to repetition operator', 'no argument for repetition operator'],
+  ['invalid nested repetition operator', 'bad repetition operator'],
+  ['invalid repeat count', 'invalid repetition size'],
+  ['trailing backslash at end of expression', 'trailing \\'],
+  ['invalid or unsupported Perl syntax', 'invalid perl operator'],
+  ['invalid named capture', 'invalid named capture group'],
+]
+
+function re2Message(message: string): string {
+  const text = message.replace(/^error parsing regexp: /, '').replace(/`([^`]*)`$/, '$1')
+  const lookBehind = /^invalid named capture: (\(\?<[=!])/.exec(text)
+  if (lookBehind !== null) return `invalid perl operator: ${lookBehind[1]}`
+  if (text.endsWith(': (?P=')) return 'invalid perl operator: (?P'
+  const known = re2Words.find(([theirs]) => text.startsWith(theirs))
+  return known === undefined ? text : known[1] + text.slice(known[0].length)
 }
 
 /** Compiles Envoy's RegexMatcher with its own limit on the program size. Throws RegexError. */

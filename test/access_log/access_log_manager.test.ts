@@ -122,8 +122,9 @@ describe('writing', () => {
 
   test('nothing is opened where a configuration is only checked', () => {
     start({ opensFiles: false })
-    manager.file(join(folder, 'no', 'such', 'folder.log')).write('lost\n')
-    expect(existsSync(join(folder, 'no'))).toBe(false)
+    manager.file(join(folder, 'a.log')).write('lost\n')
+    expect(existsSync(join(folder, 'a.log'))).toBe(false)
+    expect(() => manager.file(join(folder, 'no', 'a.log'))).toThrow(AccessLogFileError)
   })
 })
 

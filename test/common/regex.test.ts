@@ -22,9 +22,26 @@ describe('matching', () => {
 
   test('groups, as text and as offsets', () => {
     expect(compileRegex('(b)(x)?(c)').exec('abc')).toEqual(['bc', 'b', undefined, 'c'])
-    expect(compileRegex('(b)(x)?(c)').findGroups('abc')).toEqual([[1, 3], [1, 2], undefined, [2, 3]])
+    expect(compileRegex('(b)(x)?(c)').groupSpans('abc')).toEqual([[1, 3], [1, 2], undefined, [2, 3]])
     expect(compileRegex('z').exec('abc')).toBeUndefined()
-    expect(compileRegex('z').findGroups('abc')).toBeUndefined()
+    expect(compileRegex('z').groupSpans('abc')).toBeUndefined()
+  })
+
+  test.each([
+    ['(a', 'missing ): (a'],
+    ['[a', 'missing ]: [a'],
+    ['*', 'no argument for repetition operator: *'],
+    ['a**', 'bad repetition operator: **'],
+    ['a{2,1}', 'invalid repetition size: {2,1}'],
+    ['a\\', 'trailing \\'],
+    ['(?=a)', 'invalid perl operator: (?='],
+    ['(?<!a)', 'invalid perl operator: (?<!'],
+    ['(?P=n)', 'invalid perl operator: (?P'],
+    ['(?P<n', 'invalid named capture group: (?P<n'],
+    ['[z-a]', 'invalid character class range: z-a'],
+    ['\\8', 'invalid escape sequence: \\8'],
+  ])('%s is refused in RE2 own words', (pattern, message) => {
+    expect(() => compileRegex(pattern)).toThrow(message)
   })
 
   test('patterns that make a backtracking matcher run for ever', () => {

@@ -242,7 +242,7 @@ describe('settings', () => {
       'cluster: c, prefix_rewrite: /x, regex_rewrite: {pattern: {regex: a}, substitution: b}',
       'Specify only one of prefix_rewrite, regex_rewrite or path_rewrite_policy',
     ],
-    ["cluster: c, regex_rewrite: {pattern: {regex: '('}, substitution: b}", 'missing closing ): ('],
+    ["cluster: c, regex_rewrite: {pattern: {regex: '('}, substitution: b}", 'missing ): ('],
     ['cluster_specifier_plugin: x', 'Unknown cluster specifier plugin name: x is used in the route'],
     ['inline_cluster_specifier_plugin: {}', 'cluster specifier plugins are not supported'],
   ])('refused: %s', (action, message) => {

@@ -50,7 +50,8 @@ export class AdminStats {
     for (const name of words(stillHttpCounters)) http.counter(name)
     for (const name of words(stillHttpGauges)) http.gauge(name)
     for (const name of words(stillListenerCounters)) listener.counter(name)
-    listener.gauge('downstream_pre_cx_active')
+    listener.gauge('downstream_pre_cx_active').set(0)
+    http.gauge('downstream_cx_rx_bytes_buffered').set(0)
     this.globalCxOverflow = listener.counter('downstream_global_cx_overflow')
     const total = 'downstream_cx_total'
     this.cxTotal = [

@@ -41,6 +41,11 @@ export class ConnectionLimit {
   release(): void {
     this.#active.dec()
   }
+
+  /** How many are open now, in all processes. */
+  active(): number {
+    return this.#active.value()
+  }
 }
 
 interface SharedCounterSource {

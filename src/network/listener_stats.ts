@@ -21,7 +21,7 @@ export class ListenerStats {
   readonly workerCxTotal: Counter
   readonly workerCxActive: Gauge
 
-  /** `workerIndex` -1 is the main thread, which serves the admin listener. */
+  /** `workerIndex` -1 is main, which builds listeners without serving them: it makes no name that no worker has. */
   constructor(scope: Scope, workerIndex: number) {
     this.cxTotal = scope.counter('downstream_cx_total')
     this.cxDestroy = scope.counter('downstream_cx_destroy')
@@ -40,7 +40,7 @@ export class ListenerStats {
     // Made by every listener, counted by extension discovery only.
     scope.counter('extension_config_missing')
     scope.counter('network_extension_config_missing')
-    const thread = scope.createScope(workerIndex < 0 ? 'main_thread' : `worker_${workerIndex}`)
+    const thread = scope.createScope(`worker_${Math.max(0, workerIndex)}`)
     this.workerCxTotal = thread.counter('downstream_cx_total')
     this.workerCxActive = thread.gauge('downstream_cx_active')
   }

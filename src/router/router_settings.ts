@@ -39,7 +39,6 @@ export function routerStats(scope: Scope, prefix: string): RouterStats {
   const counter = (name: string): Counter => scope.counter(prefix + name)
   counter('passthrough_internal_redirect_no_route')
   counter('passthrough_internal_redirect_predicate')
-  counter('rq_retry_skipped_request_not_complete')
   return {
     noCluster: counter('no_cluster'),
     noRoute: counter('no_route'),

@@ -1,5 +1,6 @@
 // `listener_manager.*` and `cluster_manager.*`, kept by main.
 
+import { routerStats } from '../router/router_settings.ts'
 import type { Counter, Gauge, Scope } from '../stats/store.ts'
 
 export class ManagerStats {
@@ -18,8 +19,8 @@ export class ManagerStats {
     this.#listenersActive = listeners.gauge('total_listeners_active')
     this.#workersStarted = listeners.gauge('workers_started')
     listeners.gauge('workers_pinned')
-    for (const name of ['total_filter_chains_draining', 'total_listeners_draining', 'total_listeners_warming'])
-      listeners.gauge(name)
+    for (const name of ['total_filter_chains_draining', 'total_listeners_draining']) listeners.gauge(name)
+    listeners.gauge('total_listeners_warming').set(0)
     this.#listenersAdded = listeners.counter('listener_added')
     this.#createSuccess = listeners.counter('listener_create_success')
     this.#listenerStopped = listeners.counter('listener_stopped')
@@ -44,6 +45,8 @@ export class ManagerStats {
       'update_out_of_merge_window',
     ])
       clusters.counter(name)
+    // Requests that the proxy makes itself go through a router of their own.
+    routerStats(scope, 'http.async-client.')
   }
 
   onClusters(count: number, workers: number): void {
@@ -51,8 +54,7 @@ export class ManagerStats {
     this.#warmingClusters.set(0)
     this.#clustersAdded.add(count)
     const perThread = this.#scope.createScope('thread_local_cluster_manager')
-    perThread.gauge('main_thread.clusters_inflated').set(count)
-    for (let i = 0; i < workers; i++) perThread.gauge(`worker_${i}.clusters_inflated`).set(count)
+    for (const thread of threadNames(workers)) perThread.gauge(`${thread}.clusters_inflated`).set(count)
   }
 
   /** Each worker adds each listener. */
@@ -67,4 +69,9 @@ export class ManagerStats {
   onListenerStopped(): void {
     this.#listenerStopped.inc()
   }
+}
+
+/** Envoy's names of the threads that have stats of their own. */
+export function threadNames(concurrency: number): string[] {
+  return ['main_thread', ...Array.from({ length: concurrency }, (_, i) => `worker_${i}`)]
 }

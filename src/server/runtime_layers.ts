@@ -37,6 +37,8 @@ export class RuntimeLayers {
   readonly #onChange: () => Promise<void>
   readonly #watchers: FSWatcher[] = []
   readonly #adminValues: RuntimeValues = {}
+  /** Folders of disk layers that the last load found. */
+  #diskLayers = 0
   readonly hasAdminLayer: boolean
   layers: readonly RuntimeLayer[] = []
 
@@ -80,8 +82,9 @@ export class RuntimeLayers {
     return this.#onChange()
   }
 
-  /** Follows the disk layers: each is replaced by swapping its symlink. */
+  /** Reads all once more, and follows the disk layers from then on: each is replaced by swapping its symlink. */
   startWatching(): void {
+    this.#load()
     for (const { diskLayer } of this.#views) {
       if (diskLayer === undefined) continue
       const link = diskLayer.symlinkRoot
@@ -105,6 +108,7 @@ export class RuntimeLayers {
 
   #load(): void {
     const views = this.#views.length === 0 && this.hasAdminLayer ? [undefined] : this.#views
+    this.#diskLayers = 0
     try {
       this.layers = views.map((view) => this.#loadLayer(view))
       this.#stats.loadSuccess.inc()
@@ -113,9 +117,13 @@ export class RuntimeLayers {
       this.#stats.loadError.inc()
       log.warn(`error loading runtime values: ${(error as Error).message}`)
     }
-    this.#stats.numLayers.set(this.layers.length)
+    // Envoy takes the second folder that it finds for the override of the first.
+    if (this.#diskLayers > 1) this.#stats.overrideDirExists.inc()
+    else this.#stats.overrideDirNotExists.inc()
+    this.#stats.numLayers.set(this.#views.length)
     this.#stats.numKeys.set(Object.keys(this.merged()).length)
-    this.#stats.adminOverridesActive.set(Object.keys(this.#adminValues).length > 0 ? 1 : 0)
+    const active = Object.keys(this.#adminValues).length > 0 ? 1 : 0
+    if (active !== this.#stats.adminOverridesActive.value()) this.#stats.adminOverridesActive.set(active)
   }
 
   #loadLayer(view: RuntimeLayerView | undefined): RuntimeLayer {
@@ -129,8 +137,7 @@ export class RuntimeLayers {
     const folder = join(view.symlinkRoot, view.subdirectory)
     const path = view.appendServiceCluster ? join(folder, this.#clusterName) : folder
     const exists = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
-    if (exists) this.#stats.overrideDirExists.inc()
-    else this.#stats.overrideDirNotExists.inc()
+    if (exists) this.#diskLayers++
     return exists ? readFolder(path, '') : {}
   }
 }

@@ -128,7 +128,11 @@ export class Server implements ServerControl {
       if (discovery !== undefined) this.#discoveries.set(cluster.info.name, discovery)
     }
     this.#managerStats = new ManagerStats(this.#store)
-    this.#serverStats = new ServerStats(this.#store, options, bootstrap.statsServerVersionOverride)
+    const monitors = bootstrap.overloadManager?.resourceMonitors ?? []
+    this.#serverStats = new ServerStats(this.#store, options, {
+      version: bootstrap.statsServerVersionOverride,
+      resourceMonitors: monitors.map((monitor) => monitor.name),
+    })
     const restarts = this.#store.counter('nuncio.worker_restarts')
     this.#workers = new WorkerPool({
       segment: this.#segment,
@@ -223,8 +227,12 @@ export class Server implements ServerControl {
     }
   }
 
+  #updateServerStats(): void {
+    this.#serverStats.update(this.startedAtWallMs, this.state(), this.context.globalConnectionLimit.active())
+  }
+
   #flushStats(): void {
-    this.#serverStats.update(this.startedAtWallMs, this.state())
+    this.#updateServerStats()
     this.stats.flush()
   }
 
@@ -242,7 +250,7 @@ export class Server implements ServerControl {
   /** Brings `server.*` up to date before it is read. */
   refreshServerStats(): void {
     if (this.bootstrap.statsFlushOnAdmin) this.#flushStats()
-    else this.#serverStats.update(this.startedAtWallMs, this.state())
+    else this.#updateServerStats()
   }
 
   unreadyTargets(): readonly string[] {

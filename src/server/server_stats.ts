@@ -1,7 +1,9 @@
 // `server.*`, `main_thread.*` and `filesystem.*` as Envoy names them, kept by main.
 
+import { getFips } from 'node:crypto'
 import { wallMs } from '../common/clock.ts'
-import type { Counter, Gauge, Scope } from '../stats/store.ts'
+import type { Gauge, Scope } from '../stats/store.ts'
+import { threadNames } from './manager_stats.ts'
 import type { Options } from './options.ts'
 import type { ServerState } from './server_control.ts'
 import { envoyVersion } from './version.ts'
@@ -14,6 +16,14 @@ const stateNumbers: Readonly<Record<ServerState, number>> = {
   INITIALIZING: 3,
 }
 
+/** What of the bootstrap shows among the stats. */
+interface ServerStatsOptions {
+  /** `stats_server_version_override`. */
+  readonly version: number | undefined
+  /** Names of the overload manager's monitors. */
+  readonly resourceMonitors: readonly string[]
+}
+
 export class ServerStats {
   readonly #live: Gauge
   readonly #uptime: Gauge
@@ -21,11 +31,14 @@ export class ServerStats {
   readonly #memoryAllocated: Gauge
   readonly #memoryHeapSize: Gauge
   readonly #memoryPhysicalSize: Gauge
-  readonly #parentConnections: Gauge
+  readonly #totalConnections: Gauge
   readonly #initializationTime: { recordValue(value: number): void }
 
-  /** `version` is `stats_server_version_override`. */
-  constructor(scope: Scope, { concurrency, restartEpoch }: Options, version: number | undefined) {
+  constructor(
+    scope: Scope,
+    { concurrency, restartEpoch, disableHotRestart }: Options,
+    { version, resourceMonitors }: ServerStatsOptions,
+  ) {
     const server = scope.createScope('server')
     this.#live = server.gauge('live')
     this.#uptime = server.gauge('uptime')
@@ -33,38 +46,49 @@ export class ServerStats {
     this.#memoryAllocated = server.gauge('memory_allocated')
     this.#memoryHeapSize = server.gauge('memory_heap_size')
     this.#memoryPhysicalSize = server.gauge('memory_physical_size')
-    this.#parentConnections = server.gauge('parent_connections')
+    server.gauge('parent_connections')
     this.#initializationTime = server.histogram('initialization_time_ms', 'ms')
     server.gauge('concurrency').set(concurrency)
     server.gauge('days_until_first_cert_expiring').set(2 ** 32 - 1)
-    server.gauge('hot_restart_epoch').set(restartEpoch)
-    server.gauge('hot_restart_generation').set(1)
+    const hotRestartEpoch = server.gauge('hot_restart_epoch')
+    if (!disableHotRestart) {
+      hotRestartEpoch.set(restartEpoch)
+      server.gauge('hot_restart_generation').set(1)
+    }
+    server.gauge('compilation_settings.fips_mode').set(getFips())
     server.gauge('seconds_until_first_ocsp_response_expiring')
-    server.gauge('stats_recent_lookups')
-    server.gauge('total_connections')
+    server.gauge('stats_recent_lookups').set(0)
+    this.#totalConnections = server.gauge('total_connections')
     server.gauge('version').set(version ?? versionNumber())
-    const counters: Counter[] = [
+    for (const name of [
       'debug_assertion_failures',
       'dropped_stat_flushes',
-      'dynamic_unknown_fields',
       'envoy_bug_failures',
       'envoy_notifications',
-      'static_unknown_fields',
-      'wip_protos',
-    ].map((name) => server.counter(name))
-    for (const counter of counters) counter.add(0)
-    for (const thread of ['main_thread', ...Array.from({ length: concurrency }, (_, i) => `worker_${i}`)]) {
+    ])
+      server.counter(name)
+    // Envoy has looked at these at start: they count as used.
+    for (const name of ['dynamic_unknown_fields', 'static_unknown_fields', 'wip_protos']) server.counter(name).add(0)
+    for (const thread of threadNames(concurrency)) {
       for (const name of ['watchdog_mega_miss', 'watchdog_miss']) server.counter(`${thread}.${name}`)
     }
     for (const name of ['watchdog_mega_miss', 'watchdog_miss']) scope.counter(`main_thread.${name}`)
     for (const name of ['watchdog_mega_miss', 'watchdog_miss']) scope.counter(`workers.${name}`)
+    // Made with or without an overload manager.
+    scope.histogram('overload.refresh_interval_delay', 'ms')
+    scope.counter('envoy.overload_actions.reset_high_memory_stream.count')
+    for (const name of resourceMonitors) {
+      scope.counter(`overload.${name}.failed_updates`)
+      scope.gauge(`overload.${name}.pressure`)
+    }
   }
 
   onInitialized(durationMs: number): void {
     this.#initializationTime.recordValue(Math.round(durationMs))
   }
 
-  update(startedAtWallMs: number, state: ServerState): void {
+  /** `connections` are those of all listeners. */
+  update(startedAtWallMs: number, state: ServerState, connections: number): void {
     const memory = process.memoryUsage()
     this.#live.set(state === 'LIVE' ? 1 : 0)
     this.#state.set(stateNumbers[state])
@@ -72,7 +96,7 @@ export class ServerStats {
     this.#memoryAllocated.set(memory.heapUsed)
     this.#memoryHeapSize.set(memory.heapTotal)
     this.#memoryPhysicalSize.set(memory.rss)
-    this.#parentConnections.set(0)
+    this.#totalConnections.set(connections)
   }
 }
 

@@ -57,7 +57,7 @@ export class MergedCounter {
   }
 
   used(): boolean {
-    return this.#total() !== 0
+    return this.places.some(({ slab, place }) => !Object.is(slab.values[place], -0))
   }
 
   /** Counted between the last two flushes, as stats sinks report it; 0 unless the reader latches counters. */

@@ -92,7 +92,8 @@ export class SlabWriter {
     const slot = this.#freeSlots.pop() ?? this.#nextSlot
     if (slot >= this.slab.limits.slotLimit) return undefined
     if (slot === this.#nextSlot) this.#nextSlot++
-    this.slab.values[slot] = type === 'gauge' ? -0 : 0
+    // No write to a counter or gauge leaves -0: see `used` of the reader.
+    this.slab.values[slot] = type === 'textReadout' ? 0 : -0
     return slot
   }
 

@@ -4,7 +4,7 @@ import type { SharedArea } from './shared_counter.ts'
 import { type GaugeMode, type HistogramUnit, Slab, type SlabLimits, type StatType, slabBytes } from './slab.ts'
 import { NULL_SLOT, SlabWriter, type StatKind } from './slab_writer.ts'
 
-/** A number that only grows. Fields are plain for speed; nobody but the store makes one. */
+/** A number that only grows; a slot of -0 marks one that nobody wrote. Fields are plain for speed; nobody but the store makes one. */
 export class Counter {
   readonly values: Float64Array
   readonly slot: number

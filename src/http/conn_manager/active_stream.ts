@@ -270,6 +270,14 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     return this.#encoder.hasBufferedData
   }
 
+  onRequestDataTooLarge(): void {
+    this.#settings.stats.downstreamRqTooLarge.inc()
+  }
+
+  onResponseDataTooLarge(): void {
+    this.#settings.stats.rsTooLarge.inc()
+  }
+
   requestReadDisable(disable: boolean): void {
     const { stats } = this.#settings
     if (disable) stats.downstreamFlowControlPausedReadingTotal.inc()

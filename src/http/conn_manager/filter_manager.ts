@@ -45,6 +45,8 @@ export interface FilterManagerStream {
   readonly hasBufferedData: boolean
   /** Counted: stops reading the request from the codec. */
   requestReadDisable(disable: boolean): void
+  onRequestDataTooLarge(): void
+  onResponseDataTooLarge(): void
   addDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
   removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
   /** A local reply of status 400 is about to be sent. */
@@ -171,6 +173,7 @@ class RequestSink {
   trailersPassed(): void {}
 
   bufferLimitExceeded(): void {
+    this.#manager.stream.onRequestDataTooLarge()
     this.#manager.sendLocalReply({ status: 413, body: 'Payload Too Large', details: 'request_payload_too_large' })
   }
 
@@ -200,6 +203,7 @@ class ResponseSink {
   }
 
   bufferLimitExceeded(): void {
+    this.#manager.stream.onResponseDataTooLarge()
     this.#manager.sendLocalReply({ status: 500, body: 'Internal Server Error', details: 'response_payload_too_large' })
   }
 

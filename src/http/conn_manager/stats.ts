@@ -49,6 +49,7 @@ export interface ConnectionManagerStats {
   readonly downstreamRqTxReset: Counter
   readonly downstreamRqTimeout: Counter
   readonly downstreamRqTooLarge: Counter
+  readonly rsTooLarge: Counter
   readonly downstreamRqTooManyPrematureResets: Counter
   readonly downstreamRqWsOnNonWsRoute: Counter
   readonly downstreamRqTime: Histogram
@@ -124,6 +125,7 @@ export function connectionManagerStats(scope: Scope, statPrefix: string): Connec
     downstreamRqTxReset: http.counter('downstream_rq_tx_reset'),
     downstreamRqTimeout: http.counter('downstream_rq_timeout'),
     downstreamRqTooLarge: http.counter('downstream_rq_too_large'),
+    rsTooLarge: http.counter('rs_too_large'),
     downstreamRqTooManyPrematureResets: http.counter('downstream_rq_too_many_premature_resets'),
     downstreamRqWsOnNonWsRoute: http.counter('downstream_rq_ws_on_non_ws_route'),
     downstreamRqTime: http.histogram('downstream_rq_time', 'ms'),

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { getSystemErrorMessage } from 'node:util'
 import { monotonicMs } from '../common/clock.ts'
 import { getLogger } from '../common/log.ts'
@@ -218,6 +219,10 @@ async function send(response: ServerResponse, reply: AdminReply): Promise<number
   const chunks = typeof reply.body === 'string' ? [reply.body] : reply.body
   for await (const chunk of chunks) {
     if (response.destroyed) return bytes
+    if (chunk.length === 0) {
+      await setImmediate()
+      continue
+    }
     bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.length
     if (!response.write(chunk)) await drained(response)
   }

@@ -24,7 +24,7 @@ export interface AdminRequest {
 export interface AdminReply {
   readonly status: number
   readonly contentType: string
-  /** Chunks are written as fast as the client reads them; they may be made on the way. */
+  /** Chunks are written as fast as the client reads them; they may be made on the way, an empty one is a pause. */
   readonly body: string | Iterable<string> | AsyncIterable<string | Buffer>
   readonly headers?: Readonly<Record<string, string>>
   /** Called when the reply has been sent. */

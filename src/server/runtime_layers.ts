@@ -29,7 +29,7 @@ interface RuntimeStats {
   readonly numLayers: Gauge
 }
 
-/** Later layers win. Without any configured layer there is an admin layer, as in Envoy. */
+/** Later layers win. */
 export class RuntimeLayers {
   readonly #views: readonly RuntimeLayerView[]
   readonly #clusterName: string
@@ -51,7 +51,7 @@ export class RuntimeLayers {
     this.#views = views ?? []
     this.#clusterName = clusterName
     this.#onChange = onChange
-    this.hasAdminLayer = views === undefined || views.some((view) => view.layerSpecifier === 'adminLayer')
+    this.hasAdminLayer = this.#views.some((view) => view.layerSpecifier === 'adminLayer')
     const runtime = scope.createScope('runtime')
     runtime.counter('deprecated_feature_use')
     runtime.gauge('deprecated_feature_seen_since_process_start')
@@ -107,10 +107,9 @@ export class RuntimeLayers {
   }
 
   #load(): void {
-    const views = this.#views.length === 0 && this.hasAdminLayer ? [undefined] : this.#views
     this.#diskLayers = 0
     try {
-      this.layers = views.map((view) => this.#loadLayer(view))
+      this.layers = this.#views.map((view) => this.#loadLayer(view)).filter((layer) => layer !== undefined)
       this.#stats.loadSuccess.inc()
     } catch (error) {
       // The values in force stay.
@@ -120,25 +119,30 @@ export class RuntimeLayers {
     // Envoy takes the second folder that it finds for the override of the first.
     if (this.#diskLayers > 1) this.#stats.overrideDirExists.inc()
     else this.#stats.overrideDirNotExists.inc()
-    this.#stats.numLayers.set(this.#views.length)
+    this.#stats.numLayers.set(this.layers.length)
     this.#stats.numKeys.set(Object.keys(this.merged()).length)
     const active = Object.keys(this.#adminValues).length > 0 ? 1 : 0
     if (active !== this.#stats.adminOverridesActive.value()) this.#stats.adminOverridesActive.set(active)
   }
 
-  #loadLayer(view: RuntimeLayerView | undefined): RuntimeLayer {
-    const name = view?.name ?? 'admin'
-    if (view?.staticLayer !== undefined) return { name, values: flatten(view.staticLayer) }
-    if (view?.diskLayer !== undefined) return { name, values: this.#readDisk(view.diskLayer) }
+  /** Undefined for a folder that is not there. */
+  #loadLayer(view: RuntimeLayerView): RuntimeLayer | undefined {
+    const { name } = view
+    if (view.staticLayer !== undefined) return { name, values: flatten(view.staticLayer) }
+    if (view.diskLayer !== undefined) {
+      const values = this.#readDisk(view.diskLayer)
+      return values === undefined ? undefined : { name, values }
+    }
     return { name, values: { ...this.#adminValues } }
   }
 
-  #readDisk(view: DiskLayerView): RuntimeValues {
+  #readDisk(view: DiskLayerView): RuntimeValues | undefined {
     const folder = join(view.symlinkRoot, view.subdirectory)
     const path = view.appendServiceCluster ? join(folder, this.#clusterName) : folder
     const exists = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
-    if (exists) this.#diskLayers++
-    return exists ? readFolder(path, '') : {}
+    if (!exists) return undefined
+    this.#diskLayers++
+    return readFolder(path, '')
   }
 }
 

@@ -1,16 +1,17 @@
 /** Main's view of every process's stats: the slabs merged by name, histograms as of the last flush. */
-import { computeStatistics, HistogramData, type HistogramStatistics, mayHoldValues } from './histogram_statistics.ts'
+import {
+  MergedCounter,
+  MergedGauge,
+  MergedHistogram,
+  type MergedStat,
+  MergedTextReadout,
+  PlaceTable,
+  StatGroup,
+} from './merged_stat.ts'
 import type { SharedArea } from './shared_counter.ts'
-import { type GaugeMode, type HistogramUnit, type LoggedStat, type Slab, SlabLogReader } from './slab.ts'
-import type { TaggedName, TagProducer } from './tag_extractor.ts'
-
-/** Where one process keeps a stat. */
-interface Place {
-  readonly slab: Slab
-  readonly place: number
-  /** Where the log tells of it: a place used again has another entry. */
-  readonly entry: number
-}
+import { type LoggedStat, type Slab, SlabLogReader, type StatType } from './slab.ts'
+import { SortedStats } from './sorted_stats.ts'
+import type { TagProducer } from './tag_extractor.ts'
 
 export interface StatsReaderOptions {
   readonly tags: TagProducer
@@ -22,338 +23,216 @@ export interface StatsReaderOptions {
   readonly latchCounters?: boolean
 }
 
-/** A name, and what its tags make of it; taken apart when first asked for. */
-class StatName {
-  readonly name: string
-  readonly #producer: TagProducer
-  #tagged: TaggedName | undefined
-
-  constructor(name: string, producer: TagProducer) {
-    this.name = name
-    this.#producer = producer
-  }
-
-  tagged(): TaggedName {
-    this.#tagged ??= this.#producer.produce(this.name)
-    return this.#tagged
-  }
-}
-
-export class MergedCounter {
-  readonly type = 'counter'
-  readonly id: StatName
-  readonly places: Place[] = []
-  #resetAt = 0
-  #latchedAt = 0
-  #delta = 0
-
-  constructor(id: StatName) {
-    this.id = id
-  }
-
-  /** Counted since start or the last reset. */
-  value(): number {
-    return Math.max(0, this.#total() - this.#resetAt)
-  }
-
-  used(): boolean {
-    return this.places.some(({ slab, place }) => !Object.is(slab.values[place], -0))
-  }
-
-  /** Counted between the last two flushes, as stats sinks report it; 0 unless the reader latches counters. */
-  delta(): number {
-    return this.#delta
-  }
-
-  /** The processes' own numbers stay as they are: only the reader starts from here. */
-  reset(): void {
-    this.#resetAt = this.#total()
-  }
-
-  /** Begins anew, after a process's part of it went. */
-  forget(): void {
-    this.#resetAt = 0
-    this.#latchedAt = 0
-  }
-
-  latch(): void {
-    const total = this.#total()
-    this.#delta = total - this.#latchedAt
-    this.#latchedAt = total
-  }
-
-  #total(): number {
-    let total = 0
-    for (const { slab, place } of this.places) total += slab.values[place]
-    return total
-  }
-}
-
-export class MergedGauge {
-  readonly type = 'gauge'
-  readonly id: StatName
-  readonly mode: GaugeMode
-  readonly places: Place[] = []
-  /** The one cell of a shared gauge. */
-  cell: { readonly values: Float64Array; readonly index: number } | undefined
-
-  constructor(id: StatName, mode: GaugeMode) {
-    this.id = id
-    this.mode = mode
-    this.cell = undefined
-  }
-
-  value(): number {
-    let total = 0
-    if (this.cell !== undefined) total += this.cell.values[this.cell.index]
-    for (const { slab, place } of this.places) total += slab.values[place]
-    return total
-  }
-
-  used(): boolean {
-    if (this.cell !== undefined && !Object.is(this.cell.values[this.cell.index], -0)) return true
-    return this.places.some(({ slab, place }) => !Object.is(slab.values[place], -0))
-  }
-}
-
-export class MergedTextReadout {
-  readonly type = 'textReadout'
-  readonly id: StatName
-  readonly places: Place[] = []
-
-  constructor(id: StatName) {
-    this.id = id
-  }
-
-  /** The text of the first process that has one. */
-  value(): string {
-    for (const { slab, place } of this.places) {
-      const text = slab.readText(place)
-      if (text !== '') return text
-    }
-    return ''
-  }
-
-  used(): boolean {
-    return this.places.some(({ slab, place }) => slab.values[place] !== 0)
-  }
-}
-
-const EMPTY_DATA = new HistogramData()
-
-export class MergedHistogram {
-  readonly type = 'histogram'
-  readonly id: StatName
-  readonly places: Place[] = []
-  readonly unit: HistogramUnit
-  readonly bounds: readonly number[]
-  #cumulative = EMPTY_DATA
-  #interval = EMPTY_DATA
-  #cumulativeStatistics: HistogramStatistics | undefined
-  #intervalStatistics: HistogramStatistics | undefined
-
-  constructor(id: StatName, unit: HistogramUnit, bounds: readonly number[]) {
-    this.id = id
-    this.unit = unit
-    this.bounds = bounds
-  }
-
-  /** True once a flush found values. */
-  used(): boolean {
-    return !this.#cumulative.isEmpty()
-  }
-
-  /** Everything recorded until the last flush. */
-  cumulative(): HistogramStatistics {
-    this.#cumulativeStatistics ??= computeStatistics(this.#cumulative, this.bounds, this.unit)
-    return this.#cumulativeStatistics
-  }
-
-  /** What was recorded between the last two flushes. */
-  interval(): HistogramStatistics {
-    this.#intervalStatistics ??= computeStatistics(this.#interval, this.bounds, this.unit)
-    return this.#intervalStatistics
-  }
-
-  /** Begins anew, after a process's part of it went. */
-  forget(): void {
-    this.#cumulative = EMPTY_DATA
-    this.#interval = EMPTY_DATA
-    this.#cumulativeStatistics = undefined
-    this.#intervalStatistics = undefined
-  }
-
-  latch(): void {
-    if (!this.places.some(({ slab, place }) => mayHoldValues(slab, place))) return
-    const now = new HistogramData()
-    for (const { slab, place } of this.places) now.addFromSlab(slab, place)
-    if (now.isEmpty()) return
-    this.#interval = now.minus(this.#cumulative)
-    this.#cumulative = now
-    this.#cumulativeStatistics = undefined
-    this.#intervalStatistics = undefined
-  }
-}
-
-export type MergedStat = MergedCounter | MergedGauge | MergedTextReadout | MergedHistogram
-
 /** All stats there are, each kind sorted by name. */
 export interface StatsSnapshot {
   readonly counters: readonly MergedCounter[]
   readonly gauges: readonly MergedGauge[]
   readonly textReadouts: readonly MergedTextReadout[]
   readonly histograms: readonly MergedHistogram[]
+  /** Takes names apart. */
+  readonly tags: TagProducer
 }
 
-/** The stats of one kind by name, and the same sorted; sorted anew only when names came or went. */
-class StatTable<S extends MergedStat> {
-  byName = new Map<string, S>()
-  #before = new Map<string, { readonly stat: S; readonly places: readonly Place[] }>()
-  #sorted: readonly S[] = []
+/** One process's log, and which stat is at each of its places. */
+class SlabView {
+  readonly log: SlabLogReader
+  #bySlot = new Int32Array(1024)
+  readonly #byHeapOffset = new Map<number, number>()
 
-  sorted(): readonly S[] {
-    if (this.#sorted.length !== this.byName.size) {
-      this.#sorted = [...this.byName.values()].sort((a, b) => compareText(a.id.name, b.id.name))
-    }
-    return this.#sorted
+  constructor(slab: Slab) {
+    this.log = new SlabLogReader(slab)
   }
 
-  /** The stat of that name: the one there is, the one there was before the start over, or a new one. */
-  find(name: string, create: () => S): S {
-    const known = this.byName.get(name)
-    if (known !== undefined) return known
-    const stat = this.#before.get(name)?.stat ?? create()
-    this.byName.set(name, stat)
-    return stat
+  indexAt({ type, place }: LoggedStat): number {
+    return (type === 'histogram' ? this.#byHeapOffset.get(place) : this.#bySlot[place]) ?? 0
   }
 
-  startOver(): void {
-    this.#before = new Map()
-    for (const [name, stat] of this.byName) {
-      this.#before.set(name, { stat, places: stat.places.slice() })
-      stat.places.length = 0
+  setIndexAt({ type, place }: LoggedStat, index: number): void {
+    if (type === 'histogram') {
+      this.#byHeapOffset.set(place, index)
+      return
     }
-    this.byName = new Map()
-    this.#sorted = []
-  }
-
-  /** Ends a start over: a stat that lost a place has lost what was counted there, and begins anew. */
-  settle(): void {
-    for (const { stat, places } of this.#before.values()) {
-      const isSame = (a: Place, b: Place) => a.slab === b.slab && a.entry === b.entry
-      const lost = places.some((place) => !stat.places.some((now) => isSame(now, place)))
-      if (lost && (stat.type === 'counter' || stat.type === 'histogram')) stat.forget()
+    if (place >= this.#bySlot.length) {
+      const larger = new Int32Array(Math.max(place + 1, this.#bySlot.length * 2))
+      larger.set(this.#bySlot)
+      this.#bySlot = larger
     }
-    if (this.#before.size > 0) this.#before = new Map()
+    this.#bySlot[place] = index
   }
 }
 
 export class StatsReader {
   readonly #options: StatsReaderOptions
-  #logs: readonly SlabLogReader[]
-  #version = 0
-  readonly #counters = new StatTable<MergedCounter>()
-  readonly #gauges = new StatTable<MergedGauge>()
-  readonly #textReadouts = new StatTable<MergedTextReadout>()
-  readonly #histograms = new StatTable<MergedHistogram>()
+  readonly #views: readonly SlabView[]
+  readonly #table: PlaceTable
+  readonly #groups = new Map<string, StatGroup>()
+  /** One string for each last part of a name, however many names end in it. */
+  readonly #leaves = new Map<string, string>()
+  readonly #byIndex: (MergedStat | undefined)[] = [undefined]
+  readonly #counters = new SortedStats<MergedCounter>()
+  readonly #gauges = new SortedStats<MergedGauge>()
+  readonly #textReadouts = new SortedStats<MergedTextReadout>()
+  readonly #histograms = new SortedStats<MergedHistogram>()
+  #sharedKnown = 0
+  #sharedVersion = -1
+  #presentGauges: readonly MergedGauge[] = []
+  #allGauges: readonly MergedGauge[] = []
 
   /** `slabs` are the slabs of all processes; each is read at any time, whether its process lives or not. */
   constructor(slabs: readonly Slab[], options: StatsReaderOptions) {
     this.#options = options
-    this.#logs = slabs.map((slab) => new SlabLogReader(slab))
+    this.#views = slabs.map((slab) => new SlabView(slab))
+    this.#table = new PlaceTable(slabs, options.shared?.gauges)
   }
 
   /** The stats now. The objects are live: counters and gauges give their present value whenever asked. */
   snapshot(): StatsSnapshot {
     this.#readLogs()
     return {
-      counters: this.#counters.sorted(),
-      gauges: this.#gauges.sorted(),
-      textReadouts: this.#textReadouts.sorted(),
-      histograms: this.#histograms.sorted(),
+      counters: this.#counters.list(),
+      gauges: this.#gaugesThere(),
+      textReadouts: this.#textReadouts.list(),
+      histograms: this.#histograms.list(),
+      tags: this.#options.tags,
     }
   }
 
   /** Ends a flush interval: takes over what the histograms recorded and, if asked to, latches the counters' deltas. */
   flush(): void {
     this.#readLogs()
-    if (this.#options.latchCounters) for (const counter of this.#counters.byName.values()) counter.latch()
-    for (const histogram of this.#histograms.byName.values()) histogram.latch()
+    if (this.#options.latchCounters) for (const counter of this.#counters.list()) this.#table.latch(counter.index)
+    for (const histogram of this.#histograms.list()) histogram.latch()
   }
 
-  /** The admin interface's `/reset_counters`. */
+  /** The admin interface's `/reset_counters`. The processes' own numbers stay: only the reader starts from here. */
   resetCounters(): void {
     this.#readLogs()
-    for (const counter of this.#counters.byName.values()) counter.reset()
+    for (const counter of this.#counters.list()) this.#table.reset(counter.index)
   }
 
   #readLogs(): void {
-    const { shared } = this.#options
-    const version = this.#logs.reduce((sum, log) => sum + log.slab.retiredCount(), shared?.gaugeVersion() ?? 0)
-    if (version !== this.#version) this.#startOver(version)
-    for (const log of this.#logs) {
-      for (let stat = log.next(); stat !== undefined; stat = log.next()) {
-        this.#merged(stat).places.push({ slab: log.slab, place: stat.place, entry: log.entry })
+    for (const [slab, view] of this.#views.entries()) {
+      for (let stat = view.log.next(); stat !== undefined; stat = view.log.next()) {
+        if (stat.retired) this.#onRetired(slab, view, stat)
+        else this.#onMade(slab, view, stat)
       }
     }
-    for (const table of [this.#counters, this.#gauges, this.#textReadouts, this.#histograms]) table.settle()
-  }
-
-  // Stats went, or shared gauges came or went: all is read anew. Those that stay keep what is known of them.
-  #startOver(version: number): void {
-    this.#version = version
-    this.#logs = this.#logs.map((log) => new SlabLogReader(log.slab))
-    const before = this.#gauges.byName.values()
-    for (const table of [this.#counters, this.#gauges, this.#textReadouts, this.#histograms]) table.startOver()
-    const { shared, tags } = this.#options
+    const { shared } = this.#options
     if (shared === undefined) return
-    for (const gauge of before) gauge.cell = undefined
-    for (const [name, index] of shared.sharedGauges()) {
-      const gauge = this.#gauges.find(name, () => new MergedGauge(new StatName(name, tags), 'shared'))
-      gauge.cell = { values: shared.gauges, index }
+    for (const { name, slot } of shared.gaugeNames(this.#sharedKnown)) {
+      this.#sharedKnown = slot + 1
+      const gauge = this.#find('gauge', '', name, sharedKind)
+      if (gauge.type === 'gauge') gauge.cell = slot + 1
     }
   }
 
-  #merged(stat: LoggedStat): MergedStat {
-    const { tags, bucketsOf } = this.#options
-    const id = () => new StatName(stat.name, tags)
-    switch (stat.type) {
+  #onMade(slab: number, view: SlabView, logged: LoggedStat): void {
+    const stat = this.#find(logged.type, logged.prefix, logged.leaf, logged)
+    this.#table.setPlace(slab, stat.index, logged.place)
+    view.setIndexAt(logged, stat.index)
+  }
+
+  /** A stat that lost a place has lost what was counted there: it begins anew, or goes with its last place. */
+  #onRetired(slab: number, view: SlabView, logged: LoggedStat): void {
+    const index = view.indexAt(logged)
+    const stat = this.#byIndex[index]
+    if (stat === undefined) return
+    view.setIndexAt(logged, 0)
+    this.#table.setPlace(slab, index, 0)
+    stat.forget()
+    if (this.#table.hasPlace(index) || (stat.type === 'gauge' && stat.cell !== 0)) return
+    const { group } = stat
+    group.stats.splice(group.stats.indexOf(stat), 1)
+    if (group.stats.length === 0) this.#groups.delete(group.prefix)
+    this.#byIndex[index] = undefined
+    this.#table.release(index)
+    // Whoever still holds it reads nothing from now on, and the lists drop it.
+    stat.index = 0
+    for (const list of [this.#counters, this.#gauges, this.#textReadouts, this.#histograms]) list.onRemoved()
+  }
+
+  /** The stat of that name, made if it is new. Names are kept in two parts, at the last dot, for many share the first. */
+  #find(type: StatType, prefix: string, leaf: string, kind: Pick<LoggedStat, 'unit' | 'mode'>): MergedStat {
+    const dot = leaf.lastIndexOf('.') + 1
+    const group = this.#group(dot === 0 ? prefix : prefix + leaf.slice(0, dot))
+    const last = this.#interned(dot === 0 ? leaf : leaf.slice(dot))
+    const known = findIn(group, type, last)
+    if (known !== undefined) return known
+    const stat = this.#make(type, group, last, kind)
+    this.#byIndex[stat.index] = stat
+    group.stats.push(stat)
+    group.cursor = group.stats.length
+    return stat
+  }
+
+  #make(type: StatType, group: StatGroup, leaf: string, { unit, mode }: Pick<LoggedStat, 'unit' | 'mode'>): MergedStat {
+    const index = this.#table.allocate()
+    switch (type) {
       case 'counter':
-        return this.#counters.find(stat.name, () => new MergedCounter(id()))
+        return this.#counters.add(new MergedCounter(index, group, leaf))
       case 'gauge':
-        return this.#gauges.find(stat.name, () => new MergedGauge(id(), stat.mode))
+        return this.#gauges.add(new MergedGauge(index, group, leaf, mode))
       case 'textReadout':
-        return this.#textReadouts.find(stat.name, () => new MergedTextReadout(id()))
-      case 'histogram':
-        return this.#histograms.find(stat.name, () => new MergedHistogram(id(), stat.unit, bucketsOf(stat.name)))
+        return this.#textReadouts.add(new MergedTextReadout(index, group, leaf))
+      case 'histogram': {
+        const bounds = this.#options.bucketsOf(group.prefix + leaf)
+        return this.#histograms.add(new MergedHistogram(index, group, leaf, unit, bounds))
+      }
     }
   }
+
+  #group(prefix: string): StatGroup {
+    const known = this.#groups.get(prefix)
+    if (known !== undefined) return known
+    // A flat copy: a concatenation or a slice would keep its parts.
+    const flat = Buffer.from(prefix).toString()
+    const made = new StatGroup(flat, this.#table)
+    this.#groups.set(flat, made)
+    return made
+  }
+
+  #interned(leaf: string): string {
+    const known = this.#leaves.get(leaf)
+    if (known !== undefined) return known
+    this.#leaves.set(leaf, leaf)
+    return leaf
+  }
+
+  /** All but the shared ones that were removed. */
+  #gaugesThere(): readonly MergedGauge[] {
+    const all = this.#gauges.list()
+    const version = this.#options.shared?.gaugeVersion() ?? 0
+    if (all !== this.#allGauges || version !== this.#sharedVersion) {
+      this.#presentGauges = all.filter((gauge) => gauge.isThere())
+      this.#allGauges = all
+      this.#sharedVersion = version
+    }
+    return this.#presentGauges
+  }
+}
+
+const sharedKind = { unit: 'unspecified', mode: 'shared' } as const
+
+function findIn(group: StatGroup, type: StatType, leaf: string): MergedStat | undefined {
+  const { stats, cursor } = group
+  for (let i = 0; i < stats.length; i++) {
+    const at = cursor + i < stats.length ? cursor + i : cursor + i - stats.length
+    const stat = stats[at]
+    if (stat.leaf !== leaf || stat.type !== type) continue
+    group.cursor = at + 1 < stats.length ? at + 1 : 0
+    return stat
+  }
+  return undefined
 }
 
 /** Sets the gauges of a process that died to zero, so that its successor starts from there; used ones stay used. */
 export function zeroGauges(slab: Slab): void {
   const log = new SlabLogReader(slab)
+  const gauges = new Set<number>()
   for (let stat = log.next(); stat !== undefined; stat = log.next()) {
-    if (stat.type === 'gauge' && !Object.is(slab.values[stat.place], -0)) slab.values[stat.place] = 0
+    if (stat.type !== 'gauge') continue
+    if (stat.retired) gauges.delete(stat.place)
+    else gauges.add(stat.place)
   }
+  for (const place of gauges) if (!Object.is(slab.values[place], -0)) slab.values[place] = 0
 }
-
-/** Order of code units, as Envoy orders bytes. */
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
-}
-
-/** Order of Envoy's symbolised names, token by token: a shorter token goes before any longer one that it begins. */
-export function compareTokens(a: string, b: string): number {
-  const length = Math.min(a.length, b.length)
-  for (let i = 0; i < length; i++) {
-    const [left, right] = [a.charCodeAt(i), b.charCodeAt(i)]
-    if (left === right) continue
-    if (left === DOT) return -1
-    if (right === DOT) return 1
-    return left - right
-  }
-  return a.length - b.length
-}
-
-const DOT = 46

@@ -1,5 +1,6 @@
 /** The `/stats` output of the admin interface: which stats it shows, in which format, as chunks of text. */
-import type { MergedStat, StatsSnapshot } from './reader.ts'
+import type { MergedStat } from './merged_stat.ts'
+import type { StatsSnapshot } from './reader.ts'
 import { renderHtml } from './render_html.ts'
 import { renderJson } from './render_json.ts'
 import type { RenderOptions, StatsFormat, StatsType } from './render_options.ts'
@@ -17,12 +18,12 @@ export const STATS_CONTENT_TYPE: Readonly<Record<StatsFormat, string>> = {
   'active-html': 'text/html; charset=UTF-8',
 }
 
-/** The output in chunks of about 64 KiB, made one by one as they are taken. */
+/** The output in chunks of about 64 KiB, made one by one as they are taken; an empty one is a pause in long work. */
 export function* renderStats(snapshot: StatsSnapshot, options: RenderOptions): Iterable<string> {
   let chunk = ''
   for (const piece of renderPieces(selectStats(snapshot, options), options)) {
     chunk += piece
-    if (chunk.length < CHUNK_LENGTH) continue
+    if (chunk.length < CHUNK_LENGTH && piece !== '') continue
     yield chunk
     chunk = ''
   }
@@ -45,7 +46,7 @@ function renderPieces(selected: StatsSnapshot, options: RenderOptions): Iterable
 
 function selectStats(snapshot: StatsSnapshot, options: RenderOptions): StatsSnapshot {
   const { format, type, usedOnly, filter } = options
-  const shows = (stat: MergedStat) => (!usedOnly || stat.used()) && (filter === undefined || filter(stat.id.name))
+  const shows = (stat: MergedStat) => (!usedOnly || stat.used()) && (filter === undefined || filter(stat.name))
   // Envoy's Prometheus output shows all types whatever is asked for.
   const wants = (kind: StatsType) => type === 'All' || type === kind || format === 'prometheus'
   return {
@@ -53,5 +54,6 @@ function selectStats(snapshot: StatsSnapshot, options: RenderOptions): StatsSnap
     gauges: wants('Gauges') ? snapshot.gauges.filter(shows) : [],
     textReadouts: wants('TextReadouts') ? snapshot.textReadouts.filter(shows) : [],
     histograms: wants('Histograms') ? snapshot.histograms.filter(shows) : [],
+    tags: snapshot.tags,
   }
 }

@@ -1,7 +1,8 @@
 /** `/stats?format=json`: one array of stats, whose last element holds all histograms. */
 import { type Bin, disjointCounts, type HistogramStatistics, SUPPORTED_QUANTILES } from './histogram_statistics.ts'
+import type { MergedHistogram } from './merged_stat.ts'
 import { formatInteger, formatJsonDouble } from './number_format.ts'
-import type { MergedHistogram, StatsSnapshot } from './reader.ts'
+import type { StatsSnapshot } from './reader.ts'
 import type { HistogramBuckets } from './render_options.ts'
 import { mergeByName } from './render_text.ts'
 
@@ -9,11 +10,11 @@ export function* renderJson(selected: StatsSnapshot, buckets: HistogramBuckets):
   let comma = ''
   yield '{"stats":['
   for (const stat of selected.textReadouts) {
-    yield `${comma}{"name":${JSON.stringify(stat.id.name)},"value":${JSON.stringify(stat.value())}}`
+    yield `${comma}{"name":${JSON.stringify(stat.name)},"value":${JSON.stringify(stat.value())}}`
     comma = ','
   }
   for (const stat of mergeByName(selected.counters, selected.gauges)) {
-    yield `${comma}{"name":${JSON.stringify(stat.id.name)},"value":${formatInteger(stat.value())}}`
+    yield `${comma}{"name":${JSON.stringify(stat.name)},"value":${formatInteger(stat.value())}}`
     comma = ','
   }
   if (selected.histograms.length > 0) {
@@ -28,7 +29,7 @@ function* renderHistograms(histograms: readonly MergedHistogram[], buckets: Hist
   yield `{"histograms":${opening}`
   let comma = ''
   for (const histogram of histograms) {
-    yield `${comma}{"name":${JSON.stringify(histogram.id.name)},${histogramBody(histogram, buckets)}}`
+    yield `${comma}{"name":${JSON.stringify(histogram.name)},${histogramBody(histogram, buckets)}}`
     comma = ','
   }
   yield `${closing}}`

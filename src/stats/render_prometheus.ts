@@ -1,58 +1,95 @@
 /** `/stats/prometheus`: the text exposition format, tags as labels, grouped by metric and sorted as Envoy sorts. */
 import { SUPPORTED_QUANTILES } from './histogram_statistics.ts'
+import type { MergedHistogram, MergedStat, MergedTextReadout, Metric } from './merged_stat.ts'
+import { compareTokens } from './name_order.ts'
 import { formatGeneral, formatInteger } from './number_format.ts'
-import {
-  compareTokens,
-  type MergedHistogram,
-  type MergedStat,
-  type MergedTextReadout,
-  type StatsSnapshot,
-} from './reader.ts'
+import type { StatsSnapshot } from './reader.ts'
 import type { HistogramBuckets } from './render_options.ts'
-import type { Tag } from './tag_extractor.ts'
+import type { Tag, TagProducer } from './tag_extractor.ts'
 
 /** Digits Envoy asks its formatter for: enough to print any bound and sum in full. */
 const PRECISION = 32
+/** So many names are taken apart at a time. */
+const PAUSE_EVERY = 10_000
 
 export function* renderPrometheus(
   selected: StatsSnapshot,
   buckets: HistogramBuckets,
   textReadouts: boolean,
 ): Iterable<string> {
-  yield* renderGroups(selected.counters, 'counter', (stat, metric, labels) => {
+  yield* renderGroups(selected.counters, selected.tags, 'counter', (stat, metric, labels) => {
     return `${metric}{${labels}} ${formatInteger(stat.value())}\n`
   })
-  yield* renderGroups(selected.gauges, 'gauge', (stat, metric, labels) => {
+  yield* renderGroups(selected.gauges, selected.tags, 'gauge', (stat, metric, labels) => {
     return `${metric}{${labels}} ${formatInteger(stat.value())}\n`
   })
-  if (textReadouts) yield* renderGroups(selected.textReadouts, 'gauge', renderTextReadout)
-  if (buckets === 'summary') yield* renderGroups(selected.histograms, 'summary', renderSummary)
-  else yield* renderGroups(selected.histograms, 'histogram', renderHistogram)
+  if (textReadouts) yield* renderGroups(selected.textReadouts, selected.tags, 'gauge', renderTextReadout)
+  if (buckets === 'summary') yield* renderGroups(selected.histograms, selected.tags, 'summary', renderSummary)
+  else yield* renderGroups(selected.histograms, selected.tags, 'histogram', renderHistogram)
 }
 
 function* renderGroups<S extends MergedStat>(
   stats: readonly S[],
+  tags: TagProducer,
   type: string,
   render: (stat: S, metric: string, labels: string) => string,
 ): Iterable<string> {
-  for (const [extractedName, group] of groupByExtractedName(stats)) {
-    const metric = sanitize(`envoy_${extractedName}`)
-    yield `# TYPE ${metric} ${type}\n`
-    for (const stat of group) yield render(stat, metric, formatLabels(stat.id.tagged().tags))
+  yield* nameAll(stats, tags)
+  for (const [metric, group] of groupByMetric(stats)) {
+    yield `# TYPE ${metric.name} ${type}\n`
+    for (const stat of group) yield render(stat, metric.name, stat.prometheus?.labels ?? '')
   }
 }
 
-function groupByExtractedName<S extends MergedStat>(stats: readonly S[]): [string, S[]][] {
-  const groups = new Map<string, S[]>()
+/** Takes apart the names that no one has asked for yet, and pauses at times: there may be very many. */
+function* nameAll(stats: readonly MergedStat[], tags: TagProducer): Iterable<string> {
+  const metrics = new Map<string, Metric>()
+  const labelTexts = new Map<string, string>()
+  let made = 0
   for (const stat of stats) {
-    const { extractedName } = stat.id.tagged()
-    const group = groups.get(extractedName)
-    if (group === undefined) groups.set(extractedName, [stat])
-    else group.push(stat)
+    if (stat.prometheus !== undefined) {
+      metrics.set(stat.prometheus.metric.extractedName, stat.prometheus.metric)
+      continue
+    }
+    const { extractedName, tags: found } = tags.produce(stat.name)
+    let metric = metrics.get(extractedName)
+    if (metric === undefined) {
+      metric = { extractedName, name: sanitize(`envoy_${extractedName}`) }
+      metrics.set(extractedName, metric)
+    }
+    stat.prometheus = { metric, labels: shared(labelTexts, formatLabels(found)) }
+    if (++made % PAUSE_EVERY === 0) yield ''
   }
-  // Already in the order of whole names, which is nearly this one.
-  for (const group of groups.values()) group.sort((a, b) => compareTokens(a.id.name, b.id.name))
-  return [...groups].sort(([a], [b]) => compareTokens(a, b))
+}
+
+/** The equal text that was there before, so that many stats hold one. */
+function shared(texts: Map<string, string>, text: string): string {
+  const known = texts.get(text)
+  if (known !== undefined) return known
+  const flat = Buffer.from(text).toString()
+  texts.set(flat, flat)
+  return flat
+}
+
+function groupByMetric<S extends MergedStat>(stats: readonly S[]): [Metric, readonly S[]][] {
+  const groups = new Map<string, { metric: Metric; stats: S[] }>()
+  for (const stat of stats) {
+    if (stat.prometheus === undefined) continue
+    const { metric } = stat.prometheus
+    const group = groups.get(metric.extractedName)
+    if (group === undefined) groups.set(metric.extractedName, { metric, stats: [stat] })
+    else group.stats.push(stat)
+  }
+  return [...groups.values()]
+    .sort((a, b) => compareTokens(a.metric.extractedName, b.metric.extractedName))
+    .map((group) => [group.metric, sortedByTokens(group.stats)])
+}
+
+/** They are in the order of whole names already, which is nearly this one. */
+function sortedByTokens<S extends MergedStat>(stats: readonly S[]): readonly S[] {
+  const named = stats.map((stat) => ({ name: stat.name, stat }))
+  named.sort((a, b) => compareTokens(a.name, b.name))
+  return named.map(({ stat }) => stat)
 }
 
 function renderTextReadout(stat: MergedTextReadout, metric: string, labels: string): string {

@@ -1,22 +1,18 @@
 /** `/stats` as text: text readouts, then counters and gauges together, then histograms, each sorted by name. */
 import { disjointCounts, type HistogramStatistics, SUPPORTED_QUANTILES } from './histogram_statistics.ts'
+import type { MergedCounter, MergedGauge, MergedHistogram } from './merged_stat.ts'
+import { compareText } from './name_order.ts'
 import { formatGeneral, formatInteger, formatShortest } from './number_format.ts'
-import {
-  compareText,
-  type MergedCounter,
-  type MergedGauge,
-  type MergedHistogram,
-  type StatsSnapshot,
-} from './reader.ts'
+import type { StatsSnapshot } from './reader.ts'
 import type { HistogramBuckets } from './render_options.ts'
 
 export function* renderText(selected: StatsSnapshot, buckets: HistogramBuckets): Iterable<string> {
-  for (const stat of selected.textReadouts) yield `${stat.id.name}: "${stat.value()}"\n`
+  for (const stat of selected.textReadouts) yield `${stat.name}: "${stat.value()}"\n`
   for (const stat of mergeByName(selected.counters, selected.gauges)) {
-    yield `${stat.id.name}: ${formatInteger(stat.value())}\n`
+    yield `${stat.name}: ${formatInteger(stat.value())}\n`
   }
   for (const histogram of selected.histograms) {
-    yield histogram.used() ? renderHistogram(histogram, buckets) : `${histogram.id.name}: No recorded values\n`
+    yield histogram.used() ? renderHistogram(histogram, buckets) : `${histogram.name}: No recorded values\n`
   }
 }
 
@@ -27,15 +23,15 @@ export function* mergeByName(
 ): Iterable<MergedCounter | MergedGauge> {
   let at = 0
   for (const gauge of gauges) {
-    while (at < counters.length && compareText(counters[at].id.name, gauge.id.name) < 0) yield counters[at++]
-    if (counters[at]?.id.name === gauge.id.name) at++
+    while (at < counters.length && compareText(counters[at].name, gauge.name) < 0) yield counters[at++]
+    if (counters[at]?.name === gauge.name) at++
     yield gauge
   }
   while (at < counters.length) yield counters[at++]
 }
 
 function renderHistogram(histogram: MergedHistogram, buckets: HistogramBuckets): string {
-  const { name } = histogram.id
+  const { name } = histogram
   const interval = histogram.interval()
   const cumulative = histogram.cumulative()
   switch (buckets) {

@@ -40,6 +40,7 @@ export class SharedArea {
   readonly #nameEnds: Int32Array
   readonly #nameBytes: Uint8Array
   readonly #slots = new Map<string, number>()
+  readonly #names: string[] = []
   #known = 0
 
   /** Lays the area over `buffer` from `offset` (a multiple of 8). Fresh memory must be all zero. */
@@ -87,19 +88,19 @@ export class SharedArea {
     return Atomics.load(this.#header, GAUGE_VERSION_WORD)
   }
 
-  /** The shared gauges there are, by name, with their indexes among `gauges`. */
-  *sharedGauges(): Iterable<[name: string, index: number]> {
+  /** Names of shared gauges from slot `from` on, those that were removed too; the gauge is at index slot + 1. */
+  *gaugeNames(from: number): Iterable<{ name: string; slot: number }> {
     this.#learn()
-    for (const [name, slot] of this.#slots) {
-      const index = slot + 1
-      if (name.startsWith(GAUGE_MARK) && !Number.isNaN(this.gauges[index])) yield [name.slice(GAUGE_MARK.length), index]
+    for (let slot = from; slot < this.#names.length; slot++) {
+      const name = this.#names[slot]
+      if (name.startsWith(GAUGE_MARK)) yield { name: name.slice(GAUGE_MARK.length), slot }
     }
   }
 
   /** Names in use, by slot. */
   names(): readonly string[] {
     this.#learn()
-    return [...this.#slots.keys()]
+    return this.#names
   }
 
   #learn(): void {
@@ -107,7 +108,9 @@ export class SharedArea {
     for (; this.#known < count; this.#known++) {
       const start = this.#known === 0 ? 0 : this.#nameEnds[this.#known - 1]
       const bytes = this.#nameBytes.subarray(start, this.#nameEnds[this.#known])
-      this.#slots.set(Buffer.from(bytes).toString(), this.#known)
+      const name = Buffer.from(bytes).toString()
+      this.#names.push(name)
+      this.#slots.set(name, this.#known)
     }
   }
 

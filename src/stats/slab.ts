@@ -24,10 +24,14 @@ export interface SlabLimits {
 /** A stat as its log entry tells it. `place` is a slot, or for a histogram a heap offset in 8-byte units. */
 export interface LoggedStat {
   readonly type: StatType
-  readonly name: string
+  /** The two parts of its name. */
+  readonly prefix: string
+  readonly leaf: string
   readonly unit: HistogramUnit
   readonly mode: GaugeMode
   readonly place: number
+  /** This entry ends the stat that an earlier one made: its place will be given to others. */
+  readonly retired: boolean
 }
 
 const STAT_TYPES: readonly StatType[] = ['counter', 'gauge', 'histogram', 'textReadout']
@@ -36,15 +40,13 @@ const MODES: readonly GaugeMode[] = ['accumulate', 'neverImport', 'shared']
 
 const HEADER_BYTES = 4096
 const HEAP_HEAD_WORD = 0
-/** Counts the stats retired, so that readers notice. */
-const RETIRED_COUNT_WORD = 1
 const KIND_SYMBOL = 1
 const KIND_STAT = 2
+const KIND_RETIREMENT = 3
 const KIND_SHIFT = 24
 const LENGTH_MASK = (1 << KIND_SHIFT) - 1
 const STAT_ENTRY_WORDS = 5
-/** Set in a stat's flags once it is retired. */
-const RETIRED_FLAG = 1 << 24
+const RETIREMENT_ENTRY_WORDS = 2
 const TEXT_HEADER_BYTES = 16
 
 const encoder = new TextEncoder()
@@ -141,7 +143,12 @@ export class Slab {
   }
 
   /** Appends a stat whose name is symbol `prefix` followed by symbol `leaf`; returns as `appendSymbol`. */
-  appendStat(head: number, stat: Omit<LoggedStat, 'name'>, prefix: number, leaf: number): number | undefined {
+  appendStat(
+    head: number,
+    stat: Pick<LoggedStat, 'type' | 'unit' | 'mode' | 'place'>,
+    prefix: number,
+    leaf: number,
+  ): number | undefined {
     if (!this.#prepare(head, STAT_ENTRY_WORDS)) return undefined
     this.log[head + 1] =
       STAT_TYPES.indexOf(stat.type) | (UNITS.indexOf(stat.unit) << 8) | (MODES.indexOf(stat.mode) << 16)
@@ -152,17 +159,12 @@ export class Slab {
     return head + STAT_ENTRY_WORDS
   }
 
-  /** Marks the stat whose entry is at word `entry` as gone. */
-  retireStat(entry: number): void {
-    // Counted before and after: a reader between the two looks again, and an owner killed between them was noticed.
-    Atomics.add(this.#header, RETIRED_COUNT_WORD, 1)
-    Atomics.or(this.log, entry + 1, RETIRED_FLAG)
-    Atomics.add(this.#header, RETIRED_COUNT_WORD, 1)
-  }
-
-  /** Changes whenever a stat is retired. */
-  retiredCount(): number {
-    return Atomics.load(this.#header, RETIRED_COUNT_WORD)
+  /** Appends the end of the stat whose entry is at word `entry`; returns as `appendSymbol`. */
+  appendRetirement(head: number, entry: number): number | undefined {
+    if (!this.#prepare(head, RETIREMENT_ENTRY_WORDS)) return undefined
+    this.log[head + 1] = entry
+    Atomics.store(this.log, head, (KIND_RETIREMENT << KIND_SHIFT) | RETIREMENT_ENTRY_WORDS)
+    return head + RETIREMENT_ENTRY_WORDS
   }
 
   // The word after the entry ends the log. It may hold bytes of an entry that a killed owner never finished.
@@ -192,7 +194,7 @@ export class SlabLogReader {
     this.slab = slab
   }
 
-  /** The next stat of the log that is not retired; undefined at the log's present end. */
+  /** The next stat that was made or retired; undefined at the log's present end. */
   next(): LoggedStat | undefined {
     const { slab } = this
     const { log } = slab
@@ -201,20 +203,28 @@ export class SlabLogReader {
       if (commit === 0) return undefined
       const head = this.head
       this.head += commit & LENGTH_MASK
-      if (commit >> KIND_SHIFT === KIND_SYMBOL) {
+      const kind = commit >> KIND_SHIFT
+      if (kind === KIND_SYMBOL) {
         this.symbols.push(slab.symbolAt(head))
         continue
       }
-      const flags = log[head + 1]
-      if ((flags & RETIRED_FLAG) !== 0) continue
-      this.entry = head
-      return {
-        type: STAT_TYPES[flags & 255],
-        unit: UNITS[(flags >> 8) & 255],
-        mode: MODES[(flags >> 16) & 255],
-        name: this.symbols[log[head + 2]] + this.symbols[log[head + 3]],
-        place: log[head + 4],
-      }
+      const retired = kind === KIND_RETIREMENT
+      this.entry = retired ? log[head + 1] : head
+      return this.#statAt(this.entry, retired)
+    }
+  }
+
+  #statAt(entry: number, retired: boolean): LoggedStat {
+    const { log } = this.slab
+    const flags = log[entry + 1]
+    return {
+      type: STAT_TYPES[flags & 255],
+      unit: UNITS[(flags >> 8) & 255],
+      mode: MODES[(flags >> 16) & 255],
+      prefix: this.symbols[log[entry + 2]],
+      leaf: this.symbols[log[entry + 3]],
+      place: log[entry + 4],
+      retired,
     }
   }
 }

@@ -28,7 +28,12 @@ export class SlabWriter {
     this.#slotEntries = new Int32Array(slab.limits.slotLimit)
     const reader = new SlabLogReader(slab)
     for (let stat = reader.next(); stat !== undefined; stat = reader.next()) {
-      this.#inherited.set(inheritanceKey(stat.type, stat.name), stat)
+      const key = inheritanceKey(stat.type, stat.prefix + stat.leaf)
+      if (stat.retired) {
+        this.#inherited.delete(key)
+        continue
+      }
+      this.#inherited.set(key, stat)
       this.#noteEntry(stat.type, stat.place, reader.entry)
       if (stat.type !== 'histogram') this.#nextSlot = Math.max(this.#nextSlot, stat.place + 1)
     }
@@ -37,9 +42,9 @@ export class SlabWriter {
   }
 
   /** The place of a stat that an earlier owner left. */
-  takeInherited(type: StatType, name: string): number | undefined {
+  takeInherited(type: StatType, prefix: string, leaf: string): number | undefined {
     if (this.#inherited.size === 0) return undefined
-    const key = inheritanceKey(type, name)
+    const key = inheritanceKey(type, prefix + leaf)
     const stat = this.#inherited.get(key)
     this.#inherited.delete(key)
     return stat?.place
@@ -62,14 +67,17 @@ export class SlabWriter {
 
   /** Ends a stat: readers forget it, its memory is zeroed and given to the next one. */
   retire(type: StatType, place: number): void {
+    const entry = type === 'histogram' ? this.#histogramEntries.get(place) : this.#slotEntries[place]
+    if (entry === undefined) return
+    const head = this.slab.appendRetirement(this.#logHead, entry)
+    // Where the log is full the stat stays: its place must not be given to another one.
+    if (head === undefined) return
+    this.#logHead = head
     if (type === 'histogram') {
-      const entry = this.#histogramEntries.get(place)
-      if (entry !== undefined) this.slab.retireStat(entry)
       this.#clearHistogram(place)
       this.#freeHistograms.push(place)
       return
     }
-    this.slab.retireStat(this.#slotEntries[place])
     this.slab.values[place] = 0
     this.#freeSlots.push(place)
   }
@@ -77,7 +85,7 @@ export class SlabWriter {
   /** Ends the stats that an earlier owner left under a prefix. */
   retireInherited(prefix: string): void {
     for (const [key, stat] of this.#inherited) {
-      if (!stat.name.startsWith(prefix)) continue
+      if (!(stat.prefix + stat.leaf).startsWith(prefix)) continue
       this.#inherited.delete(key)
       this.retire(stat.type, stat.place)
     }

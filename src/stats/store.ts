@@ -1,7 +1,7 @@
 /** The stats of one process: handles that are looked up by name once, at configuration time, and kept. */
 import { BIN_MASK, BINS_PER_BLOCK, BLOCK_SHIFT, PACKED_BINS, packedBin, TABLE_LIMIT } from './histogram_bins.ts'
 import type { SharedArea } from './shared_counter.ts'
-import { type GaugeMode, type HistogramUnit, Slab, type SlabLimits, type StatType, slabBytes } from './slab.ts'
+import { type GaugeMode, type HistogramUnit, Slab, type SlabLimits, slabBytes } from './slab.ts'
 import { NULL_SLOT, SlabWriter, type StatKind } from './slab_writer.ts'
 
 /** A number that only grows; a slot of -0 marks one that nobody wrote. Fields are plain for speed; nobody but the store makes one. */
@@ -20,6 +20,10 @@ export class Counter {
 
   add(n: number): void {
     this.values[this.slot] += n
+  }
+
+  get type(): 'counter' {
+    return 'counter'
   }
 
   /** What this process counted since the slab was made; a reset by the admin interface does not show here. */
@@ -56,6 +60,10 @@ export class Gauge {
 
   set(n: number): void {
     this.values[this.slot] = n
+  }
+
+  get type(): 'gauge' {
+    return 'gauge'
   }
 
   /** This process's part of the gauge. */
@@ -117,6 +125,10 @@ export class TextReadout {
     this.#slab = slab
   }
 
+  get type(): 'textReadout' {
+    return 'textReadout'
+  }
+
   set(text: string): void {
     this.#slab?.writeText(this.slot, text)
   }
@@ -125,6 +137,8 @@ export class TextReadout {
     return this.#slab?.readText(this.slot) ?? ''
   }
 }
+
+type Handle = Counter | Gauge | Histogram | TextReadout
 
 /** Where stats are made: names given here continue the scope's prefix. Asking twice gives the same handle. */
 export interface Scope {
@@ -161,10 +175,8 @@ export function createLocalStore(options: StatsStoreOptions = {}): StatsStore {
 export class StatsStore implements Scope {
   readonly slab: Slab
   readonly #rejects: ((name: string) => boolean) | undefined
-  readonly #counters = new Map<string, Counter>()
-  readonly #gauges = new Map<string, Gauge>()
-  readonly #histograms = new Map<string, Histogram>()
-  readonly #textReadouts = new Map<string, TextReadout>()
+  /** Handles by the last part of a name, by what is before that: with a million stats, whole names would cost more. */
+  readonly #handles = new Map<string, Map<string, Handle>>()
   readonly #shared: SharedArea | undefined
   readonly #writer: SlabWriter
   #lostNames = 0
@@ -197,47 +209,59 @@ export class StatsStore implements Scope {
   }
 
   counterIn(prefix: string, leaf: string): Counter {
-    const name = prefix + leaf
-    const known = this.#counters.get(name)
-    if (known !== undefined) return known
-    const place = this.#place({ type: 'counter', unit: 'unspecified', mode: 'accumulate' }, name, prefix, leaf)
+    const { handles, key } = this.#lookUp(prefix, leaf)
+    const known = handles.get(key)
+    if (known instanceof Counter) return known
+    const typedKey = known === undefined ? key : `counter ${key}`
+    const other = known === undefined ? undefined : handles.get(typedKey)
+    if (other instanceof Counter) return other
+    const place = this.#place({ type: 'counter', unit: 'unspecified', mode: 'accumulate' }, prefix, leaf)
     const made = new Counter(this.slab.values, place ?? NULL_SLOT)
-    this.#counters.set(name, made)
+    handles.set(typedKey, made)
     return made
   }
 
   gaugeIn(prefix: string, leaf: string, mode: GaugeMode): Gauge {
-    const name = prefix + leaf
-    const known = this.#gauges.get(name)
-    if (known !== undefined) return known
+    const { handles, key } = this.#lookUp(prefix, leaf)
+    const known = handles.get(key)
+    if (known instanceof Gauge) return known
+    const typedKey = known === undefined ? key : `gauge ${key}`
+    const other = known === undefined ? undefined : handles.get(typedKey)
+    if (other instanceof Gauge) return other
     const made =
       mode === 'shared' && this.#shared !== undefined
-        ? this.#sharedGauge(this.#shared, name)
+        ? this.#sharedGauge(this.#shared, prefix + leaf)
         : new Gauge(
             this.slab.values,
-            this.#place({ type: 'gauge', unit: 'unspecified', mode }, name, prefix, leaf) ?? NULL_SLOT,
+            this.#place({ type: 'gauge', unit: 'unspecified', mode }, prefix, leaf) ?? NULL_SLOT,
           )
-    this.#gauges.set(name, made)
+    handles.set(typedKey, made)
     return made
   }
 
   histogramIn(prefix: string, leaf: string, unit: HistogramUnit): Histogram {
-    const name = prefix + leaf
-    const known = this.#histograms.get(name)
-    if (known !== undefined) return known
-    const place = this.#place({ type: 'histogram', unit, mode: 'accumulate' }, name, prefix, leaf)
+    const { handles, key } = this.#lookUp(prefix, leaf)
+    const known = handles.get(key)
+    if (known instanceof Histogram) return known
+    const typedKey = known === undefined ? key : `histogram ${key}`
+    const other = known === undefined ? undefined : handles.get(typedKey)
+    if (other instanceof Histogram) return other
+    const place = this.#place({ type: 'histogram', unit, mode: 'accumulate' }, prefix, leaf)
     const made = new Histogram(place === undefined ? undefined : this.slab, place ?? 0)
-    this.#histograms.set(name, made)
+    handles.set(typedKey, made)
     return made
   }
 
   textReadoutIn(prefix: string, leaf: string): TextReadout {
-    const name = prefix + leaf
-    const known = this.#textReadouts.get(name)
-    if (known !== undefined) return known
-    const place = this.#place({ type: 'textReadout', unit: 'unspecified', mode: 'accumulate' }, name, prefix, leaf)
+    const { handles, key } = this.#lookUp(prefix, leaf)
+    const known = handles.get(key)
+    if (known instanceof TextReadout) return known
+    const typedKey = known === undefined ? key : `textReadout ${key}`
+    const other = known === undefined ? undefined : handles.get(typedKey)
+    if (other instanceof TextReadout) return other
+    const place = this.#place({ type: 'textReadout', unit: 'unspecified', mode: 'accumulate' }, prefix, leaf)
     const made = new TextReadout(place === undefined ? undefined : this.slab, place ?? NULL_SLOT)
-    this.#textReadouts.set(name, made)
+    handles.set(typedKey, made)
     return made
   }
 
@@ -253,29 +277,33 @@ export class StatsStore implements Scope {
   removeScope(prefix: string): void {
     const start = scopePrefix('', prefix)
     this.#writer.retireInherited(start)
-    this.#retire('counter', this.#counters, start, (counter) => counter.slot)
-    this.#retireGauges(start)
-    this.#retire('histogram', this.#histograms, start, (histogram) => histogram.header)
-    this.#retire('textReadout', this.#textReadouts, start, (text) => text.slot)
-  }
-
-  #retireGauges(start: string): void {
-    for (const [name, gauge] of this.#gauges) {
-      if (!name.startsWith(start)) continue
-      this.#gauges.delete(name)
-      if (gauge.slot === NULL_SLOT) continue
-      if (gauge.values === this.#shared?.gauges) this.#shared.removeGauge(gauge.slot)
-      else this.#writer.retire('gauge', gauge.slot)
+    for (const [names, handles] of this.#handles) {
+      if (!names.startsWith(start)) continue
+      this.#handles.delete(names)
+      for (const handle of handles.values()) this.#retire(handle)
     }
   }
 
-  #retire<H>(type: StatType, handles: Map<string, H>, start: string, placeOf: (handle: H) => number): void {
-    for (const [name, handle] of handles) {
-      if (!name.startsWith(start)) continue
-      handles.delete(name)
-      const place = placeOf(handle)
-      if (place !== NULL_SLOT) this.#writer.retire(type, place)
+  #retire(handle: Handle): void {
+    if (handle instanceof Histogram) {
+      if (handle.header !== 0) this.#writer.retire('histogram', handle.header)
+      return
     }
+    if (handle.slot === NULL_SLOT) return
+    if (handle instanceof Gauge && handle.values === this.#shared?.gauges) this.#shared.removeGauge(handle.slot)
+    else this.#writer.retire(handle.type, handle.slot)
+  }
+
+  /** Where the handle of a name is kept. The same name may be asked for in different scopes: it is parted at its last dot. */
+  #lookUp(prefix: string, leaf: string): { handles: Map<string, Handle>; key: string } {
+    const dot = leaf.lastIndexOf('.') + 1
+    const names = dot === 0 ? prefix : prefix + leaf.slice(0, dot)
+    let handles = this.#handles.get(names)
+    if (handles === undefined) {
+      handles = new Map()
+      this.#handles.set(names, handles)
+    }
+    return { handles, key: dot === 0 ? leaf : leaf.slice(dot) }
   }
 
   #sharedGauge(shared: SharedArea, name: string): Gauge {
@@ -286,10 +314,10 @@ export class StatsStore implements Scope {
   }
 
   /** Where the slab keeps the stat of this name, made if it is new; undefined if it is rejected or finds no room. */
-  #place(kind: StatKind, name: string, prefix: string, leaf: string): number | undefined {
-    const inherited = this.#writer.takeInherited(kind.type, name)
+  #place(kind: StatKind, prefix: string, leaf: string): number | undefined {
+    const inherited = this.#writer.takeInherited(kind.type, prefix, leaf)
     if (inherited !== undefined) return inherited
-    if (this.#rejects?.(name)) return undefined
+    if (this.#rejects?.(prefix + leaf)) return undefined
     const place = this.#writer.append(kind, prefix, leaf)
     if (place === undefined) this.#lostNames++
     return place

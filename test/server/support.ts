@@ -49,7 +49,7 @@ export function portOf(server: Server, listenerName: string): number {
 /** The value of a counter or gauge, all workers added up; undefined where it has never been used. */
 export function statOf(server: Server, name: string): number | undefined {
   const { counters, gauges } = server.stats.snapshot()
-  return [...counters, ...gauges].find((stat) => stat.id.name === name)?.value()
+  return [...counters, ...gauges].find((stat) => stat.name === name)?.value()
 }
 
 /** Asks again until the condition holds; bounded, and says what it waited for. */

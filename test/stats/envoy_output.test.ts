@@ -132,7 +132,10 @@ async function copyEnvoysStats(
 ): Promise<StatsReader> {
   const store = createLocalStore()
   const used = new Set((await lines('&usedonly')).map(([name]) => name))
-  for (const [name, value] of await lines('&type=Counters')) store.counter(name).add(Number(value))
+  for (const [name, value] of await lines('&type=Counters')) {
+    const counter = store.counter(name)
+    if (used.has(name)) counter.add(Number(value))
+  }
   for (const [name, value] of await lines('&type=Gauges')) {
     const gauge = store.gauge(name)
     if (used.has(name)) gauge.set(Number(value))

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { compareTokens, StatsReader } from '../../src/stats/reader.ts'
+import { compareTokens } from '../../src/stats/name_order.ts'
+import { StatsReader } from '../../src/stats/reader.ts'
 import { SharedArea, sharedAreaBytes } from '../../src/stats/shared_counter.ts'
 import { defaultStatsSettings } from '../../src/stats/stats_config.ts'
 import { createLocalStore } from '../../src/stats/store.ts'
@@ -33,7 +34,7 @@ test('names that come later are found and sorted in', () => {
   reader.snapshot()
   worker.counter('a')
   main.counter('c')
-  expect(reader.snapshot().counters.map((counter) => counter.id.name)).toEqual(['a', 'b', 'c'])
+  expect(reader.snapshot().counters.map((counter) => counter.name)).toEqual(['a', 'b', 'c'])
 })
 
 test('a stat is used once it was written, even with zero or after a reset', () => {
@@ -104,8 +105,8 @@ test('removed stats show no more, the others keep what is known of them', () => 
   for (const store of [main, worker]) store.removeScope('cluster.gone')
   main.counter('cluster.kept.c').inc()
   const first = reader.snapshot()
-  expect(first.counters.map((stat) => [stat.id.name, stat.value()])).toEqual([['cluster.kept.c', 1]])
-  expect(first.histograms.map((stat) => [stat.id.name, stat.cumulative().count])).toEqual([['cluster.kept.h', 2]])
+  expect(first.counters.map((stat) => [stat.name, stat.value()])).toEqual([['cluster.kept.c', 1]])
+  expect(first.histograms.map((stat) => [stat.name, stat.cumulative().count])).toEqual([['cluster.kept.h', 2]])
   // The same name again, in the same memory: it counts from zero, whatever was reset before.
   main.counter('cluster.gone.c').inc()
   main.histogram('cluster.gone.h', 'ms')
@@ -131,7 +132,7 @@ test('a shared gauge is one value for all, which the last to set it decides', ()
   const open = () => new SharedArea(buffer, 0, limits)
   const [first, second] = [createLocalStore({ shared: open() }), createLocalStore({ shared: open() })]
   const reader = new StatsReader([first.slab, second.slab], { ...defaultStatsSettings(), shared: open() })
-  const gauges = () => reader.snapshot().gauges.map((gauge) => [gauge.id.name, gauge.value(), gauge.used()])
+  const gauges = () => reader.snapshot().gauges.map((gauge) => [gauge.name, gauge.value(), gauge.used()])
   first.gauge('cluster.a.membership_total', 'shared')
   expect(gauges()).toEqual([['cluster.a.membership_total', 0, false]])
   first.gauge('cluster.a.membership_total', 'shared').set(3)
@@ -154,5 +155,5 @@ test('shared gauges are rejected like any stat', () => {
   const store = createLocalStore({ shared, rejects: () => true })
   store.gauge('g', 'shared').set(5)
   expect(store.gauge('g', 'shared').value()).toBe(0)
-  expect([...shared.sharedGauges()]).toEqual([])
+  expect([...shared.gaugeNames(0)]).toEqual([])
 })

@@ -45,7 +45,7 @@ test('main reads what workers count, summed by name', async () => {
   expect(exits.map(([code]) => code)).toEqual([0, 0])
   new StatsStore(segment.slab(0)).counter('test.count').inc()
   const reader = new StatsReader(segment.slabs(), defaultStatsSettings())
-  expect(reader.snapshot().counters.map((stat) => [stat.id.name, stat.value()])).toEqual([['test.count', 42_346]])
+  expect(reader.snapshot().counters.map((stat) => [stat.name, stat.value()])).toEqual([['test.count', 42_346]])
 })
 
 test('a worker killed while it makes stats loses none, and its successor goes on', async () => {
@@ -58,7 +58,7 @@ test('a worker killed while it makes stats loses none, and its successor goes on
     const { counters, gauges, histograms, textReadouts } = reader.snapshot()
     const total = counters.reduce((sum, counter) => sum + counter.value(), 0)
     expect(total).toBeGreaterThanOrEqual(counted + last)
-    expect(counters.every((counter) => /^churn\.s\d+\.c\d+$/.test(counter.id.name))).toBe(true)
+    expect(counters.every((counter) => /^churn\.s\d+\.c\d+$/.test(counter.name))).toBe(true)
     expect(histograms.length).toBe(256)
     expect(textReadouts[0].value()).toMatch(/^text \d+$/)
     expect(gauges.map((gauge) => gauge.value())).toEqual([5])

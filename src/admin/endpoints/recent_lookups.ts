@@ -64,6 +64,6 @@ export class RecentLookups {
 
   #names(): string[] {
     const { counters, gauges, textReadouts, histograms } = this.#control.stats.snapshot()
-    return [...counters, ...gauges, ...textReadouts, ...histograms].map((stat) => stat.id.name)
+    return [...counters, ...gauges, ...textReadouts, ...histograms].map((stat) => stat.name)
   }
 }

@@ -2,6 +2,7 @@
 
 import { type CompiledRegex, compileRegex, RegexError } from '../../common/regex.ts'
 import type { ServerControl } from '../../server/server_control.ts'
+import type { StatsSnapshot } from '../../stats/reader.ts'
 import { renderStats, STATS_CONTENT_TYPE } from '../../stats/render.ts'
 import type { HistogramBuckets, RenderOptions, StatsFormat, StatsType } from '../../stats/render_options.ts'
 import { type AdminEndpoint, type AdminParam, type AdminReply, textReply } from '../endpoint.ts'
@@ -67,9 +68,10 @@ function statsReply(control: ServerControl, query: QueryParams, format: StatsFor
     return textReply(error.message, 400)
   }
   control.refreshServerStats()
-  const body = renderStats(control.stats.snapshot(), options)
-  if (options.format === 'html') return htmlReply(body, pagePolicy(false))
-  if (options.format === 'active-html') return htmlReply(body, pagePolicy(true))
+  const snapshot = control.stats.snapshot()
+  const body = renderStats(snapshot, options)
+  if (options.format === 'html') return htmlReply(body, pagePolicy(false, snapshot))
+  if (options.format === 'active-html') return htmlReply(body, pagePolicy(true, snapshot))
   const contentType = STATS_CONTENT_TYPE[options.format]
   const withHealth = options.format === 'prometheus' && options.filter === undefined
   return { status: 200, contentType, body: withHealth ? andNodeHealth(body, control) : body }
@@ -129,10 +131,10 @@ function filterOf(pattern: string, inverted: boolean): (name: string) => boolean
 const policies = new Map<boolean, string>()
 
 /** The policy of the stats pages: their one style and, on the page that refreshes, their one script. */
-function pagePolicy(active: boolean): string {
+function pagePolicy(active: boolean, { tags }: StatsSnapshot): string {
   let policy = policies.get(active)
   if (policy === undefined) {
-    const empty = { counters: [], gauges: [], textReadouts: [], histograms: [] }
+    const empty = { counters: [], gauges: [], textReadouts: [], histograms: [], tags }
     const format = active ? 'active-html' : 'html'
     const page = [...renderStats(empty, { format, type: 'All', usedOnly: false, textReadouts: false })].join('')
     policy = contentSecurityPolicy(elementTexts(page, 'style'), elementTexts(page, 'script'))

@@ -39,9 +39,14 @@ layered_runtime:
   expect(gauge('num_keys')).toBe(4)
 })
 
-test('without any layer there is an admin layer', async () => {
+test('without any layer there is nothing to modify', () => {
+  const { layers, gauge } = layersOf('{}')
+  expect([layers.hasAdminLayer, layers.layers, gauge('num_layers')]).toEqual([false, [], 0])
+})
+
+test('the admin layer is modified key by key', async () => {
   let changes = 0
-  const { layers, gauge } = layersOf('{}', () => changes++)
+  const { layers, gauge } = layersOf('layered_runtime: { layers: [ { name: a, admin_layer: {} } ] }', () => changes++)
   expect(layers.hasAdminLayer).toBe(true)
   await layers.modify({ 'a.b': '5', on: 'true', name: 'text' })
   expect(layers.merged()).toEqual({ 'a.b': 5, on: true, name: 'text' })

@@ -47,7 +47,7 @@ function hostJson(host: Host, numbers: HostNumbers | undefined): JsonObject {
       // Pools do not count who waits by host.
       { type: 'GAUGE', name: 'rq_pending_active' },
     ],
-    health_status: { eds_health_status: host.healthStatus === 'UNKNOWN' ? 'HEALTHY' : host.healthStatus },
+    health_status: { eds_health_status: edsHealthStatus(host) },
     weight: host.weight,
     ...(host.hostname === '' ? {} : { hostname: host.hostname }),
     ...(host.priority === 0 ? {} : { priority: host.priority }),
@@ -57,6 +57,12 @@ function hostJson(host: Host, numbers: HostNumbers | undefined): JsonObject {
       ...(subZone === '' ? {} : { sub_zone: subZone }),
     },
   }
+}
+
+/** Unknown ones are taken for healthy, timed out ones for unhealthy. */
+function edsHealthStatus({ healthStatus }: Host): string {
+  if (healthStatus === 'UNKNOWN') return 'HEALTHY'
+  return healthStatus === 'TIMEOUT' ? 'UNHEALTHY' : healthStatus
 }
 
 /** 64-bit numbers are strings in ProtoJSON; zero is left out. */

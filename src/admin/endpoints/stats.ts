@@ -86,6 +86,8 @@ async function* andNodeHealth(body: Iterable<string>, control: ServerControl): A
 function renderOptions(query: QueryParams, givenFormat: StatsFormat | undefined): RenderOptions {
   const filterText = query.nonEmpty('filter')
   const format = givenFormat ?? chosen(query, 'format', formats, formatUsage) ?? 'text'
+  if (format !== 'prometheus' && query.nonEmpty('histogram_buckets') === 'prometheusnative')
+    throw new StatsQueryError('Invalid histogram_buckets type for non prometheus stats type')
   const histogramBuckets = chosen(query, 'histogram_buckets', bucketModes, bucketUsage)
   if (format === 'prometheus' && (histogramBuckets === 'disjoint' || histogramBuckets === 'detailed'))
     throw new StatsQueryError('unsupported prometheus histogram bucket mode')

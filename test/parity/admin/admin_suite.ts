@@ -1,7 +1,26 @@
 /** The admin interface: status, content type and body of each endpoint that can be compared. */
 import type { ParityCase, ParitySuite } from '../case.ts'
 import { get } from '../requests.ts'
-import { bootstrap, cluster, httpListener } from '../yaml.ts'
+import { bootstrap, cluster, httpListener, routes } from '../yaml.ts'
+
+/** Hosts in every state that a configuration can give them. */
+const states = `
+- name: states
+  connect_timeout: 0.2s
+  load_assignment:
+    cluster_name: states
+    endpoints:
+    - locality: { region: r, zone: z, sub_zone: s }
+      load_balancing_weight: 3
+      lb_endpoints:
+      - { endpoint: { hostname: h1, address: { socket_address: { address: 127.0.0.1, port_value: 1 } } }, health_status: UNHEALTHY, load_balancing_weight: 5 }
+      - { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 2 } } }, health_status: DRAINING }
+      - { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 3 } } }, health_status: TIMEOUT }
+      - { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 4 } } }, health_status: DEGRADED }
+      - { endpoint: { address: { socket_address: { address: "::1", port_value: 5 } } }, health_status: HEALTHY }
+      - { endpoint: { address: { pipe: { path: /tmp/no-such-socket } } } }
+    - { priority: 1, lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 6 } } } } ] }
+`
 
 const yaml = bootstrap(
   [httpListener({ name: 'main', hcm: 'delayed_close_timeout: 0.02s' })],
@@ -53,6 +72,68 @@ const readOnly = [
   '/runtime',
 ]
 
+/** Parameters that are unknown, empty or wrong: who answers what. */
+const odd = [
+  'GET /clusters?filter=zzz',
+  'GET /clusters?filter=(',
+  'GET /clusters?format=bad',
+  'GET /listeners?format=bad',
+  'GET /ready?x',
+  'GET /init_dump?mask=listener',
+  'GET /init_dump?mask=bad',
+  'GET /config_dump?mask=bad',
+  'GET /config_dump?resource=bootstrap&mask=nope',
+  'GET /config_dump?resource=static_clusters&mask=cluster.name,cluster.type',
+  'GET /config_dump?resource=static_clusters&name_regex=(',
+  'GET /config_dump?resource=dynamic_listeners',
+  'GET /config_dump?resource=static_listeners&name_regex=x',
+  'GET /config_dump?mask=dynamic_listeners.active_state',
+  'GET /stats?usedonly=0&filter=^server.live',
+  'GET /stats?filter=^server.live&format=',
+  'GET /stats?filter=^server.live&format=JSON',
+  'GET /stats?filter=^server.live&format=prometheus&type=Gauges',
+  'GET /stats?type=counters',
+  'GET /stats?pretty&format=json&filter=^server.live',
+  'GET /stats?format=json&filter=zzz&histogram_buckets=cumulative',
+  'GET /stats?histogram_buckets=prometheusnative',
+  'GET /stats/prometheus?histogram_buckets=detailed',
+  'GET /stats/prometheus?histogram_buckets=disjoint',
+  'GET /stats/prometheus?histogram_buckets=bad',
+  'GET /stats/prometheus?filter=(',
+  'GET /stats/prometheus?filter=zzz',
+  'GET /stats/prometheus?format=json&filter=server.live',
+  'GET /stats/prometheus?invert_filter&filter=[a-z]',
+  'GET /stats?filter=^listener_manager&type=Gauges',
+  'GET /stats?filter=^(cluster_manager|main_thread|workers|overload|http.async|thread_local|runtime)',
+  'GET /stats?usedonly&filter=^(cluster_manager|listener_manager|server.(static|dynamic|wip)|runtime)',
+  'POST /logging?level=',
+  'POST /logging?paths=',
+  'POST /logging?paths=http:debug,upstream:bogus',
+  'POST /logging?paths=nope:debug',
+  'POST /logging?group=x',
+  'POST /logging?http=bogus',
+  'POST /logging?nope=debug',
+  'POST /logging?level=debug&paths=http:info',
+  'POST /healthcheck/fail?x',
+  'POST /healthcheck/ok?x',
+  'POST /drain_listeners?skip_exit=1&graceful=0',
+  'POST /runtime_modify?x',
+  'POST /runtime_modify?x=',
+  'POST /cpuprofiler?enable=x',
+  'POST /cpuprofiler?x=1',
+  'POST /allocprofiler?enable=x',
+  'POST /listeners',
+  'POST /certs',
+  'POST /config_dump?resource=nothing',
+  'POST /hot_restart_version',
+  'PUT /ready',
+  'DELETE /ready',
+  'OPTIONS /ready',
+  'PUT /reset_counters',
+  'HEAD /reset_counters',
+  'GET /cpuprofiler?enable=y',
+].map((line) => line.split(' '))
+
 const configDumps = [
   '/config_dump?resource=dynamic_active_clusters',
   '/config_dump?resource=static_clusters',
@@ -66,6 +147,18 @@ const configDumps = [
   '/config_dump?name_regex=*',
   '/config_dump?include_eds&resource=static_endpoint_configs',
 ]
+
+/** One cluster alone: Envoy lists several in an order of chance. */
+export const hostStatesSuite: ParitySuite = {
+  name: 'admin: host states',
+  yaml: bootstrap(
+    [httpListener({ name: 'main', virtualHosts: routes('- { match: { prefix: / }, route: { cluster: states } }') })],
+    [states],
+  ),
+  cases: ['/clusters', '/clusters?format=json', '/config_dump?include_eds&resource=static_endpoint_configs'].map(
+    (path) => read(path, { name: `GET ${path}, hosts in every state` }),
+  ),
+}
 
 export const adminSuite: ParitySuite = {
   name: 'admin',
@@ -102,6 +195,7 @@ export const adminSuite: ParitySuite = {
       '/cpuprofiler',
       '/heapprofiler',
     ].map((path) => statusOf(path)),
+    ...odd.map(([method, path]) => read(path, {}, method)),
     change('/logging?level=bogus'),
     change('/logging?nothing=info'),
     { ...change('/logging?level=warning', { normalize: STATUS_ONLY }), name: 'status of POST /logging?level=warning' },

@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AccessLogFileError } from '../../src/access_log/access_log_file.ts'
 import { AccessLogManager, type AccessLogManagerOptions } from '../../src/access_log/access_log_manager.ts'
 import { createLocalStore, type StatsStore } from '../../src/stats/store.ts'
@@ -160,6 +160,21 @@ describe('reopening', () => {
     expect(existsSync(path)).toBe(true)
   })
 
+  test('a folder that was removed and made again is written to again', async () => {
+    const sub = join(folder, 'sub')
+    mkdirSync(sub)
+    const file = manager.file(join(sub, 'a.log'))
+    rmSync(sub, { recursive: true })
+    file.write('to the removed file\n')
+    await manager.flushAll()
+    expect(counter('write_failed')).toBe(0)
+    mkdirSync(sub)
+    manager.reopen()
+    file.write('again\n')
+    await manager.flushAll()
+    expect(readFileSync(join(sub, 'a.log'), 'latin1')).toBe('again\n')
+  })
+
   test('that fails is counted, and the old file goes on', async () => {
     const sub = join(folder, 'sub')
     mkdirSync(sub)
@@ -183,6 +198,32 @@ describe('a disk that is full', () => {
     expect(buffered()).toBe(5)
     await manager.flushAll()
     expect(counter('write_failed')).toBe(2)
+  })
+
+  const mountPoint = mkdtempSync(join(tmpdir(), 'nuncio-small-disk-'))
+  const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', mountPoint]).status === 0
+  afterAll(() => {
+    if (isMounted) spawnSync('umount', [mountPoint])
+    rmSync(mountPoint, { recursive: true })
+  })
+
+  test.skipIf(!isMounted)('and then has room again: no line is lost or torn', async () => {
+    const path = join(mountPoint, 'a.log')
+    writeFileSync(join(mountPoint, 'other'), Buffer.alloc(8192))
+    const file = manager.file(path)
+    const lines = Array.from({ length: 200 }, (_, i) => `line ${i} ${'x'.repeat(40)}\n`)
+    for (const line of lines) file.write(line)
+    await manager.flushAll()
+    expect(counter('write_failed')).toBe(1)
+    // What fits of a write that does not fit whole is there already.
+    const before = statSync(path).size
+    expect(before).toBeLessThan(lines.join('').length)
+    expect(buffered()).toBe(lines.join('').length - before)
+    rmSync(join(mountPoint, 'other'))
+    file.write('last\n')
+    await manager.flushAll()
+    expect(readFileSync(path, 'latin1')).toBe(`${lines.join('')}last\n`)
+    expect(buffered()).toBe(0)
   })
 
   test('bounds what is kept: lines beyond it are dropped and counted', () => {

@@ -97,7 +97,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
       this.#refuse({ status: rejectStatus, body: '', details: 'ip_detection_failed' }, true)
       return
     }
-    if (settings.flushAccessLogOnNewRequest) this.#log('DownstreamStart')
+    if (settings.flushAccessLogOnNewRequest) this.#logStart()
     this.#startFilters(headers, endStream)
   }
 
@@ -387,6 +387,14 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     info.downstreamWireBytesSent = this.#encoder.wireBytesSent
     info.downstreamHeaderBytesReceived = this.#encoder.headerBytesReceived
     info.downstreamHeaderBytesSent = this.#encoder.headerBytesSent
+  }
+
+  /** The route says already where the request is to go. */
+  #logStart(): void {
+    const route = this.route()
+    if (route?.kind === 'forward') this.streamInfo.upstreamClusterName = route.clusterName
+    this.#log('DownstreamStart')
+    this.streamInfo.upstreamClusterName = ''
   }
 
   #log(accessLogType: AccessLogType): void {

@@ -3,7 +3,7 @@
 import type { envoy } from '../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { ExtensionFactory, ExtensionRegistry } from '../config/registry.ts'
-import type { Runtime } from '../config/runtime.ts'
+import { denominators, type Runtime } from '../config/runtime.ts'
 import { responseFlagNames } from '../stream_info/response_flags.ts'
 import type { StreamInfo } from '../stream_info/stream_info.ts'
 import type { FormatterContext } from './formatter_context.ts'
@@ -91,8 +91,11 @@ function runtimeFilter(
   view: envoy.config.accesslog.v3.RuntimeFilter,
   context: AccessLogFilterContext,
 ): AccessLogFilter {
-  const defaultValue = view.percentSampled ?? { numerator: 0, denominator: 'HUNDRED' }
-  const sampled = context.runtime.fraction({ defaultValue, runtimeKey: view.runtimeKey })
+  const { numerator, denominator } = view.percentSampled ?? { numerator: 0, denominator: 'HUNDRED' }
+  // Unlike elsewhere the runtime value is a whole number in the configured denominator.
+  const limit = context.runtime.uint32({ defaultValue: numerator, runtimeKey: view.runtimeKey })
+  const buckets = denominators[denominator]
+  const sampled = (random: number): boolean => random % buckets < limit()
   if (view.useIndependentRandomness) return () => sampled(independentRandom())
   return (ctx) => sampled(requestIdNumber(ctx.streamInfo) ?? independentRandom())
 }

@@ -74,7 +74,7 @@ function zoneName(instant: Date): string {
   return parts.find((part) => part.type === 'timeZoneName')?.value ?? ''
 }
 
-const conversion = /%(?:([1-9])f|E(\*|[0-9]+)([Sf])|E(\*?)z|E4Y|(:{0,2})z|[EO]?(.))/sy
+const conversion = /%(?:([1-9])f|E(\*|[0-9]+)([Sf])|E(\*?)z|E4Y|(:{0,2})z|([-_0^#]*)([1-9][0-9]?)?([EO]?)(.))/sy
 
 function parsePattern(pattern: string): (string | Part)[] {
   const parts: (string | Part)[] = []
@@ -97,7 +97,7 @@ function parsePattern(pattern: string): (string | Part)[] {
 }
 
 function partOf(match: RegExpExecArray): string | Part {
-  const [whole, envoyDigits, digits, digitsOf, extendedZone, zoneColons, letter] = match
+  const [whole, envoyDigits, digits, digitsOf, extendedZone, zoneColons, flags, width, modifier, letter] = match
   if (envoyDigits !== undefined) return fraction(Number(envoyDigits))
   if (digits !== undefined) {
     const sub = digits === '*' ? shortFraction : fraction(Number(digits))
@@ -114,7 +114,27 @@ function partOf(match: RegExpExecArray): string | Part {
     return (p) => offsetText(p.offsetMinutes, colon) + (zoneColons === '::' ? ':00' : '')
   }
   if (whole === '%ET') return 'T'
-  return plainConversions[letter] ?? whole
+  const plain = plainConversions[letter]
+  if (plain === undefined || (modifier === 'E' && !'cCsxXyY'.includes(letter))) return whole
+  if (flags === '' && width === undefined) return plain
+  if (letter === 'f') return whole
+  // `#` changes the case, and these are in capitals already.
+  const isLower = flags.includes('#') && (letter === 'p' || letter === 'Z')
+  return (p) => {
+    const text = adjusted(typeof plain === 'string' ? plain : plain(p), flags, Number(width ?? 0))
+    return isLower ? text.toLowerCase() : text
+  }
+}
+
+/** The flags and the width that glibc's strftime knows: `%-d` without padding, `%_d` with spaces, `%^a` in capitals. */
+function adjusted(text: string, flags: string, width: number): string {
+  let value = text
+  const isNumber = /^[ \d]+$/.test(text)
+  if (flags.includes('^') || flags.includes('#')) value = value.toUpperCase()
+  if (isNumber && flags.includes('-')) return value.replace(/^[ 0]+(?=\d)/, '').padStart(width)
+  if (isNumber && flags.includes('_')) value = value.replace(/^0+(?=\d)/, (zeros) => ' '.repeat(zeros.length))
+  if (isNumber && flags.includes('0')) value = value.replaceAll(' ', '0')
+  return value.padStart(width, isNumber && !flags.includes('_') ? '0' : ' ')
 }
 
 const plainConversions: Readonly<Record<string, string | Part>> = {

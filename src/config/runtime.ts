@@ -10,7 +10,7 @@ type RuntimeFeatureFlag = envoy.config.core.v3.RuntimeFeatureFlag
 /** A runtime value as it stands in a layer: a scalar, or a fractional percent as a struct. */
 export type RuntimeValue = string | number | boolean | { readonly numerator?: number; readonly denominator?: string }
 
-const denominators: Readonly<Record<string, number>> = { HUNDRED: 100, TEN_THOUSAND: 10_000, MILLION: 1_000_000 }
+export const denominators: Readonly<Record<string, number>> = { HUNDRED: 100, TEN_THOUSAND: 10_000, MILLION: 1_000_000 }
 
 export class Runtime {
   #values: ReadonlyMap<string, RuntimeValue> = new Map()

@@ -10,11 +10,11 @@ export class ManagerStats {
   readonly #createSuccess: Counter
   readonly #listenerStopped: Counter
   readonly #activeClusters: Gauge
+  readonly #warmingClusters: Gauge
   readonly #clustersAdded: Counter
-  /** One a thread: how many clusters it has made, which here is all of them. */
-  readonly #clustersInflated: readonly Gauge[]
+  readonly #scope: Scope
 
-  constructor(scope: Scope, concurrency: number) {
+  constructor(scope: Scope) {
     const listeners = scope.createScope('listener_manager')
     this.#listenersActive = listeners.gauge('total_listeners_active')
     this.#workersStarted = listeners.gauge('workers_started')
@@ -33,7 +33,8 @@ export class ManagerStats {
       listeners.counter(name)
     const clusters = scope.createScope('cluster_manager')
     this.#activeClusters = clusters.gauge('active_clusters')
-    clusters.gauge('warming_clusters').set(0)
+    this.#warmingClusters = clusters.gauge('warming_clusters')
+    this.#scope = scope
     this.#clustersAdded = clusters.counter('cluster_added')
     for (const name of [
       'cluster_modified',
@@ -44,17 +45,16 @@ export class ManagerStats {
       'update_out_of_merge_window',
     ])
       clusters.counter(name)
-    this.#clustersInflated = threadNames(concurrency).map((thread) =>
-      scope.gauge(`thread_local_cluster_manager.${thread}.clusters_inflated`),
-    )
     // Requests that the proxy makes itself go through a router of their own.
     routerStats(scope, 'http.async-client.')
   }
 
-  onClusters(count: number): void {
+  onClusters(count: number, workers: number): void {
     this.#activeClusters.set(count)
+    this.#warmingClusters.set(0)
     this.#clustersAdded.add(count)
-    for (const gauge of this.#clustersInflated) gauge.set(count)
+    const perThread = this.#scope.createScope('thread_local_cluster_manager')
+    for (const thread of threadNames(workers)) perThread.gauge(`${thread}.clusters_inflated`).set(count)
   }
 
   /** Each worker adds each listener. */

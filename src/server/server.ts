@@ -127,14 +127,12 @@ export class Server implements ServerControl {
       })
       if (discovery !== undefined) this.#discoveries.set(cluster.info.name, discovery)
     }
-    this.#managerStats = new ManagerStats(this.#store, options.concurrency)
+    this.#managerStats = new ManagerStats(this.#store)
     const monitors = bootstrap.overloadManager?.resourceMonitors ?? []
-    this.#serverStats = new ServerStats(
-      this.#store,
-      options,
-      monitors.map((monitor) => monitor.name),
-      bootstrap.statsServerVersionOverride,
-    )
+    this.#serverStats = new ServerStats(this.#store, options, {
+      version: bootstrap.statsServerVersionOverride,
+      resourceMonitors: monitors.map((monitor) => monitor.name),
+    })
     const restarts = this.#store.counter('nuncio.worker_restarts')
     this.#workers = new WorkerPool({
       segment: this.#segment,
@@ -169,7 +167,7 @@ export class Server implements ServerControl {
     this.#state = 'INITIALIZING'
     log.info('all clusters initialized. initializing init manager')
     this.#sockets = this.#instance.listeners.map((built, index) => this.#openSockets(built, index))
-    this.#managerStats.onClusters([...this.clusterManager.clusters()].length)
+    this.#managerStats.onClusters([...this.clusterManager.clusters()].length, this.options.concurrency)
     if (this.options.mode === 'init_only') return
     await this.#workers.start()
     this.#managerStats.onListeners(this.#instance.listeners.length, this.options.concurrency)

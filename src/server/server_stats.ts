@@ -16,6 +16,14 @@ const stateNumbers: Readonly<Record<ServerState, number>> = {
   INITIALIZING: 3,
 }
 
+/** What of the bootstrap shows among the stats. */
+interface ServerStatsOptions {
+  /** `stats_server_version_override`. */
+  readonly version: number | undefined
+  /** Names of the overload manager's monitors. */
+  readonly resourceMonitors: readonly string[]
+}
+
 export class ServerStats {
   readonly #live: Gauge
   readonly #uptime: Gauge
@@ -26,12 +34,10 @@ export class ServerStats {
   readonly #totalConnections: Gauge
   readonly #initializationTime: { recordValue(value: number): void }
 
-  /** `resourceMonitors` are the names of the overload manager's, `version` is `stats_server_version_override`. */
   constructor(
     scope: Scope,
     { concurrency, restartEpoch, disableHotRestart }: Options,
-    resourceMonitors: readonly string[],
-    version: number | undefined,
+    { version, resourceMonitors }: ServerStatsOptions,
   ) {
     const server = scope.createScope('server')
     this.#live = server.gauge('live')

@@ -343,3 +343,11 @@ export class MergedHistogram {
 }
 
 export type MergedStat = MergedCounter | MergedGauge | MergedTextReadout | MergedHistogram
+
+/** Orders two stats by their names, whole ones made only where one prefix begins the other: sorting a million makes none. */
+export function compareStats(a: MergedStat, b: MergedStat, compare: (a: string, b: string) => number): number {
+  if (a.group === b.group) return compare(a.leaf, b.leaf)
+  const [left, right] = [a.group.prefix, b.group.prefix]
+  if (left.startsWith(right) || right.startsWith(left)) return compare(a.name, b.name)
+  return compare(left, right)
+}

@@ -1,6 +1,12 @@
 /** `/stats/prometheus`: the text exposition format, tags as labels, grouped by metric and sorted as Envoy sorts. */
 import { SUPPORTED_QUANTILES } from './histogram_statistics.ts'
-import type { MergedHistogram, MergedStat, MergedTextReadout, Metric } from './merged_stat.ts'
+import {
+  compareStats,
+  type MergedHistogram,
+  type MergedStat,
+  type MergedTextReadout,
+  type Metric,
+} from './merged_stat.ts'
 import { compareTokens } from './name_order.ts'
 import { formatGeneral, formatInteger } from './number_format.ts'
 import type { StatsSnapshot } from './reader.ts'
@@ -82,14 +88,7 @@ function groupByMetric<S extends MergedStat>(stats: readonly S[]): [Metric, read
   }
   return [...groups.values()]
     .sort((a, b) => compareTokens(a.metric.extractedName, b.metric.extractedName))
-    .map((group) => [group.metric, sortedByTokens(group.stats)])
-}
-
-/** They are in the order of whole names already, which is nearly this one. */
-function sortedByTokens<S extends MergedStat>(stats: readonly S[]): readonly S[] {
-  const named = stats.map((stat) => ({ name: stat.name, stat }))
-  named.sort((a, b) => compareTokens(a.name, b.name))
-  return named.map(({ stat }) => stat)
+    .map(({ metric, stats: group }) => [metric, group.sort((a, b) => compareStats(a, b, compareTokens))])
 }
 
 function renderTextReadout(stat: MergedTextReadout, metric: string, labels: string): string {

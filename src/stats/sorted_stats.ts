@@ -1,5 +1,5 @@
 /** The stats of one kind in the order of their names, kept so while stats come and go. */
-import type { MergedStat } from './merged_stat.ts'
+import { compareStats, type MergedStat } from './merged_stat.ts'
 import { compareText } from './name_order.ts'
 
 /** Up to this part of the list new ones are put in one by one, beyond it all is sorted. */
@@ -28,27 +28,24 @@ export class SortedStats<S extends MergedStat> {
       this.#someRemoved = false
     }
     if (this.#added.length > 0) {
-      const added = sortedByName(this.#added)
+      const added = this.#added.sort(byName)
       this.#added = []
       this.#list =
-        added.length < this.#list.length * FEW ? merge(this.#list, added) : sortedByName([...this.#list, ...added])
+        added.length < this.#list.length * FEW ? merge(this.#list, added) : [...this.#list, ...added].sort(byName)
     }
     return this.#list
   }
 }
 
-/** Names are made once for all comparisons, and not kept. */
-function sortedByName<S extends MergedStat>(stats: readonly S[]): S[] {
-  const named = stats.map((stat) => ({ name: stat.name, stat }))
-  named.sort((a, b) => compareText(a.name, b.name))
-  return named.map(({ stat }) => stat)
+function byName(a: MergedStat, b: MergedStat): number {
+  return compareStats(a, b, compareText)
 }
 
 function merge<S extends MergedStat>(list: readonly S[], added: readonly S[]): S[] {
   const merged: S[] = []
   let from = 0
   for (const stat of added) {
-    const to = placeOf(stat.name, list, from)
+    const to = placeOf(stat, list, from)
     for (let i = from; i < to; i++) merged.push(list[i])
     merged.push(stat)
     from = to
@@ -57,13 +54,13 @@ function merge<S extends MergedStat>(list: readonly S[], added: readonly S[]): S
   return merged
 }
 
-/** Index of the first stat from `low` on whose name is not before `name`. */
-function placeOf(name: string, list: readonly MergedStat[], low: number): number {
+/** Index of the first stat from `low` on that is not before `stat`. */
+function placeOf(stat: MergedStat, list: readonly MergedStat[], low: number): number {
   let high = list.length
   let start = low
   while (start < high) {
     const middle = (start + high) >>> 1
-    if (compareText(list[middle].name, name) < 0) start = middle + 1
+    if (byName(list[middle], stat) < 0) start = middle + 1
     else high = middle
   }
   return start

@@ -82,6 +82,7 @@ export class UpstreamInfo {
   headerBytesReceived = 0
   /** Requests that this upstream connection has carried, this one included. */
   streamCount = 0
+  /** Hosts that a try had a connection to (a TCP proxy: those that it tried). */
   hostsAttempted: UpstreamHostInfo[] = []
   connectionIdsAttempted: number[] = []
 }

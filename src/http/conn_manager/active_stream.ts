@@ -17,7 +17,7 @@ import { mutateResponseHeaders } from './response_headers.ts'
 import { RouteCache } from './route_cache.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 import { chargeResponse } from './stats.ts'
-import { copyByteCounts, formatterContext, type LoggedStream, logStream } from './stream_log.ts'
+import { copyByteCounts, formatterContext, type LoggedStream, logStream, logStreamStart } from './stream_log.ts'
 import { StreamTimers } from './stream_timers.ts'
 import { isUpgradeAccepted, requestedUpgrade, upgradeFilters } from './upgrade.ts'
 import { WatermarkCallbacks } from './watermark_callbacks.ts'
@@ -98,7 +98,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
       this.#refuse({ status: rejectStatus, body: '', details: 'ip_detection_failed' }, true)
       return
     }
-    if (settings.flushAccessLogOnNewRequest) logStream(this, 'DownstreamStart')
+    if (settings.flushAccessLogOnNewRequest) logStreamStart(this, this.route())
     this.#startFilters(headers, endStream)
   }
 

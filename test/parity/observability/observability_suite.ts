@@ -146,6 +146,27 @@ const filters: Record<string, string> = {
   either:
     'filter: { or_filter: { filters: [ { status_code_filter: { comparison: { op: GE, value: { default_value: 400, runtime_key: a } } } }, { header_filter: { header: { name: x-a, present_match: true } } } ] } }',
   grpc: 'filter: { grpc_status_filter: { statuses: [ OK, UNAVAILABLE ] } }',
+  grpc_exclude: 'filter: { grpc_status_filter: { statuses: [ OK ], exclude: true } }',
+  grpc_of_http: 'filter: { grpc_status_filter: { statuses: [ UNKNOWN, UNIMPLEMENTED, NOT_FOUND ] } }',
+  runtime_status:
+    'filter: { status_code_filter: { comparison: { op: GE, value: { default_value: 1000, runtime_key: my.status } } } }',
+  runtime_fraction: 'filter: { runtime_filter: { runtime_key: my.fraction } }',
+  runtime_number: 'filter: { runtime_filter: { runtime_key: my.percent } }',
+  runtime_million:
+    'filter: { runtime_filter: { runtime_key: my.million, percent_sampled: { numerator: 0, denominator: MILLION } } }',
+  runtime_over:
+    'filter: { runtime_filter: { runtime_key: my.million, percent_sampled: { numerator: 0, denominator: HUNDRED } } }',
+  header_invert:
+    'filter: { header_filter: { header: { name: x-a, string_match: { exact: "1" }, invert_match: true } } }',
+  header_absent: 'filter: { header_filter: { header: { name: x-a, present_match: false } } }',
+  header_regex: 'filter: { header_filter: { header: { name: ":path", safe_regex_match: { regex: "/[ab]" } } } }',
+  header_range: 'filter: { header_filter: { header: { name: x-a, range_match: { start: 1, end: 2 } } } }',
+  metadata:
+    'filter: { metadata_filter: { matcher: { filter: a, path: [ { key: b } ], value: { string_match: { exact: x } } } } }',
+  metadata_missing:
+    'filter: { metadata_filter: { matcher: { filter: a, path: [ { key: b } ], value: { string_match: { exact: x } } }, match_if_key_not_found: false } }',
+  duration_ne:
+    'filter: { duration_filter: { comparison: { op: NE, value: { default_value: 99999, runtime_key: a } } } }',
   log_type: 'filter: { log_type_filter: { types: [ DownstreamEnd ] } }',
 }
 
@@ -176,7 +197,8 @@ const yaml = bootstrap(
     ),
   ],
   [cluster('main'), cluster('refused', '', '1')],
-  'stats_config: { stats_tags: [ { tag_name: mine, regex: "^cluster\\\\.((main)\\\\.)" } ], histogram_bucket_settings: [ { match: { prefix: "cluster.main" }, buckets: [ 1, 10, 100 ] } ] }',
+  'layered_runtime: { layers: [ { name: s, static_layer: { my: { status: 404, fraction: { numerator: 100 }, percent: 100, million: 1000000 } } } ] }\n' +
+    'stats_config: { stats_tags: [ { tag_name: mine, regex: "^cluster\\\\.((main)\\\\.)" } ], histogram_bucket_settings: [ { match: { prefix: "cluster.main" }, buckets: [ 1, 10, 100 ] } ] }',
 )
 
 const OPERATOR_NOISE: [RegExp, string][] = [

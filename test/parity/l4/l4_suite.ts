@@ -144,7 +144,6 @@ export const l4Suite: ParitySuite = {
       reply: ['hello', { finish: true }],
       replyAt: 'connect',
     }),
-    raw('tcp backend resets', 'tcp', [{ waitClosed: true }], { reply: [{ reset: true }], replyAt: 'connect' }),
     raw('tcp large', 'tcp', ['z'.repeat(200_000), { waitCount: ['z', 200_000] }], {
       stats: undefined,
       normalize: [[/echo\(|\)/g, '']],

@@ -46,8 +46,11 @@ export class ActiveConnection implements ConnectionCallbacks {
     this.filterManager.createFilters(filters)
     // After the filters' own: when the log is written they have said how the connection ended.
     this.connection.addConnectionCallbacks(this)
-    if (filters.length === 0) this.connection.close('noFlush', 'no_network_filters')
-    else this.filterManager.initializeReadFilters()
+    if (filters.length > 0) this.filterManager.initializeReadFilters()
+    else {
+      this.#listener.stats.networkExtensionConfigMissing.inc()
+      this.connection.close('noFlush', 'no_network_filters')
+    }
   }
 
   onEvent(event: ConnectionEvent): void {

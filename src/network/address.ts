@@ -113,6 +113,11 @@ export function isWildcard(address: AddressInfo): boolean {
   return address.ip === '0.0.0.0' || address.ip === '::'
 }
 
+/** Whether it is an IPv4 address in IPv6's clothes, whose connections are IPv4's. */
+export function isMapped(address: AddressInfo): boolean {
+  return address.ip.startsWith('::ffff:') && address.ip.includes('.')
+}
+
 /** The peer of a TCP socket; undefined if it is gone already, or for a pipe. */
 export function remoteAddressOf(socket: Socket): AddressInfo | undefined {
   const ip = socket.remoteAddress

@@ -203,6 +203,11 @@ export class Connection {
     }
   }
 
+  /** Of a socket that was accepted without being read: begins, unless a filter has asked for nothing yet. */
+  startReading(): void {
+    if (this.#readDisableCount === 0 && this.state !== 'closed') this.socket.resume()
+  }
+
   /**
    * For a reader that is done with each chunk when its event ends, or has `isRetained` say, when asked right after it,
    * that the chunk is still in use: bytes are read into memory that is used again.

@@ -8,7 +8,7 @@ import { Timer } from '../common/timer.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
 import { type AddressInfo, StreamInfo } from '../stream_info/stream_info.ts'
 import { ActiveConnection, writeAccessLogs } from './active_connection.ts'
-import { isWildcard, localAddressOf, remoteAddressOf } from './address.ts'
+import { isMapped, isWildcard, localAddressOf, remoteAddressOf } from './address.ts'
 import type { BuiltListener, FilterChain } from './built_listener.ts'
 import { Connection } from './connection.ts'
 import { ConnectionSocket } from './connection_socket.ts'
@@ -38,9 +38,11 @@ export class Listener {
    * to, with the real port. Rejects with the system's error.
    */
   async listen(fd: number, address: AddressInfo): Promise<void> {
-    const server = new Server({ allowHalfOpen: true, noDelay: address.family !== 'pipe' })
+    // Nothing is read before there is a filter that wants it: until then the kernel keeps it.
+    const server = new Server({ allowHalfOpen: true, pauseOnConnect: true, noDelay: address.family !== 'pipe' })
     // A fixed address needs no question to the kernel for each connection.
-    const localAddress = isWildcard(address) || this.built.transparent ? undefined : address
+    const varies = isWildcard(address) || isMapped(address) || this.built.transparent
+    const localAddress = varies ? undefined : address
     server.on('connection', (socket) => this.#onAccept(socket, localAddress))
     server.listen({ fd, exclusive: true })
     await once(server, 'listening')
@@ -202,13 +204,12 @@ export class Listener {
   #createConnection(transport: Socket, facts: ConnectionSocket, streamInfo: StreamInfo, chain: FilterChain): void {
     const { built } = this
     const connection = new Connection(transport, facts, built.bufferLimitBytes, true)
-    // Listener filters leave the socket paused.
-    if (transport.isPaused()) transport.resume()
     const active = new ActiveConnection(connection, facts, streamInfo, built, (closed) => {
       this.connections.delete(closed)
       this.#releaseLimits()
     })
     this.connections.add(active)
     active.start(chain.filters)
+    connection.startReading()
   }
 }

@@ -92,6 +92,7 @@ export const libc = {
     command: number,
     argument: number,
   ) => number,
+  strerror: library.func('const char *strerror(int number)') as (number: number) => string,
   prctlName: library.func('int prctl(int option, const char *name)') as (option: number, name: string) => number,
   getrlimit: library.func('int getrlimit(int resource, _Out_ uint64_t *limits)') as (
     resource: number,

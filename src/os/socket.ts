@@ -250,3 +250,8 @@ export function describeAddress(address: SocketAddress): string {
   if (address.family === 'pipe') return address.path
   return address.family === 'ipv4' ? `${address.address}:${address.port}` : `[${address.address}]:${address.port}`
 }
+
+/** What the C library says of an error number, of either sign. */
+export function errorText(errno: number): string {
+  return libc.strerror(Math.abs(errno))
+}

@@ -1,10 +1,9 @@
 // Main's listening sockets: bound once, kept open for as long as the listener lives, one per worker where the port allows.
 
-import { getSystemErrorMessage } from 'node:util'
 import { addressOfNative } from '../network/address.ts'
 import type { BuiltListener } from '../network/built_listener.ts'
 import type { ListenSocketSettings } from '../network/socket_settings.ts'
-import { type BoundSocket, closeFd, createListenSocket } from '../os/socket.ts'
+import { type BoundSocket, closeFd, createListenSocket, errorText } from '../os/socket.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
 import type { OwnedSocket } from './worker_pool.ts'
 
@@ -69,7 +68,7 @@ function createdSocket(settings: ListenSocketSettings, native: ListenSocketSetti
   } catch (error) {
     const { errno, syscall } = error as NodeJS.ErrnoException
     if (errno === undefined) throw error
-    const reason = getSystemErrorMessage(errno)
-    throw new ListenError(`cannot ${syscall} '${settings.address.text}': ${reason[0].toUpperCase()}${reason.slice(1)}`)
+    const what = syscall === 'setsockopt' ? 'ListenSocket: Setting socket options failed' : `cannot ${syscall}`
+    throw new ListenError(`${what} '${settings.address.text}': ${errorText(errno)}`)
   }
 }

@@ -32,6 +32,10 @@ export interface ParityCase {
   name: string
   /** Name of the listener the client connects to; `main` by default. */
   listener?: string
+  /** Address to connect to; `127.0.0.1` by default. */
+  host?: string
+  /** A pipe to connect to instead: a path (`{{dir}}` is the process's folder), or `@name`. */
+  pipe?: string
   steps: readonly Step[]
   /** What the backends answer: raw bytes, steps, or one entry a request (the last repeats). */
   reply?: string | readonly ReplyStep[]
@@ -72,7 +76,8 @@ export interface Observation {
   /** All bytes the client received. */
   received: string
   /** How the connection stood when the steps were over. */
-  connection: 'open' | 'closed'
+  /** `reset` where a RST ended it. */
+  connection: 'open' | 'closed' | 'reset'
   /** Bytes that reached the backends, one entry a connection. */
   upstream: string[]
   accessLog: string[]

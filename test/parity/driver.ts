@@ -67,13 +67,13 @@ export class SuiteDriver {
     const before = one.stats === undefined ? undefined : await this.proxy.stats(one.stats)
     const port = this.proxy.port(one.listener ?? 'main')
     const held = await this.#hold(one, port)
-    const client = await RawClient.connect(port)
+    const client = await this.#connect(one, port)
     const admin: string[] = []
     for (const step of one.steps) await this.#step(step, client, admin, marks)
     const quietMs = (one.quietMs ?? DEFAULT_QUIET_MS) * patience
     await client.waitQuiet(quietMs)
     if (one.waitClosedMs !== undefined) await client.waitClosed(one.waitClosedMs)
-    const connection = client.ended ? 'closed' : 'open'
+    const connection = client.errorCode === 'ECONNRESET' ? 'reset' : client.ended ? 'closed' : 'open'
     client.halfClose()
     await client.waitClosed(STEP_TIMEOUT_MS)
     client.close()
@@ -91,6 +91,12 @@ export class SuiteDriver {
     }
     await this.#closeBackendConnections()
     return observation
+  }
+
+  #connect(one: ParityCase, port: number): Promise<RawClient> {
+    if (one.pipe === undefined) return RawClient.connect(port, one.host)
+    // Node spells the abstract namespace as the kernel does.
+    return RawClient.connect(one.pipe.replace('{{dir}}', this.proxy.folder).replace(/^@/, '\0'))
   }
 
   async #step(step: Step, client: RawClient, admin: string[], marks: Map<EchoBackend, number[]>): Promise<void> {
@@ -120,7 +126,7 @@ export class SuiteDriver {
     const held: RawClient[] = []
     let arrived = this.#connectionCount()
     for (let i = 0; i < (one.holdConnections ?? 0); i += 1) {
-      const client = await RawClient.connect(port)
+      const client = await this.#connect(one, port)
       if (one.holdBytes !== undefined) client.write(one.holdBytes)
       held.push(client)
       arrived += 1

@@ -1,42 +1,9 @@
 /** Listeners, filter chains and TCP filters. */
 import type { ParityCase, ParitySuite } from '../case.ts'
-import { accessLog, bootstrap, cluster, indent } from '../yaml.ts'
-
-const STATS = '^(tcp\\.|cluster\\.|listener\\.|connection_limit\\.|tcp_local_rate_limit\\.|local_rate_limit\\.)'
-const TYPE = 'type.googleapis.com/envoy.extensions.filters.network'
-const LOG =
-  'rx=%BYTES_RECEIVED% tx=%BYTES_SENT% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% host=%UPSTREAM_HOST% cluster=%UPSTREAM_CLUSTER% ' +
-  'attempts=%UPSTREAM_REQUEST_ATTEMPT_COUNT% end=%CONNECTION_TERMINATION_DETAILS% chain=%FILTER_CHAIN_NAME% ' +
-  'fail=%UPSTREAM_TRANSPORT_FAILURE_REASON% wire=%DOWNSTREAM_WIRE_BYTES_RECEIVED%/%DOWNSTREAM_WIRE_BYTES_SENT%/%UPSTREAM_WIRE_BYTES_RECEIVED%/%UPSTREAM_WIRE_BYTES_SENT%'
-
-function tcpProxy(fields: string, prefix = 't'): string {
-  return `
-- name: envoy.filters.network.tcp_proxy
-  typed_config:
-    "@type": ${TYPE}.tcp_proxy.v3.TcpProxy
-    stat_prefix: ${prefix}
-${indent(fields, 4)}
-    access_log:
-${indent(accessLog(LOG), 4)}
-`
-}
-
-function listener(name: string, filters: string, more = '', chain = ''): string {
-  return `
-- name: ${name}
-  stat_prefix: ${name}
-  address: { socket_address: { address: 127.0.0.1, port_value: 0 } }
-${indent(more, 2)}
-  filter_chains:
-  - filters:
-${indent(filters, 4)}
-${indent(chain, 4)}
-`
-}
+import { bootstrap, cluster, indent } from '../yaml.ts'
+import { direct, listener, STATS, TYPE, tcpProxy } from './l4_yaml.ts'
 
 const echo = `- { name: envoy.filters.network.echo, typed_config: { "@type": ${TYPE}.echo.v3.Echo } }`
-const direct = (text: string) =>
-  `- { name: envoy.filters.network.direct_response, typed_config: { "@type": ${TYPE}.direct_response.v3.Config, response: { inline_string: "${text}" } } }`
 
 function matched(name: string, chains: [match: string, filters: string][], byDefault?: string): string {
   const list = chains.map(
@@ -177,7 +144,6 @@ export const l4Suite: ParitySuite = {
       reply: ['hello', { finish: true }],
       replyAt: 'connect',
     }),
-    raw('tcp backend resets', 'tcp', [{ waitClosed: true }], { reply: [{ reset: true }], replyAt: 'connect' }),
     raw('tcp large', 'tcp', ['z'.repeat(200_000), { waitCount: ['z', 200_000] }], {
       stats: undefined,
       normalize: [[/echo\(|\)/g, '']],

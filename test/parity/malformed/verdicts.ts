@@ -19,7 +19,7 @@ export interface Verdict {
 export function verdictOf(observation: Observation): Verdict {
   return {
     received: shorten(observation.received),
-    connection: observation.connection,
+    connection: observation.connection === 'open' ? 'open' : 'closed',
     log: observation.accessLog,
     upstream: observation.upstream.map(shorten),
   }

@@ -1,0 +1,71 @@
+// The bootstrap of a scenario: Envoy and Nuncio run the same.
+
+import { type Ports, routePrefixes, type Setup } from './setup.ts'
+
+const jsonLog = `
+          access_log:
+          - name: file
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+              path: /dev/null
+              log_format:
+                json_format:
+                  start: "%START_TIME%"
+                  method: "%REQ(:METHOD)%"
+                  path: "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"
+                  protocol: "%PROTOCOL%"
+                  code: "%RESPONSE_CODE%"
+                  flags: "%RESPONSE_FLAGS%"
+                  details: "%RESPONSE_CODE_DETAILS%"
+                  received: "%BYTES_RECEIVED%"
+                  sent: "%BYTES_SENT%"
+                  duration: "%DURATION%"
+                  service_time: "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%"
+                  agent: "%REQ(USER-AGENT)%"
+                  id: "%REQ(X-REQUEST-ID)%"
+                  authority: "%REQ(:AUTHORITY)%"
+                  host: "%UPSTREAM_HOST%"`
+
+export function envoyConfig(setup: Setup, ports: Ports): string {
+  return `admin: { address: { socket_address: { address: 127.0.0.1, port_value: ${ports.admin} } } }
+static_resources:
+  listeners:
+  - name: bench
+    address: { socket_address: { address: 127.0.0.1, port_value: ${ports.listen} } }
+    filter_chains:
+    - filters:
+${setup.protocol === 'http' ? connectionManager(setup) : tcpProxy}
+  clusters:
+  - name: backend
+    load_assignment:
+      cluster_name: backend
+      endpoints:
+      - lb_endpoints:
+        - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${ports.backend} } } }
+`
+}
+
+const tcpProxy = `      - name: tcp
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+          stat_prefix: bench
+          cluster: backend`
+
+function connectionManager(setup: Setup): string {
+  const prefixes = setup.routeCount === 0 ? ['/'] : routePrefixes(setup)
+  const routes = prefixes.map(
+    (prefix) => `\n              - { match: { prefix: ${prefix} }, route: { cluster: backend } }`,
+  )
+  return `      - name: http
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: bench${setup.accessLog ? jsonLog : ''}
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes:${routes.join('')}
+          http_filters:
+          - name: router
+            typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }`
+}

@@ -1,0 +1,123 @@
+// Scenarios that ask how many requests, bytes or connections a second go through, and what CPU time they cost.
+
+import { plainHttp, plainTcp, type Setup } from '../configs/setup.ts'
+import type { Figure, Goal } from '../figure.ts'
+import type { Load } from '../load.ts'
+import { startBackend } from '../processes.ts'
+import { type BenchOptions, inTurns, measureThroughput, pick, withProxies } from '../rounds.ts'
+import type { Scenario } from './scenario.ts'
+
+interface ThroughputScenario {
+  readonly name: string
+  readonly title: string
+  readonly setup: Setup
+  readonly backend?: 'keepalive' | 'close' | 'upload'
+  /** Of a response. */
+  readonly bodyBytes?: number
+  readonly load?: Partial<Load>
+  /** What is counted: one a request, or the bytes of the bodies. */
+  readonly counts?: 'requests' | 'connections' | 'bytes'
+  readonly rateGoal: number
+  readonly cpuGoal?: number
+}
+
+const bulkBytes = 4 * 1024 * 1024
+
+const table: readonly ThroughputScenario[] = [
+  { name: 'http1_keepalive', title: 'keep-alive GET', setup: plainHttp, rateGoal: 1.5, cpuGoal: 0.8 },
+  {
+    name: 'http1_access_log',
+    title: 'keep-alive GET with a JSON access log of 15 operators',
+    setup: { ...plainHttp, accessLog: true },
+    rateGoal: 1.3,
+  },
+  {
+    name: 'http1_64k_response',
+    title: 'answers of 64 KiB',
+    setup: plainHttp,
+    bodyBytes: 65_536,
+    rateGoal: 1,
+  },
+  {
+    name: 'http1_16k_upload',
+    title: 'uploads of 16 KiB',
+    setup: plainHttp,
+    backend: 'upload',
+    load: { uploads: true },
+    rateGoal: 1,
+  },
+  { name: 'tcp_small', title: 'tcp_proxy, small messages to and fro', setup: plainTcp, rateGoal: 1 },
+  {
+    name: 'tcp_bulk',
+    title: 'tcp_proxy, bulk bytes to the client',
+    setup: plainTcp,
+    bodyBytes: bulkBytes,
+    load: { connections: 8 },
+    counts: 'bytes',
+    rateGoal: 0.8,
+  },
+  {
+    name: 'http1_new_connections',
+    title: 'a connection for each request, HTTP',
+    setup: plainHttp,
+    load: { newConnections: true },
+    counts: 'connections',
+    rateGoal: 0.8,
+  },
+  {
+    name: 'tcp_new_connections',
+    title: 'a connection for each message, tcp_proxy',
+    setup: plainTcp,
+    backend: 'close',
+    load: { newConnections: true },
+    counts: 'connections',
+    rateGoal: 0.8,
+  },
+]
+
+export const throughputScenarios: readonly Scenario[] = table.map((scenario) => ({
+  name: scenario.name,
+  title: scenario.title,
+  run: (options) => run(scenario, options),
+}))
+
+/** The load where a scenario says nothing else. */
+export function defaultLoad(options: BenchOptions): Omit<Load, 'port'> {
+  return {
+    path: '/',
+    connections: options.connections,
+    seconds: options.seconds,
+    uploads: false,
+    newConnections: false,
+  }
+}
+
+async function run(scenario: ThroughputScenario, options: BenchOptions): Promise<Figure[]> {
+  const { setup, bodyBytes = 128, counts = 'requests' } = scenario
+  const load = { ...defaultLoad(options), ...scenario.load }
+  const backend = await startBackend(scenario.backend, bodyBytes)
+  const samples = await withProxies(options.proxies, setup, backend, async (proxies) => {
+    const names = [...proxies.keys()]
+    // The first run of each warms it up and does not count.
+    for (const proxy of proxies.values()) await measureThroughput(proxy, load)
+    return await inTurns(names, options.rounds, (name) => measureThroughput(proxies.get(name)!, load))
+  })
+  const bytes = counts === 'bytes'
+  const rateGoal: Goal = { of: 'ratio', atLeast: scenario.rateGoal }
+  const cpuGoal: Goal | undefined =
+    scenario.cpuGoal === undefined ? undefined : { of: 'ratio', atMost: scenario.cpuGoal }
+  return [
+    {
+      name: bytes ? 'megabytes a second' : `${counts} a second`,
+      unit: bytes ? 'MB/s' : '/s',
+      samples: pick(samples, ({ perSecond }) => (bytes ? (perSecond * bodyBytes) / 1e6 : perSecond)),
+      goal: rateGoal,
+    },
+    {
+      name: bytes ? 'CPU a gigabyte' : `CPU for 1,000 ${counts}`,
+      unit: 's',
+      samples: pick(samples, ({ cpuPerRequest }) => cpuPerRequest * (bytes ? 1e9 / bodyBytes : 1000)),
+      ...(cpuGoal === undefined ? {} : { goal: cpuGoal }),
+    },
+  ]
+}

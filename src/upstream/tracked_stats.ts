@@ -26,10 +26,9 @@ export class SizeStats {
 
   onRequest(headers: HeaderMap, bodyBytes: number): void {
     // Envoy has the host only once, as the authority.
-    const host = headers.get('host')
-    const hostBytes = host === undefined ? 0 : 4 + host.length
-    this.#rqHeadersSize.recordValue(headers.byteSize() - hostBytes)
-    this.#rqHeadersCount.recordValue(headers.length + pseudoCount(headers) - (host === undefined ? 0 : 1))
+    const hostCount = headers.authority !== '' && headers.names.includes('host') ? 1 : 0
+    this.#rqHeadersSize.recordValue(headers.byteSize())
+    this.#rqHeadersCount.recordValue(headers.length + pseudoCount(headers) - hostCount)
     this.#rqBodySize.recordValue(bodyBytes)
   }
 

@@ -47,6 +47,8 @@ export interface ParityCase {
   stats?: string
   /** Access-log lines to wait for; default 1, 0 compares none. */
   logLines?: number
+  /** How often a line comes is chance (it is written every so often): lines that are equal count once. */
+  logOnce?: boolean
   /** How long nothing must come before the case is over; longer for cases with timers. */
   quietMs?: number
   /** Texts that differ from run to run: each match becomes the replacement. */

@@ -85,7 +85,7 @@ export class SuiteDriver {
       received: clean(client.text),
       connection,
       upstream: this.#receivedSince(marks).map(clean),
-      accessLog: logs.map(clean),
+      accessLog: one.logOnce === true ? [...new Set(logs.map(clean))] : logs.map(clean),
       stats: before === undefined ? [] : (await this.#movedStats(before, one.stats ?? '')).map(clean),
       admin: admin.map(clean),
     }

@@ -6,7 +6,10 @@ import type { DrainState } from './channel.ts'
 
 export const notDraining: DrainState = { startedAtWallMs: 0, drainTimeMs: 0, strategy: 'gradual', direction: 'none' }
 
-/** Gradual: the chance grows evenly from none to certain over the drain time; immediate: certain at once. */
+/**
+ * Gradual: the chance grows with every second, and is certain from half of the drain time on, so that clients have the
+ * other half to leave in; immediate: certain at once.
+ */
 export class DrainManager {
   state: DrainState = notDraining
   #healthCheckFailed: () => boolean
@@ -24,7 +27,7 @@ export class DrainManager {
     const { direction, strategy, startedAtWallMs, drainTimeMs } = this.state
     if (direction === 'none' || (direction === 'inboundOnly' && !inbound)) return false
     if (strategy === 'immediate') return true
-    const elapsedMs = wallMs() - startedAtWallMs
-    return elapsedMs >= drainTimeMs || Math.random() * drainTimeMs < elapsedMs
+    const elapsedSeconds = Math.floor((wallMs() - startedAtWallMs) / 1000)
+    return Math.random() * Math.ceil(drainTimeMs / 2000) < elapsedSeconds || drainTimeMs === 0
   }
 }

@@ -290,8 +290,9 @@ export class Server implements ServerControl {
   }
 
   async drainListeners({ graceful, inboundOnly, skipExit }: DrainListenersOptions): Promise<void> {
-    if (!graceful) {
-      if (!skipExit) await this.#stopListeners(inboundOnly)
+    // Who wants the listeners to go on wants a drain, whether he says so or not.
+    if (!graceful && !skipExit) {
+      await this.#stopListeners(inboundOnly)
       return
     }
     // A drain that is under way goes on as it was started.

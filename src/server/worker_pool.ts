@@ -198,7 +198,13 @@ class Worker {
 
   #handOverSockets(): void {
     const sockets = this.#parts.socketsOf(this.index)
-    for (const socket of sockets) sendDescriptors(this.#socketChannel, Buffer.from('s'), [socket.fd])
+    try {
+      for (const socket of sockets) sendDescriptors(this.#socketChannel, Buffer.from('s'), [socket.fd])
+    } catch (error) {
+      // A worker that died meanwhile takes no sockets: its exit is told next, and another one comes.
+      log.warn(`worker ${this.index}: ${(error as Error).message}`)
+      return
+    }
     this.send({ type: 'listen', sockets: sockets.map(({ fd: _fd, ...info }) => info) })
   }
 

@@ -16,15 +16,12 @@ for (const file of readdirSync(sources, { recursive: true, encoding: 'utf8' })) 
 
 const uses = new Map<string, FieldUse>(fieldTables.flatMap((table) => Object.entries(table)))
 
-/** Clusters have tables that are not complete yet. */
-const unchecked = /^envoy\.(config\.(cluster|endpoint)|extensions\.load_balancing_policies)\./
-
 /** Messages that a bootstrap or an extension's configuration can hold, through fields that are acted on. */
 function reachableMessages(): string[] {
   const seen = new Set<string>()
   const visit = (name: string): void => {
     const schema = messageSchema(name)
-    if (schema === undefined || schema.wellKnown !== undefined || seen.has(name) || unchecked.test(name)) return
+    if (schema === undefined || schema.wellKnown !== undefined || seen.has(name)) return
     seen.add(name)
     for (const field of schema.fields) if (field.kind === 'message' && acts(name, field)) visit(field.type)
   }

@@ -16,14 +16,18 @@ describe('the decision', () => {
     return Array.from({ length: draws }, () => decision.drainClose()).filter(Boolean).length / draws
   }
 
-  test('gradual: the share of connections grows over the drain time', () => {
+  test('gradual: the share of connections grows over the first half of the drain time', () => {
     const manager = new DrainManager(() => false)
     const drain = { drainTimeMs: 100_000, strategy: 'gradual', direction: 'all' } as const
     expect(chance(manager)).toBe(0)
-    manager.state = { ...drain, startedAtWallMs: wallMs() - 50_000 }
+    manager.state = { ...drain, startedAtWallMs: wallMs() }
+    expect(chance(manager)).toBe(0)
+    manager.state = { ...drain, startedAtWallMs: wallMs() - 25_000 }
     expect(chance(manager)).toBeGreaterThan(0.4)
     expect(chance(manager)).toBeLessThan(0.6)
-    manager.state = { ...drain, startedAtWallMs: wallMs() - 100_000 }
+    manager.state = { ...drain, startedAtWallMs: wallMs() - 50_000 }
+    expect(chance(manager)).toBe(1)
+    manager.state = { ...drain, drainTimeMs: 0, startedAtWallMs: wallMs() }
     expect(chance(manager)).toBe(1)
   })
 
@@ -110,10 +114,10 @@ describe('drainListeners', () => {
     expect(await refused('l')).toBe('ECONNREFUSED')
   })
 
-  test('skip_exit goes on accepting', async () => {
+  test.each([true, false])('skip_exit goes on accepting (graceful: %s)', async (graceful) => {
     const flags = ['--concurrency', '1', '--drain-strategy', 'immediate']
     server = await startServer(bootstrapYaml(answeringListener('l')), ...flags)
-    await server.drainListeners({ graceful: true, inboundOnly: false, skipExit: true })
+    await server.drainListeners({ graceful, inboundOnly: false, skipExit: true })
     expect(await asksToLeave('l')).toBe(true)
     expect(await asksToLeave('l')).toBe(true)
   })

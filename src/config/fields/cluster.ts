@@ -38,6 +38,10 @@ export const clusterFields: FieldTable = {
     acts: words(`priority max_connections max_pending_requests max_requests max_retries retry_budget track_remaining
       max_connection_pools`),
   },
+  'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': {
+    acts: words('budget_percent min_retry_concurrency'),
+    harmless: ['budget_interval'],
+  },
   'envoy.config.cluster.v3.UpstreamConnectionOptions': {
     acts: words('tcp_keepalive happy_eyeballs_config'),
     harmless: ['set_local_interface_name_on_upstream_connections'],

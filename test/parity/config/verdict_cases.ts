@@ -379,6 +379,28 @@ const managers: VerdictCase[] = [
     'original_ip_detection and use_remote_address',
     'use_remote_address: true\noriginal_ip_detection_extensions: [ { name: x, typed_config: { "@type": type.googleapis.com/envoy.extensions.http.original_ip_detection.xff.v3.XffConfig } } ]',
   ),
+  withHcm(
+    'internal address not an address',
+    'internal_address_config: { cidr_ranges: [ { address_prefix: ten, prefix_len: 8 } ] }',
+  ),
+  withHcm(
+    'internal address with a prefix too long',
+    'internal_address_config: { cidr_ranges: [ { address_prefix: 10.0.0.0, prefix_len: 40 } ] }',
+  ),
+  withHcm(
+    'trusted range not an address',
+    'original_ip_detection_extensions: [ { name: x, typed_config: { "@type": type.googleapis.com/envoy.extensions.http.original_ip_detection.xff.v3.XffConfig, xff_trusted_cidrs: { cidrs: [ { address_prefix: "1.2.3", prefix_len: 8 } ] } } } ]',
+  ),
+  withHcm('empty request_id_extension', 'request_id_extension: {}'),
+  withHcm(
+    'uuid request_id_extension',
+    'request_id_extension: { typed_config: { "@type": type.googleapis.com/envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig } }',
+  ),
+  withHcm('drain timeout jitter', 'drain_timeout: 1s\ndrain_timeout_jitter: { value: 50 }'),
+  withHcm('drain timeout jitter too large', 'drain_timeout_jitter: { value: 150 }'),
+  withHcm('route config and rds', 'rds: { route_config_name: a, config_source: { ads: {} } }'),
+  withHcm('negative timeout', 'stream_idle_timeout: -1s'),
+  withHcm('local reply with a bad status', 'local_reply_config: { mappers: [ { filter: {}, status_code: 99 } ] }'),
   withHcm('scheme to overwrite', 'scheme_header_transformation: { scheme_to_overwrite: ftp }'),
   withHcm('path_with_escaped_slashes_action', 'path_with_escaped_slashes_action: reject_request'),
 ]
@@ -436,6 +458,22 @@ const listeners: VerdictCase[] = [
     }),
   },
   { name: 'negative buffer limit', yaml: boot({ listener: 'per_connection_buffer_limit_bytes: -5' }) },
+  { name: 'traffic direction out of the list', yaml: boot({ listener: 'traffic_direction: SIDEWAYS' }) },
+  { name: 'use_original_dst false', yaml: boot({ listener: 'use_original_dst: false' }) },
+  { name: 'reuse_port', yaml: boot({ listener: 'reuse_port: true' }) },
+  { name: 'socket option without a value', yaml: boot({ listener: 'socket_options: [ { level: 1, name: 2 } ]' }) },
+  {
+    name: 'additional address not an address',
+    yaml: boot({
+      listener: 'additional_addresses: [ { address: { socket_address: { address: x, port_value: 1 } } } ]',
+    }),
+  },
+  {
+    name: 'ipv4_compat on IPv4',
+    yaml: boot().replace('address: 127.0.0.1, port_value: 0', 'address: 127.0.0.1, port_value: 0, ipv4_compat: true'),
+  },
+  { name: 'named port', yaml: boot().replace('port_value: 0', 'named_port: http') },
+  { name: 'flags_path', yaml: boot({ top: 'flags_path: /tmp' }) },
   { name: 'traffic direction', yaml: boot({ listener: 'traffic_direction: INBOUND' }) },
   { name: 'admin without an address', yaml: boot({ top: 'admin: {}' }) },
   {

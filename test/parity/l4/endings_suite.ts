@@ -58,7 +58,11 @@ export const endingsSuite: ParitySuite = {
   yaml,
   backends: ['main', 'resetter'],
   scripts: {
-    resetter: { raw: true, onEnd: (connection) => connection.reset() },
+    resetter: {
+      raw: true,
+      onTunnelData: (connection) => connection.reset(),
+      onEnd: (connection) => connection.reset(),
+    },
     main: { raw: true, onEnd: (connection) => connection.finish('bye') },
   },
   cases: [
@@ -68,12 +72,7 @@ export const endingsSuite: ParitySuite = {
     raw('duration with data on the way', 'duration', ['x', { waitFor: 'echo(x)' }, { waitClosed: true }]),
     raw('idle after both spoke', 'idle', ['x', { waitFor: 'echo(x)' }, { waitClosed: true }]),
     raw('idle after the client ended', 'idle', [{ halfClose: true }, { waitFor: 'bye' }, { waitClosed: true }]),
-    raw(
-      'backend resets after data',
-      'tcp',
-      [{ waitFor: 'hello' }, 'now', { waitClosed: true }],
-      greet({ waitFor: 'now' }, { reset: true }),
-    ),
+    raw('backend resets after data', 'resetter', ['x', { waitClosed: true }]),
     raw('backend resets after the client ended', 'resetter', [{ halfClose: true }, { waitClosed: true }]),
     raw('client resets after the backend ended', 'tcp', [{ waitFor: 'hello' }, { quietMs: 30 }, { reset: true }], {
       ...greet({ finish: true }),

@@ -41,7 +41,7 @@ export interface DrainState {
 
 export type ToWorker =
   | { readonly type: 'start'; readonly settings: WorkerSettings }
-  /** The listening sockets have been sent: accept on them. */
+  /** One message of listening sockets has been sent: accept on them, and say so. */
   | { readonly type: 'listen'; readonly sockets: readonly BoundSocketInfo[] }
   /** To be answered by `applied` with the same version. */
   | { readonly type: 'update'; readonly version: number; readonly update: WorkerUpdate }

@@ -3,7 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { flushCompileCache } from 'node:module'
 import { getLogger } from '../common/log.ts'
-import { createDescriptorChannel, sendDescriptors } from '../os/descriptor_passing.ts'
+import { createDescriptorChannel, DESCRIPTORS_PER_MESSAGE_LIMIT, sendDescriptors } from '../os/descriptor_passing.ts'
 import { closeFd } from '../os/socket.ts'
 import { zeroGauges } from '../stats/reader.ts'
 import type { StatsSegment } from '../stats/segment.ts'
@@ -119,6 +119,8 @@ class Worker {
   #startedAtMs = 0
   #backoffMs = firstBackoffMs
   #built = false
+  /** Listening sockets that the worker has not been handed yet. */
+  #unsent: OwnedSocket[] = []
   readonly #answers = new Map<number, (value: unknown) => void>()
   readonly #unapplied = new Map<number, () => void>()
   #nextQuery = 1
@@ -178,10 +180,12 @@ class Worker {
     switch (message.type) {
       case 'built':
         this.#built = true
+        this.#unsent = [...this.#parts.socketsOf(this.index)]
         this.#handOverSockets()
         break
       case 'listening':
-        this.#onListening()
+        if (this.#unsent.length > 0) this.#handOverSockets()
+        else this.#onListening()
         break
       case 'applied':
         this.#unapplied.get(message.version)?.()
@@ -196,10 +200,12 @@ class Worker {
     }
   }
 
+  /** As many as one message holds; the next goes when the worker accepts on these, so that no queue can fill up. */
   #handOverSockets(): void {
-    const sockets = this.#parts.socketsOf(this.index)
+    const sockets = this.#unsent.splice(0, DESCRIPTORS_PER_MESSAGE_LIMIT)
+    const fds = sockets.map((socket) => socket.fd)
     try {
-      for (const socket of sockets) sendDescriptors(this.#socketChannel, Buffer.from('s'), [socket.fd])
+      if (fds.length > 0) sendDescriptors(this.#socketChannel, Buffer.from('s'), fds)
     } catch (error) {
       // A worker that died meanwhile takes no sockets: its exit is told next, and another one comes.
       log.warn(`worker ${this.index}: ${(error as Error).message}`)

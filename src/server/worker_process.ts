@@ -146,14 +146,15 @@ class Worker {
   }
 
   async #listen(sockets: readonly BoundSocketInfo[]): Promise<void> {
-    for (const { listenerIndex, socketIndex, port } of sockets) {
-      const received = receiveDescriptors(inheritedFd.sockets)
-      if (received === undefined || received === 'closed' || received.descriptors.length !== 1)
-        throw new Error('a listening socket did not arrive')
+    const received = sockets.length === 0 ? undefined : receiveDescriptors(inheritedFd.sockets)
+    const descriptors = received === undefined || received === 'closed' ? [] : received.descriptors
+    if (descriptors.length !== sockets.length)
+      throw new Error(`${descriptors.length} of ${sockets.length} listening sockets arrived`)
+    for (const [i, { listenerIndex, socketIndex, port }] of sockets.entries()) {
       const listener = this.#listeners[listenerIndex]
       const { address } = listener.built.sockets.sockets[socketIndex]
       const bound = address.family === 'pipe' ? address : ipAddress(address.ip, port)
-      await listener.listen(received.descriptors[0], bound)
+      await listener.listen(descriptors[i], bound)
     }
     send({ type: 'listening' })
   }

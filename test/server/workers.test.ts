@@ -21,6 +21,14 @@ async function killWorker(index: number): Promise<void> {
   await until('the worker is replaced', () => server.workerPids()[index] !== pid)
 }
 
+describe('a worker', () => {
+  test('accepts on more listeners than one message of descriptors holds', async () => {
+    const names = Array.from({ length: 600 }, (_, i) => `l${i}`)
+    server = await startServer(bootstrapYaml(...names.map((name) => answeringListener(name))), '--concurrency', '2')
+    for (const name of ['l0', 'l252', 'l253', 'l599']) expect(await get(portOf(server, name))).toBe(200)
+  })
+})
+
 describe('a worker that dies', () => {
   test('loses no connection that queues on its socket', async () => {
     server = await startServer(bootstrapYaml(answeringListener('l')), '--concurrency', '1')

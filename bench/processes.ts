@@ -33,6 +33,9 @@ export interface RunningProxy {
 const readyTimeoutMs = 30_000
 const pollMs = 2
 const stopTimeoutMs = 5000
+const firstPort = 24_000
+const lastPort = 24_999
+let nextPort = firstPort + (process.pid % (lastPort - firstPort))
 
 /** Real Envoy is always there: it is installed where it is missing. */
 export function installedProxies(): ProxyName[] {
@@ -130,14 +133,25 @@ function isReady(name: ProxyName, ports: Ports): Promise<boolean> {
   })
 }
 
+/**
+ * Below the ports that the kernel gives to clients: no connection takes one between here and the proxy's own bind, and a
+ * probe cannot be connected to itself.
+ */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no free port')
-  return address.port
+  for (;;) {
+    const server = createServer()
+    const free = new Promise<boolean>((resolve) => {
+      server.on('error', () => resolve(false))
+      server.on('listening', () => resolve(true))
+    })
+    const port = nextPort
+    nextPort = nextPort === lastPort ? firstPort : nextPort + 1
+    server.listen(port, '127.0.0.1')
+    if (!(await free)) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
 
 async function stop(child: ChildProcess): Promise<void> {

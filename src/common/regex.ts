@@ -49,18 +49,6 @@ export class CompiledRegex {
     return groups
   }
 
-  /** Offsets of the groups of the first match in Unicode text, the whole match first; undefined for no match. */
-  groupSpans(input: string): (readonly [start: number, end: number] | undefined)[] | undefined {
-    const matcher = this.#re.matcher(input)
-    if (!matcher.find()) return undefined
-    const spans: (readonly [start: number, end: number] | undefined)[] = []
-    for (let i = 0; i <= this.groupCount; i++) {
-      const start = matcher.start(i)
-      spans.push(start < 0 ? undefined : [start, matcher.end(i)])
-    }
-    return spans
-  }
-
   /**
    * Replaces every match, as RE2's GlobalReplace: `\0` to `\9` in the substitution are groups, `\\` is a backslash. A
    * substitution that is malformed or names a group that the pattern lacks leaves the input as it is.

@@ -122,10 +122,15 @@ export class ExtensionRegistry {
       if (suggestion !== undefined) return { message, expected, suggestion }
     }
     return {
-      message: isEnvoyExtension(typeUrl) ? `${message} (Envoy has this extension, Nuncio does not)` : message,
+      message: `${message}${absenceNote(typeUrl)}`,
       expected,
     }
   }
+}
+
+/** What is said of a type that Envoy has, and no factory here. */
+export function absenceNote(typeUrl: string): string {
+  return isEnvoyExtension(typeUrl) ? ' (Envoy has this extension, Nuncio does not)' : ''
 }
 
 function isEnvoyExtension(typeUrl: string): boolean {

@@ -123,7 +123,8 @@ function buildFilterChains<Server extends NetworkServerContext>(
   )
   const fallback =
     view.defaultFilterChain === undefined ? undefined : buildFilterChain(view.defaultFilterChain, context)
-  return new FilterChainManager(chains, fallback, errors)
+  // With a filter_chain_matcher the chains have no match of their own, and are no doubles of each other.
+  return new FilterChainManager(view.filterChainMatcher === undefined ? chains : [], fallback, errors)
 }
 
 function buildFilterChain(view: FilterChainView, context: ListenerFactoryContext): FilterChain {

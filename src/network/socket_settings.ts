@@ -41,6 +41,8 @@ export interface ListenerSocketSettings {
 
 /** The settings, or undefined after reporting what is wrong with the addresses. */
 export function listenerSocketSettings(view: Listener, errors: ConfigErrors): ListenerSocketSettings | undefined {
+  // Refused as a field, and it has no address to speak of.
+  if (view.listenerSpecifier === 'internalListener') return undefined
   const reusePort = view.enableReusePort ?? true
   const main = socketSettings(view, view.address, view, 'address', view.socketOptions, view.tcpKeepalive, errors)
   const additional = view.additionalAddresses.map((each) =>

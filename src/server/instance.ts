@@ -1,7 +1,7 @@
 // What main and workers build alike from the bootstrap: the context, the clusters, the listeners.
 
 import type { AccessLogManager } from '../access_log/access_log_manager.ts'
-import { compileRegex } from '../common/regex.ts'
+import { compileEcmascriptRegex } from '../common/ecmascript_regex.ts'
 import { compileStringMatcher } from '../common/string_matcher.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
@@ -94,8 +94,8 @@ export class Instance {
 
 /** A stats tag's pattern, as the tag extractors use it. */
 function compileTagRegex(pattern: string): TagRegex {
-  const regex = compileRegex(pattern)
-  return { find: (text) => regex.groupSpans(text) }
+  const regex = compileEcmascriptRegex(pattern)
+  return { find: (text) => regex.exec(text)?.indices }
 }
 
 /** stats_config and --stats-tag, compiled. */

@@ -41,7 +41,7 @@ export interface HistogramBucketView<M> {
 /** What a configuration gives this to work with: compiled matchers and regexes, and a place for errors. */
 export interface StatsConfigTools<M> {
   readonly compileMatcher: (matcher: M) => (text: string) => boolean
-  /** Compiles an RE2 pattern; throws for a bad one. */
+  /** Compiles a pattern of std::regex's ECMAScript grammar, as Envoy does here; throws for a bad one. */
   readonly compileRegex: (pattern: string) => TagRegex
   readonly addError: (view: object, field: string | undefined, message: string) => void
 }

@@ -1,6 +1,7 @@
 // Builds a cluster from its configuration: checks, facts, load balancer.
 
 import type { envoy } from '../../proto/generated/api.d.ts'
+import { absenceNote } from '../config/registry.ts'
 import { checkCluster } from './check_cluster.ts'
 import { Cluster } from './cluster.ts'
 import type { ClusterInfo, UpstreamHttpOptions } from './cluster_info.ts'
@@ -76,7 +77,7 @@ function upstreamHttpOptions(view: ClusterView, context: ServerContext): Upstrea
       context.errors.add(
         view,
         'typedExtensionProtocolOptions',
-        `Didn't find a registered network or http filter or protocol options implementation for name: '${name}'`,
+        `Didn't find a registered network or http filter or protocol options implementation for name: '${name}'${config.typeUrl === httpOptionsType ? '' : absenceNote(config.typeUrl)}`,
       )
   }
   if (typed === undefined) {

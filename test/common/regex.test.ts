@@ -20,11 +20,9 @@ describe('matching', () => {
     expect(compileRegex('.*').fullMatch('\xe4')).toBe(false)
   })
 
-  test('groups, as text and as offsets', () => {
+  test('groups', () => {
     expect(compileRegex('(b)(x)?(c)').exec('abc')).toEqual(['bc', 'b', undefined, 'c'])
-    expect(compileRegex('(b)(x)?(c)').groupSpans('abc')).toEqual([[1, 3], [1, 2], undefined, [2, 3]])
     expect(compileRegex('z').exec('abc')).toBeUndefined()
-    expect(compileRegex('z').groupSpans('abc')).toBeUndefined()
   })
 
   test.each([

@@ -123,6 +123,13 @@ describe('validate_clusters', () => {
     expect(routeTable(yaml('name: r')).errors).toEqual(["5: route: unknown cluster 'nope'"])
     expect(routeTable(yaml('validate_clusters: false')).errors).toEqual([])
   })
+
+  test('below a matcher nothing is looked for', () => {
+    const action =
+      "{name: a, typed_config: {'@type': type.googleapis.com/envoy.config.route.v3.Route, match: {prefix: /}, route: {cluster: nope}}}"
+    const matcher = `virtual_hosts: [{name: v, domains: ['*'], matcher: {on_no_match: {action: ${action}}}}]`
+    expect(routeTable(matcher).errors).toEqual([])
+  })
 })
 
 describe('settings', () => {

@@ -103,7 +103,7 @@ describe('typed_per_filter_config', () => {
     ],
     [
       "{'@type': type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy}",
-      "Didn't find a registered implementation for 'f' with type URL: 'envoy.extensions.filters.http.cors.v3.CorsPolicy'",
+      "Didn't find a registered implementation for 'f' with type URL: 'envoy.extensions.filters.http.cors.v3.CorsPolicy' (Envoy has this extension, Nuncio does not)",
     ],
   ])('refused: %s', (entry, message) => {
     expect(tableOf('', '', `f: ${entry}`, '').errors).toEqual([`1: ${message}`])

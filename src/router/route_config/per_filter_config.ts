@@ -1,6 +1,7 @@
 // typed_per_filter_config of the levels of a route: which filter has which settings, and where it is switched off.
 
 import type { envoy, TypedConfig } from '../../../proto/generated/api.d.ts'
+import { absenceNote } from '../../config/registry.ts'
 import type { HttpFilterFactory } from '../../http/factory.ts'
 import type { ServerContext } from '../../upstream/server_context.ts'
 
@@ -90,7 +91,7 @@ function compileConfig(
     .some((candidate) => candidate.typeUrls.includes(typed.typeUrl))
   const message = known
     ? `The filter ${name} doesn't support virtual host or route specific configurations`
-    : `Didn't find a registered implementation for '${name}' with type URL: '${typed.typeUrl}'`
+    : `Didn't find a registered implementation for '${name}' with type URL: '${typed.typeUrl}'${absenceNote(typed.typeUrl)}`
   if (isOptional) errors.warn(view, 'typedPerFilterConfig', `${message}: the entry is left out`, { index: name })
   else errors.add(view, 'typedPerFilterConfig', message, { index: name })
   return undefined

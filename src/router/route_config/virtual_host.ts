@@ -24,7 +24,9 @@ export class VirtualHost {
   readonly #tlsRedirect: DirectResponseRoute | undefined
 
   constructor(view: VirtualHostView, routeConfig: RouteConfigSettings, context: ServerContext) {
-    this.settings = new VirtualHostSettings(view, routeConfig, context)
+    // Envoy does not look for the clusters of routes below a matcher.
+    const given = view.matcher === undefined ? routeConfig : { ...routeConfig, validateClusters: false }
+    this.settings = new VirtualHostSettings(view, given, context)
     if (view.matcher !== undefined && view.routes.length > 0) {
       context.errors.add(view, 'matcher', 'cannot set both matcher and routes on virtual host')
     }

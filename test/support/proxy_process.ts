@@ -71,7 +71,7 @@ export class ProxyProcess {
     const { body } = await this.admin(`/stats${query}`)
     const values = new Map<string, number>()
     for (const line of body.split('\n')) {
-      const match = /^(.+): (\d+)$/.exec(line)
+      const match = /^(.+): (-?\d+)$/.exec(line)
       if (match !== null) values.set(match[1], Number(match[2]))
     }
     return values

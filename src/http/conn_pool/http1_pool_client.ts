@@ -143,6 +143,8 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
   }
 
   #onExchangeComplete(): void {
+    // Reset while its response was being read, which is read to the end of what has come.
+    if (this.#stream === undefined) return
     this.#stream = undefined
     const { cluster, stats } = this.#pool.host
     cluster.stats.upstreamRqActive.dec()

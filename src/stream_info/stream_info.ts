@@ -107,9 +107,11 @@ export class StreamInfo {
   downstreamWireBytesSent = 0
   downstreamHeaderBytesReceived = 0
   downstreamHeaderBytesSent = 0
+  /** When the request had come whole. */
   lastDownstreamRxByteMs = Number.NaN
   firstDownstreamTxByteMs = Number.NaN
   lastDownstreamTxByteMs = Number.NaN
+  /** When the whole exchange was over; NaN while it lasts. */
   requestCompleteMs = Number.NaN
   upstream: UpstreamInfo | undefined = undefined
   attemptCount = 0

@@ -166,11 +166,9 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   }
 
   #noteReceived(endStream: boolean): void {
-    const now = monotonicMs()
-    this.streamInfo.lastDownstreamRxByteMs = now
     if (!endStream) return
     this.remoteComplete = true
-    this.streamInfo.requestCompleteMs = now
+    this.streamInfo.lastDownstreamRxByteMs = monotonicMs()
   }
 
   /** RFC 9110 10.1.1: the client waits for this before it sends the body. */
@@ -381,8 +379,9 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     copyByteCounts(this.#encoder, this.streamInfo)
     if (this.#upgradeCounted) this.settings.stats.downstreamCxUpgradesActive.dec()
     this.filters.destroy()
-    const duration = Math.round(monotonicMs() - this.streamInfo.startTimeMs)
-    this.settings.stats.downstreamRqTime.recordValue(duration)
+    const now = monotonicMs()
+    this.streamInfo.requestCompleteMs = now
+    this.settings.stats.downstreamRqTime.recordValue(Math.round(now - this.streamInfo.startTimeMs))
     if (!this.recreated) logStream(this, 'DownstreamEnd')
     this.#manager.removeStream(this)
   }

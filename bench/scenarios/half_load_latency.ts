@@ -32,12 +32,12 @@ async function run(options: BenchOptions): Promise<Figure[]> {
     })
     return [
       {
-        name: 'median of latency',
+        name: 'median',
         unit: 'ms',
         samples: pick(samples, ({ p50Ms }) => p50Ms),
         goal: { of: 'ratio', atMost: 1.2 },
       },
-      { name: '99th percentile of latency', unit: 'ms', samples: pick(samples, ({ p99Ms }) => p99Ms) },
+      { name: '99th percentile', unit: 'ms', samples: pick(samples, ({ p99Ms }) => p99Ms) },
     ]
   })
 }

@@ -17,7 +17,7 @@ const settleMs = 1500
 
 export const idleConnections: Scenario = {
   name: 'idle_connections',
-  title: 'memory of an idle keep-alive connection',
+  title: 'idle keep-alive connections',
   run,
 }
 

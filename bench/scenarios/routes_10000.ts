@@ -11,7 +11,7 @@ const routeCount = 10_000
 
 export const routes10000: Scenario = {
   name: 'routes_10000',
-  title: 'the first and the last of 10,000 prefix routes',
+  title: '10,000 prefix routes',
   run,
 }
 

@@ -13,7 +13,7 @@ const gauge = 'nuncio.worker_0.event_loop_delay_max_us'
 const windowSeconds = 5
 const pollMs = 500
 
-export const stall: Scenario = { name: 'stall', title: "the longest stall of a worker's event loop under load", run }
+export const stall: Scenario = { name: 'stall', title: "a worker's event loop under load", run }
 
 async function run(options: BenchOptions): Promise<Figure[]> {
   const backend = await startBackend()

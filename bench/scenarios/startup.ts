@@ -6,7 +6,7 @@ import { type ProxyName, startBackend, startProxy } from '../processes.ts'
 import { type BenchOptions, inTurns } from '../rounds.ts'
 import type { Scenario } from './scenario.ts'
 
-export const startup: Scenario = { name: 'startup', title: 'time from start to ready', run }
+export const startup: Scenario = { name: 'startup', title: 'start-up', run }
 
 async function run(options: BenchOptions): Promise<Figure[]> {
   const backend = await startBackend()

@@ -190,18 +190,23 @@ export class HeaderMap {
 
   clone(): HeaderMap {
     const copy = new HeaderMap()
-    copy.method = this.method
-    copy.path = this.path
-    copy.authority = this.authority
-    copy.scheme = this.scheme
-    copy.protocol = this.protocol
-    copy.status = this.status
-    copy.known = this.known
-    copy.names = this.names.slice()
-    copy.values = this.values.slice()
-    copy.rawNames = this.rawNames?.slice()
-    copy.reasonPhrase = this.reasonPhrase
+    copy.assign(this)
     return copy
+  }
+
+  /** Becomes a copy of `other`. */
+  assign(other: HeaderMap): void {
+    this.method = other.method
+    this.path = other.path
+    this.authority = other.authority
+    this.scheme = other.scheme
+    this.protocol = other.protocol
+    this.status = other.status
+    this.known = other.known
+    this.names = other.names.slice()
+    this.values = other.values.slice()
+    this.rawNames = other.rawNames?.slice()
+    this.reasonPhrase = other.reasonPhrase
   }
 
   #pseudo(name: string): string | undefined {

@@ -90,8 +90,11 @@ export interface StreamDecoderFilterCallbacks extends StreamFilterCallbacks {
   removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
   /** Data given to encodeData may still be in use: by a filter of the chain, or waiting for the client. */
   retainsEncodedData(): boolean
-  /** Starts the request over through the whole chain (internal redirects); false where it cannot. */
-  recreateStream(headers: HeaderMap): boolean
+  /**
+   * Starts the request, its headers changed, over through the whole chain (internal redirects). `response` is what the
+   * log shows of the stream that ends here; nothing of it goes to the client.
+   */
+  recreateStream(response: HeaderMap, body: Buffer | undefined): void
 }
 
 export interface StreamEncoderFilterCallbacks extends StreamFilterCallbacks {

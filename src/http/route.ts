@@ -49,8 +49,10 @@ export interface VirtualClusterInfo extends RequestStatsInfo {
 export interface RequestStatsInfo {
   /** A request goes upstream. */
   onRequest(): void
-  /** A response has come: its status, and the milliseconds since the request. */
-  onRequestComplete(statusCode: number, durationMs: number): void
+  /** A response goes to the client. */
+  onResponse(statusCode: number): void
+  /** The response is complete, so many milliseconds after the request. */
+  onRequestComplete(durationMs: number): void
   onRetry(): void
   onRetrySuccess(): void
   onRetryLimitExceeded(): void

@@ -1,31 +1,42 @@
 // max_stream_duration of a route, and the grpc-timeout header that may shorten it.
 
 import { type HeaderMap, KnownHeader } from '../common/header_map.ts'
-import { isGrpcRequest } from './grpc_status.ts'
 import type { ForwardRoute } from './route.ts'
 
 /**
- * How long the whole stream may take by the route, and by grpc-timeout where the route lets it count; 0 for ever, undefined where the route says
- * nothing.
+ * How long the whole stream may take, in milliseconds, by the route, and by grpc-timeout where the route lets it count;
+ * Infinity for ever. A grpc-timeout that counts is told on as it has become.
+ *
+ * @param managerMs the connection manager's own max_stream_duration, 0 for none
  */
-export function maxStreamDuration(route: ForwardRoute, headers: HeaderMap): number | undefined {
-  const grpc = (headers.known & KnownHeader.grpcTimeout) !== 0 && isGrpcRequest(headers)
-  if (grpc && route.grpcTimeoutHeaderMaxMs !== undefined) {
-    const asked = grpcTimeoutMs(headers.get('grpc-timeout'))
-    if (asked !== undefined) {
-      const max = route.grpcTimeoutHeaderMaxMs
-      const timeout = max !== 0 && (asked > max || asked === 0) ? max : asked
-      const offset = route.grpcTimeoutHeaderOffsetMs ?? 0
-      return offset > 0 && offset < timeout ? timeout - offset : timeout
-    }
+export function maxStreamDuration(route: ForwardRoute, headers: HeaderMap, managerMs: number): number {
+  const max = route.grpcTimeoutHeaderMaxMs
+  let duration = route.maxStreamDurationMs ?? managerMs
+  if (duration === 0) duration = Number.POSITIVE_INFINITY
+  if (max === undefined) return duration
+  const asked = (headers.known & KnownHeader.grpcTimeout) !== 0 ? grpcTimeoutMs(headers.get('grpc-timeout')) : undefined
+  if (asked !== undefined) {
+    duration = max !== 0 && asked > max ? max : asked
+    duration = Math.max(0, duration - (route.grpcTimeoutHeaderOffsetMs ?? 0))
   }
-  return route.maxStreamDurationMs
+  if (Number.isFinite(duration)) headers.set('grpc-timeout', grpcTimeout(duration))
+  return duration
 }
 
 const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 0.001, n: 0.000001 }
+const mostDigits = 100_000_000
 
 /** `grpc-timeout`: at most eight digits and a unit (gRPC over HTTP/2, "Timeout"); undefined if malformed. */
 export function grpcTimeoutMs(value: string | undefined): number | undefined {
   const match = value === undefined ? null : /^(\d{1,8})([HMSmun])$/.exec(value)
   return match === null ? undefined : Math.ceil(Number(match[1]) * unitMs[match[2]])
+}
+
+/** The smallest unit of at least a millisecond that eight digits can hold. */
+export function grpcTimeout(durationMs: number): string {
+  for (const unit of ['m', 'S', 'M']) {
+    const value = Math.floor(durationMs / unitMs[unit])
+    if (value < mostDigits) return `${value}${unit}`
+  }
+  return `${Math.min(Math.floor(durationMs / unitMs['H']), mostDigits - 1)}H`
 }

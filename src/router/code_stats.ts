@@ -1,12 +1,12 @@
-// Counts upstream response codes as Envoy names them: `upstream_rq_200`, `upstream_rq_2xx`, and for whom.
+// Counts upstream response codes and times as Envoy names them: `upstream_rq_200`, `upstream_rq_2xx`, and for whom.
 
 import type { Counter, Histogram, Scope } from '../stats/store.ts'
 import type { ClusterInfo } from '../upstream/cluster_info.ts'
 
 /** The stats of one prefix; made at their first use, as in Envoy: a cluster has only the codes it has met. */
-class CodeStats {
+export class CodeStats {
   readonly #scope: Scope
-  readonly #completed: Counter
+  #completed: Counter | undefined = undefined
   #unknown: Counter | undefined = undefined
   readonly #classes: (Counter | undefined)[] = []
   readonly #codes: (Counter | undefined)[] = []
@@ -14,11 +14,11 @@ class CodeStats {
 
   constructor(scope: Scope) {
     this.#scope = scope
-    this.#completed = scope.counter('upstream_rq_completed')
   }
 
   charge(status: number): void {
     const hundred = Math.floor(status / 100)
+    this.#completed ??= this.#scope.counter('upstream_rq_completed')
     this.#completed.inc()
     if (hundred < 1 || hundred > 5) {
       this.#unknown ??= this.#scope.counter('upstream_rq_unknown')
@@ -37,12 +37,19 @@ class CodeStats {
   }
 }
 
-class ClusterCodeStats {
+export type RequestOrigin = 'internal' | 'external'
+
+/** Where a caller may choose names, there are no more of them. */
+const mostNames = 1000
+
+/** All that one cluster counts of codes, or one alternative name of it (x-envoy-upstream-alt-stat-name). */
+export class ClusterCodeStats {
   readonly all: CodeStats
   readonly external: CodeStats
-  #internal: CodeStats | undefined = undefined
-  #retry: CodeStats | undefined = undefined
   readonly #scope: Scope
+  /** `internal`, `canary`, `retry` and `zone.<from>.<to>`: most clusters have none of them. */
+  readonly #parts = new Map<string, CodeStats>()
+  readonly #alternatives = new Map<string, ClusterCodeStats>()
 
   constructor(scope: Scope) {
     this.#scope = scope
@@ -50,43 +57,33 @@ class ClusterCodeStats {
     this.external = new CodeStats(scope.createScope('external'))
   }
 
-  get internal(): CodeStats {
-    this.#internal ??= new CodeStats(this.#scope.createScope('internal'))
-    return this.#internal
+  of(origin: RequestOrigin): CodeStats {
+    return origin === 'external' ? this.external : this.part('internal')
   }
 
-  get retry(): CodeStats {
-    this.#retry ??= new CodeStats(this.#scope.createScope('retry'))
-    return this.#retry
+  part(name: string): CodeStats {
+    let part = this.#parts.get(name)
+    if (part === undefined) {
+      part = new CodeStats(this.#scope.createScope(name))
+      this.#parts.set(name, part)
+    }
+    return part
+  }
+
+  /** Undefined where there are too many names already. */
+  alternative(name: string): ClusterCodeStats | undefined {
+    let stats = this.#alternatives.get(name)
+    if (stats === undefined && this.#alternatives.size < mostNames) {
+      stats = new ClusterCodeStats(this.#scope.createScope(name))
+      this.#alternatives.set(name, stats)
+    }
+    return stats
   }
 }
 
 const statsOfCluster = new WeakMap<ClusterInfo, ClusterCodeStats>()
 
-/** Counts an answer to a caller from inside or outside, or one that was dropped for another try. */
-export function chargeUpstreamCode(info: ClusterInfo, status: number, kind: 'internal' | 'external' | 'retry'): void {
-  const stats = codeStats(info)
-  if (kind === 'retry') {
-    stats.retry.charge(status)
-    return
-  }
-  stats.all.charge(status)
-  stats[kind].charge(status)
-}
-
-/** Records how long the upstream took, from the end of the request to the end of the response. */
-export function recordUpstreamTime(info: ClusterInfo, durationMs: number, kind: 'internal' | 'external'): void {
-  const stats = codeStats(info)
-  stats.all.recordTime(durationMs)
-  stats[kind].recordTime(durationMs)
-}
-
-export function countInternalRedirect(info: ClusterInfo, succeeded: boolean): void {
-  if (succeeded) info.stats.upstreamInternalRedirectSucceededTotal.inc()
-  else info.stats.upstreamInternalRedirectFailedTotal.inc()
-}
-
-function codeStats(info: ClusterInfo): ClusterCodeStats {
+export function codeStats(info: ClusterInfo): ClusterCodeStats {
   let stats = statsOfCluster.get(info)
   if (stats === undefined) {
     stats = new ClusterCodeStats(info.scope)

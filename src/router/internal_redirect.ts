@@ -1,50 +1,82 @@
-// Where an internal redirect leads: the request with the response's location, if the policy allows it.
+// Where an internal redirect leads: turns the request into one for the response's location, if the policy allows it.
 
 import type { HeaderMap } from '../common/header_map.ts'
+import type { StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
 import type { InternalRedirectPolicy } from '../http/route.ts'
-import type { StreamInfo } from '../stream_info/stream_info.ts'
+import type { RouterStats } from './router_settings.ts'
 
 const countKey = 'envoy.internal_redirect.previous_count'
 
-/** The headers of the request to start over with, or undefined where the response goes to the client as it is. */
-export function internalRedirectTarget(
+/**
+ * Changes `request` in place and has its route found anew. False where the response goes to the client as it is: the
+ * request is then as it was, and the reason is counted.
+ */
+export function applyInternalRedirect(
   policy: InternalRedirectPolicy,
   request: HeaderMap,
   response: HeaderMap,
-  info: StreamInfo,
-): HeaderMap | undefined {
-  if (!policy.redirectResponseCodes.has(response.status)) return undefined
-  const count = Number(info.filterState.get(countKey) ?? 0)
-  if (count >= policy.maxInternalRedirects) return undefined
-  const location = response.get('location') ?? ''
-  const target = absoluteTarget(location, request)
-  if (target === undefined) return undefined
-  if (target.scheme !== request.scheme && !policy.allowCrossSchemeRedirect) return undefined
-  const next = request.clone()
-  next.set('x-envoy-original-url', `${request.scheme}://${request.authority}${request.path}`)
-  next.scheme = target.scheme
-  next.authority = target.authority
-  next.path = target.path
-  // RFC 9110 15.4.4: 303 turns everything but GET and HEAD into GET, without a body.
-  if (response.status === 303 && request.method !== 'GET' && request.method !== 'HEAD') {
-    next.method = 'GET'
-    next.remove('content-length')
+  callbacks: StreamDecoderFilterCallbacks,
+  stats: RouterStats,
+): boolean {
+  const target = absoluteTarget(response.get('location') ?? '')
+  if (target === undefined) {
+    stats.passthroughInternalRedirectBadLocation.inc()
+    return false
   }
-  for (const name of policy.responseHeadersToCopy) {
-    next.remove(name)
-    for (const value of response.getAll(name)) next.add(name, value)
+  if (target.secure !== (request.scheme === 'https') && !policy.allowCrossSchemeRedirect) {
+    stats.passthroughInternalRedirectUnsafeScheme.inc()
+    return false
   }
-  info.filterState.set(countKey, count + 1)
-  return next
+  const { filterState } = callbacks.streamInfo
+  const count = Number(filterState.get(countKey) ?? 0)
+  if (count >= policy.maxInternalRedirects) {
+    stats.passthroughInternalRedirectTooManyRedirects.inc()
+    return false
+  }
+  const before = request.clone()
+  copyResponseHeaders(policy.responseHeadersToCopy, response, request)
+  request.scheme = target.scheme
+  request.authority = target.authority
+  request.path = target.path
+  callbacks.clearRouteCache()
+  if (callbacks.route() === undefined) {
+    request.assign(before)
+    stats.passthroughInternalRedirectNoRoute.inc()
+    return false
+  }
+  filterState.set(countKey, count + 1)
+  request.set('x-envoy-original-url', `${before.scheme}://${before.authority}${before.path}`)
+  return true
 }
 
-function absoluteTarget(
-  location: string,
-  request: HeaderMap,
-): { scheme: string; authority: string; path: string } | undefined {
-  if (location.startsWith('/')) return { scheme: request.scheme, authority: request.authority, path: location }
+/** RFC 9110 15.4.4: 303 turns everything but GET and HEAD into GET, without a body. True where it did. */
+export function becomesGet(request: HeaderMap, status: number): boolean {
+  if (status !== 303 || request.method === 'GET' || request.method === 'HEAD') return false
+  request.method = 'GET'
+  request.remove('content-length')
+  return true
+}
+
+/** A header that the response does not have is taken from the request too. */
+function copyResponseHeaders(names: readonly string[], response: HeaderMap, request: HeaderMap): void {
+  for (const name of names) {
+    request.remove(name)
+    for (const value of response.getAll(name)) request.add(name, value)
+  }
+}
+
+interface Target {
+  readonly scheme: string
+  readonly secure: boolean
+  readonly authority: string
+  readonly path: string
+}
+
+/** Only absolute locations count; a fragment is meant for the client. */
+function absoluteTarget(location: string): Target | undefined {
   const match = /^(https?):\/\/([^/?#]+)([^#]*)/i.exec(location)
   if (match === null) return undefined
+  const scheme = match[1].toLowerCase()
   const path = match[3].startsWith('/') ? match[3] : `/${match[3]}`
-  return { scheme: match[1].toLowerCase(), authority: match[2], path }
+  return { scheme, secure: scheme === 'https', authority: match[2], path }
 }

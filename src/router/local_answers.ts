@@ -1,7 +1,7 @@
-// What the router answers without an upstream: redirects, direct responses, and its own errors.
+// What the router answers without an upstream: redirects and direct responses.
 
 import type { HeaderMap } from '../common/header_map.ts'
-import type { LocalReply, StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
+import type { StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
 import type { DirectResponseRoute } from '../http/route.ts'
 
 /** Answers as a route with `redirect` or `direct_response` says. */
@@ -22,18 +22,6 @@ export function answerDirectly(
       if (location !== '') reply.add('location', location)
       if (formatted !== undefined && formatted.contentType !== '') reply.set('content-type', formatted.contentType)
       route.finalizeResponseHeaders(reply, headers, streamInfo)
-    },
-  })
-}
-
-/** A local reply that carries the response headers its route adds. */
-export function sendRoutedReply(callbacks: StreamDecoderFilterCallbacks, headers: HeaderMap, reply: LocalReply): void {
-  const route = callbacks.route()
-  callbacks.sendLocalReply({
-    ...reply,
-    modifyHeaders: (response) => {
-      reply.modifyHeaders?.(response)
-      route?.finalizeResponseHeaders(response, headers, callbacks.streamInfo)
     },
   })
 }

@@ -36,6 +36,11 @@ export class RequestBody {
     this.#ended = true
   }
 
+  /** The body alone, for a request that starts over; undefined for none. */
+  take(): Buffer | undefined {
+    return this.#bytes === 0 ? undefined : Buffer.concat(this.#parts)
+  }
+
   /** Sends all of it along a new attempt, whose head did not end the request. */
   replayTo(attempt: UpstreamRequest): void {
     const last = this.#parts.length - 1

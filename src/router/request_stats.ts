@@ -1,10 +1,35 @@
-// The statistics that one request counts in beside its cluster's: of its virtual cluster and of its route.
+// The statistics that one request counts in: those of codes and times of its cluster, of its virtual cluster and of its route.
 
+import type { HeaderMap } from '../common/header_map.ts'
+import { KnownHeader } from '../common/header_map.ts'
 import type { RequestStatsInfo } from '../http/route.ts'
+import type { ClusterInfo } from '../upstream/cluster_info.ts'
+import type { Host } from '../upstream/host.ts'
+import { type ClusterCodeStats, codeStats, type RequestOrigin } from './code_stats.ts'
+import type { RouterSettings } from './router_settings.ts'
 
 export class RequestStats {
+  readonly #settings: RouterSettings
+  readonly #codes: ClusterCodeStats
+  readonly #origin: RequestOrigin
+  readonly #alternative: ClusterCodeStats | undefined
+  /** The response came from a canary. */
+  #canary = false
+  /** `zone.<from>.<to>`, where both are known. */
+  #zone = ''
   /** Undefined for most requests: few routes have any. */
   #targets: RequestStatsInfo[] | undefined = undefined
+
+  /** Consumes x-envoy-upstream-alt-stat-name. */
+  constructor(settings: RouterSettings, info: ClusterInfo, headers: HeaderMap) {
+    const controlled = (headers.known & KnownHeader.xEnvoy) !== 0
+    const alternative = controlled ? headers.get('x-envoy-upstream-alt-stat-name') : undefined
+    if (alternative !== undefined) headers.remove('x-envoy-upstream-alt-stat-name')
+    this.#settings = settings
+    this.#codes = codeStats(info)
+    this.#origin = controlled && headers.get('x-envoy-internal') === 'true' ? 'internal' : 'external'
+    this.#alternative = alternative ? this.#codes.alternative(alternative) : undefined
+  }
 
   add(target: RequestStatsInfo | undefined): void {
     if (target === undefined) return
@@ -16,16 +41,60 @@ export class RequestStats {
     if (this.#targets !== undefined) for (const target of this.#targets) target.onRequest()
   }
 
-  onRequestComplete(status: number, durationMs: number): void {
-    if (this.#targets !== undefined) for (const target of this.#targets) target.onRequestComplete(status, durationMs)
+  /** A host has answered; its answer may say that it is a canary. */
+  onHostResponse(headers: HeaderMap, host: Host): void {
+    const says = (headers.known & KnownHeader.xEnvoy) !== 0 && headers.get('x-envoy-upstream-canary') === 'true'
+    this.#canary = says || host.canary
+    const { localZone } = this.#settings
+    if (localZone !== '' && host.locality.zone !== '') this.#zone = `zone.${localZone}.${host.locality.zone}`
+    this.charge(headers.status)
+  }
+
+  /** An answer to the client, the host's or one in its place. */
+  charge(status: number): void {
+    if (!this.#settings.dynamicStats) return
+    this.#chargeIn(this.#codes, status)
+    if (this.#alternative !== undefined) this.#chargeIn(this.#alternative, status)
+    if (this.#targets !== undefined) for (const target of this.#targets) target.onResponse(status)
+  }
+
+  #chargeIn(codes: ClusterCodeStats, status: number): void {
+    codes.all.charge(status)
+    codes.of(this.#origin).charge(status)
+    if (this.#canary) codes.part('canary').charge(status)
+    if (this.#zone !== '') codes.part(this.#zone).charge(status)
+  }
+
+  /** Milliseconds from the end of the request to that of the response. */
+  onRequestComplete(durationMs: number): void {
+    if (!this.#settings.dynamicStats) return
+    this.#recordIn(this.#codes, durationMs)
+    if (this.#alternative !== undefined) this.#recordIn(this.#alternative, durationMs)
+    if (this.#targets !== undefined) for (const target of this.#targets) target.onRequestComplete(durationMs)
+  }
+
+  #recordIn(codes: ClusterCodeStats, durationMs: number): void {
+    codes.all.recordTime(durationMs)
+    codes.of(this.#origin).recordTime(durationMs)
+    if (this.#canary) codes.part('canary').recordTime(durationMs)
+    if (this.#zone !== '') codes.part(this.#zone).recordTime(durationMs)
   }
 
   onTimeout(): void {
     if (this.#targets !== undefined) for (const target of this.#targets) target.onTimeout()
   }
 
+  /** An answer that was dropped for another try. */
+  chargeRetried(status: number): void {
+    this.#codes.part('retry').charge(status)
+  }
+
   onRetry(): void {
     if (this.#targets !== undefined) for (const target of this.#targets) target.onRetry()
+  }
+
+  onRetrySuccess(): void {
+    if (this.#targets !== undefined) for (const target of this.#targets) target.onRetrySuccess()
   }
 
   onRetryOverflow(): void {

@@ -5,6 +5,7 @@ import type { StreamResetReason } from '../http/codec/codec.ts'
 import type { ForwardRoute, RetryPolicy } from '../http/route.ts'
 import type { ClusterInfo } from '../upstream/cluster_info.ts'
 import type { ResourceManager } from '../upstream/resource_manager.ts'
+import type { RequestStats } from './request_stats.ts'
 import { isConnectFailure } from './reset_reasons.ts'
 
 /** `limit`: it would have been retried, but all tries are used; `overflow`: the circuit breaker forbids it. */
@@ -30,6 +31,7 @@ export class RetryState {
   readonly #headerNames: readonly string[]
   readonly #info: ClusterInfo
   readonly #resources: ResourceManager
+  readonly #requestStats: RequestStats
   #remaining: number
   #backOffs = 0
   /** A retry is under way and counts for the circuit breaker. */
@@ -41,6 +43,7 @@ export class RetryState {
     policy: RetryPolicy | undefined,
     info: ClusterInfo,
     resources: ResourceManager,
+    requestStats: RequestStats,
   ) {
     this.#retryOn = asked.retryOn
     this.#policy = policy
@@ -49,17 +52,23 @@ export class RetryState {
     this.#remaining = asked.numRetries
     this.#info = info
     this.#resources = resources
+    this.#requestStats = requestStats
   }
 
   /** Undefined where nothing asks for retries. The headers that ask are consumed. */
-  static create(route: ForwardRoute, headers: HeaderMap, info: ClusterInfo): RetryState | undefined {
+  static create(
+    route: ForwardRoute,
+    headers: HeaderMap,
+    info: ClusterInfo,
+    requestStats: RequestStats,
+  ): RetryState | undefined {
     const policy = route.retryPolicy
     if (policy === undefined && (headers.known & KnownHeader.xEnvoyRetry) === 0) return undefined
     const asked = takeAskedRetries(headers, policy)
     if (asked.retryOn.size === 0) return undefined
     const wanted = policy?.retriableRequestHeaders ?? []
     if (wanted.length > 0 && !wanted.some((matches) => matches(headers))) return undefined
-    return new RetryState(asked, policy, info, info.resourceManager(route.priority))
+    return new RetryState(asked, policy, info, info.resourceManager(route.priority), requestStats)
   }
 
   onHeaders(headers: HeaderMap): RetryDecision {
@@ -103,20 +112,26 @@ export class RetryState {
     const wasRetry = this.#active
     this.release()
     if (!wanted || this.#givenUp) {
-      if (wasRetry) stats.upstreamRqRetrySuccess.inc()
+      if (wasRetry) {
+        stats.upstreamRqRetrySuccess.inc()
+        this.#requestStats.onRetrySuccess()
+      }
       return 'no'
     }
     if (this.#remaining === 0) {
       stats.upstreamRqRetryLimitExceeded.inc()
+      this.#requestStats.onRetryLimitExceeded()
       return 'limit'
     }
     this.#remaining--
     if (!this.#resources.retries.tryAcquire()) {
       stats.upstreamRqRetryOverflow.inc()
+      this.#requestStats.onRetryOverflow()
       return 'overflow'
     }
     this.#active = true
     stats.upstreamRqRetry.inc()
+    this.#requestStats.onRetry()
     return 'yes'
   }
 

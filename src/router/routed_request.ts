@@ -5,22 +5,20 @@ import { type HeaderMap, KnownHeader } from '../common/header_map.ts'
 import type { StreamResetReason } from '../http/codec/codec.ts'
 import { isUpgradeRequest } from '../http/codec/http1/request_head.ts'
 import type { DownstreamWatermarkCallbacks, LocalReply, StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
-import type { ForwardRoute } from '../http/route.ts'
+import type { ForwardRoute, InternalRedirectPolicy } from '../http/route.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
 import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
-import { chargeUpstreamCode, countInternalRedirect, recordUpstreamTime } from './code_stats.ts'
 import { chooseHost, poolOf } from './host_selection.ts'
-import { internalRedirectTarget } from './internal_redirect.ts'
-import { sendRoutedReply } from './local_answers.ts'
+import { applyInternalRedirect, becomesGet } from './internal_redirect.ts'
 import { RequestBody } from './request_body.ts'
 import { RequestStats } from './request_stats.ts'
 import { type RequestTimerCallbacks, RequestTimers } from './request_timers.ts'
 import { isConnectFailure, resetDetails, resetReasonFlag, resetReply } from './reset_reasons.ts'
 import { type RetryDecision, RetryState } from './retry_state.ts'
 import type { RouterSettings } from './router_settings.ts'
-import { type RequestTimeouts, requestTimeouts, updateExpectedTimeout } from './timeouts.ts'
+import { type RequestTimeouts, requestTimeouts, tellTimeout } from './timeouts.ts'
 import { UpstreamRequest, type UpstreamRequestParent } from './upstream_request.ts'
 
 export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbacks, DownstreamWatermarkCallbacks {
@@ -31,15 +29,12 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   readonly #cluster: Cluster
   readonly #timeouts: RequestTimeouts
   readonly #timers = new RequestTimers(this)
-  readonly #requestStats = new RequestStats()
-  /** Whose request it is, for the counters of codes. */
-  readonly #origin: 'internal' | 'external'
+  readonly #requestStats: RequestStats
   /** The request asks to change protocols; CONNECT has rules of its own. */
   readonly #upgrade: boolean
   readonly #retryState: RetryState | undefined
   #attempt: UpstreamRequest | undefined = undefined
   #body: RequestBody | undefined = undefined
-  #hadBody = false
   #requestComplete = false
   #requestCompleteMs = Number.NaN
   #responseStarted = false
@@ -64,17 +59,16 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#headers = headers
     this.#route = route
     this.#cluster = cluster
-    const internal = (headers.known & KnownHeader.xEnvoy) !== 0 && headers.get('x-envoy-internal') === 'true'
-    this.#origin = internal ? 'internal' : 'external'
-    if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1')
+    this.#requestStats = new RequestStats(settings, cluster.info, headers)
     this.#timeouts = requestTimeouts(route, headers, settings.suppressEnvoyHeaders)
+    if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1')
     route.finalizeRequestHeaders(headers, info, !settings.suppressEnvoyHeaders)
     const virtualCluster = route.virtualHost.virtualCluster(headers)
     if (virtualCluster !== undefined) info.virtualClusterName = virtualCluster.name
     this.#requestStats.add(virtualCluster)
     this.#requestStats.add(route.requestStats)
     this.#upgrade = (headers.known & KnownHeader.upgrade) !== 0 && isUpgradeRequest(headers)
-    this.#retryState = RetryState.create(route, headers, cluster.info)
+    this.#retryState = RetryState.create(route, headers, cluster.info, this.#requestStats)
   }
 
   get bufferLimitBytes(): number {
@@ -84,7 +78,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   // ---- The request -----------------------------------------------------------------------------------------------
 
   start(endStream: boolean): void {
-    if (!endStream && this.#retryState !== undefined)
+    if (!endStream && (this.#retryState !== undefined || this.#route.internalRedirect !== undefined))
       this.#body = new RequestBody(this.#route.requestBodyBufferLimitBytes ?? this.bufferLimitBytes)
     this.#requestStats.onRequest()
     this.#callbacks.addDownstreamWatermarkCallbacks(this)
@@ -101,9 +95,9 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const pool = host === undefined ? undefined : poolOf(host, route, headers, this.#settings.pools)
     if (host === undefined || pool === undefined) {
       if (host === undefined) cluster.info.stats.upstreamCxNoneHealthy.inc()
-      chargeUpstreamCode(cluster.info, 503, this.#origin)
+      this.#requestStats.charge(503)
       const flag = ResponseFlag.NoHealthyUpstream
-      this.#localReply({ status: 503, body: 'no healthy upstream', details: 'no_healthy_upstream', flag })
+      this.#callbacks.sendLocalReply({ status: 503, body: 'no healthy upstream', details: 'no_healthy_upstream', flag })
       return
     }
     if (route.virtualHost.includeRequestAttemptCount)
@@ -123,7 +117,6 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   }
 
   onData(data: Buffer, endStream: boolean): void {
-    this.#hadBody = true
     if (endStream) this.#onRequestComplete()
     this.#keep(data, endStream)
     this.#attempt?.encodeData(data, endStream)
@@ -162,10 +155,6 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (this.#timeouts.globalMs > 0 && !responseEnded) this.#timers.armResponse(this.#timeouts.globalMs)
   }
 
-  #localReply(reply: LocalReply): void {
-    sendRoutedReply(this.#callbacks, this.#headers, reply)
-  }
-
   // ---- The response ----------------------------------------------------------------------------------------------
 
   headersFor(host: Host): HeaderMap {
@@ -184,7 +173,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   onUpstream1xxHeaders(headers: HeaderMap): void {
     this.#interimStarted = true
     this.#retryState?.giveUp()
-    chargeUpstreamCode(this.#cluster.info, headers.status, this.#origin)
+    this.#requestStats.charge(headers.status)
     this.#callbacks.encode1xxHeaders(headers)
   }
 
@@ -195,8 +184,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     attempt.host.onResponse(headers.status)
     this.#timers.disarmPerTry()
     if (this.#retryResponse(attempt, headers)) return
-    chargeUpstreamCode(this.#cluster.info, headers.status, this.#origin)
     if (this.#startOver(headers)) return
+    this.#requestStats.onHostResponse(headers, attempt.host)
     if (this.#upgrade && headers.status >= 200 && headers.status < 300) {
       this.#refuseUpgradeAnswer(attempt, headers.status)
       return
@@ -205,9 +194,9 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const tunnel = this.#upgrade ? headers.status === 101 : this.#headers.method === 'CONNECT'
     if (!this.#settings.suppressEnvoyHeaders && !tunnel && this.#requestComplete)
       headers.set('x-envoy-upstream-service-time', String(Math.round(monotonicMs() - this.#requestCompleteMs)))
-    if (route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(info.attemptCount))
     if (this.#cookies !== undefined) for (const cookie of this.#cookies) headers.add('set-cookie', cookie)
     route.finalizeResponseHeaders(headers, this.#headers, info)
+    if (route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(info.attemptCount))
     if (endStream) this.#onResponseComplete()
     this.#callbacks.encodeHeaders(headers, endStream, 'via_upstream')
   }
@@ -226,15 +215,14 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#disarm()
     if (!this.#requestComplete) return
     const duration = Math.round(monotonicMs() - this.#requestCompleteMs)
-    recordUpstreamTime(this.#cluster.info, duration, this.#origin)
     this.#cluster.info.budgetStats?.onRequestComplete(duration, this.#timeouts.globalMs)
-    this.#requestStats.onRequestComplete(this.#callbacks.streamInfo.responseCode, duration)
+    this.#requestStats.onRequestComplete(duration)
   }
 
   /** True where the response is dropped for another try. */
   #retryResponse(attempt: UpstreamRequest, headers: HeaderMap): boolean {
     if (!this.#retried(this.#retryState?.onHeaders(headers) ?? 'no')) return false
-    chargeUpstreamCode(this.#cluster.info, headers.status, 'retry')
+    this.#requestStats.chargeRetried(headers.status)
     attempt.cancel()
     return true
   }
@@ -247,17 +235,12 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   }
 
   #noteRetryDecision(decision: RetryDecision): void {
-    if (decision === 'limit') {
-      this.#callbacks.streamInfo.setResponseFlag(ResponseFlag.UpstreamRetryLimitExceeded)
-      this.#requestStats.onRetryLimitExceeded()
-    } else if (decision === 'overflow') {
-      this.#callbacks.streamInfo.setResponseFlag(ResponseFlag.UpstreamOverflow)
-      this.#requestStats.onRetryOverflow()
-    }
+    const info = this.#callbacks.streamInfo
+    if (decision === 'limit') info.setResponseFlag(ResponseFlag.UpstreamRetryLimitExceeded)
+    else if (decision === 'overflow') info.setResponseFlag(ResponseFlag.UpstreamOverflow)
   }
 
   #scheduleRetry(): void {
-    this.#requestStats.onRetry()
     this.#timers.disarmPerTry()
     this.#timers.armBackOff(this.#retryState?.nextBackOffMs() ?? 0)
   }
@@ -265,7 +248,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   onBackOffOver(): void {
     if (this.#destroyed) return
     this.#callbacks.streamInfo.attemptCount++
-    updateExpectedTimeout(this.#headers, this.#timeouts, monotonicMs() - this.#requestCompleteMs)
+    tellTimeout(this.#headers, this.#timeouts, monotonicMs() - this.#requestCompleteMs)
     const endsWithHeaders = this.#requestComplete && (this.#body === undefined || this.#body.isEmpty)
     this.#startAttempt(endsWithHeaders)
     if (!endsWithHeaders && this.#attempt !== undefined) this.#body?.replayTo(this.#attempt)
@@ -281,14 +264,23 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   /** An internal redirect: the request starts over by the response's location, and this response is dropped. */
   #startOver(response: HeaderMap): boolean {
     const policy = this.#route.internalRedirect
-    if (policy === undefined || (response.known & KnownHeader.location) === 0) return false
-    if (!this.#requestComplete || this.#hadBody) return false
-    const next = internalRedirectTarget(policy, this.#headers, response, this.#callbacks.streamInfo)
-    countInternalRedirect(this.#cluster.info, next !== undefined)
-    if (next === undefined) return false
+    if (policy?.redirectResponseCodes.has(response.status) !== true) return false
+    const { stats } = this.#cluster.info
+    if (!this.#redirectTo(policy, response)) {
+      stats.upstreamInternalRedirectFailedTotal.inc()
+      return false
+    }
+    stats.upstreamInternalRedirectSucceededTotal.inc()
     this.#disarm()
     this.#attempt?.cancel()
-    return this.#callbacks.recreateStream(next)
+    const body = becomesGet(this.#headers, response.status) ? undefined : this.#body?.take()
+    this.#callbacks.recreateStream(response, body)
+    return true
+  }
+
+  #redirectTo(policy: InternalRedirectPolicy, response: HeaderMap): boolean {
+    if (!this.#requestComplete || this.#body?.abandoned === true || !response.has('location')) return false
+    return applyInternalRedirect(policy, this.#headers, response, this.#callbacks, this.#settings.stats)
   }
 
   onUpstreamReset(attempt: UpstreamRequest, reason: StreamResetReason, transportFailureReason: string): void {
@@ -359,8 +351,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   /** Answers in the upstream's place, which is charged with it: not twice after an interim response, nor for a duration. */
   #abort(reply: LocalReply): void {
     const charged = !this.#interimStarted && reply.flag !== ResponseFlag.UpstreamMaxStreamDurationReached
-    if (charged) chargeUpstreamCode(this.#cluster.info, reply.status, this.#origin)
-    this.#localReply(reply)
+    if (charged) this.#requestStats.charge(reply.status)
+    this.#callbacks.sendLocalReply(reply)
   }
 
   #disarm(): void {

@@ -9,7 +9,7 @@ import {
   type StreamDecoderFilterCallbacks,
 } from '../http/http_filter.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
-import { answerDirectly, sendRoutedReply } from './local_answers.ts'
+import { answerDirectly } from './local_answers.ts'
 import { RoutedRequest } from './routed_request.ts'
 import type { RouterSettings } from './router_settings.ts'
 
@@ -33,11 +33,10 @@ export class RouterFilter implements StreamDecoderFilter {
     const route = callbacks.route()
     if (route === undefined) {
       stats.noRoute.inc()
-      return this.#refuse(headers, 404, 'route_not_found', ResponseFlag.NoRouteFound)
+      return this.#refuse(404, 'route_not_found', ResponseFlag.NoRouteFound)
     }
     // No filter has answered what such a route leaves to filters.
-    if (route.kind === 'nonForwarding')
-      return this.#refuse(headers, 503, 'cluster_not_found', ResponseFlag.NoClusterFound)
+    if (route.kind === 'nonForwarding') return this.#refuse(503, 'cluster_not_found', ResponseFlag.NoClusterFound)
     if (route.kind === 'directResponse') {
       stats.rqDirectResponse.inc()
       answerDirectly(callbacks, route, headers)
@@ -46,17 +45,16 @@ export class RouterFilter implements StreamDecoderFilter {
     const cluster = clusterManager.get(route.clusterName)
     if (cluster === undefined) {
       stats.noCluster.inc()
-      return this.#refuse(headers, route.clusterNotFoundStatus, 'cluster_not_found', ResponseFlag.NoClusterFound)
+      return this.#refuse(route.clusterNotFoundStatus, 'cluster_not_found', ResponseFlag.NoClusterFound)
     }
-    callbacks.streamInfo.upstreamClusterName = cluster.info.name
     callbacks.streamInfo.attemptCount = 1
     this.#request = new RoutedRequest(this.#settings, callbacks, headers, route, cluster)
     this.#request.start(endStream)
     return FilterHeadersStatus.StopIteration
   }
 
-  #refuse(headers: HeaderMap, status: number, details: string, flag: number): FilterHeadersStatus {
-    sendRoutedReply(this.#callbacks, headers, { status, body: '', details, flag })
+  #refuse(status: number, details: string, flag: number): FilterHeadersStatus {
+    this.#callbacks.sendLocalReply({ status, body: '', details, flag })
     return FilterHeadersStatus.StopIteration
   }
 

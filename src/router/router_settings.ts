@@ -19,6 +19,10 @@ export interface RouterSettings {
   readonly pools: HttpPools
   readonly stats: RouterStats
   readonly suppressEnvoyHeaders: boolean
+  /** dynamic_stats: counts codes and times. */
+  readonly dynamicStats: boolean
+  /** The zone that the proxy runs in; '' where it is not known. */
+  readonly localZone: string
 }
 
 export interface RouterStats {
@@ -30,6 +34,7 @@ export interface RouterStats {
   readonly rqResetAfterDownstreamResponseStarted: Counter
   readonly rqOverloadLocalReply: Counter
   readonly passthroughInternalRedirectBadLocation: Counter
+  readonly passthroughInternalRedirectNoRoute: Counter
   readonly passthroughInternalRedirectTooManyRedirects: Counter
   readonly passthroughInternalRedirectUnsafeScheme: Counter
 }
@@ -37,7 +42,6 @@ export interface RouterStats {
 /** `http.<stat_prefix>.` */
 export function routerStats(scope: Scope, prefix: string): RouterStats {
   const counter = (name: string): Counter => scope.counter(prefix + name)
-  counter('passthrough_internal_redirect_no_route')
   counter('passthrough_internal_redirect_predicate')
   return {
     noCluster: counter('no_cluster'),
@@ -48,6 +52,7 @@ export function routerStats(scope: Scope, prefix: string): RouterStats {
     rqResetAfterDownstreamResponseStarted: counter('rq_reset_after_downstream_response_started'),
     rqOverloadLocalReply: counter('rq_overload_local_reply'),
     passthroughInternalRedirectBadLocation: counter('passthrough_internal_redirect_bad_location'),
+    passthroughInternalRedirectNoRoute: counter('passthrough_internal_redirect_no_route'),
     passthroughInternalRedirectTooManyRedirects: counter('passthrough_internal_redirect_too_many_redirects'),
     passthroughInternalRedirectUnsafeScheme: counter('passthrough_internal_redirect_unsafe_scheme'),
   }

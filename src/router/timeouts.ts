@@ -3,7 +3,7 @@
 import { type HeaderMap, KnownHeader } from '../common/header_map.ts'
 import { isGrpcRequest } from '../http/grpc_status.ts'
 import type { ForwardRoute } from '../http/route.ts'
-import { grpcTimeoutMs } from '../http/stream_duration.ts'
+import { grpcTimeout, grpcTimeoutMs } from '../http/stream_duration.ts'
 
 /** Milliseconds; 0 means none. */
 export interface RequestTimeouts {
@@ -12,6 +12,10 @@ export interface RequestTimeouts {
   readonly maxDurationMs: number
   /** A timeout is answered with 204 instead of 504 (x-envoy-upstream-rq-timeout-alt-response). */
   readonly answersQuietly: boolean
+  /** The upstream hears of them in x-envoy-expected-rq-timeout-ms. */
+  readonly tells: boolean
+  /** The upstream hears of them in grpc-timeout: the old max_grpc_timeout rules it. */
+  readonly tellsGrpc: boolean
 }
 
 /** Also consumes the headers that set them, and tells the upstream what is left (x-envoy-expected-rq-timeout-ms). */
@@ -21,8 +25,9 @@ export function requestTimeouts(
   suppressEnvoyHeaders: boolean,
 ): RequestTimeouts {
   const grpc = (headers.known & KnownHeader.contentType) !== 0 && isGrpcRequest(headers)
-  let globalMs = route.timeoutMs
-  if (grpc && route.maxGrpcTimeoutMs !== undefined) globalMs = oldGrpcTimeout(route, headers)
+  const usesMaxDuration = (route.maxStreamDurationMs ?? route.grpcTimeoutHeaderMaxMs) !== undefined
+  const tellsGrpc = grpc && !usesMaxDuration && route.maxGrpcTimeoutMs !== undefined
+  let globalMs = tellsGrpc ? oldGrpcTimeout(route, headers) : route.timeoutMs
   let maxDurationMs = 0
   let answersQuietly = false
   let perTryMs = route.retryPolicy?.perTryTimeoutMs ?? 0
@@ -33,18 +38,19 @@ export function requestTimeouts(
     answersQuietly = headers.remove('x-envoy-upstream-rq-timeout-alt-response')
   }
   if (perTryMs >= globalMs && globalMs > 0) perTryMs = 0
-  const expectedMs = perTryMs > 0 ? perTryMs : globalMs
-  if (expectedMs > 0 && !suppressEnvoyHeaders)
-    headers.set('x-envoy-expected-rq-timeout-ms', String(Math.round(expectedMs)))
-  return { globalMs, perTryMs, maxDurationMs, answersQuietly }
+  const timeouts = { globalMs, perTryMs, maxDurationMs, answersQuietly, tells: !suppressEnvoyHeaders, tellsGrpc }
+  tellTimeout(headers, timeouts, 0)
+  return timeouts
 }
 
-/** A retry tells the upstream what is left of the whole timeout, `elapsedMs` after the request was complete. */
-export function updateExpectedTimeout(headers: HeaderMap, timeouts: RequestTimeouts, elapsedMs: number): void {
-  if (!headers.has('x-envoy-expected-rq-timeout-ms') || timeouts.globalMs <= 0) return
-  const leftMs = Math.max(1, timeouts.globalMs - Math.floor(elapsedMs))
-  const expectedMs = timeouts.perTryMs > 0 ? Math.min(timeouts.perTryMs, leftMs) : leftMs
-  headers.set('x-envoy-expected-rq-timeout-ms', String(Math.floor(expectedMs)))
+/** Tells the upstream how long its answer may take: what is left of the timeout `elapsedMs` after the request. */
+export function tellTimeout(headers: HeaderMap, timeouts: RequestTimeouts, elapsedMs: number): void {
+  const { globalMs, perTryMs } = timeouts
+  let expectedMs = perTryMs > 0 ? perTryMs : globalMs
+  if (expectedMs <= 0) return
+  if (globalMs > 0) expectedMs = Math.min(expectedMs, Math.max(1, globalMs - Math.floor(elapsedMs)))
+  if (timeouts.tells) headers.set('x-envoy-expected-rq-timeout-ms', String(Math.floor(expectedMs)))
+  if (timeouts.tellsGrpc) headers.set('grpc-timeout', grpcTimeout(expectedMs))
 }
 
 function takeNumber(headers: HeaderMap, name: string): number | undefined {

@@ -53,11 +53,14 @@ export interface UpstreamHostInfo {
   readonly address: AddressInfo
   readonly hostname: string
   readonly metadata: Readonly<Record<string, unknown>>
-  readonly cluster: {
-    readonly name: string
-    readonly observabilityName: string
-    readonly metadata: Readonly<Record<string, unknown>>
-  }
+  readonly cluster: UpstreamClusterInfo
+}
+
+/** The upstream cluster, as logs need it; `upstream/cluster_info.ts` satisfies it. */
+export interface UpstreamClusterInfo {
+  readonly name: string
+  readonly observabilityName: string
+  readonly metadata: Readonly<Record<string, unknown>>
 }
 
 /** Facts of the upstream attempt in progress, or of the last one. Times are monotonic milliseconds, NaN when unset. */
@@ -122,7 +125,8 @@ export class StreamInfo {
   routeName = ''
   virtualHostName = ''
   virtualClusterName = ''
-  upstreamClusterName = ''
+  /** Where the request is to go: known as soon as it has a route, before there is a host. */
+  upstreamCluster: UpstreamClusterInfo | undefined = undefined
   /** The trusted client address after x-forwarded-for and original-IP detection; the connection's until then. */
   remoteAddress: AddressInfo
   requestId = ''

@@ -50,6 +50,8 @@ export class Host implements UpstreamHostInfo {
   locality!: Locality
   localityWeight!: number
   metadata!: Readonly<Record<string, Record<string, unknown>>>
+  /** `canary` of the `envoy.lb` metadata. */
+  canary = false
   healthStatus: HostSnapshot['healthStatus']
   /** When it came, or became healthy: slow start counts from then. */
   availableSinceMs = monotonicMs()
@@ -79,6 +81,7 @@ export class Host implements UpstreamHostInfo {
     this.locality = snapshot.locality
     this.localityWeight = snapshot.localityWeight
     this.metadata = snapshot.metadata
+    this.canary = snapshot.metadata['envoy.lb']?.['canary'] === true
     this.healthStatus = snapshot.healthStatus
     if (this.healthy && !wasHealthy) this.availableSinceMs = monotonicMs()
   }

@@ -28,7 +28,8 @@ describe('virtual clusters', () => {
   test('statistics under Envoy names', () => {
     const users = virtualClusterOf('GET /users')
     users?.onRequest()
-    users?.onRequestComplete(204, 3)
+    users?.onResponse(204)
+    users?.onRequestComplete(3)
     users?.onRetry()
     users?.onTimeout()
     const names = ['total', '204', '2xx', 'completed', 'retry', 'timeout', 'retry_success']
@@ -39,7 +40,7 @@ describe('virtual clusters', () => {
   test('stat_prefix of a route', () => {
     const stats = find(config, request('GET /'))?.requestStats
     stats?.onRequest()
-    stats?.onRequestComplete(503, 1)
+    stats?.onResponse(503)
     const names = ['total', '503', '5xx', 'completed']
     expect(names.map((name) => counter(`route.rr.upstream_rq_${name}`))).toEqual([1, 1, 1, 1])
   })

@@ -190,12 +190,12 @@ const upstreamHostOperators: (readonly [string, OperatorSpec])[] = [
   [
     'UPSTREAM_CLUSTER',
     plainConfiguredText(
-      (ctx) => ctx.streamInfo.upstream?.host?.cluster.observabilityName ?? ctx.streamInfo.upstreamClusterName,
+      (ctx) => (ctx.streamInfo.upstream?.host?.cluster ?? ctx.streamInfo.upstreamCluster)?.observabilityName,
     ),
   ],
   [
     'UPSTREAM_CLUSTER_RAW',
-    plainConfiguredText((ctx) => ctx.streamInfo.upstream?.host?.cluster.name ?? ctx.streamInfo.upstreamClusterName),
+    plainConfiguredText((ctx) => (ctx.streamInfo.upstream?.host?.cluster ?? ctx.streamInfo.upstreamCluster)?.name),
   ],
   ['UPSTREAM_HOSTS_ATTEMPTED', attempted((host) => byteString(host.address.text))],
   ['UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT', attempted(hostAddressWithoutPort)],

@@ -17,7 +17,7 @@ import { mutateResponseHeaders } from './response_headers.ts'
 import { RouteCache } from './route_cache.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 import { chargeResponse } from './stats.ts'
-import { copyByteCounts, formatterContext, type LoggedStream, logStream, logStreamStart } from './stream_log.ts'
+import { copyByteCounts, formatterContext, type LoggedStream, logStream } from './stream_log.ts'
 import { StreamTimers } from './stream_timers.ts'
 import { isUpgradeAccepted, requestedUpgrade, upgradeFilters } from './upgrade.ts'
 import { WatermarkCallbacks } from './watermark_callbacks.ts'
@@ -86,7 +86,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
       this.#refuse({ status: 400, body: 'Bad Request', details: 'http1.connection_header_rejected', flag }, true)
       return
     }
-    const refusal = checkRequestHead(headers, this.#http10, settings, this.connection)
+    const refusal = checkRequestHead(headers, settings, this.connection)
     if (refusal !== undefined) {
       this.#refuse(refusal.reply, refusal.close)
       return
@@ -98,7 +98,10 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
       this.#refuse({ status: rejectStatus, body: '', details: 'ip_detection_failed' }, true)
       return
     }
-    if (settings.flushAccessLogOnNewRequest) logStreamStart(this, this.route())
+    if (settings.flushAccessLogOnNewRequest) {
+      this.route()
+      logStream(this, 'DownstreamStart')
+    }
     this.#startFilters(headers, endStream)
   }
 
@@ -264,6 +267,12 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.#end()
   }
 
+  finalizeLocalReply(headers: HeaderMap): void {
+    const route = this.currentRoute
+    if (route !== undefined && route.kind !== 'directResponse' && this.requestHeaders !== undefined)
+      route.finalizeResponseHeaders(headers, this.requestHeaders, this.streamInfo)
+  }
+
   rewriteLocalReply(headers: HeaderMap, body: string): RewrittenReply {
     return this.settings.localReply.rewrite(formatterContext(this, 'NotSet', headers), headers, body)
   }
@@ -351,16 +360,16 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.#end()
   }
 
-  recreateStream(headers: HeaderMap): boolean {
-    if (!this.remoteComplete || this.filters.responseStarted) return false
-    const body = this.filters.decodePath.heldData(0)
+  recreateStream(response: HeaderMap, body: Buffer | undefined): void {
+    const { requestHeaders } = this
+    if (requestHeaders === undefined) return
     this.recreated = true
+    this.responseHeaders = response
+    this.streamInfo.responseCodeDetails = 'internal_redirect'
     this.#end()
     const next = this.#manager.recreateStream(this.#encoder)
     for (const [key, value] of this.streamInfo.filterState) next.streamInfo.filterState.set(key, value)
-    const hasBody = body !== undefined && body.length > 0
-    next.resume(headers, hasBody ? body : undefined)
-    return true
+    next.resume(requestHeaders, body)
   }
 
   /** Starts a recreated request: its headers have been through the checks already. */
@@ -382,7 +391,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const now = monotonicMs()
     this.streamInfo.requestCompleteMs = now
     this.settings.stats.downstreamRqTime.recordValue(Math.round(now - this.streamInfo.startTimeMs))
-    if (!this.recreated) logStream(this, 'DownstreamEnd')
+    logStream(this, 'DownstreamEnd')
     this.#manager.removeStream(this)
   }
 }

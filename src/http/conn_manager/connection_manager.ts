@@ -89,9 +89,6 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     const { stats, maxRequestsPerConnection } = this.settings
     this.#idleTimer?.disable()
     this.#requestCount++
-    stats.downstreamRqTotal.inc()
-    stats.downstreamRqHttp1Total.inc()
-    stats.downstreamRqActive.inc()
     if (
       maxRequestsPerConnection > 0 &&
       this.#requestCount >= maxRequestsPerConnection &&
@@ -105,11 +102,14 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
 
   /** A stream that starts a request over on the same exchange (internal redirect). */
   recreateStream(encoder: ResponseEncoder): ActiveStream {
-    this.settings.stats.downstreamRqActive.inc()
     return this.#addStream(encoder)
   }
 
   #addStream(encoder: ResponseEncoder): ActiveStream {
+    const { stats } = this.settings
+    stats.downstreamRqTotal.inc()
+    stats.downstreamRqHttp1Total.inc()
+    stats.downstreamRqActive.inc()
     const stream = new ActiveStream(this, encoder)
     this.#streams.push(stream)
     return stream

@@ -40,7 +40,7 @@ export interface FilterManagerStream {
   encodeData(data: Buffer, endStream: boolean): void
   encodeTrailers(trailers: HeaderMap): void
   resetStream(reason: StreamResetReason, details: string): void
-  recreateStream(headers: HeaderMap): boolean
+  recreateStream(response: HeaderMap, body: Buffer | undefined): void
   /** Response data may still wait to be written to the client. */
   readonly hasBufferedData: boolean
   /** Counted: stops reading the request from the codec. */
@@ -51,6 +51,8 @@ export interface FilterManagerStream {
   removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
   /** A local reply of status 400 is about to be sent. */
   onBadRequest(): void
+  /** Applies the response header changes of the route, where one has been found that does not answer by itself. */
+  finalizeLocalReply(headers: HeaderMap): void
   /** Applies `local_reply_config`. */
   rewriteLocalReply(headers: HeaderMap, body: string): RewrittenReply
 }
@@ -142,6 +144,7 @@ export class FilterManager implements FilterChainBuilder {
     const { requestHeaders } = this.stream
     const headers = new HeaderMap()
     headers.status = reply.status
+    this.stream.finalizeLocalReply(headers)
     reply.modifyHeaders?.(headers)
     const rewritten = this.stream.rewriteLocalReply(headers, reply.body)
     const body = finishLocalReply(headers, reply, rewritten, requestHeaders)
@@ -347,8 +350,8 @@ class FilterHandle implements StreamDecoderFilterCallbacks, StreamEncoderFilterC
     return stream.hasBufferedData || encodePath.retainsData()
   }
 
-  recreateStream(headers: HeaderMap): boolean {
-    return this.#manager.stream.recreateStream(headers)
+  recreateStream(response: HeaderMap, body: Buffer | undefined): void {
+    this.#manager.stream.recreateStream(response, body)
   }
 
   continueEncoding(): void {

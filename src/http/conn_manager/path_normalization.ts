@@ -12,10 +12,11 @@ export interface PathNormalization {
   readonly escapedSlashes: EscapedSlashesAction
 }
 
-export type NormalizedPath =
-  | { readonly action: 'continue'; readonly path: string }
-  | { readonly action: 'reject' }
-  | { readonly action: 'redirect'; readonly path: string }
+export interface NormalizedPath {
+  readonly action: 'continue' | 'reject' | 'redirect'
+  /** Of a path that is rejected, as far as its slashes are unescaped. */
+  readonly path: string
+}
 
 const escapedSlash = /%2f|%5c/i
 /** A dot segment with parameters: for servers that leave parameters out, `..;x` is `..`. */
@@ -30,13 +31,13 @@ export function normalizePath(path: string, options: PathNormalization): Normali
   const query = queryAt < 0 ? '' : path.slice(queryAt)
   let redirect = false
   if (options.escapedSlashes !== 'KEEP_UNCHANGED' && escapedSlash.test(route)) {
-    if (options.escapedSlashes === 'REJECT_REQUEST') return { action: 'reject' }
     route = route.replace(/%2f/gi, '/').replace(/%5c/gi, '\\')
+    if (options.escapedSlashes === 'REJECT_REQUEST') return { action: 'reject', path: route + query }
     redirect = options.escapedSlashes === 'UNESCAPE_AND_REDIRECT'
   }
   if (options.normalizePath && needsNormalizing.test(route)) {
     const canonical = canonicalPath(route.replace(dotsWithParameters, ''))
-    if (canonical === undefined) return { action: 'reject' }
+    if (canonical === undefined) return { action: 'reject', path: route + query }
     route = canonical
   }
   // A path of slashes alone keeps its first and its last one, as in Envoy.

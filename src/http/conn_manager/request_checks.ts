@@ -2,7 +2,6 @@
 
 import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
 import type { Connection } from '../../network/connection.ts'
-import { ResponseFlag } from '../../stream_info/response_flags.ts'
 import { isGrpcRequest } from '../grpc_status.ts'
 import type { LocalReply } from '../http_filter.ts'
 import { normalizeHost } from './host_normalization.ts'
@@ -18,14 +17,9 @@ export interface Refusal {
 /** Why this request is refused, or undefined; path and host are normalised on the way. */
 export function checkRequestHead(
   headers: HeaderMap,
-  http10: boolean,
   settings: ConnectionManagerSettings,
   connection: Connection,
 ): Refusal | undefined {
-  if (http10 && !settings.http1.acceptHttp10) {
-    const flag = ResponseFlag.DownstreamProtocolError
-    return { reply: { status: 426, body: 'Upgrade Required', details: 'low_version', flag }, close: true }
-  }
   if (headers.authority === '' && !headers.names.includes('host')) {
     return {
       reply: { status: 400, body: '', details: 'missing_host_header' },
@@ -60,8 +54,8 @@ function checkPath(headers: HeaderMap, settings: ConnectionManagerSettings): Ref
   if (settings.path === undefined) return undefined
   const result = normalizePath(headers.path, settings.path)
   const grpc = (headers.known & KnownHeader.contentType) !== 0 && isGrpcRequest(headers)
-  if (result.action === 'reject' || (result.action === 'redirect' && grpc)) return failedNormalization(settings, true)
   headers.path = result.path
+  if (result.action === 'reject' || (result.action === 'redirect' && grpc)) return failedNormalization(settings, true)
   if (result.action === 'continue') return undefined
   settings.stats.downstreamRqRedirectedWithNormalizedPath.inc()
   const modifyHeaders = (reply: HeaderMap): void => reply.set('location', result.path)

@@ -70,10 +70,7 @@ export function mutateRequestHeaders(
   else for (const name of settings.routeConfig()?.internalOnlyHeaders ?? []) headers.remove(name)
   if (settings.userAgent !== '') setUserAgent(headers, settings)
   if (settings.via !== '') headers.append('via', settings.via, ', ')
-  if (edge) {
-    headers.remove('x-envoy-external-address')
-    headers.add('x-envoy-external-address', info.remoteAddress.ip)
-  }
+  if (edge) headers.set('x-envoy-external-address', info.remoteAddress.ip)
   if (settings.generateRequestId) setRequestId(headers, edge && !settings.preserveExternalRequestId, info)
   return undefined
 }

@@ -30,6 +30,8 @@ export class RouteCache {
     if (route !== undefined) {
       info.routeName = route.name
       info.virtualHostName = route.virtualHost.name
+      const forwards = route.kind === 'forward'
+      info.upstreamCluster = forwards ? this.#settings.clusterManager.get(route.clusterName)?.info : undefined
     }
     return route
   }

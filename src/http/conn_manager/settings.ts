@@ -3,6 +3,7 @@
 import type { AccessLog } from '../../access_log/access_log.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
 import type { AddressInfo, StreamInfo } from '../../stream_info/stream_info.ts'
+import type { ClusterManager } from '../../upstream/cluster_manager.ts'
 import type { DrainDecision } from '../../upstream/server_context.ts'
 import type { Http1CodecStats } from '../codec/http1/server_codec.ts'
 import type { Http1Settings } from '../codec/http1/settings.ts'
@@ -36,6 +37,7 @@ export interface ConnectionManagerSettings {
   readonly upgrades: ReadonlyMap<string, UpgradeSettings>
   /** The route table in force; undefined while RDS has not delivered one. */
   readonly routeConfig: () => RouteConfig | undefined
+  readonly clusterManager: ClusterManager
   readonly accessLogs: readonly AccessLog[]
   /** `metadata` of the listener by namespace. */
   readonly listenerMetadata: Readonly<Record<string, unknown>>

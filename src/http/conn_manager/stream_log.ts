@@ -25,14 +25,6 @@ export function logStream(stream: LoggedStream, accessLogType: AccessLogType): v
   for (const log of accessLogs) log.log(context)
 }
 
-/** The entry of flush_access_log_on_new_request: the route says already where the request is to go. */
-export function logStreamStart(stream: LoggedStream, route: Route | undefined): void {
-  const info = stream.streamInfo
-  if (route?.kind === 'forward') info.upstreamClusterName = route.clusterName
-  logStream(stream, 'DownstreamStart')
-  info.upstreamClusterName = ''
-}
-
 export function formatterContext(
   stream: LoggedStream,
   accessLogType: AccessLogType,

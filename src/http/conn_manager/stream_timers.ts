@@ -9,6 +9,9 @@ import { maxStreamDuration } from '../stream_duration.ts'
 import type { ActiveStream } from './active_stream.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 
+/** The gRPC status of a timeout. */
+const deadlineExceeded = 4
+
 export class StreamTimers {
   readonly #stream: ActiveStream
   readonly #settings: ConnectionManagerSettings
@@ -35,16 +38,16 @@ export class StreamTimers {
 
   /** A route may have its own idle timeout; 0 turns it off. */
   applyRoute(route: Route, headers: HeaderMap): void {
-    const maxMs = route.kind === 'forward' ? maxStreamDuration(route, headers) : undefined
-    if (maxMs !== undefined) this.setMaxDuration(maxMs)
+    if (route.kind === 'forward' && (route.maxStreamDurationMs ?? route.grpcTimeoutHeaderMaxMs) !== undefined)
+      this.#setMaxDuration(maxStreamDuration(route, headers, this.#settings.maxStreamDurationMs))
     if (route.idleTimeoutMs === undefined) return
     this.#idleMs = route.idleTimeoutMs
     this.#armIdle()
   }
 
   /** max_stream_duration as the route or a grpc-timeout header sets it; replaces the connection manager's. */
-  setMaxDuration(milliseconds: number): void {
-    if (milliseconds > 0) this.#armMaxDuration(milliseconds)
+  #setMaxDuration(milliseconds: number): void {
+    if (Number.isFinite(milliseconds)) this.#armMaxDuration(milliseconds)
     else this.#maxDuration?.disable()
   }
 
@@ -95,6 +98,7 @@ export class StreamTimers {
       status,
       body: 'downstream duration timeout',
       details: 'max_duration_timeout',
+      grpcStatus: deadlineExceeded,
     })
   }
 }

@@ -142,13 +142,14 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     const end = this.#end
     this.#end = undefined
     if (stream === undefined || end === undefined) return
-    // A response before the request was written: the rest of the request has nowhere to go.
-    if (!stream.localComplete) this.closeAfterResponse = true
+    if (!stream.localComplete && this.connection.isOpen) {
+      // A response before the request was written: the rest of the request has nowhere to go.
+      if (!stream.dead) tellEnd(stream, end)
+      this.connection.close('noFlush', 'stream_reset')
+      return
+    }
     this.#release()
-    if (stream.dead) return
-    if (end === 'data') stream.decoder.decodeData(noBytes, true)
-    else if (end.status !== 0) stream.decoder.decodeHeaders(end, true)
-    else stream.decoder.decodeTrailers(end)
+    if (!stream.dead) tellEnd(stream, end)
   }
 
   #release(): void {
@@ -201,6 +202,12 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
 }
 
 const noBytes = Buffer.alloc(0)
+
+function tellEnd(stream: Http1ClientStream, end: HeaderMap | 'data'): void {
+  if (end === 'data') stream.decoder.decodeData(noBytes, true)
+  else if (end.status !== 0) stream.decoder.decodeHeaders(end, true)
+  else stream.decoder.decodeTrailers(end)
+}
 
 /** RFC 9110 8.6 and RFC 9112 6.1: 1xx and 204 have no body and do not speak of one; a length of 0 is forgiven. */
 function refuseBody(headers: HeaderMap): void {

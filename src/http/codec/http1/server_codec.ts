@@ -150,6 +150,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     stream.headerBytesReceived = parseHeaderLines(text, requestLineEnd, headers, keepsCase)
     if (headers.names.length > this.settings.maxHeadersCount)
       throw new HeadError('TOO_MANY_HEADERS', 'http1.too_many_headers', 431)
+    if (this.protocol === 'HTTP/1.0' && !this.settings.acceptHttp10) this.#refuseHttp10()
     this.#checkUnderscores(headers)
     if ((headers.known & KnownHeader.upgrade) !== 0) dropH2cUpgrade(headers)
     applyRequestTarget(headers, this.protocol, this.settings)
@@ -161,6 +162,12 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     if (framing === 0) this.#parser.paused = true
     this.#decoder.decodeHeaders(headers, framing === 0)
     return framing
+  }
+
+  /** Told in our version: the refusal is what the client can read of it. */
+  #refuseHttp10(): never {
+    this.protocol = 'HTTP/1.1'
+    throw new HeadError('UNSUPPORTED_VERSION', 'low_version', 426)
   }
 
   onBody(data: Buffer): void {

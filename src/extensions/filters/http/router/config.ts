@@ -20,6 +20,8 @@ export const routerFilter: HttpFilterFactory<Router> = {
       pools: httpPools,
       stats: routerStats(context.scope, context.statPrefix),
       suppressEnvoyHeaders: config.suppressEnvoyHeaders,
+      dynamicStats: config.dynamicStats ?? true,
+      localZone: context.localInfo.zone,
     }
     const strict = config.strictCheckHeaders
     return (builder) => {

@@ -42,7 +42,6 @@ export class StrictHeadersFilter implements StreamDecoderFilter {
       if (value === undefined || isReadable(name, value)) continue
       // A request that the router does not see is its request all the same.
       this.#router.stats.rqTotal.inc()
-      this.#callbacks.streamInfo.upstreamClusterName = cluster.info.name
       this.#callbacks.sendLocalReply({
         status: 400,
         body: `invalid header '${name}' with value '${value}'`,

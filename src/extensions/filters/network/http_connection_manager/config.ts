@@ -58,6 +58,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     filters: buildHttpFilters(config.httpFilters, statPrefix, context),
     upgrades: buildUpgrades(config.upgradeConfigs, statPrefix, context),
     routeConfig: () => routeConfig,
+    clusterManager: context.clusterManager,
     accessLogs: createAccessLogs(config.accessLog, context),
     listenerMetadata: context.listenerMetadata,
     flushAccessLogOnNewRequest: options?.flushAccessLogOnNewRequest ?? config.flushAccessLogOnNewRequest,

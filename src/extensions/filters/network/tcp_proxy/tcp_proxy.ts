@@ -220,7 +220,7 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
       this.#fail(InitFailure.noRoute)
       return
     }
-    this.#streamInfo.upstreamClusterName = cluster.info.observabilityName
+    this.#streamInfo.upstreamCluster = cluster.info
     if (this.#attempts >= settings.maxConnectAttempts) {
       this.#streamInfo.setResponseFlag(ResponseFlag.UpstreamRetryLimitExceeded)
       cluster.info.stats.upstreamCxConnectAttemptsExceeded.inc()

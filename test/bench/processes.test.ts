@@ -41,8 +41,8 @@ describe.each(installedProxies())('%s', (name) => {
 it('a process tree has the children of children', async () => {
   const child = spawn('sh', ['-c', 'sh -c "echo ready; cat; true"; true'], { stdio: ['pipe', 'pipe', 'inherit'] })
   await once(child.stdout, 'data')
+  await expect.poll(() => processTree(child.pid ?? 0).length).toBeGreaterThan(2)
   const tree = processTree(child.pid ?? 0)
-  expect(tree.length).toBeGreaterThan(2)
   expect(processTree(process.pid)).toEqual(expect.arrayContaining(tree))
   child.stdin.end()
   await once(child, 'exit')

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,8 +9,7 @@ import { renderStats } from '../../src/stats/render.ts'
 import type { RenderOptions } from '../../src/stats/render_options.ts'
 import { defaultStatsSettings } from '../../src/stats/stats_config.ts'
 import { createLocalStore } from '../../src/stats/store.ts'
-
-const hasEnvoy = spawnSync('envoy', ['--version']).status === 0
+import { ensureEnvoy } from '../support/ensure_envoy.ts'
 
 const bootstrap = {
   admin: { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } },
@@ -64,7 +63,7 @@ interface DetailedHistogram {
   readonly totals: readonly { readonly lower_bound: number; readonly count: number }[]
 }
 
-describe.skipIf(!hasEnvoy)('the output of a real Envoy for the same values', () => {
+describe('the output of a real Envoy for the same values', () => {
   let envoy: ChildProcess
   let admin = ''
   let reader: StatsReader
@@ -84,7 +83,7 @@ describe.skipIf(!hasEnvoy)('the output of a real Envoy for the same values', () 
     const [config, addressFile] = [join(folder, 'bootstrap.json'), join(folder, 'admin')]
     writeFileSync(config, JSON.stringify(bootstrap))
     const args = ['-c', config, '--disable-hot-restart', '--concurrency', '2', '--admin-address-path', addressFile]
-    envoy = spawn('envoy', [...args, '-l', 'off'], { stdio: 'ignore' })
+    envoy = spawn(ensureEnvoy(), [...args, '-l', 'off'], { stdio: 'ignore' })
     await until(() => existsSync(addressFile) && readFileSync(addressFile, 'utf8') !== '')
     admin = `http://${readFileSync(addressFile, 'utf8')}`
     await until(async () => (await (await fetch(`${admin}/ready`)).text()) === 'LIVE\n')

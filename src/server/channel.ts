@@ -1,10 +1,17 @@
-// The messages between main and its workers: all of them, in one place.
+// What main and its workers agree on: how a worker is started, and all the messages between them.
 
+import { fileURLToPath } from 'node:url'
 import type { LogLevel, LogSettings } from '../common/log.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { RuntimeValue } from '../config/runtime.ts'
 import type { HostsUpdate } from '../upstream/cluster_manager.ts'
 import type { LocalInfo } from '../upstream/server_context.ts'
+
+/** What a worker runs, and the environment variable that tells it that it is one. */
+export const programPath = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url),
+)
+export const workerMarker = 'NUNCIO_WORKER'
 
 /** Descriptors that a worker inherits, in the order of its stdio array. */
 export const inheritedFd = { ipc: 3, stats: 4, cells: 5, sockets: 6 } as const

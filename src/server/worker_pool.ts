@@ -8,8 +8,16 @@ import { closeFd } from '../os/socket.ts'
 import { zeroGauges } from '../stats/reader.ts'
 import type { StatsSegment } from '../stats/segment.ts'
 import { reclaimShares } from '../stats/shared_counter.ts'
-import type { BoundSocketInfo, FromWorker, ToWorker, WorkerQuery, WorkerSettings, WorkerUpdate } from './channel.ts'
-import { programPath, workerMarker } from './worker_process.ts'
+import {
+  type BoundSocketInfo,
+  type FromWorker,
+  programPath,
+  type ToWorker,
+  type WorkerQuery,
+  type WorkerSettings,
+  type WorkerUpdate,
+  workerMarker,
+} from './channel.ts'
 
 const log = getLogger('main')
 

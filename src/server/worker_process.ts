@@ -1,6 +1,5 @@
 // A worker: builds what main has checked, accepts on the sockets it is handed, and serves.
 
-import { fileURLToPath } from 'node:url'
 import { AccessLogManager } from '../access_log/access_log_manager.ts'
 import { configureLog, getLogger, reopenLog, setAllLevels } from '../common/log.ts'
 import { ConfigErrors, renderIssues } from '../config/errors.ts'
@@ -9,9 +8,9 @@ import { Runtime } from '../config/runtime.ts'
 import { ipAddress } from '../network/address.ts'
 import { Listener } from '../network/listener.ts'
 import { receiveDescriptors } from '../os/descriptor_passing.ts'
-import { WorkerHealth } from '../stats/node_health.ts'
 import { openSegment } from '../stats/segment.ts'
 import { StatsStore } from '../stats/store.ts'
+import { WorkerHealth } from '../stats/worker_health.ts'
 import {
   type BoundSocketInfo,
   type FromWorker,
@@ -27,12 +26,6 @@ import { answerQuery } from './worker_queries.ts'
 
 const log = getLogger('main')
 const healthSampleMs = 5000
-
-/** The module that a worker runs, for child_process.fork. */
-export const workerMarker = 'NUNCIO_WORKER'
-export const programPath = fileURLToPath(
-  new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url),
-)
 
 export function runWorker(registry: ExtensionRegistry): void {
   let worker: Worker | undefined

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { NodeHealth, WorkerHealth } from '../../src/stats/node_health.ts'
+import { NodeHealth } from '../../src/stats/node_health.ts'
 import { createLocalStore } from '../../src/stats/store.ts'
+import { WorkerHealth } from '../../src/stats/worker_health.ts'
 
 test("main's health is told in the text exposition format", async () => {
   const text = await new NodeHealth().render()

@@ -154,11 +154,17 @@ const virtualHosts = `
   domains: ["attempts.test"]
   include_request_attempt_count: true
   include_attempt_count_in_response: true
-  routes: [ { match: { prefix: "/" }, route: { cluster: main, retry_policy: { retry_on: 5xx, retry_back_off: { base_interval: 0.001s, max_interval: 0.002s } } } } ]
+  request_headers_to_add: [ { header: { key: x-after, value: request } } ]
+  response_headers_to_add: [ { header: { key: x-after, value: "%RESPONSE_CODE_DETAILS%" } } ]
+  routes: [ { match: { prefix: "/refused" }, route: { cluster: refused } }, { match: { prefix: "/" }, route: { cluster: main, retry_policy: { retry_on: 5xx, retry_back_off: { base_interval: 0.001s, max_interval: 0.002s } } } } ]
 - name: virtual_clusters
   domains: ["vc.test"]
   virtual_clusters: [ { name: vc1, headers: [ { name: ":path", string_match: { prefix: "/vc" } } ] } ]
-  routes: [ { match: { prefix: "/" }, route: { cluster: main }, stat_prefix: myroute } ]
+  routes:
+  - { match: { prefix: "/vc/rewritten" }, route: { cluster: main, prefix_rewrite: "/new" } }
+  - { match: { prefix: "/vc/refused" }, route: { cluster: refused }, stat_prefix: refused }
+  - { match: { prefix: "/vc/retry" }, route: { cluster: main, retry_policy: { retry_on: 5xx, retry_back_off: { base_interval: 0.001s, max_interval: 0.002s } } }, stat_prefix: retry }
+  - { match: { prefix: "/" }, route: { cluster: main }, stat_prefix: myroute }
 - name: tree
   domains: ["tree.test"]
   matcher:
@@ -526,6 +532,17 @@ const actions: ParityCase[] = [
   { name: 'attempt counts', steps: [getHost('attempts.test')], replies: [bad, good] },
   { name: 'attempt count, plain', steps: [getHost('attempts.test')] },
   { name: 'virtual cluster', steps: [getHost('vc.test', '/vc/1')], stats: STATS },
+  { name: 'attempt count, refused', steps: [getHost('attempts.test', '/refused')] },
+  { name: 'virtual cluster of the path as it came', steps: [getHost('vc.test', '/vc/rewritten')], stats: STATS },
+  { name: 'virtual cluster refused', steps: [getHost('vc.test', '/vc/refused')], stats: STATS },
+  { name: 'virtual cluster retried', steps: [getHost('vc.test', '/vc/retry')], replies: [bad, good], stats: STATS },
+  { name: 'virtual cluster retried in vain', steps: [getHost('vc.test', '/vc/retry')], reply: bad, stats: STATS },
+  {
+    name: 'virtual cluster, interim response',
+    steps: [getHost('vc.test', '/vc/1')],
+    reply: `HTTP/1.1 103 Early\r\n\r\n${OK}`,
+    stats: STATS,
+  },
   { name: 'virtual cluster other', steps: [getHost('vc.test', '/x')], stats: STATS },
   { name: 'suppressed envoy headers', listener: 'suppressed', steps: [get()] },
   {

@@ -118,9 +118,9 @@ function matchTokens(
   return rest === -1 && want === '$' ? tokenAt : rest
 }
 
-/** The literal token a regex of the form `^token\.` begins with. */
+/** The literal token that a regex of the form `^token\.`, `^token(?=\.)` or `^token$` begins with. */
 function regexPrefix(pattern: string): string | undefined {
-  return /^\^([A-Za-z0-9_]+)\\\./.exec(pattern)?.[1]
+  return /^\^([A-Za-z0-9_]+)(?:\\\.|\(\?=\\\.\)|\$$)/.exec(pattern)?.[1]
 }
 
 /** An extractor, and whether another one has its tag's name: only then must be looked whether the tag is there already. */

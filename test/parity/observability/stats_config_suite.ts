@@ -17,6 +17,7 @@ const configs: Readonly<Record<string, string>> = {
     - { tag_name: one_group, regex: "^cluster\\\\.(main)" }
     - { tag_name: no_match, regex: "zzz(y)" }
     - { tag_name: inner, regex: "upstream_(cx(_x)?)_total$" }
+    - { tag_name: ahead, regex: "^cluster(?=\\\\.).*?\\\\.upstream_((?:[_[:lower:]]*)_)total$" }
     - { tag_name: "odd.name-x", regex: "^http\\\\.((main))" }`,
   'exclusion list': `
     stats_matcher:

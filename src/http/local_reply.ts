@@ -24,7 +24,7 @@ export interface RewrittenReply {
   readonly status: number
   /** A byte string. */
   readonly body: string
-  /** That of the body format, or the one that a mapper's headers_to_add has set. */
+  /** The one that a mapper's headers_to_add has set, or that of the body format; an unchanged body keeps its own. */
   readonly contentType: string
 }
 
@@ -82,6 +82,7 @@ class ConfiguredReply implements LocalReplyRewriter {
 
   rewrite(ctx: FormatterContext, headers: HeaderMap, body: string): RewrittenReply {
     ctx.streamInfo.responseCode = headers.status
+    const contentType = headers.get('content-type')
     const context = { ...ctx, responseHeaders: headers, localReplyBody: body }
     const mapper = this.#mappers.find(({ filter }) => filter(context))
     if (mapper !== undefined) {
@@ -93,11 +94,11 @@ class ConfiguredReply implements LocalReplyRewriter {
       }
     }
     const format = mapper?.bodyFormat ?? this.#bodyFormat
-    return {
-      status: headers.status,
-      body: format === undefined ? context.localReplyBody : format.formatter.format(context),
-      contentType: headers.get('content-type') ?? format?.contentType ?? 'text/plain',
-    }
+    const newBody = format === undefined ? context.localReplyBody : format.formatter.format(context)
+    const asked = headers.get('content-type')
+    // The type that the reply came with is that of the body that it came with.
+    const fits = asked !== undefined && (newBody === body || asked !== contentType)
+    return { status: headers.status, body: newBody, contentType: fits ? asked : (format?.contentType ?? 'text/plain') }
   }
 }
 

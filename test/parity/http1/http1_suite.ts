@@ -80,6 +80,9 @@ local_reply_config:
 }
 
 const suiteRoutes = routes(`
+- match: { path: "/direct/json" }
+  direct_response: { status: 503, body: { inline_string: "{}" } }
+  response_headers_to_add: [ { header: { key: content-type, value: application/problem+json }, append_action: OVERWRITE_IF_EXISTS_OR_ADD } ]
 - match: { path: "/direct" }
   direct_response: { status: 200, body: { inline_string: "direct" } }
 - match: { path: "/no-route", headers: [ { name: x, string_match: { exact: never } } ] }
@@ -651,6 +654,7 @@ const fieldRules: ParityCase[] = [
   ...on('xfcc', [{ name: 'sanitised', steps: [get('/', 'x-forwarded-client-cert: By=x')] }]),
   ...on('early', [{ name: 'mutation', steps: [get('/', 'x-gone: 1', 'x-early: 0')] }]),
   ...on('local_reply', [
+    { name: 'a direct response with a type of its own', steps: [get('/direct/json')] },
     { name: 'mapped', steps: [get('/no-route?q')] },
     { name: 'body format', steps: [get('/refused')] },
     { name: 'upstream response is left alone', steps: [get()], reply: response(404, 'mine') },

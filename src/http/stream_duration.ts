@@ -1,6 +1,7 @@
 // max_stream_duration of a route, and the grpc-timeout header that may shorten it.
 
 import { type HeaderMap, KnownHeader } from '../common/header_map.ts'
+import { isGrpcRequest } from './grpc_status.ts'
 import type { ForwardRoute } from './route.ts'
 
 /**
@@ -13,7 +14,7 @@ export function maxStreamDuration(route: ForwardRoute, headers: HeaderMap, manag
   const max = route.grpcTimeoutHeaderMaxMs
   let duration = route.maxStreamDurationMs ?? managerMs
   if (duration === 0) duration = Number.POSITIVE_INFINITY
-  if (max === undefined) return duration
+  if (max === undefined || !isGrpcRequest(headers)) return duration
   const asked = (headers.known & KnownHeader.grpcTimeout) !== 0 ? grpcTimeoutMs(headers.get('grpc-timeout')) : undefined
   if (asked !== undefined) {
     duration = max !== 0 && asked > max ? max : asked

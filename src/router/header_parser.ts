@@ -5,7 +5,7 @@ import { compileHeaderFormat, FormatError, type Formatter, type FormatterContext
 import type { HeaderMap } from '../common/header_map.ts'
 import { compileStringMatcher, matcherErrorMessage, utf8ByteString } from '../common/string_matcher.ts'
 import type { ConfigErrors } from '../config/errors.ts'
-import { inlineRequestHeaders, inlineResponseHeaders } from './inline_headers.ts'
+import { inlineRequestHeaders, inlineResponseHeaders } from '../http/inline_headers.ts'
 
 type HeaderValueOption = envoy.config.core.v3.HeaderValueOption
 type AppendAction = HeaderValueOption['appendAction']

@@ -23,7 +23,7 @@ export function applyInternalRedirect(
     stats.passthroughInternalRedirectBadLocation.inc()
     return false
   }
-  if (target.secure !== (request.scheme === 'https') && !policy.allowCrossSchemeRedirect) {
+  if (target.secure !== (request.scheme !== 'http') && !policy.allowCrossSchemeRedirect) {
     stats.passthroughInternalRedirectUnsafeScheme.inc()
     return false
   }
@@ -38,6 +38,7 @@ export function applyInternalRedirect(
   request.scheme = target.scheme
   request.authority = target.authority
   request.path = target.path
+  // Where there is none, the route stays unknown from here on, as in Envoy.
   callbacks.clearRouteCache()
   if (callbacks.route() === undefined) {
     request.assign(before)
@@ -72,11 +73,11 @@ interface Target {
   readonly path: string
 }
 
-/** Only absolute locations count; a fragment is meant for the client. */
+/** Only absolute locations count; a fragment is meant for the client, and so is a user's name. */
 function absoluteTarget(location: string): Target | undefined {
-  const match = /^(https?):\/\/([^/?#]+)([^#]*)/i.exec(location)
+  const match = /^([a-z][a-z0-9+.-]*):\/\/(?:[^/?#@]*@)?([^/?#@]+)([^#]*)/i.exec(location)
   if (match === null) return undefined
   const scheme = match[1].toLowerCase()
   const path = match[3].startsWith('/') ? match[3] : `/${match[3]}`
-  return { scheme, secure: scheme === 'https', authority: match[2], path }
+  return { scheme, secure: scheme !== 'http', authority: match[2], path }
 }

@@ -80,7 +80,6 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   start(endStream: boolean): void {
     if (!endStream && (this.#retryState !== undefined || this.#route.internalRedirect !== undefined))
       this.#body = new RequestBody(this.#route.requestBodyBufferLimitBytes ?? this.bufferLimitBytes)
-    this.#requestStats.onRequest()
     this.#callbacks.addDownstreamWatermarkCallbacks(this)
     if (endStream) this.#onRequestComplete()
     this.#startAttempt(endStream)
@@ -158,6 +157,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   // ---- The response ----------------------------------------------------------------------------------------------
 
   headersFor(host: Host): HeaderMap {
+    this.#requestStats.onRequest()
     if (this.#route.autoHostRewrite && host.hostname !== '') {
       if (this.#route.appendXForwardedHost) this.#headers.append('x-forwarded-host', this.#headers.authority)
       this.#headers.authority = host.hostname

@@ -35,6 +35,7 @@ export function requestTimeouts(
     globalMs = takeNumber(headers, 'x-envoy-upstream-rq-timeout-ms') ?? globalMs
     perTryMs = takeNumber(headers, 'x-envoy-upstream-rq-per-try-timeout-ms') ?? perTryMs
     maxDurationMs = takeNumber(headers, 'x-envoy-upstream-stream-duration-ms') ?? 0
+    headers.remove('x-envoy-hedge-on-per-try-timeout')
     answersQuietly = headers.remove('x-envoy-upstream-rq-timeout-alt-response')
   }
   if (perTryMs >= globalMs && globalMs > 0) perTryMs = 0

@@ -93,9 +93,9 @@ export class UpstreamInfo {
 /** Times are monotonic milliseconds (performance.now()), NaN when unset; byte counts are bodies unless they say wire. */
 export class StreamInfo {
   readonly downstream: DownstreamInfo
-  readonly startTimeMs: number
+  startTimeMs: number
   /** Wall clock of the start, milliseconds since the epoch. */
-  readonly startWallMs: number
+  startWallMs: number
   protocol: Protocol | '' = ''
   responseCode = 0
   responseCodeDetails = ''
@@ -143,6 +143,19 @@ export class StreamInfo {
     this.startTimeMs = startTimeMs
     this.startWallMs = startWallMs
     this.remoteAddress = downstream.remoteAddress
+  }
+
+  /** Takes over what stays the same where a request starts over in another stream (internal redirect). */
+  continueFrom(other: StreamInfo): void {
+    this.startTimeMs = other.startTimeMs
+    this.startWallMs = other.startWallMs
+    this.protocol = other.protocol
+    this.bytesReceived = other.bytesReceived
+    this.lastDownstreamRxByteMs = other.lastDownstreamRxByteMs
+    this.requestCompleteMs = other.requestCompleteMs
+    this.remoteAddress = other.remoteAddress
+    this.requestId = other.requestId
+    for (const [key, value] of other.filterState) this.filterState.set(key, value)
   }
 
   setResponseFlag(flag: number): void {

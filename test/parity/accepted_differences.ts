@@ -141,8 +141,8 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
   },
   {
     kind: 'meant',
-    cases: ['internal redirect', 'internal redirect twice'],
-    fields: ['stats'],
+    cases: ['internal redirect', 'internal redirect twice', 'internal redirects, three'],
+    fields: ['stats', 'upstream'],
     reason:
       'A request that starts over takes the connection that its first answer has just freed, where Envoy opens one.',
   },

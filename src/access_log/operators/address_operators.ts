@@ -187,16 +187,8 @@ const upstreamHostOperators: (readonly [string, OperatorSpec])[] = [
   ['UPSTREAM_HOST', plainText((ctx) => addressText(ctx.streamInfo.upstream?.host?.address))],
   ['UPSTREAM_HOST_NAME', plainText((ctx) => ofHost(ctx, hostName))],
   ['UPSTREAM_HOST_NAME_WITHOUT_PORT', plainText((ctx) => ofHost(ctx, hostNameWithoutPort))],
-  [
-    'UPSTREAM_CLUSTER',
-    plainConfiguredText(
-      (ctx) => (ctx.streamInfo.upstream?.host?.cluster ?? ctx.streamInfo.upstreamCluster)?.observabilityName,
-    ),
-  ],
-  [
-    'UPSTREAM_CLUSTER_RAW',
-    plainConfiguredText((ctx) => (ctx.streamInfo.upstream?.host?.cluster ?? ctx.streamInfo.upstreamCluster)?.name),
-  ],
+  ['UPSTREAM_CLUSTER', plainConfiguredText((ctx) => ctx.streamInfo.upstreamCluster?.observabilityName)],
+  ['UPSTREAM_CLUSTER_RAW', plainConfiguredText((ctx) => ctx.streamInfo.upstreamCluster?.name)],
   ['UPSTREAM_HOSTS_ATTEMPTED', attempted((host) => byteString(host.address.text))],
   ['UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT', attempted(hostAddressWithoutPort)],
   ['UPSTREAM_HOST_NAMES_ATTEMPTED', attempted(hostName)],

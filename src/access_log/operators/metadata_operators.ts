@@ -18,7 +18,7 @@ type MetadataOf = (ctx: FormatterContext) => Metadata | undefined
 
 const metadataKinds = new Map<string, MetadataOf>([
   ['DYNAMIC', (ctx) => ctx.streamInfo.dynamicMetadata],
-  ['CLUSTER', (ctx) => (ctx.streamInfo.upstream?.host?.cluster ?? ctx.streamInfo.upstreamCluster)?.metadata],
+  ['CLUSTER', (ctx) => ctx.streamInfo.upstreamCluster?.metadata],
   ['UPSTREAM_HOST', (ctx) => ctx.streamInfo.upstream?.host?.metadata],
   ['ROUTE', (ctx) => ctx.routeMetadata],
   ['VIRTUAL_HOST', (ctx) => ctx.virtualHostMetadata],

@@ -214,7 +214,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.responseHeaders = headers
     info.responseCode = headers.status
     this.#upgraded = isUpgradeAccepted(this.#upgradeType, headers.status)
-    mutateResponseHeaders(headers, settings, info, this.#upgraded)
+    mutateResponseHeaders(headers, settings, info, this.requestHeaders, this.#upgraded)
     this.#decideClose(headers, endStream)
     chargeResponse(settings, headers.status)
     info.firstDownstreamTxByteMs = monotonicMs()
@@ -361,25 +361,27 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   }
 
   recreateStream(response: HeaderMap, body: Buffer | undefined): void {
-    const { requestHeaders } = this
-    if (requestHeaders === undefined) return
     this.recreated = true
     this.responseHeaders = response
     this.streamInfo.responseCodeDetails = 'internal_redirect'
     this.#end()
-    const next = this.#manager.recreateStream(this.#encoder)
-    for (const [key, value] of this.streamInfo.filterState) next.streamInfo.filterState.set(key, value)
-    next.resume(requestHeaders, body)
+    this.#manager.recreateStream(this.#encoder).#resume(this, body)
   }
 
   /** Starts a recreated request: its headers have been through the checks already. */
-  resume(headers: HeaderMap, body: Buffer | undefined): void {
+  #resume(before: ActiveStream, body: Buffer | undefined): void {
+    const headers = before.requestHeaders
+    if (headers === undefined) return
     this.requestHeaders = headers
-    this.streamInfo.protocol = this.#manager.codec?.protocol ?? 'HTTP/1.1'
-    this.#noteReceived(true)
+    this.#http10 = before.#http10
+    this.#closeAfter = before.#closeAfter
+    this.streamInfo.continueFrom(before.streamInfo)
+    this.remoteComplete = true
     this.timers.start(true)
     this.#startFilters(headers, body === undefined)
-    if (body !== undefined && !this.#ended) this.filters.decodePath.runData(0, body, true)
+    if (body === undefined || this.#ended) return
+    this.streamInfo.bytesReceived += body.length
+    this.filters.decodePath.runData(0, body, true)
   }
 
   #end(): void {

@@ -23,6 +23,7 @@ export function mutateResponseHeaders(
   headers: HeaderMap,
   settings: ConnectionManagerSettings,
   info: StreamInfo,
+  request: HeaderMap | undefined,
   keepUpgrade: boolean,
 ): void {
   const known = headers.known
@@ -44,6 +45,12 @@ export function mutateResponseHeaders(
     headers.remove('keep-alive')
     headers.remove('proxy-connection')
   }
-  if (settings.alwaysSetRequestIdInResponse && info.requestId !== '') headers.set('x-request-id', info.requestId)
+  const wantsId = settings.alwaysSetRequestIdInResponse || forcesTrace(request)
+  if (wantsId && info.requestId !== '') headers.set('x-request-id', info.requestId)
   if (settings.via !== '') headers.append('via', settings.via, ', ')
+}
+
+/** The caller wants a trace of this very request, and its id to find it by. */
+function forcesTrace(request: HeaderMap | undefined): boolean {
+  return request !== undefined && (request.known & KnownHeader.xEnvoy) !== 0 && request.has('x-envoy-force-trace')
 }

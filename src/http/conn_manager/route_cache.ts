@@ -27,12 +27,10 @@ export class RouteCache {
     const route = this.#settings.routeConfig()?.route(headers, info, this.#random)
     if (measurements.routeResolution) info.routeResolutionMs = monotonicMs() - startedMs
     this.current = route
-    if (route !== undefined) {
-      info.routeName = route.name
-      info.virtualHostName = route.virtualHost.name
-      const forwards = route.kind === 'forward'
-      info.upstreamCluster = forwards ? this.#settings.clusterManager.get(route.clusterName)?.info : undefined
-    }
+    info.routeName = route?.name ?? ''
+    info.virtualHostName = route?.virtualHost.name ?? ''
+    const forwards = route?.kind === 'forward'
+    info.upstreamCluster = forwards ? this.#settings.clusterManager.get(route.clusterName)?.info : undefined
     return route
   }
 

@@ -34,8 +34,8 @@ export function compileForwardSettings(
     route,
     clusterNotFoundStatus: notFoundStatus[view.clusterNotFoundResponseCode],
     priority: view.priority,
-    // The whole stream's limit stands in for the default of the response's.
-    timeoutMs: view.timeout ?? (view.maxStreamDuration === undefined ? defaultTimeoutMs : 0),
+    // A limit of the whole stream stands in the place of the response's.
+    timeoutMs: maxStreamDuration === undefined ? (view.timeout ?? defaultTimeoutMs) : 0,
     idleTimeoutMs: view.idleTimeout,
     maxStreamDurationMs: maxStreamDuration?.maxStreamDuration,
     grpcTimeoutHeaderMaxMs: maxStreamDuration?.grpcTimeoutHeaderMax,

@@ -87,7 +87,8 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     if (stream === undefined) throw new HeadError('UNEXPECTED_RESPONSE')
     const headers = new HeaderMap()
     const lineEnd = parseStatusLine(text, headers, this.settings)
-    const headerBytes = parseHeaderLines(text, lineEnd, headers, this.settings.headerKeyFormat === 'preserveCase')
+    const keepsCase = this.settings.headerKeyFormat === 'preserveCase'
+    const headerBytes = parseHeaderLines(text, lineEnd, headers, 'response', keepsCase)
     stream.headerBytesReceived += headerBytes
     stream.wireBytesReceived += text.length + 2
     const status = headers.status
@@ -130,7 +131,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     this.#end = 'data'
     if (trailerLines === '') return
     const trailers = new HeaderMap()
-    const headerBytes = parseHeaderLines(trailerLines, 0, trailers, false)
+    const headerBytes = parseHeaderLines(trailerLines, 0, trailers, 'trailers', false)
     if (!this.settings.enableTrailers) return
     stream.headerBytesReceived += headerBytes
     this.#end = trailers

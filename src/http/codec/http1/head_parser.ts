@@ -1,6 +1,7 @@
 // Parses the header lines of an HTTP/1 message in one strict pass over the text.
 
 import { type HeaderMap, knownBit } from '../../../common/header_map.ts'
+import { inlineRequestHeaders, inlineResponseHeaders } from '../../inline_headers.ts'
 
 const codecError = 'http1.codec_error'
 
@@ -34,9 +35,31 @@ for (const c of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL
 export const valueCharacters = new Uint8Array(256)
 for (let c = 0; c < 256; c++) valueCharacters[c] = c === 9 || (c >= 0x20 && c !== 0x7f) ? 1 : 0
 
+/** A name that a head holds once only. */
+interface InlineName {
+  readonly inRequests: boolean
+  readonly inResponses: boolean
+  /** The head that it was last seen in. */
+  head: number
+}
+
+const inlineNames = new Map<string, InlineName>()
+for (const name of [...inlineRequestHeaders, ...inlineResponseHeaders]) {
+  // A body framed twice is refused: the two must stay apart until then.
+  if (name === 'content-length' || name === 'transfer-encoding') continue
+  const inRequests = inlineRequestHeaders.has(name)
+  inlineNames.set(name, { inRequests, inResponses: inlineResponseHeaders.has(name), head: 0 })
+}
+/** Counts the heads. */
+let currentHead = 0
+
+/** What the lines belong to: in heads, a second value of certain names joins the first with a comma, as in Envoy. */
+export type LinesOf = 'request' | 'response' | 'trailers'
+
 interface InternedName {
   readonly name: string
   readonly bit: number
+  readonly inline: InlineName | undefined
 }
 
 /** Names as received to their lower-case form and known bit. Bounded: a peer chooses the names. */
@@ -47,7 +70,7 @@ function intern(raw: string): InternedName {
   const found = internedNames.get(raw)
   if (found !== undefined) return found
   const name = raw.toLowerCase()
-  const entry = { name, bit: knownBit(name) }
+  const entry = { name, bit: knownBit(name), inline: inlineNames.get(name) }
   // A flat copy: the slice would keep its whole head alive.
   if (internedNames.size < maxInternedNames && raw.length <= 64)
     internedNames.set(Buffer.from(raw, 'latin1').toString('latin1'), entry)
@@ -65,12 +88,19 @@ const tab = 0x09
  * Returns the header bytes as Envoy counts them: names and values, and three more a line. Throws HeadError for anything that two parsers could read differently: a name that is no token, space before the
  * colon, line folding, control characters, a bare CR or LF.
  */
-export function parseHeaderLines(text: string, position: number, headers: HeaderMap, keepRawNames: boolean): number {
+export function parseHeaderLines(
+  text: string,
+  position: number,
+  headers: HeaderMap,
+  linesOf: LinesOf,
+  keepRawNames: boolean,
+): number {
   const names = headers.names
   const values = headers.values
   const end = text.length
   let known = headers.known
   let bytes = 0
+  const head = ++currentHead
   if (keepRawNames) headers.rawNames ??= []
   let p = position
   while (p < end) {
@@ -88,14 +118,32 @@ export function parseHeaderLines(text: string, position: number, headers: Header
     while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--
     p += 2
     const entry = intern(raw)
+    const value = text.slice(valueStart, valueEnd)
+    bytes += raw.length + value.length + 3
+    const { inline } = entry
+    if (inline !== undefined) {
+      if (inline.head === head && isInline(inline, linesOf)) {
+        joinValue(headers, entry.name, value)
+        continue
+      }
+      inline.head = head
+    }
     names.push(entry.name)
-    values.push(text.slice(valueStart, valueEnd))
-    bytes += raw.length + valueEnd - valueStart + 3
+    values.push(value)
     known |= entry.bit
     if (headers.rawNames !== undefined) headers.rawNames.push(raw)
   }
   headers.known = known
   return bytes
+}
+
+function isInline(inline: InlineName, linesOf: LinesOf): boolean {
+  return linesOf === 'request' ? inline.inRequests : linesOf === 'response' && inline.inResponses
+}
+
+/** An empty value adds nothing. */
+function joinValue(headers: HeaderMap, name: string, value: string): void {
+  if (value !== '') headers.append(name, value)
 }
 
 function isBlank(c: number): boolean {

@@ -147,7 +147,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     stream.wireBytesReceived = text.length + 2
     this.stream = stream
     const keepsCase = this.settings.headerKeyFormat === 'preserveCase'
-    stream.headerBytesReceived = parseHeaderLines(text, requestLineEnd, headers, keepsCase)
+    stream.headerBytesReceived = parseHeaderLines(text, requestLineEnd, headers, 'request', keepsCase)
     if (headers.names.length > this.settings.maxHeadersCount)
       throw new HeadError('TOO_MANY_HEADERS', 'http1.too_many_headers', 431)
     if (this.protocol === 'HTTP/1.0' && !this.settings.acceptHttp10) this.#refuseHttp10()
@@ -202,7 +202,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   #parseTrailers(lines: string, stream: Http1ServerStream): HeaderMap {
     const trailers = new HeaderMap()
     try {
-      stream.headerBytesReceived += parseHeaderLines(lines, 0, trailers, false)
+      stream.headerBytesReceived += parseHeaderLines(lines, 0, trailers, 'trailers', false)
     } catch (error) {
       throw error instanceof HeadError ? classify(error, lines) : error
     }

@@ -62,8 +62,9 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#requestStats = new RequestStats(settings, cluster.info, headers)
     this.#timeouts = requestTimeouts(route, headers, settings.suppressEnvoyHeaders)
     if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1')
-    route.finalizeRequestHeaders(headers, info, !settings.suppressEnvoyHeaders)
+    // By the path as it came, before it is rewritten.
     const virtualCluster = route.virtualHost.virtualCluster(headers)
+    route.finalizeRequestHeaders(headers, info, !settings.suppressEnvoyHeaders)
     if (virtualCluster !== undefined) info.virtualClusterName = virtualCluster.name
     this.#requestStats.add(virtualCluster)
     this.#requestStats.add(route.requestStats)
@@ -195,6 +196,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (!this.#settings.suppressEnvoyHeaders && !tunnel && this.#requestComplete)
       headers.set('x-envoy-upstream-service-time', String(Math.round(monotonicMs() - this.#requestCompleteMs)))
     if (this.#cookies !== undefined) for (const cookie of this.#cookies) headers.add('set-cookie', cookie)
+    info.responseCodeDetails = 'via_upstream'
     route.finalizeResponseHeaders(headers, this.#headers, info)
     if (route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(info.attemptCount))
     if (endStream) this.#onResponseComplete()

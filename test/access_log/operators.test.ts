@@ -25,6 +25,7 @@ function proxied(): FormatterContext {
     cluster: { name: 'back', observabilityName: 'back_alt', metadata: { ns: { s: 'cluster' } } },
   }
   upstream.host = host
+  info.upstreamCluster = host.cluster
   upstream.localAddress = ipAddress('127.0.0.1', 40664)
   upstream.remoteAddress = host.address
   upstream.connectionId = 2

@@ -11,6 +11,7 @@ import type { RewrittenReply } from '../local_reply.ts'
 import type { Route } from '../route.ts'
 import type { ConnectionManager } from './connection_manager.ts'
 import { FilterManager, type FilterManagerStream } from './filter_manager.ts'
+import { addRouteHeaders } from './local_reply_headers.ts'
 import { checkRequestHead } from './request_checks.ts'
 import { mutateRequestHeaders, sanitizeHopByHop, wantsClose } from './request_headers.ts'
 import { mutateResponseHeaders } from './response_headers.ts'
@@ -268,9 +269,8 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   }
 
   finalizeLocalReply(headers: HeaderMap): void {
-    const route = this.currentRoute
-    if (route !== undefined && route.kind !== 'directResponse' && this.requestHeaders !== undefined)
-      route.finalizeResponseHeaders(headers, this.requestHeaders, this.streamInfo)
+    if (this.currentRoute !== undefined && this.requestHeaders !== undefined)
+      addRouteHeaders(headers, this.currentRoute, this.requestHeaders, this.streamInfo)
   }
 
   rewriteLocalReply(headers: HeaderMap, body: string): RewrittenReply {

@@ -1,9 +1,11 @@
 // Gives a local reply its final form: a plain response, or a gRPC trailers-only one for gRPC requests.
 
 import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
+import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import { grpcStatusOfHttp, isGrpcRequest } from '../grpc_status.ts'
 import type { LocalReply } from '../http_filter.ts'
 import type { RewrittenReply } from '../local_reply.ts'
+import type { Route } from '../route.ts'
 
 /** Completes the headers (already rewritten by local_reply_config) and returns the body to send, '' for none. */
 export function finishLocalReply(
@@ -42,4 +44,12 @@ function percentEncode(message: string): string {
     encoded += plain ? message[i] : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
   }
   return encoded
+}
+
+/** The response headers of a route are on our own answers as well; a direct response brings its own. */
+export function addRouteHeaders(headers: HeaderMap, route: Route, requestHeaders: HeaderMap, info: StreamInfo): void {
+  if (route.kind === 'directResponse') return
+  route.finalizeResponseHeaders(headers, requestHeaders, info)
+  if (route.virtualHost.includeAttemptCountInResponse && info.attemptCount > 0)
+    headers.set('x-envoy-attempt-count', String(info.attemptCount))
 }

@@ -258,7 +258,7 @@ const yaml = bootstrap(
       'address: localhost',
     ),
   ],
-  'layered_runtime: { layers: [ { name: s, static_layer: { weights: { main: 0, other: 5 } } } ] }',
+  'layered_runtime: { layers: [ { name: s, static_layer: { weights: { main: 0.9, other: 5 } } } ] }',
 )
 
 const on = (listener: string, path: string, ...fields: string[]): ParityCase => ({

@@ -214,6 +214,34 @@ const tree = (path: string, ...fields: string[]): ParityCase => ({
   steps: [getHost('list.test', path, ...fields)],
 })
 
+const FRACTIONS: readonly [key: string, value: string, fallback: string][] = [
+  ['none', '0', '{ numerator: 100 }'],
+  ['all', '100', '{ numerator: 0 }'],
+  ['over', '200', '{ numerator: 0 }'],
+  ['million', '100', '{ numerator: 0, denominator: MILLION }'],
+  ['hundred_of_ten_thousand', '10000', '{ numerator: 0, denominator: TEN_THOUSAND }'],
+  ['message', '{ numerator: 100, denominator: HUNDRED }', '{ numerator: 0 }'],
+  ['message_none', '{ numerator: 0 }', '{ numerator: 100 }'],
+  ['text', '"100"', '{ numerator: 0 }'],
+  ['words', '"no number"', '{ numerator: 100 }'],
+  ['negative', '-1', '{ numerator: 100 }'],
+  ['yes', 'true', '{ numerator: 0 }'],
+  ['broken', '100.5', '{ numerator: 0 }'],
+  ['broken_none', '0.5', '{ numerator: 100 }'],
+  ['text_fraction', '"{ numerator: 100 }"', '{ numerator: 0 }'],
+  ['text_lines', '"numerator: 0\\ndenominator: MILLION"', '{ numerator: 100 }'],
+  ['empty', '""', '{ numerator: 100 }'],
+  ['huge', '4294967396', '{ numerator: 0 }'],
+  ['odd_denominator', '{ numerator: 100, denominator: NONSENSE }', '{ numerator: 0 }'],
+  ['odd_field', '{ numerator: 100, nonsense: 1 }', '{ numerator: 0 }'],
+  ['only_denominator', '{ denominator: MILLION }', '{ numerator: 100 }'],
+  ['text_numerator', '{ numerator: "100" }', '{ numerator: 0 }'],
+]
+const fractions = FRACTIONS.map(([key, , fallback]) =>
+  named(key, `path: "/${key}", runtime_fraction: { default_value: ${fallback}, runtime_key: f.${key} }`),
+)
+const fractionLayer = `layered_runtime: { layers: [ { name: s, static_layer: { f: { ${FRACTIONS.map(([key, value]) => `${key}: ${value}`).join(', ')} } } } ] }`
+
 const yaml = bootstrap(
   [
     httpListener({ name: 'domains', virtualHosts: domains }),
@@ -242,9 +270,35 @@ const yaml = bootstrap(
         .join('\n')}`,
       routeConfig: 'ignore_path_parameters_in_path_matching: true',
     }),
+    ...['EXTERNAL_ONLY', 'ALL'].flatMap((kind) =>
+      ['false', 'true'].map((remote) =>
+        httpListener({
+          name: `${kind} ${remote}`,
+          hcm: `use_remote_address: ${remote}\ninternal_address_config: { cidr_ranges: [ { address_prefix: 127.0.0.0, prefix_len: 8 }, { address_prefix: 10.0.0.0, prefix_len: 8 } ] }`,
+          virtualHosts: vhost('tls', '"*"')
+            .replace('domains:', `require_tls: ${kind}, domains:`)
+            .replace('name: tls,', 'name: tls, response_headers_to_add: [ { header: { key: x-added, value: "1" } } ],'),
+        }),
+      ),
+    ),
+    httpListener({
+      name: 'vhost_header',
+      virtualHosts: [vhost('exact', '"a.test"'), vhost('joined', '"a.test,b.test"'), vhost('any', '"*"')].join('\n'),
+      routeConfig: 'vhost_header: X-Vhost',
+    }),
+    httpListener({
+      name: 'vhost_header without port',
+      virtualHosts: [vhost('exact', '"a.test"'), vhost('any', '"*"')].join('\n'),
+      routeConfig: 'vhost_header: x-vhost\nignore_port_in_host_matching: true',
+    }),
+    httpListener({
+      name: 'fractions',
+      virtualHosts: `- name: m\n  domains: ["*"]\n  routes:\n${fractions.map((line) => `  ${line}`).join('\n')}`,
+    }),
     httpListener({ name: 'trees', virtualHosts: trees }),
   ],
   [cluster('main')],
+  fractionLayer,
 )
 
 const cases: ParityCase[] = [
@@ -420,6 +474,35 @@ const cases: ParityCase[] = [
     '/exact?a;b',
     '/;/exact',
   ].map((path) => ({ name: `parameters ${path}`, listener: 'parameters', steps: [getHost('p.test', path)] })),
+  ...['EXTERNAL_ONLY', 'ALL'].flatMap((kind) =>
+    ['false', 'true'].flatMap((remote) =>
+      [
+        [],
+        ['x-forwarded-proto: https'],
+        ['x-forwarded-for: 10.0.0.1'],
+        ['x-forwarded-for: 10.0.0.1', 'x-forwarded-proto: https'],
+        ['x-forwarded-for: 192.0.2.1'],
+        ['x-envoy-internal: true'],
+      ].map((fields) => ({
+        name: `require_tls ${kind} ${remote} ${fields.join(' | ')}`.trim(),
+        listener: `${kind} ${remote}`,
+        steps: [getHost('t.test:80', '/x?y', ...fields)],
+      })),
+    ),
+  ),
+  ...[['x-vhost: a.test'], ['x-vhost: A.test:80'], ['x-vhost: a.test', 'x-vhost: b.test'], ['x-vhost:'], []].flatMap(
+    (fields) =>
+      ['vhost_header', 'vhost_header without port'].map((listener) => ({
+        name: `${listener} ${fields.join(' | ')}`.trim(),
+        listener,
+        steps: [getHost('a.test', '/', ...fields)],
+      })),
+  ),
+  ...FRACTIONS.map(([key]) => ({
+    name: `fraction ${key}`,
+    listener: 'fractions',
+    steps: [getHost('f.test', `/${key}`)],
+  })),
   tree('/in', 'x: abc'),
   tree('/out', 'x: abc'),
   tree('/in', 'x: abc', 'y: b'),

@@ -1,5 +1,5 @@
 // The bytes behind a DataSource: a file, the configuration itself, or an environment variable.
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, realpathSync, statSync } from 'node:fs'
 import type { envoy } from '../../proto/generated/api.d.ts'
 import type { ConfigErrors } from './errors.ts'
 
@@ -58,10 +58,15 @@ function readSpecified(source: DataSource, errors: ConfigErrors): Buffer | undef
   }
 }
 
+const systemFolders = /^\/(dev|proc|sys)(\/|$)/
+
 function readRegularFile(source: DataSource, path: string, errors: ConfigErrors): Buffer | undefined {
   try {
-    if (!statSync(path).isFile()) {
-      errors.add(source, 'filename', `Invalid path: ${path}`, { expected: 'a regular file' })
+    // A descriptor that a starting script has left open may be a pipe.
+    if (path.startsWith('/dev/fd/')) return readFileSync(path)
+    if (!statSync(path).isFile() || systemFolders.test(realpathSync(path))) {
+      const expected = 'a regular file outside of /dev, /proc and /sys'
+      errors.add(source, 'filename', `Invalid path: ${path}`, { expected })
       return undefined
     }
     return readFileSync(path)

@@ -12,6 +12,14 @@ export type RuntimeValue = string | number | boolean | { readonly numerator?: nu
 
 export const denominators: Readonly<Record<string, number>> = { HUNDRED: 100, TEN_THOUSAND: 10_000, MILLION: 1_000_000 }
 
+/** Nothing but a number over a known denominator: any other struct is as good as no value. */
+function isFraction(value: object): boolean {
+  return Object.entries(value).every(([name, field]) => {
+    if (name === 'numerator') return typeof field === 'number' && field >= 0
+    return name === 'denominator' && Object.hasOwn(denominators, String(field))
+  })
+}
+
 export class Runtime {
   #values: ReadonlyMap<string, RuntimeValue> = new Map()
 
@@ -24,10 +32,10 @@ export class Runtime {
     return this.#values.get(key)
   }
 
-  /** The value if it is a whole number from 0 on, as Envoy's getInteger. */
+  /** The value if it is a number from 0 on, cut down to a whole one, as Envoy's getInteger. */
   getInteger(key: string, byDefault: number): number {
     const value = this.getNumber(key, byDefault)
-    return Number.isInteger(value) && value >= 0 ? value : byDefault
+    return value >= 0 && value < Number.POSITIVE_INFINITY ? Math.floor(value) : byDefault
   }
 
   getNumber(key: string, byDefault: number): number {
@@ -53,11 +61,10 @@ export class Runtime {
   /** Whether a draw (any whole number from 0 on) falls into the fraction; the key may hold a percentage or a fraction. */
   featureEnabled(key: string, byDefault: FractionalPercent, random: number): boolean {
     const value = key === '' ? undefined : this.#values.get(key)
-    if (typeof value === 'object') {
-      const denominator = denominators[value.denominator ?? 'HUNDRED'] ?? 100
-      return random % denominator < (value.numerator ?? 0)
-    }
-    if (value !== undefined) return random % 100 < Math.min(100, this.getInteger(key, 0))
+    if (typeof value === 'object' && isFraction(value))
+      return random % denominators[value.denominator ?? 'HUNDRED'] < (value.numerator ?? 0)
+    const percent = value === undefined ? -1 : this.getInteger(key, -1)
+    if (percent >= 0) return random % 100 < percent
     return random % denominators[byDefault.denominator] < byDefault.numerator
   }
 

@@ -108,8 +108,8 @@ export interface ForwardRoute extends RouteCommon {
   readonly retryPolicy: RetryPolicy | undefined
   /** Hash of the request for ring hash and maglev; undefined where no policy yields one. */
   hash(headers: HeaderMap, streamInfo: StreamInfo, addCookie?: AddCookie): bigint | undefined
-  /** Path and host rewrites and all levels' request header changes. Sets x-envoy-original-path unless suppressed. */
-  finalizeRequestHeaders(headers: HeaderMap, streamInfo: StreamInfo, insertEnvoyOriginalPath: boolean): void
+  /** Path and host rewrites and all levels' request header changes. Sets x-envoy-original-path and -host unless suppressed. */
+  finalizeRequestHeaders(headers: HeaderMap, streamInfo: StreamInfo, insertEnvoyOriginals: boolean): void
 }
 
 /** Takes the `set-cookie` that a hash policy wants the response to carry. */

@@ -17,6 +17,7 @@ import { RequestStats } from './request_stats.ts'
 import { type RequestTimerCallbacks, RequestTimers } from './request_timers.ts'
 import { isConnectFailure, resetDetails, resetReasonFlag, resetReply } from './reset_reasons.ts'
 import { type RetryDecision, RetryState } from './retry_state.ts'
+import { rewriteAuthority } from './route_config/host_rewrite.ts'
 import type { RouterSettings } from './router_settings.ts'
 import { type RequestTimeouts, requestTimeouts, tellTimeout } from './timeouts.ts'
 import { UpstreamRequest, type UpstreamRequestParent } from './upstream_request.ts'
@@ -64,8 +65,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1')
     // By the path as it came, before it is rewritten.
     const virtualCluster = route.virtualHost.virtualCluster(headers)
-    route.finalizeRequestHeaders(headers, info, !settings.suppressEnvoyHeaders)
     if (virtualCluster !== undefined) info.virtualClusterName = virtualCluster.name
+    route.finalizeRequestHeaders(headers, info, !settings.suppressEnvoyHeaders)
     this.#requestStats.add(virtualCluster)
     this.#requestStats.add(route.requestStats)
     this.#upgrade = (headers.known & KnownHeader.upgrade) !== 0 && isUpgradeRequest(headers)
@@ -159,11 +160,11 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
 
   headersFor(host: Host): HeaderMap {
     this.#requestStats.onRequest()
-    if (this.#route.autoHostRewrite && host.hostname !== '') {
-      if (this.#route.appendXForwardedHost) this.#headers.append('x-forwarded-host', this.#headers.authority)
-      this.#headers.authority = host.hostname
-    }
-    return this.#headers
+    const headers = this.#headers
+    const { autoHostRewrite, appendXForwardedHost } = this.#route
+    if (autoHostRewrite && host.hostname !== '')
+      rewriteAuthority(headers, host.hostname, appendXForwardedHost, !this.#settings.suppressEnvoyHeaders)
+    return headers
   }
 
   upstreamInfo(): UpstreamInfo {

@@ -32,6 +32,7 @@ test('what cannot be had is an error', () => {
   const path = join(folder, 'empty')
   writeFileSync(path, '')
   expect(read(`{filename: ${folder}}`).errors).toEqual([`Invalid path: ${folder}`])
+  expect(read('{filename: /proc/version}').errors).toEqual(['Invalid path: /proc/version'])
   expect(read(`{filename: ${folder}/missing}`).errors).toEqual([expect.stringMatching(/^Invalid path: .*missing/)])
   expect(read('{environment_variable: NUNCIO_TEST_UNSET}').errors).toEqual([
     "Environment variable doesn't exist: NUNCIO_TEST_UNSET",

@@ -126,7 +126,7 @@ describe('direct_response', () => {
     const route = direct(`status: 200, body: {inline_string: hi}, ${format}`)
     expect(route.formattedBody(request('GET /p?q'), streamInfo())).toEqual({
       body: '[hi|/p?q|-]',
-      contentType: 'text/plain',
+      contentType: '',
     })
     expect(direct('status: 200').formattedBody(request('GET /'), streamInfo())).toBeUndefined()
   })

@@ -126,7 +126,7 @@ export class ForwardRouteEntry implements ForwardRoute {
   }
 
   /** In Envoy's order: the weighted cluster's changes, the levels', the host, the path. */
-  finalizeRequestHeaders(headers: HeaderMap, streamInfo: StreamInfo, insertEnvoyOriginalPath: boolean): void {
+  finalizeRequestHeaders(headers: HeaderMap, streamInfo: StreamInfo, insertEnvoyOriginals: boolean): void {
     if (!this.#changesRequests) return
     const { route, hostRewrite, pathRewrite, appendXForwardedHost } = this.#settings
     const ctx = formatterContext(route, headers, undefined, streamInfo)
@@ -136,10 +136,11 @@ export class ForwardRouteEntry implements ForwardRoute {
     }
     for (let i = 0; i < route.requestHeaders.length; i++) route.requestHeaders[i].evaluate(headers, ctx)
     const host = hostRewrite?.(headers, ctx)
-    if (host !== undefined) rewriteAuthority(headers, host, appendXForwardedHost)
+    if (host !== undefined) rewriteAuthority(headers, host, appendXForwardedHost, insertEnvoyOriginals)
     if (pathRewrite === undefined || headers.path === '') return
     const path = pathRewrite(headers.path, ctx)
-    if (insertEnvoyOriginalPath) headers.set('x-envoy-original-path', headers.path)
+    if (path === '') return
+    if (insertEnvoyOriginals) headers.set('x-envoy-original-path', headers.path)
     headers.path = path
   }
 

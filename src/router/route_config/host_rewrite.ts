@@ -27,7 +27,7 @@ export function compileHostRewrite(view: RouteAction, errors: ConfigErrors): Hos
     case 'hostRewritePathRegex': {
       const replace = regexReplacement(view.hostRewritePathRegex!, errors)
       if (replace === undefined) return undefined
-      return (headers) => replace(headers.path.slice(0, pathLength(headers.path)))
+      return (headers) => replace(headers.path.slice(0, pathLength(headers.path))) || undefined
     }
     case 'hostRewrite':
       return formattedHost(view, errors)
@@ -47,11 +47,16 @@ function formattedHost(view: RouteAction, errors: ConfigErrors): HostRewrite | u
   }
 }
 
-/** Changes the authority; the old one is kept in x-envoy-original-host, and x-forwarded-host where asked for. */
-export function rewriteAuthority(headers: HeaderMap, host: string, appendXForwardedHost: boolean): void {
+/** Changes the authority; the old one is kept in x-envoy-original-host and x-forwarded-host, each where asked for. */
+export function rewriteAuthority(
+  headers: HeaderMap,
+  host: string,
+  appendXForwardedHost: boolean,
+  insertEnvoyOriginalHost: boolean,
+): void {
   const old = headers.authority
   if (old !== '') {
-    headers.set('x-envoy-original-host', old)
+    if (insertEnvoyOriginalHost) headers.set('x-envoy-original-host', old)
     if (appendXForwardedHost) appendForwardedHost(headers, old)
   }
   headers.authority = host

@@ -58,7 +58,7 @@ export function directResponseRoute(
   context: ServerContext,
 ): DirectResponseRoute {
   const body = directBody(view, settings.virtualHost.routeConfig.maxDirectResponseBodySizeBytes, context)
-  const format = view.bodyFormat === undefined ? undefined : compileSubstitutionFormat(view.bodyFormat, context)
+  const format = compileBodyFormat(view, context)
   const { status } = view
   const hasLocation = status === 201 || (status >= 300 && status < 400)
   return {
@@ -71,6 +71,17 @@ export function directResponseRoute(
     location: (headers) => (hasLocation ? ownLocation(headers) : ''),
     finalizeRequestHeaders: () => {},
   }
+}
+
+/** A text format without content_type leaves the type to the reply. */
+function compileBodyFormat(
+  { bodyFormat }: DirectResponseAction,
+  context: ServerContext,
+): CompiledSubstitutionFormat | undefined {
+  if (bodyFormat === undefined) return undefined
+  const format = compileSubstitutionFormat(bodyFormat, context)
+  if (format === undefined || bodyFormat.contentType !== '' || bodyFormat.format === 'jsonFormat') return format
+  return { ...format, contentType: '' }
 }
 
 function formatBody(

@@ -11,7 +11,7 @@ import { type PathMatcher, pathLength } from './path_matcher.ts'
 type RegexMatchAndSubstitute = envoy.type.matcher.v3.RegexMatchAndSubstitute
 type TypedExtensionConfig = envoy.config.core.v3.TypedExtensionConfig
 
-/** Gives the new path for a path with its query, which is kept. */
+/** Gives the new path for a path with its query, which is kept; '' leaves the path as it is. */
 export type PathRewrite = (path: string, ctx: FormatterContext | undefined) => string
 
 /**
@@ -42,7 +42,8 @@ export function regexRewrite(view: RegexMatchAndSubstitute, errors: ConfigErrors
   if (replace === undefined) return undefined
   return (path) => {
     const length = pathLength(path)
-    return replace(path.slice(0, length)) + path.slice(length)
+    const replaced = replace(path.slice(0, length))
+    return replaced === '' ? '' : replaced + path.slice(length)
   }
 }
 
@@ -66,17 +67,25 @@ export function regexReplacement(
 export function formattedRewrite(owner: object, format: string, errors: ConfigErrors): PathRewrite | undefined {
   const formatter = compilePathFormat(owner, format, errors)
   if (formatter === undefined) return undefined
-  return (path, ctx) => (ctx === undefined ? path : formatter.format(ctx) + path.slice(pathLength(path)))
+  return (path, ctx) => {
+    const formatted = ctx === undefined ? '' : formatter.format(ctx)
+    return formatted === '' ? '' : formatted + path.slice(pathLength(path))
+  }
 }
 
-/** path_rewrite of a redirect: a query in the new path takes the place of the request's. */
-export function formattedRedirect(owner: object, format: string, errors: ConfigErrors): PathRewrite | undefined {
+/** path_rewrite of a redirect: a query in the new path takes the place of the request's, which strip_query leaves out. */
+export function formattedRedirect(
+  owner: { readonly stripQuery: boolean },
+  format: string,
+  errors: ConfigErrors,
+): PathRewrite | undefined {
+  const { stripQuery } = owner
   const formatter = compilePathFormat(owner, format, errors)
   if (formatter === undefined) return undefined
   return (path, ctx) => {
-    if (ctx === undefined) return path
-    const formatted = formatter.format(ctx)
-    return formatted.includes('?') ? formatted : formatted + path.slice(pathLength(path))
+    const formatted = ctx === undefined ? '' : formatter.format(ctx)
+    if (formatted === '') return ''
+    return stripQuery || formatted.includes('?') ? formatted : formatted + path.slice(pathLength(path))
   }
 }
 

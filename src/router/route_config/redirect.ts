@@ -44,7 +44,7 @@ export function ownLocation(headers: HeaderMap): string {
   return `${headers.scheme}://${headers.authority}${headers.path}`
 }
 
-/** How the path changes; `ownQuery` where the new path brings a query, which strip_query leaves alone. */
+/** How the path changes; `ownQuery` where the new path may bring a query, which strip_query leaves alone. */
 interface RedirectPath {
   readonly rewrite: PathRewrite
   readonly ownQuery: boolean
@@ -68,7 +68,7 @@ function compilePath(view: RedirectAction, matcher: PathMatcher, errors: ConfigE
     }
     case 'pathRewrite': {
       const rewrite = formattedRedirect(view, view.pathRewrite ?? '', errors)
-      return rewrite === undefined ? undefined : { rewrite, ownQuery: false }
+      return rewrite === undefined ? undefined : { rewrite, ownQuery: true }
     }
     default:
       return undefined
@@ -81,8 +81,9 @@ function redirectPath(
   redirect: RedirectPath | undefined,
   stripQuery: boolean,
 ): string {
-  const changed = redirect === undefined ? path : redirect.rewrite(path, ctx)
-  if (!stripQuery || redirect?.ownQuery === true) return changed
+  const rewritten = redirect === undefined ? '' : redirect.rewrite(path, ctx)
+  const changed = rewritten === '' ? path : rewritten
+  if (!stripQuery || (rewritten !== '' && redirect?.ownQuery === true)) return changed
   const query = changed.indexOf('?')
   return query < 0 ? changed : changed.slice(0, query)
 }

@@ -56,7 +56,12 @@ export function compileForwardSettings(
 }
 
 function compilePathRewrite(view: RouteAction, matcher: PathMatcher, errors: ConfigErrors): PathRewrite | undefined {
-  const given = [view.prefixRewrite !== '', view.regexRewrite !== undefined, view.pathRewritePolicy !== undefined]
+  const given = [
+    view.prefixRewrite !== '',
+    view.regexRewrite !== undefined,
+    view.pathRewritePolicy !== undefined,
+    view.pathRewrite !== '',
+  ]
   if (given.filter(Boolean).length > 1) {
     errors.add(view, undefined, 'Specify only one of prefix_rewrite, regex_rewrite or path_rewrite_policy')
     return undefined

@@ -28,7 +28,7 @@ interface Parts {
   statPrefix?: string
 }
 
-function boot(parts: Parts = {}): string {
+export function boot(parts: Parts = {}): string {
   return `
 ${parts.top ?? ''}
 static_resources:

@@ -24,7 +24,7 @@ const states = `
 
 const yaml = bootstrap(
   [httpListener({ name: 'main', hcm: 'delayed_close_timeout: 0.02s' })],
-  [cluster('second', 'circuit_breakers: { thresholds: [ { max_connections: 7 } ] }', '{{backend}}'), cluster('main')],
+  [cluster('main'), cluster('second', 'circuit_breakers: { thresholds: [ { max_connections: 7 } ] }', '{{backend}}')],
   `
 node: { id: n1, cluster: c1, locality: { region: r, zone: z } }
 layered_runtime:

@@ -17,9 +17,10 @@ for (const [port, backend] of Object.entries(backends)) {
   console.log(`backend on 127.0.0.1:${port}`)
 }
 const program = join(import.meta.dirname, '../src/main.ts')
-const proxy = spawn(process.execPath, [program, '-c', join(import.meta.dirname, name, 'envoy.yaml'), ...flags], {
-  stdio: 'inherit',
-})
+const config = join(import.meta.dirname, name, 'envoy.yaml')
+// Another proxy on this machine may have the usual base id.
+const baseId = flags.includes('--base-id') ? [] : ['--use-dynamic-base-id']
+const proxy = spawn(process.execPath, [program, '-c', config, ...baseId, ...flags], { stdio: 'inherit' })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => proxy.kill(signal))
 const [code] = await once(proxy, 'exit')
 process.exit(code ?? 1)

@@ -1,7 +1,7 @@
 // The statistics that one request counts in: those of codes and times of its cluster, of its virtual cluster and of its route.
 
-import type { HeaderMap } from '../common/header_map.ts'
-import { KnownHeader } from '../common/header_map.ts'
+import { type HeaderMap, KnownHeader } from '../common/header_map.ts'
+import { httpStatusOfGrpc, isGrpcRequest } from '../http/grpc_status.ts'
 import type { RequestStatsInfo } from '../http/route.ts'
 import type { ClusterInfo } from '../upstream/cluster_info.ts'
 import type { Host } from '../upstream/host.ts'
@@ -13,6 +13,9 @@ export class RequestStats {
   readonly #codes: ClusterCodeStats
   readonly #origin: RequestOrigin
   readonly #alternative: ClusterCodeStats | undefined
+  readonly #grpc: boolean
+  /** A host whose gRPC answer is good or bad by what ends it. */
+  #grpcHost: Host | undefined = undefined
   /** The response came from a canary. */
   #canary = false
   /** `zone.<from>.<to>`, where both are known. */
@@ -25,6 +28,7 @@ export class RequestStats {
     const controlled = (headers.known & KnownHeader.xEnvoy) !== 0
     const alternative = controlled ? headers.get('x-envoy-upstream-alt-stat-name') : undefined
     if (alternative !== undefined) headers.remove('x-envoy-upstream-alt-stat-name')
+    this.#grpc = (headers.known & KnownHeader.contentType) !== 0 && isGrpcRequest(headers)
     this.#settings = settings
     this.#codes = codeStats(info)
     this.#origin = controlled && headers.get('x-envoy-internal') === 'true' ? 'internal' : 'external'
@@ -47,7 +51,16 @@ export class RequestStats {
     this.#canary = says || host.canary
     const { localZone } = this.#settings
     if (localZone !== '' && host.locality.zone !== '') this.#zone = `zone.${localZone}.${host.locality.zone}`
+    if (this.#grpc && headers.status < 500) this.#grpcHost = host
+    else host.onResponse(headers.status)
     this.charge(headers.status)
+  }
+
+  /** The response is whole: `last` are the headers or trailers that end it. gRPC without a status has failed. */
+  onResponseEnd(last: HeaderMap | undefined): void {
+    if (this.#grpcHost === undefined) return
+    const status = last?.get('grpc-status')
+    this.#grpcHost.onResponse(status === undefined ? 500 : httpStatusOfGrpc(Number(status)))
   }
 
   /** An answer to the client, the host's or one in its place. */

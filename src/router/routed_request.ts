@@ -15,7 +15,7 @@ import { applyInternalRedirect, becomesGet } from './internal_redirect.ts'
 import { RequestBody } from './request_body.ts'
 import { RequestStats } from './request_stats.ts'
 import { type RequestTimerCallbacks, RequestTimers } from './request_timers.ts'
-import { isConnectFailure, resetDetails, resetReasonFlag, resetReply } from './reset_reasons.ts'
+import { resetDetails, resetReasonFlag, resetReply } from './reset_reasons.ts'
 import { type RetryDecision, RetryState } from './retry_state.ts'
 import { rewriteAuthority } from './route_config/host_rewrite.ts'
 import type { RouterSettings } from './router_settings.ts'
@@ -61,10 +61,10 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#route = route
     this.#cluster = cluster
     this.#requestStats = new RequestStats(settings, cluster.info, headers)
-    this.#timeouts = requestTimeouts(route, headers, settings.suppressEnvoyHeaders)
-    if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1')
     // By the path as it came, before it is rewritten.
     const virtualCluster = route.virtualHost.virtualCluster(headers)
+    this.#timeouts = requestTimeouts(route, headers, settings.suppressEnvoyHeaders)
+    if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1')
     if (virtualCluster !== undefined) info.virtualClusterName = virtualCluster.name
     route.finalizeRequestHeaders(headers, info, !settings.suppressEnvoyHeaders)
     this.#requestStats.add(virtualCluster)
@@ -119,7 +119,12 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
 
   onData(data: Buffer, endStream: boolean): void {
     if (endStream) this.#onRequestComplete()
-    this.#keep(data, endStream)
+    const body = this.#body
+    // Kept while it may have to be sent again.
+    if (body !== undefined && !body.abandoned) {
+      body.add(data, endStream)
+      if (body.abandoned) this.#retryState?.giveUp()
+    }
     this.#attempt?.encodeData(data, endStream)
   }
 
@@ -135,15 +140,6 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#onRequestComplete()
     this.#body?.addTrailers(trailers)
     this.#attempt?.encodeTrailers(trailers)
-  }
-
-  /** Keeps the body while it may have to be sent again. */
-  #keep(data: Buffer, endStream: boolean): void {
-    const body = this.#body
-    if (body === undefined || body.abandoned) return
-    body.add(data, endStream)
-    if (!body.abandoned) return
-    this.#retryState?.giveUp()
   }
 
   /** The route's timeout covers the time from here to the end of the response. */
@@ -183,7 +179,6 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const route = this.#route
     const info = this.#callbacks.streamInfo
     info.responseCode = headers.status
-    attempt.host.onResponse(headers.status)
     this.#timers.disarmPerTry()
     if (this.#retryResponse(attempt, headers)) return
     if (this.#startOver(headers)) return
@@ -200,7 +195,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     info.responseCodeDetails = 'via_upstream'
     route.finalizeResponseHeaders(headers, this.#headers, info)
     if (route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(info.attemptCount))
-    if (endStream) this.#onResponseComplete()
+    if (endStream) this.#onResponseComplete(headers)
     this.#callbacks.encodeHeaders(headers, endStream, 'via_upstream')
   }
 
@@ -210,12 +205,14 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   }
 
   onUpstreamTrailers(_attempt: UpstreamRequest, trailers: HeaderMap): void {
-    this.#onResponseComplete()
+    this.#onResponseComplete(trailers)
     this.#callbacks.encodeTrailers(trailers)
   }
 
-  #onResponseComplete(): void {
+  /** `last`: the headers or trailers that end the response; nothing where data does. */
+  #onResponseComplete(last?: HeaderMap): void {
     this.#disarm()
+    this.#requestStats.onResponseEnd(last)
     if (!this.#requestComplete) return
     const duration = Math.round(monotonicMs() - this.#requestCompleteMs)
     this.#cluster.info.budgetStats?.onRequestComplete(duration, this.#timeouts.globalMs)
@@ -225,6 +222,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   /** True where the response is dropped for another try. */
   #retryResponse(attempt: UpstreamRequest, headers: HeaderMap): boolean {
     if (!this.#retried(this.#retryState?.onHeaders(headers) ?? 'no')) return false
+    attempt.host.onFailure()
     this.#requestStats.chargeRetried(headers.status)
     attempt.cancel()
     return true
@@ -291,14 +289,12 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#timers.disarmPerTry()
     const info = this.#callbacks.streamInfo
     const details = resetDetails(this.#responseStarted || this.#interimStarted, reason, transportFailureReason)
-    if (transportFailureReason !== '') info.upstreamInfo().transportFailureReason = transportFailureReason
-    if (!isConnectFailure(reason) && reason !== 'overflow') attempt.host.onReset()
     if (this.#responseStarted) {
       info.setResponseFlag(resetReasonFlag(reason))
       this.#callbacks.resetStream('remoteReset', details)
       return
     }
-    if (this.#retried(this.#retryState?.onReset(reason, attempt.requestSent) ?? 'no')) return
+    if (this.#retryReset(reason, attempt.requestSent)) return
     this.#abort(resetReply(reason, details, info.attemptCount > 1, this.#settings.suppressEnvoyHeaders))
   }
 
@@ -322,8 +318,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#cluster.info.stats.upstreamRqPerTryTimeout.inc()
     attempt.host.stats.rqTimeout.inc()
     if (this.#retryAfterTimeout()) return
-    const flag = ResponseFlag.UpstreamRequestTimeout
-    this.#giveUp(504, 'upstream_per_try_timeout', flag, 'upstream request timeout')
+    this.#giveUp(504, 'upstream_per_try_timeout', ResponseFlag.UpstreamRequestTimeout, 'upstream request timeout')
   }
 
   onMaxDuration(): void {
@@ -337,7 +332,14 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   /** Ends the attempt that took too long; true where another follows. */
   #retryAfterTimeout(): boolean {
     this.#attempt?.cancel()
-    return !this.#responseStarted && this.#retried(this.#retryState?.onReset('localReset', true) ?? 'no')
+    return !this.#responseStarted && this.#retryReset('localReset', true)
+  }
+
+  /** True where another try follows one that had no response. */
+  #retryReset(reason: StreamResetReason, requestSent: boolean): boolean {
+    if (!this.#retried(this.#retryState?.onReset(reason, requestSent) ?? 'no')) return false
+    this.#attempt?.host.onFailure()
+    return true
   }
 
   #giveUp(status: number, details: string, flag: number, body: string): void {
@@ -353,8 +355,10 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
 
   /** Answers in the upstream's place, which is charged with it: not twice after an interim response, nor for a duration. */
   #abort(reply: LocalReply): void {
-    const charged = !this.#interimStarted && reply.flag !== ResponseFlag.UpstreamMaxStreamDurationReached
-    if (charged) this.#requestStats.charge(reply.status)
+    if (!this.#interimStarted && reply.flag !== ResponseFlag.UpstreamMaxStreamDurationReached) {
+      this.#requestStats.charge(reply.status)
+      this.#attempt?.host.onFailure()
+    }
     this.#callbacks.sendLocalReply(reply)
   }
 

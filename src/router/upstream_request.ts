@@ -219,6 +219,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     this.#pending = undefined
     const info = this.#parent.upstreamInfo()
     info.host = host
+    info.transportFailureReason = transportFailureReason
     if (reason !== 'overflow') info.connectionPoolReadyMs = monotonicMs()
     this.done = true
     this.#recordTracked()
@@ -228,6 +229,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   onResetStream(reason: StreamResetReason, details: string): void {
     if (this.done) return
     this.#finish()
+    if (details !== '') this.#parent.upstreamInfo().transportFailureReason = details
     this.#parent.onUpstreamReset(this, reason, details)
   }
 

@@ -61,6 +61,6 @@ static_resources:
 export const defaultConfigHint = `nuncio runs its built-in default. Try:
   curl http://127.0.0.1:10000/hello        answered by the proxy itself
   curl http://127.0.0.1:10000/any/path     proxied to the embedded backend
-  curl http://127.0.0.1:9901/stats?usedonly
+  curl 'http://127.0.0.1:9901/stats?usedonly'
 Run a file of your own: npm start -- -c envoy.yaml
 `

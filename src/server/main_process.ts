@@ -38,7 +38,8 @@ export async function runMain(given: Options, registry: ExtensionRegistry, start
   if (options.mode === 'validate') return accept(options, issues)
   configureLog({ ...logSettings(bootstrap, options, issues), path: '' })
   for (const warning of issues.warnings) getLogger('config').warn(renderIssues([warning]))
-  return serve(options, bootstrap, registry, startAdmin)
+  const hint = options.configYaml === given.configYaml ? '' : defaultConfigHint
+  return serve(options, bootstrap, registry, startAdmin, hint)
 }
 
 /** Without any configuration there is a built-in one to try. */
@@ -46,8 +47,9 @@ async function withDefaultConfig(options: Options): Promise<Options> {
   const given = options.configPath !== undefined || options.configYaml !== undefined
   if (given || options.mode === 'validate') return options
   const { port } = await startDefaultBackend()
-  console.log(defaultConfigHint)
-  return { ...options, configYaml: defaultConfigYaml(port) }
+  // Another proxy on this machine may have the usual base id: whoever just tries this one need not know of such things.
+  const useDynamicBaseId = options.useDynamicBaseId || (options.baseId === 0 && options.restartEpoch === 0)
+  return { ...options, configYaml: defaultConfigYaml(port), useDynamicBaseId }
 }
 
 function refuse(options: Options, issues: ConfigErrors): number {
@@ -65,11 +67,13 @@ function accept(options: Options, issues: ConfigErrors): number {
   return 0
 }
 
+/** `hint` is printed as soon as requests are answered. */
 async function serve(
   options: Options,
   bootstrap: Bootstrap,
   registry: ExtensionRegistry,
   startAdmin: StartAdmin,
+  hint: string,
 ): Promise<number> {
   let server: Server
   let baseId: BaseId
@@ -85,6 +89,7 @@ async function serve(
     await startAdmin(server, bootstrap)
     // A worker that cannot start ends the server while it is still starting.
     await Promise.race([server.start(), server.ended])
+    if (hint !== '') console.log(hint)
   } catch (error) {
     await server.stop()
     return failed(options, error)

@@ -137,7 +137,8 @@ export class Host implements UpstreamHostInfo {
     else this.stats.rqSuccess.inc()
   }
 
-  onReset(): void {
+  /** A try that had no response, or whose response was dropped for another try. */
+  onFailure(): void {
     this.stats.rqError.inc()
   }
 }

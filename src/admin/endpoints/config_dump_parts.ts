@@ -77,13 +77,14 @@ export function configDumps(
 }
 
 function allClusters({ clusterManager }: ServerControl): Cluster[] {
-  return [...clusterManager.clusters()]
+  return [...clusterManager.clusters()].sort((a, b) => (a.info.name < b.info.name ? -1 : 1))
 }
 
 function staticResources({ bootstrap }: ServerControl) {
   const { staticResources: resources } = bootstrap
   return {
-    clusters: resources?.clusters ?? [],
+    // Envoy keeps them by their names.
+    clusters: [...(resources?.clusters ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1)),
     listeners: resources?.listeners ?? [],
     secrets: resources?.secrets ?? [],
   }

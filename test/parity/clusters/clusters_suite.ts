@@ -410,6 +410,13 @@ export const clustersSuite: ParitySuite = {
       stats: undefined,
       logLines: 0,
     }),
+    one('three_quarters', {
+      name: 'clusters in the dump, by their names',
+      steps: [{ admin: '/config_dump?resource=static_clusters&mask=cluster.name' }],
+      stats: undefined,
+      logLines: 0,
+      normalize: [[/goo\.gle\/debug\w+ +/g, 'goo.gle/debug ']],
+    }),
     one('request_response_sizes', {
       name: 'sizes and budgets',
       steps: [

@@ -5,6 +5,7 @@ import { bootstrap, cluster, httpListener } from '../yaml.ts'
 
 const TRUSTED =
   'use_remote_address: true\ninternal_address_config: { cidr_ranges: [ { address_prefix: 127.0.0.0, prefix_len: 8 } ] }'
+const HOST_STATS = 'track_cluster_stats: { per_endpoint_stats: true }'
 const STATS = '^(cluster\\.|http\\.main|vhost\\.)'
 
 const virtualHosts = `
@@ -227,7 +228,12 @@ internal_only_headers: [ x-internal-only ]`,
       'v3.Router, strict_check_headers: [ x-envoy-upstream-rq-timeout-ms, x-envoy-retry-on ] }',
     ),
   ],
-  [cluster('main'), cluster('other'), cluster('refused', '', '1'), '- { name: empty, type: STATIC }'],
+  [
+    cluster('main', HOST_STATS),
+    cluster('other'),
+    cluster('refused', HOST_STATS, '1'),
+    '- { name: empty, type: STATIC }',
+  ],
 )
 
 const match = (path: string, ...fields: string[]): ParityCase => ({
@@ -469,6 +475,13 @@ const actions: ParityCase[] = [
   host('/maxstream', { reply: [] }),
   host('/grpctimeout', { reply: [] }, 'grpc-timeout: 50m', 'content-type: application/grpc'),
   host('/grpctimeout', {}, 'grpc-timeout: 5S', 'content-type: application/grpc'),
+  ...['0', '5', '14', 'x'].map((status) =>
+    host(
+      '/grpctimeout',
+      { name: `grpc-status ${status} in the head`, reply: response(200, '', `grpc-status: ${status}`) },
+      'content-type: application/grpc',
+    ),
+  ),
   host('/retry5xx', { name: 'retry then good', replies: [bad, good] }),
   host('/retry5xx', { name: 'retry all bad', replies: [bad] }),
   host('/retry5xx', { name: 'retry not on 404', reply: response(404, 'x') }),

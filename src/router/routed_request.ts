@@ -17,6 +17,7 @@ import { RequestStats } from './request_stats.ts'
 import { type RequestTimerCallbacks, RequestTimers } from './request_timers.ts'
 import { isConnectFailure, resetDetails, resetReasonFlag, resetReply } from './reset_reasons.ts'
 import { type RetryDecision, RetryState } from './retry_state.ts'
+import { rewriteAuthority } from './route_config/host_rewrite.ts'
 import type { RouterSettings } from './router_settings.ts'
 import { type RequestTimeouts, requestTimeouts, tellTimeout } from './timeouts.ts'
 import { UpstreamRequest, type UpstreamRequestParent } from './upstream_request.ts'
@@ -160,8 +161,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   headersFor(host: Host): HeaderMap {
     this.#requestStats.onRequest()
     if (this.#route.autoHostRewrite && host.hostname !== '') {
-      if (this.#route.appendXForwardedHost) this.#headers.append('x-forwarded-host', this.#headers.authority)
-      this.#headers.authority = host.hostname
+      rewriteAuthority(this.#headers, host.hostname, this.#route.appendXForwardedHost)
     }
     return this.#headers
   }

@@ -19,6 +19,10 @@ const stillListenerCounters = `downstream_cx_overflow downstream_cx_overload_rej
   downstream_cx_transport_socket_connect_timeout downstream_listener_filter_error
   downstream_listener_filter_remote_close downstream_pre_cx_timeout no_filter_chain_match`
 
+/** The admin interface's codec is the first to have them; all codecs count in them. */
+const codecCounters = `dropped_headers_with_underscores metadata_not_supported_error
+  requests_rejected_with_underscores_in_headers response_flood`
+
 export class AdminStats {
   readonly globalCxOverflow: Counter
   readonly cxTotal: readonly Counter[]
@@ -50,6 +54,7 @@ export class AdminStats {
     for (const name of words(stillHttpCounters)) http.counter(name)
     for (const name of words(stillHttpGauges)) http.gauge(name)
     for (const name of words(stillListenerCounters)) listener.counter(name)
+    for (const name of words(codecCounters)) scope.counter(`http1.${name}`)
     listener.gauge('downstream_pre_cx_active').set(0)
     http.gauge('downstream_cx_rx_bytes_buffered').set(0)
     this.globalCxOverflow = listener.counter('downstream_global_cx_overflow')

@@ -84,8 +84,11 @@ export class Listener {
     const id = Connection.nextId()
     const facts = new ConnectionSocket(socket, id, remoteAddress, localAddress, this.built.name, acceptedAtMs)
     const streamInfo = new StreamInfo(facts, acceptedAtMs, wallMs())
-    if (this.built.listenerFilters.length === 0) this.#matchFilterChain(facts, streamInfo)
-    else this.#runListenerFilters(facts, streamInfo)
+    if (this.built.listenerFilters.length === 0) {
+      // In use, though nothing waits here.
+      this.built.stats.preCxActive.add(0)
+      this.#matchFilterChain(facts, streamInfo)
+    } else this.#runListenerFilters(facts, streamInfo)
   }
 
   #admit(socket: Socket): boolean {

@@ -7,6 +7,7 @@ import type { ClusterInfo } from '../upstream/cluster_info.ts'
 import type { ResourceManager } from '../upstream/resource_manager.ts'
 import type { RequestStats } from './request_stats.ts'
 import { isConnectFailure } from './reset_reasons.ts'
+import { grpcRetryStatuses } from './retry_words.ts'
 
 /** `limit`: it would have been retried, but all tries are used; `overflow`: the circuit breaker forbids it. */
 export type RetryDecision = 'no' | 'yes' | 'limit' | 'overflow'
@@ -14,15 +15,6 @@ export type RetryDecision = 'no' | 'yes' | 'limit' | 'overflow'
 const defaultRetries = 1
 const defaultBackOffBaseMs = 25
 const noStatusCodes: ReadonlySet<number> = new Set()
-
-/** gRPC statuses by the words of retry_on. */
-const grpcStatusOf: Readonly<Record<string, string>> = {
-  cancelled: '1',
-  'deadline-exceeded': '4',
-  'resource-exhausted': '8',
-  internal: '13',
-  unavailable: '14',
-}
 
 export class RetryState {
   readonly #retryOn: ReadonlySet<string>
@@ -147,7 +139,7 @@ export class RetryState {
     const grpcStatus = headers.get('grpc-status')
     return (
       grpcStatus !== undefined &&
-      Object.keys(grpcStatusOf).some((word) => retryOn.has(word) && grpcStatusOf[word] === grpcStatus)
+      Object.keys(grpcRetryStatuses).some((word) => retryOn.has(word) && grpcRetryStatuses[word] === grpcStatus)
     )
   }
 

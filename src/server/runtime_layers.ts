@@ -184,7 +184,7 @@ function scalar(text: string): RuntimeValue {
   return text !== '' && !Number.isNaN(Number(text)) ? Number(text) : text
 }
 
-/** Reports layers that cannot be had: two of one name, two admin layers, discovery. */
+/** Reports layers that cannot be had: two of one name, two admin layers, discovery, a link in a folder that is not there. */
 export function checkRuntimeLayers(views: readonly RuntimeLayerView[], errors: ConfigErrors): void {
   const names = new Set<string>()
   let adminLayers = 0
@@ -193,6 +193,9 @@ export function checkRuntimeLayers(views: readonly RuntimeLayerView[], errors: C
     names.add(view.name)
     if (view.layerSpecifier === 'adminLayer' && ++adminLayers > 1)
       errors.add(view, 'adminLayer', 'Too many admin layers specified in LayeredRuntime, at most one may be specified')
+    const folder = dirname(view.diskLayer?.symlinkRoot ?? '.')
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
+      errors.add(view.diskLayer, 'symlinkRoot', `unable to watch for a new link: there is no folder ${folder}`)
     if (view.layerSpecifier === 'rtdsLayer') errors.add(view, 'rtdsLayer', 'runtime discovery is not supported')
   }
 }

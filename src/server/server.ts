@@ -20,6 +20,7 @@ import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
 import { logSettings } from './application_log.ts'
 import type { DrainState, HostNumbers, ProfilerQuery, WorkerSettings } from './channel.ts'
 import { DrainManager, notDraining } from './drain_decision.ts'
+import { hostKeys } from './host_keys.ts'
 import { Instance, statsSettings } from './instance.ts'
 import { ListenError, type ListenerSockets, openListenerSockets } from './listen_sockets.ts'
 import { localInfo } from './local_info.ts'
@@ -330,8 +331,9 @@ export class Server implements ServerControl {
   async hostNumbers(): Promise<ReadonlyMap<string, HostNumbers>> {
     const sums = new Map<string, HostNumbers>()
     for (const answer of (await this.#workers.query('hostStats')) as HostNumbers[][]) {
+      const keyOf = hostKeys()
       for (const numbers of answer) {
-        const key = `${numbers.cluster} ${numbers.address}`
+        const key = keyOf(numbers.cluster, numbers.address)
         const sum = sums.get(key)
         sums.set(key, sum === undefined ? numbers : addNumbers(sum, numbers))
       }

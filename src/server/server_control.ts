@@ -54,7 +54,7 @@ export interface ServerControl {
   drainListeners(options: DrainListenersOptions): Promise<void>
   reopenLogs(): Promise<void>
   quit(): void
-  /** Numbers of every host, added up over the workers. */
+  /** Numbers of every host by its key (host_keys.ts), added up over the workers. */
   hostNumbers(): Promise<ReadonlyMap<string, HostNumbers>>
   /** Memory of all processes, as process.memoryUsage(). */
   memoryUsage(): Promise<readonly NodeJS.MemoryUsage[]>

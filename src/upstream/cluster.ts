@@ -31,16 +31,16 @@ export class Cluster {
 
   /** Replaces the hosts. One that stays (same address and name) keeps its object, its pools and its numbers. */
   setHosts(priorities: readonly (readonly HostSnapshot[])[]): void {
-    const previous = new Map([...this.prioritySet.hosts()].map((host) => [hostKey(host), host]))
+    const previous = Map.groupBy(this.prioritySet.hosts(), hostKey)
     const changed = new Set<number>()
     const sets = priorities.map((snapshots, priority) => {
       const hosts = snapshots.map((snapshot) => {
-        const known = previous.get(hostKey(snapshot))
+        // Several endpoints may be one address: each is a host of its own.
+        const known = previous.get(hostKey(snapshot))?.shift()
         if (known === undefined) {
           changed.add(priority)
           return new Host(this.info, snapshot)
         }
-        previous.delete(hostKey(snapshot))
         if (known.priority !== priority) changed.add(known.priority).add(priority)
         known.update(snapshot)
         return known
@@ -49,9 +49,10 @@ export class Cluster {
     })
     this.prioritySet.replace(sets)
     this.loadBalancer.onHostsChanged(this.prioritySet)
-    for (const gone of previous.values()) changed.add(gone.priority)
+    const removed = [...previous.values()].flat()
+    for (const gone of removed) changed.add(gone.priority)
     if (changed.size > 0 && this.info.closeConnectionsOnHostSetChange) this.drain()
-    for (const gone of previous.values()) gone.drain()
+    for (const gone of removed) gone.drain()
     if (this.#place.countsMembership) this.#publish(changed.size)
   }
 

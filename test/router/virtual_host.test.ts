@@ -120,6 +120,16 @@ describe('typed_per_filter_config', () => {
   })
 })
 
+test('words of retry_on that nobody knows are named by a warning', () => {
+  const table = (retryOn: string) =>
+    routeTable(
+      `virtual_hosts: [{name: v, domains: ['*'], routes: [{match: {prefix: /}, route: {cluster: c, retry_policy: {retry_on: '${retryOn}'}}}]}]`,
+    )
+  expect(table('5xx, reset,,cancelled').warnings).toEqual([])
+  expect(table('5xx,rest,5XX').warnings).toEqual(['1: unknown retry_on words have no effect: rest, 5XX'])
+  expect(table('5xx,rest').errors).toEqual([])
+})
+
 test('internal_only_headers are told in lower case', () => {
   expect(routeTable('internal_only_headers: [X-Internal]').config.internalOnlyHeaders).toEqual(['x-internal'])
 })

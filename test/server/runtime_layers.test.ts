@@ -104,9 +104,16 @@ layered_runtime:
   })
 
   test('a folder that is not there is empty and counted', () => {
-    const { layers, counter } = layersOf(yamlOf('/no/such/folder'))
+    using folder = new TestFolder()
+    const { layers, counter, errors } = layersOf(yamlOf(join(folder.path, 'current')))
+    expect(errors).toEqual([])
     expect(layers.merged()).toEqual({})
     expect(counter('override_dir_not_exists')).toBe(1)
+  })
+
+  test('the folder of the link must be there', () => {
+    const { errors } = layersOf(yamlOf('/no/such/current'))
+    expect(errors).toEqual(['unable to watch for a new link: there is no folder /no/such'])
   })
 })
 

@@ -2,6 +2,7 @@
 
 import { type CompiledRegex, compileRegex, RegexError } from '../../common/regex.ts'
 import type { HostNumbers } from '../../server/channel.ts'
+import { hostKeys } from '../../server/host_keys.ts'
 import type { ServerControl } from '../../server/server_control.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { Host } from '../../upstream/host.ts'
@@ -11,6 +12,7 @@ import { clusterStatusJson } from './clusters_json.ts'
 /** What a request may ask of the regular expression engine: far more than any name filter needs. */
 const filterProgramSize = 100_000
 
+/** To be asked once for each host, in order. */
 export type HostNumbersOf = (host: Host) => HostNumbers | undefined
 
 export function clustersEndpoint(control: ServerControl): AdminEndpoint {
@@ -28,7 +30,8 @@ export function clustersEndpoint(control: ServerControl): AdminEndpoint {
       if (filter === 'invalid') return textReply('Invalid re2 regex', 400)
       const clusters = [...control.clusterManager.clusters()].filter((each) => filter?.find(each.info.name) ?? true)
       const numbers = await control.hostNumbers()
-      const numbersOf: HostNumbersOf = (host) => numbers.get(`${host.cluster.name} ${host.address.text}`)
+      const keyOf = hostKeys()
+      const numbersOf: HostNumbersOf = (host) => numbers.get(keyOf(host.cluster.name, host.address.text))
       if (query.get('format') === 'json')
         return jsonReply({ cluster_statuses: clusters.map((each) => clusterStatusJson(each, numbersOf)) })
       return textReply(clusterTexts(clusters, numbersOf))

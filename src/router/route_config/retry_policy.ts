@@ -4,6 +4,7 @@ import type { envoy } from '../../../proto/generated/api.d.ts'
 import { compileHeaderMatcher } from '../../access_log/header_matcher.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
 import type { RetryPolicy } from '../../http/route.ts'
+import { grpcRetryStatuses, retryOnWords } from '../retry_words.ts'
 
 type RetryPolicyView = envoy.config.route.v3.RetryPolicy
 
@@ -14,12 +15,7 @@ export function compileRetryPolicy(view: RetryPolicyView, errors: ConfigErrors):
   const { baseMs, maxMs } = backOff(view, errors)
   const limited = view.rateLimitedRetryBackOff
   return {
-    retryOn: new Set(
-      view.retryOn
-        .split(',')
-        .map((word) => word.trim())
-        .filter((word) => word !== ''),
-    ),
+    retryOn: retryWords(view, errors),
     numRetries: view.numRetries ?? 1,
     perTryTimeoutMs: view.perTryTimeout ?? 0,
     perTryIdleTimeoutMs: view.perTryIdleTimeout ?? 0,
@@ -38,6 +34,17 @@ export function compileRetryPolicy(view: RetryPolicyView, errors: ConfigErrors):
     hostSelectionRetryMaxAttempts: view.hostSelectionRetryMaxAttempts,
     retryHostPredicates: view.retryHostPredicate.map(({ name }) => name),
   }
+}
+
+/** Words that nobody knows ask for nothing: a warning names them. */
+function retryWords(view: RetryPolicyView, errors: ConfigErrors): ReadonlySet<string> {
+  const words = view.retryOn
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '')
+  const unknown = words.filter((word) => !retryOnWords.has(word) && !Object.hasOwn(grpcRetryStatuses, word))
+  if (unknown.length > 0) errors.warn(view, 'retryOn', `unknown retry_on words have no effect: ${unknown.join(', ')}`)
+  return new Set(words)
 }
 
 /** Intervals below a millisecond count as one; the longest is ten times the first where nothing is said. */

@@ -145,7 +145,7 @@ class DnsTarget {
     this.#failures = 0
     const port = this.endpoint.view.endpoint?.address?.socketAddress?.portValue ?? 0
     const hostname = this.endpoint.view.endpoint?.hostname || name
-    const found = addresses.map(({ ip }) => ipAddress(ip, port))
+    const found = [...new Set(addresses.map(({ ip }) => ip))].map((ip) => ipAddress(ip, port))
     this.#stats.defaultTotalMatchCount.add(strict ? found.length : 1)
     if (strict) this.hosts = found.map((each) => hostSnapshot(this.endpoint, each, hostname))
     // The others are tried where the first does not answer.
@@ -196,7 +196,7 @@ export class DnsDiscovery implements ClusterDiscovery {
   }
 
   #publish(stats: ClusterStats): void {
-    const priorities = byPriority(this.#targets.flatMap((target) => target.hosts)).map(withoutRepeats)
+    const priorities = byPriority(this.#targets.flatMap((target) => target.hosts))
     // The same addresses in another order (DNS round robin) are no news.
     const text = JSON.stringify(priorities.map((hosts) => hosts.map((host) => JSON.stringify(host)).sort()))
     if (text === this.#last) stats.updateNoRebuild.inc()
@@ -206,10 +206,4 @@ export class DnsDiscovery implements ClusterDiscovery {
       this.#onHosts?.(priorities)
     }
   }
-}
-
-/** Two names may lead to one address: it is one host of its priority. */
-function withoutRepeats(hosts: readonly HostSnapshot[]): HostSnapshot[] {
-  const seen = new Set<string>()
-  return hosts.filter(({ address }) => !seen.has(address.text) && seen.add(address.text))
 }

@@ -280,6 +280,11 @@ const clusters: Record<string, string> = {
     cluster_name: pipe_missing
     endpoints: [ { lb_endpoints: [ { endpoint: { address: { pipe: { path: /tmp/nuncio-no-such-pipe } } } } ] } ]
 `,
+  one_address: many('one_address', [[A], [A]]),
+  names_of_one_address: many('names_of_one_address', [[A, 'load_balancing_weight: 2'], [A]], dns('STRICT_DNS')).replace(
+    'address: 127.0.0.1',
+    'address: localhost',
+  ),
   host_set_change: cluster('host_set_change', 'common_lb_config: { close_connections_on_host_set_change: true }', A),
   metadata: `
 - name: metadata
@@ -403,7 +408,10 @@ export const clustersSuite: ParitySuite = {
     one('three_quarters', {
       name: 'clusters at start',
       steps: names
-        .filter((name) => !['strict_dns', 'logical_dns', 'dns_fails', 'happy_eyeballs'].includes(name))
+        .filter(
+          (name) =>
+            !['strict_dns', 'logical_dns', 'dns_fails', 'happy_eyeballs', 'names_of_one_address'].includes(name),
+        )
         .map((name) => ({
           admin: `/stats?filter=${encodeURIComponent(`^cluster\\.${name}\\.(membership|circuit_breakers|default|lb_|max_host|warming)`)}`,
         })),
@@ -432,6 +440,13 @@ export const clustersSuite: ParitySuite = {
       normalize: [[/\((nan|[\d.]+),/g, '(']],
     }),
     breaker('breaker_per_host'),
+    ...['one_address', 'names_of_one_address'].map((name) =>
+      one(name, {
+        steps: [...times(`/${name}`, 4), { admin: `/clusters?filter=${name}` }],
+        stats: undefined,
+        logLines: 4,
+      }),
+    ),
     ...(
       [
         ['408', response(408, '')],

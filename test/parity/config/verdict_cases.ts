@@ -488,6 +488,16 @@ const listeners: VerdictCase[] = [
       top: 'layered_runtime: { layers: [ { name: a, static_layer: {} }, { name: a, static_layer: {} } ] }',
     }),
   },
+  {
+    name: 'runtime folder that is not there',
+    yaml: boot({
+      top: 'layered_runtime: { layers: [ { name: a, disk_layer: { symlink_root: /tmp/no-such-link } } ] }',
+    }),
+  },
+  {
+    name: 'runtime folder in no folder',
+    yaml: boot({ top: 'layered_runtime: { layers: [ { name: a, disk_layer: { symlink_root: /no/such/link } } ] }' }),
+  },
   { name: 'runtime layer without specifier', yaml: boot({ top: 'layered_runtime: { layers: [ { name: a } ] }' }) },
   {
     name: 'two admin layers',

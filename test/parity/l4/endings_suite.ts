@@ -87,6 +87,18 @@ export const endingsSuite: ParitySuite = {
       logOnce: true,
     }),
     raw('chain without filters', 'no_filters', [{ waitClosed: true }], { logLines: 0 }),
+    raw(
+      'statistics in use',
+      'tcp',
+      [
+        { waitFor: 'hello' },
+        ...['\\.tcp\\.downstream_pre', '^http1'].map((name) => ({
+          admin: `/stats?usedonly&filter=${encodeURIComponent(name)}`,
+        })),
+        { admin: `/stats?filter=${encodeURIComponent('^http1')}` },
+      ],
+      { ...greet(), stats: undefined },
+    ),
     raw('no chain', 'unmatched', [{ waitClosed: true }], { logLines: 0 }),
   ],
 }

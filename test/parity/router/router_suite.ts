@@ -73,6 +73,9 @@ const virtualHosts = `
   - { match: { prefix: "/host_literal" }, route: { cluster: main, host_rewrite_literal: new.test } }
   - { match: { prefix: "/append_host_literal" }, route: { cluster: main, host_rewrite_literal: new.test, append_x_forwarded_host: true } }
   - { match: { prefix: "/host_header" }, route: { cluster: main, host_rewrite_header: x-host, append_x_forwarded_host: true } }
+  - { match: { prefix: "/host_auto_append" }, route: { cluster: named, auto_host_rewrite: true, append_x_forwarded_host: true, retry_policy: { retry_on: 5xx, num_retries: 2 } } }
+  - { match: { prefix: "/host_auto_unnamed" }, route: { cluster: main, auto_host_rewrite: true } }
+  - { match: { prefix: "/host_auto" }, route: { cluster: named, auto_host_rewrite: true, retry_policy: { retry_on: 5xx, num_retries: 2 } } }
   - { match: { prefix: "/host_path" }, route: { cluster: main, host_rewrite_path_regex: { pattern: { regex: "^/host_path/([^/]+)/.*$" }, substitution: "\\\\1.test" } } }
   - match:
       path_match_policy:
@@ -177,6 +180,9 @@ const virtualHosts = `
           "/two": { action: { name: route, typed_config: { "@type": type.googleapis.com/envoy.config.route.v3.Route, match: { prefix: "/" }, direct_response: { status: 202 }, name: tree_two } } }
 `
 
+/** Its host has a name of its own. */
+const named = cluster('named', '', '{{backend}}').replace('endpoint: {', 'endpoint: { hostname: chosen.test,')
+
 const yaml = bootstrap(
   [
     httpListener({
@@ -232,6 +238,7 @@ internal_only_headers: [ x-internal-only ]`,
     cluster('main', HOST_STATS),
     cluster('other'),
     cluster('refused', HOST_STATS, '1'),
+    named,
     '- { name: empty, type: STATIC }',
   ],
 )
@@ -343,9 +350,22 @@ const rewriting: ParityCase[] = [
     '/host_literal',
     '/append_host_literal',
     '/host_path/abc/x?y',
+    '/host_auto',
+    '/host_auto_append',
+    '/host_auto_unnamed',
     '/tpl/7/a/b?q',
   ].map((path) => ({ name: `rewrite ${path}`, steps: [getHost('rewrite.test', path)] })),
   { name: 'rewrite host header', steps: [getHost('rewrite.test', '/host_header', 'x-host: from.header')] },
+  {
+    name: 'rewrite host of the host chosen, retried',
+    steps: [getHost('rewrite.test', '/host_auto'), { waitFor: '\r\n\r\nno' }],
+    reply: response(503, 'no'),
+  },
+  {
+    name: 'rewrite host of the host chosen, retried and appended',
+    steps: [getHost('rewrite.test', '/host_auto_append', 'x-forwarded-host: first.test'), { waitFor: '\r\n\r\nno' }],
+    reply: response(503, 'no'),
+  },
   { name: 'rewrite host header absent', steps: [getHost('rewrite.test', '/host_header')] },
   ...[
     '/host/x?y=1',

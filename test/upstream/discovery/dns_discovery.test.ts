@@ -126,12 +126,12 @@ describe('STRICT_DNS', () => {
     expect(strict.addresses).toEqual(['127.0.0.1:80'])
   })
 
-  it('has one host where two names lead to one address', async () => {
+  it('has a host for each name that leads to an address, and one where a name repeats it', async () => {
     dns.set('a.test', { addresses: ['127.0.0.1'] })
-    dns.set('b.test', { addresses: ['127.0.0.1', '127.0.0.2'] })
+    dns.set('b.test', { addresses: ['127.0.0.1', '127.0.0.2', '127.0.0.1'] })
     const strict = discovery('STRICT_DNS', { names: ['a.test', 'b.test'] })
     await strict.start()
-    await strict.hosts('127.0.0.1:80', '127.0.0.2:80')
+    await strict.hosts('127.0.0.1:80', '127.0.0.1:80', '127.0.0.2:80')
   })
 
   it('takes an address for what it is, without asking', async () => {

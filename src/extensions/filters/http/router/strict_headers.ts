@@ -8,14 +8,9 @@ import {
   type StreamDecoderFilter,
   type StreamDecoderFilterCallbacks,
 } from '../../../../http/http_filter.ts'
+import { grpcRetryStatuses, retryOnWords } from '../../../../router/retry_words.ts'
 import type { RouterSettings } from '../../../../router/router_settings.ts'
 import { ResponseFlag } from '../../../../stream_info/response_flags.ts'
-
-const retryOnWords = new Set(
-  `5xx gateway-error connect-failure refused-stream retriable-4xx retriable-headers retriable-status-codes reset
-  reset-before-request http3-post-connect-failure envoy-ratelimited`.split(/\s+/),
-)
-const grpcRetryOnWords = new Set('cancelled deadline-exceeded resource-exhausted unavailable internal'.split(' '))
 
 /** Stands before the router where strict_check_headers is set. */
 export class StrictHeadersFilter implements StreamDecoderFilter {
@@ -66,6 +61,7 @@ export class StrictHeadersFilter implements StreamDecoderFilter {
 
 function isReadable(name: string, value: string): boolean {
   if (name === 'x-envoy-retry-on') return value.split(',').every((word) => retryOnWords.has(word.trim()))
-  if (name === 'x-envoy-retry-grpc-on') return value.split(',').every((word) => grpcRetryOnWords.has(word.trim()))
+  if (name === 'x-envoy-retry-grpc-on')
+    return value.split(',').every((word) => Object.hasOwn(grpcRetryStatuses, word.trim()))
   return /^\d{1,19}$/.test(value)
 }

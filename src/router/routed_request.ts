@@ -3,7 +3,7 @@
 import { monotonicMs } from '../common/clock.ts'
 import { type HeaderMap, KnownHeader } from '../common/header_map.ts'
 import type { StreamResetReason } from '../http/codec/codec.ts'
-import { isUpgradeRequest } from '../http/codec/http1/request_head.ts'
+import { isUpgrade } from '../http/codec/http1/request_head.ts'
 import type { DownstreamWatermarkCallbacks, LocalReply, StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
 import type { ForwardRoute, InternalRedirectPolicy } from '../http/route.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
@@ -67,7 +67,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (virtualCluster !== undefined) info.virtualClusterName = virtualCluster.name
     this.#requestStats.add(virtualCluster)
     this.#requestStats.add(route.requestStats)
-    this.#upgrade = (headers.known & KnownHeader.upgrade) !== 0 && isUpgradeRequest(headers)
+    this.#upgrade = (headers.known & KnownHeader.upgrade) !== 0 && isUpgrade(headers)
     this.#retryState = RetryState.create(route, headers, cluster.info, this.#requestStats)
   }
 
@@ -171,6 +171,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
 
   /** A response has begun, as far as retries and counting go, though another may still take its place for the client. */
   onUpstream1xxHeaders(headers: HeaderMap): void {
+    // The first one counts and passes, whatever else there is to say before the response.
+    if (this.#interimStarted) return
     this.#interimStarted = true
     this.#retryState?.giveUp()
     this.#requestStats.charge(headers.status)
@@ -180,16 +182,16 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   onUpstreamHeaders(attempt: UpstreamRequest, headers: HeaderMap, endStream: boolean): void {
     const route = this.#route
     const info = this.#callbacks.streamInfo
+    if (this.#upgrade && headers.status >= 200 && headers.status < 300) {
+      this.#refuseUpgradeAnswer(attempt, headers.status)
+      return
+    }
     info.responseCode = headers.status
     attempt.host.onResponse(headers.status)
     this.#timers.disarmPerTry()
     if (this.#retryResponse(attempt, headers)) return
     if (this.#startOver(headers)) return
     this.#requestStats.onHostResponse(headers, attempt.host)
-    if (this.#upgrade && headers.status >= 200 && headers.status < 300) {
-      this.#refuseUpgradeAnswer(attempt, headers.status)
-      return
-    }
     this.#responseStarted = true
     const tunnel = this.#upgrade ? headers.status === 101 : this.#headers.method === 'CONNECT'
     if (!this.#settings.suppressEnvoyHeaders && !tunnel && this.#requestComplete)

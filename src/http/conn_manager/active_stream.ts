@@ -6,14 +6,15 @@ import type { Connection } from '../../network/connection.ts'
 import { ResponseFlag } from '../../stream_info/response_flags.ts'
 import { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { RequestDecoder, ResponseEncoder, StreamCallbacks, StreamResetReason } from '../codec/codec.ts'
+import { wantsClose } from '../codec/http1/request_head.ts'
 import type { DownstreamWatermarkCallbacks, LocalReply } from '../http_filter.ts'
 import type { RewrittenReply } from '../local_reply.ts'
 import type { Route } from '../route.ts'
 import type { ConnectionManager } from './connection_manager.ts'
 import { FilterManager, type FilterManagerStream } from './filter_manager.ts'
 import { checkRequestHead } from './request_checks.ts'
-import { mutateRequestHeaders, sanitizeHopByHop, wantsClose } from './request_headers.ts'
-import { mutateResponseHeaders } from './response_headers.ts'
+import { mutateRequestHeaders, sanitizeHopByHop } from './request_headers.ts'
+import { mutateResponseHeaders, sanitizeResponseHeaders } from './response_headers.ts'
 import { RouteCache } from './route_cache.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 import { chargeResponse } from './stats.ts'
@@ -203,7 +204,9 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   // ---- The response, from the filter chain -----------------------------------------------------------------------
 
   encode1xxHeaders(headers: HeaderMap): void {
-    if (this.#ended || !this.settings.proxy100Continue || headers.status !== 100) return
+    if (this.#ended || !this.settings.proxy100Continue) return
+    chargeResponse(this.settings, headers.status)
+    sanitizeResponseHeaders(headers, this.settings, this.streamInfo, false)
     this.#encoder.encode1xxHeaders(headers)
   }
 
@@ -213,9 +216,9 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const settings = this.settings
     this.responseHeaders = headers
     info.responseCode = headers.status
-    this.#upgraded = isUpgradeAccepted(this.#upgradeType, headers.status)
+    this.#upgraded = isUpgradeAccepted(this.#upgradeType, headers)
     mutateResponseHeaders(headers, settings, info, this.#upgraded)
-    this.#decideClose(headers, endStream)
+    this.#decideClose(headers)
     chargeResponse(settings, headers.status)
     info.firstDownstreamTxByteMs = monotonicMs()
     this.timers.onActivity(false)
@@ -224,7 +227,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   }
 
   /** Ends the connection after this response where client, drain or an unread request ask for it. */
-  #decideClose(headers: HeaderMap, endStream: boolean): void {
+  #decideClose(headers: HeaderMap): void {
     const manager = this.#manager
     const settings = this.settings
     if (this.#closeAfter) manager.drainState = 'closing'
@@ -236,8 +239,8 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
       settings.stats.downstreamRqResponseBeforeRqComplete.inc()
       if (!this.#upgraded) manager.drainState = 'closing'
     }
-    const bodyUntilClose = this.#http10 && !endStream && !headers.has('content-length')
-    if (bodyUntilClose) manager.drainState = 'closing'
+    // Bodiless ones too: an old client takes every response without a length for one that ends with the connection.
+    if (this.#http10 && !headers.has('content-length')) manager.drainState = 'closing'
     if (this.#upgraded) return
     if (manager.drainState !== 'notDraining') headers.set('connection', 'close')
     else if (this.#http10) headers.set('connection', 'keep-alive')

@@ -48,21 +48,21 @@ function checkPath(headers: HeaderMap, settings: ConnectionManagerSettings): Ref
   }
   const fragment = path.indexOf('#')
   if (fragment >= 0) {
-    if (settings.rejectPathWithFragment) return failedNormalization(settings, settings.path !== undefined)
+    if (settings.rejectPathWithFragment) return failedNormalization(settings)
     headers.path = path.slice(0, fragment)
   }
   if (settings.path === undefined) return undefined
   const result = normalizePath(headers.path, settings.path)
   const grpc = (headers.known & KnownHeader.contentType) !== 0 && isGrpcRequest(headers)
   headers.path = result.path
-  if (result.action === 'reject' || (result.action === 'redirect' && grpc)) return failedNormalization(settings, true)
+  if (result.action === 'reject' || (result.action === 'redirect' && grpc)) return failedNormalization(settings)
   if (result.action === 'continue') return undefined
   settings.stats.downstreamRqRedirectedWithNormalizedPath.inc()
   const modifyHeaders = (reply: HeaderMap): void => reply.set('location', result.path)
   return { reply: { status: 307, body: '', details: 'path_normalization_failed', modifyHeaders }, close: false }
 }
 
-function failedNormalization(settings: ConnectionManagerSettings, counted: boolean): Refusal {
-  if (counted) settings.stats.downstreamRqFailedPathNormalization.inc()
+function failedNormalization(settings: ConnectionManagerSettings): Refusal {
+  settings.stats.downstreamRqFailedPathNormalization.inc()
   return { reply: { status: 400, body: '', details: 'path_normalization_failed' }, close: true }
 }

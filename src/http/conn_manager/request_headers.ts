@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
 import type { Connection } from '../../network/connection.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
-import { connectionHas, isUpgradeRequest } from '../codec/http1/request_head.ts'
+import { isUpgrade } from '../codec/http1/request_head.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 
 /** x-envoy-* control headers that only internal requests may carry. */
@@ -81,7 +81,7 @@ export function sanitizeHopByHop(headers: HeaderMap): boolean {
   const hop =
     KnownHeader.connection | KnownHeader.upgrade | KnownHeader.te | KnownHeader.hopByHop | KnownHeader.transferEncoding
   if ((known & hop) === 0) return true
-  if (!isUpgradeRequest(headers)) {
+  if (!isUpgrade(headers)) {
     if ((known & KnownHeader.connection) !== 0 && !removeConnectionNamed(headers)) return false
     headers.remove('upgrade')
   }
@@ -116,7 +116,7 @@ function removeConnectionNamed(headers: HeaderMap): boolean {
 function sanitizeTe(headers: HeaderMap): void {
   const wantsTrailers = headers
     .getAll('te')
-    .some((value) => value.split(',').some((part) => /^\s*trailers\s*(;|$)/i.test(part)))
+    .some((value) => value.split(',').some((part) => part.trim() === 'trailers'))
   if (wantsTrailers) headers.set('te', 'trailers')
   else headers.remove('te')
 }
@@ -180,12 +180,4 @@ function setRequestId(headers: HeaderMap, force: boolean, info: StreamInfo): voi
   info.requestId = randomUUID()
   if (given === undefined) headers.add('x-request-id', info.requestId)
   else headers.set('x-request-id', info.requestId)
-}
-
-/** Whether the client asks for the connection to end after this exchange. */
-export function wantsClose(headers: HeaderMap, http10: boolean): boolean {
-  if ((headers.known & (KnownHeader.connection | KnownHeader.hopByHop)) === 0) return http10
-  if (connectionHas(headers, 'close')) return true
-  if (headers.get('proxy-connection')?.toLowerCase() === 'close') return true
-  return http10 && !connectionHas(headers, 'keep-alive')
 }

@@ -34,8 +34,19 @@ export function mutateResponseHeaders(
     if ((known & KnownHeader.server) === 0) headers.add('server', settings.serverName)
     else headers.set('server', settings.serverName)
   }
+  sanitizeResponseHeaders(headers, settings, info, keepUpgrade)
+  if (settings.via !== '') headers.append('via', settings.via, ', ')
+}
+
+/** What holds for interim responses too: nothing that is meant for one hop only passes. */
+export function sanitizeResponseHeaders(
+  headers: HeaderMap,
+  settings: ConnectionManagerSettings,
+  info: StreamInfo,
+  keepUpgrade: boolean,
+): void {
   const hop = KnownHeader.connection | KnownHeader.upgrade | KnownHeader.hopByHop | KnownHeader.transferEncoding
-  if ((known & hop) !== 0) {
+  if ((headers.known & hop) !== 0) {
     if (!keepUpgrade) {
       headers.remove('connection')
       headers.remove('upgrade')
@@ -45,5 +56,4 @@ export function mutateResponseHeaders(
     headers.remove('proxy-connection')
   }
   if (settings.alwaysSetRequestIdInResponse && info.requestId !== '') headers.set('x-request-id', info.requestId)
-  if (settings.via !== '') headers.append('via', settings.via, ', ')
 }

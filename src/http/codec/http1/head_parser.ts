@@ -65,13 +65,12 @@ const tab = 0x09
  * Returns the header bytes as Envoy counts them: names and values, and three more a line. Throws HeadError for anything that two parsers could read differently: a name that is no token, space before the
  * colon, line folding, control characters, a bare CR or LF.
  */
-export function parseHeaderLines(text: string, position: number, headers: HeaderMap, keepRawNames: boolean): number {
+export function parseHeaderLines(text: string, position: number, headers: HeaderMap): number {
   const names = headers.names
   const values = headers.values
   const end = text.length
   let known = headers.known
   let bytes = 0
-  if (keepRawNames) headers.rawNames ??= []
   let p = position
   while (p < end) {
     const nameStart = p
@@ -92,7 +91,7 @@ export function parseHeaderLines(text: string, position: number, headers: Header
     values.push(text.slice(valueStart, valueEnd))
     bytes += raw.length + valueEnd - valueStart + 3
     known |= entry.bit
-    if (headers.rawNames !== undefined) headers.rawNames.push(raw)
+    if (headers.receivedCase !== undefined) headers.receivedCase.note(entry.name, raw)
   }
   headers.known = known
   return bytes

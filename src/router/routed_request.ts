@@ -102,6 +102,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     }
     if (route.virtualHost.includeRequestAttemptCount)
       headers.set('x-envoy-attempt-count', String(this.#callbacks.streamInfo.attemptCount))
+    // Known from now on, though there may never be a connection.
+    this.upstreamInfo().host = host
     const attempt = new UpstreamRequest(this, host, endsWithHeaders, this.#timeouts.perTryMs)
     this.#attempt = attempt
     if (this.#timeouts.perTryMs > 0 && this.#requestComplete) this.#timers.armPerTry(this.#timeouts.perTryMs)
@@ -158,6 +160,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   // ---- The response ----------------------------------------------------------------------------------------------
 
   headersFor(host: Host): HeaderMap {
+    // No transport socket of ours encrypts.
+    if (this.#callbacks.streamInfo.schemeMatchesUpstream) this.#headers.scheme = 'http'
     if (this.#route.autoHostRewrite && host.hostname !== '') {
       if (this.#route.appendXForwardedHost) this.#headers.append('x-forwarded-host', this.#headers.authority)
       this.#headers.authority = host.hostname

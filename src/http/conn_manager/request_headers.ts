@@ -60,8 +60,7 @@ export function mutateRequestHeaders(
   // A client certificate was not checked here: nobody may claim one.
   if ((headers.known & KnownHeader.xForwarded) !== 0 && !settings.forwardsClientCert)
     headers.remove('x-forwarded-client-cert')
-  if (settings.appendXForwardedPort && !headers.has('x-forwarded-port'))
-    headers.add('x-forwarded-port', String(info.downstream.localAddress.port))
+  if (settings.appendXForwardedPort) setForwardedPort(headers, settings, info.downstream.localAddress.port)
 
   const internal = trusted && settings.isInternalAddress(info.remoteAddress.ip)
   const edge = !internal && settings.useRemoteAddress
@@ -136,6 +135,12 @@ function useRemoteAddress(
   if (settings.xffNumTrustedHops === 0) headers.set('x-forwarded-proto', tls ? 'https' : 'http')
 }
 
+/** As with the scheme: a port that came is believed where somebody trusted stands in front. */
+function setForwardedPort(headers: HeaderMap, settings: ConnectionManagerSettings, port: number): void {
+  const overwrites = settings.useRemoteAddress && settings.xffNumTrustedHops === 0
+  if (overwrites || !headers.has('x-forwarded-port')) headers.set('x-forwarded-port', String(port))
+}
+
 function appendForwardedFor(headers: HeaderMap, settings: ConnectionManagerSettings, ip: string): void {
   if (ip === '') return
   headers.append('x-forwarded-for', isLoopback(ip) ? settings.localIp : ip)
@@ -167,7 +172,7 @@ function sanitizeEnvoyHeaders(headers: HeaderMap, internal: boolean, edge: boole
 
 function setUserAgent(headers: HeaderMap, settings: ConnectionManagerSettings): void {
   headers.set('x-envoy-downstream-service-cluster', settings.userAgent)
-  if (!headers.has('user-agent')) headers.add('user-agent', settings.userAgent)
+  if ((headers.get('user-agent') ?? '') === '') headers.set('user-agent', settings.userAgent)
   if (settings.nodeId !== '') headers.set('x-envoy-downstream-service-node', settings.nodeId)
 }
 

@@ -2,7 +2,6 @@
 
 import { wallMs } from '../../common/clock.ts'
 import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
-import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 
 let dateText = ''
@@ -21,8 +20,8 @@ export function httpDate(): string {
 /** `keepUpgrade`: the response of an accepted upgrade keeps its connection and upgrade headers. */
 export function mutateResponseHeaders(
   headers: HeaderMap,
+  request: HeaderMap | undefined,
   settings: ConnectionManagerSettings,
-  info: StreamInfo,
   keepUpgrade: boolean,
 ): void {
   const known = headers.known
@@ -34,15 +33,15 @@ export function mutateResponseHeaders(
     if ((known & KnownHeader.server) === 0) headers.add('server', settings.serverName)
     else headers.set('server', settings.serverName)
   }
-  sanitizeResponseHeaders(headers, settings, info, keepUpgrade)
+  sanitizeResponseHeaders(headers, request, settings, keepUpgrade)
   if (settings.via !== '') headers.append('via', settings.via, ', ')
 }
 
 /** What holds for interim responses too: nothing that is meant for one hop only passes. */
 export function sanitizeResponseHeaders(
   headers: HeaderMap,
+  request: HeaderMap | undefined,
   settings: ConnectionManagerSettings,
-  info: StreamInfo,
   keepUpgrade: boolean,
 ): void {
   const hop = KnownHeader.connection | KnownHeader.upgrade | KnownHeader.hopByHop | KnownHeader.transferEncoding
@@ -55,5 +54,8 @@ export function sanitizeResponseHeaders(
     headers.remove('keep-alive')
     headers.remove('proxy-connection')
   }
-  if (settings.alwaysSetRequestIdInResponse && info.requestId !== '') headers.set('x-request-id', info.requestId)
+  if (settings.alwaysSetRequestIdInResponse) {
+    const id = request?.get('x-request-id')
+    if (id !== undefined) headers.set('x-request-id', id)
+  }
 }

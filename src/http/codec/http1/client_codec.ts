@@ -6,6 +6,7 @@ import type { Protocol } from '../../../stream_info/stream_info.ts'
 import { type ClientCodec, CodecProtocolError, type ResponseDecoder } from '../codec.ts'
 import { Http1ClientStream } from './client_stream.ts'
 import { HeadError, parseContentLength, parseHeaderLines } from './head_parser.ts'
+import { Joined } from './joined_headers.ts'
 import { Framing, type MessageHandler, MessageParser } from './message_parser.ts'
 import { checkTransferEncoding, isUpgrade, wantsClose } from './request_head.ts'
 import { type Http1Settings, receivedCase } from './settings.ts'
@@ -88,7 +89,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     const headers = new HeaderMap()
     headers.receivedCase = receivedCase(this.settings)
     const lineEnd = parseStatusLine(text, headers, this.settings)
-    const headerBytes = parseHeaderLines(text, lineEnd, headers)
+    const headerBytes = parseHeaderLines(text, lineEnd, headers, Joined.responses)
     stream.headerBytesReceived += headerBytes
     stream.wireBytesReceived += text.length + 2
     const status = headers.status
@@ -131,7 +132,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     this.#end = 'data'
     if (trailerLines === '') return
     const trailers = new HeaderMap()
-    const headerBytes = parseHeaderLines(trailerLines, 0, trailers)
+    const headerBytes = parseHeaderLines(trailerLines, 0, trailers, Joined.none)
     if (!this.settings.enableTrailers) return
     stream.headerBytesReceived += headerBytes
     this.#end = trailers

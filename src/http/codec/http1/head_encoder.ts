@@ -4,10 +4,11 @@ import { STATUS_CODES } from 'node:http'
 import type { HeaderMap } from '../../../common/header_map.ts'
 
 /** Statuses that Node has a phrase for and Envoy has not. */
-const unnamed = new Set([102, 103, 418, 425, 451, 509])
+const unnamed = new Set([102, 103, 418, 451, 509])
 
 /** The registered phrase of a status, as Envoy writes it. */
 export function reasonPhrase(status: number): string {
+  if (status === 599) return 'Last Unassigned Server Error Code'
   return unnamed.has(status) ? 'Unknown' : (STATUS_CODES[status] ?? 'Unknown')
 }
 

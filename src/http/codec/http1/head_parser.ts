@@ -1,6 +1,7 @@
 // Parses the header lines of an HTTP/1 message in one strict pass over the text.
 
 import { type HeaderMap, knownBit } from '../../../common/header_map.ts'
+import { type JoinedNames, joinBits } from './joined_headers.ts'
 
 const codecError = 'http1.codec_error'
 
@@ -37,6 +38,7 @@ for (let c = 0; c < 256; c++) valueCharacters[c] = c === 9 || (c >= 0x20 && c !=
 interface InternedName {
   readonly name: string
   readonly bit: number
+  readonly joins: readonly [number, number, 0]
 }
 
 /** Names as received to their lower-case form and known bit. Bounded: a peer chooses the names. */
@@ -47,7 +49,7 @@ function intern(raw: string): InternedName {
   const found = internedNames.get(raw)
   if (found !== undefined) return found
   const name = raw.toLowerCase()
-  const entry = { name, bit: knownBit(name) }
+  const entry = { name, bit: knownBit(name), joins: joinBits(name) }
   // A flat copy: the slice would keep its whole head alive.
   if (internedNames.size < maxInternedNames && raw.length <= 64)
     internedNames.set(Buffer.from(raw, 'latin1').toString('latin1'), entry)
@@ -65,12 +67,13 @@ const tab = 0x09
  * Returns the header bytes as Envoy counts them: names and values, and three more a line. Throws HeadError for anything that two parsers could read differently: a name that is no token, space before the
  * colon, line folding, control characters, a bare CR or LF.
  */
-export function parseHeaderLines(text: string, position: number, headers: HeaderMap): number {
+export function parseHeaderLines(text: string, position: number, headers: HeaderMap, joined: JoinedNames): number {
   const names = headers.names
   const values = headers.values
   const end = text.length
   let known = headers.known
   let bytes = 0
+  let seen = 0
   let p = position
   while (p < end) {
     const nameStart = p
@@ -87,8 +90,14 @@ export function parseHeaderLines(text: string, position: number, headers: Header
     while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--
     p += 2
     const entry = intern(raw)
-    names.push(entry.name)
-    values.push(text.slice(valueStart, valueEnd))
+    const value = text.slice(valueStart, valueEnd)
+    const joins = entry.joins[joined]
+    const first = (seen & joins) === 0 ? -1 : names.indexOf(entry.name)
+    seen |= joins
+    if (first < 0) {
+      names.push(entry.name)
+      values.push(value)
+    } else values[first] = values[first] === '' ? value : `${values[first]},${value}`
     bytes += raw.length + valueEnd - valueStart + 3
     known |= entry.bit
     if (headers.receivedCase !== undefined) headers.receivedCase.note(entry.name, raw)

@@ -12,6 +12,7 @@ import {
 } from '../codec.ts'
 import { reasonPhrase } from './head_encoder.ts'
 import { classify, HeadError, parseHeaderLines } from './head_parser.ts'
+import { Joined } from './joined_headers.ts'
 import { type MessageHandler, MessageParser } from './message_parser.ts'
 import { parseRequestLine, requestFraming } from './request_head.ts'
 import { applyRequestTarget } from './request_target.ts'
@@ -147,7 +148,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     stream.wireBytesReceived = text.length + 2
     this.stream = stream
     headers.receivedCase = receivedCase(this.settings)
-    stream.headerBytesReceived = parseHeaderLines(text, requestLineEnd, headers)
+    stream.headerBytesReceived = parseHeaderLines(text, requestLineEnd, headers, Joined.requests)
     if (headers.names.length > this.settings.maxHeadersCount)
       throw new HeadError('TOO_MANY_HEADERS', 'http1.too_many_headers', 431)
     // Known only of a head that is whole: what is refused before is answered in our version.
@@ -204,10 +205,13 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   #parseTrailers(lines: string, stream: Http1ServerStream): HeaderMap {
     const trailers = new HeaderMap()
     try {
-      stream.headerBytesReceived += parseHeaderLines(lines, 0, trailers)
+      stream.headerBytesReceived += parseHeaderLines(lines, 0, trailers, Joined.none)
     } catch (error) {
       throw error instanceof HeadError ? classify(error, lines) : error
     }
+    // Nobody sees those that are not passed on.
+    if (!this.settings.enableTrailers) return trailers
+    this.#checkUnderscores(trailers)
     if (trailers.length > this.settings.maxHeadersCount)
       throw new HeadError('TOO_MANY_TRAILERS', 'http1.too_many_headers', 431)
     return trailers

@@ -73,6 +73,29 @@ export function knownBit(name: string): number {
 }
 
 /**
+ * How the names of one message were written (Envoy's preserve_case formatter). It stays with the header list, so that the
+ * side that received a message decides on the case in which the other side writes it.
+ */
+export class ReceivedCase {
+  readonly #written = new Map<string, string>()
+  /** Names that were not received are written Like-This. */
+  readonly properCaseForAdded: boolean
+
+  constructor(properCaseForAdded: boolean) {
+    this.properCaseForAdded = properCaseForAdded
+  }
+
+  /** The first writing of a name counts for all of its values. */
+  note(name: string, written: string): void {
+    if (!this.#written.has(name)) this.#written.set(name, written)
+  }
+
+  of(name: string): string | undefined {
+    return this.#written.get(name)
+  }
+}
+
+/**
  * Request, response or trailer headers. Names are lower case; order and repeats are kept. `method`, `path`, `authority`
  * and `scheme` belong to requests, `status` to responses; absent ones are '' (0 for status), since an empty
  * pseudo-header never occurs. A request's `host` entry keeps the header's place only: its value is `authority`. `known`
@@ -89,8 +112,8 @@ export class HeaderMap {
   known = 0
   names: string[] = []
   values: string[] = []
-  /** The names as received, aligned with `names`, where a header key formatter must restore their case. */
-  rawNames: string[] | undefined = undefined
+  /** How the names were written, where whoever writes this list is to write them so again. */
+  receivedCase: ReceivedCase | undefined = undefined
   /** The reason phrase as received (HTTP/1 responses only), where preserve_case forwards it. */
   reasonPhrase = ''
 
@@ -101,7 +124,7 @@ export class HeaderMap {
   /** The first value of a lower-case name; pseudo-headers by their colon names. */
   get(name: string): string | undefined {
     if (name.charCodeAt(0) === 0x3a) return this.#pseudo(name)
-    if (name === 'host') return this.authority || undefined
+    if (name === 'host') return this.#host()
     const index = this.names.indexOf(name)
     return index < 0 ? undefined : this.values[index]
   }
@@ -141,7 +164,6 @@ export class HeaderMap {
     this.names.push(name)
     this.values.push(value)
     this.known |= knownBit(name)
-    if (this.rawNames !== undefined) this.rawNames.push(name)
   }
 
   /** Appends to the first value with a comma, as Envoy's `appendCopy`, or adds. */
@@ -170,7 +192,6 @@ export class HeaderMap {
   removeAt(index: number): void {
     this.names.splice(index, 1)
     this.values.splice(index, 1)
-    if (this.rawNames !== undefined) this.rawNames.splice(index, 1)
   }
 
   /** Size as Envoy counts it: names and values, pseudo-headers included. */
@@ -205,7 +226,7 @@ export class HeaderMap {
     this.known = other.known
     this.names = other.names.slice()
     this.values = other.values.slice()
-    this.rawNames = other.rawNames?.slice()
+    this.receivedCase = other.receivedCase
     this.reasonPhrase = other.reasonPhrase
   }
 
@@ -216,7 +237,7 @@ export class HeaderMap {
       case ':path':
         return this.path || undefined
       case ':authority':
-        return this.authority || undefined
+        return this.#host()
       case ':scheme':
         return this.scheme || undefined
       case ':protocol':
@@ -226,6 +247,14 @@ export class HeaderMap {
       default:
         return undefined
     }
+  }
+
+  /** A request's authority, '' where its Host came empty; a response's `host` is a header as any other. */
+  #host(): string | undefined {
+    if (this.authority !== '') return this.authority
+    const index = this.names.indexOf('host')
+    if (index < 0) return undefined
+    return this.status === 0 ? '' : this.values[index]
   }
 
   #setPseudo(name: string, value: string): void {

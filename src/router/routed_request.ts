@@ -3,7 +3,7 @@
 import { monotonicMs } from '../common/clock.ts'
 import { type HeaderMap, KnownHeader } from '../common/header_map.ts'
 import type { StreamResetReason } from '../http/codec/codec.ts'
-import { isUpgradeRequest } from '../http/codec/http1/request_head.ts'
+import { isUpgrade } from '../http/codec/http1/request_head.ts'
 import type { DownstreamWatermarkCallbacks, LocalReply, StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
 import type { ForwardRoute, InternalRedirectPolicy } from '../http/route.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
@@ -17,7 +17,7 @@ import { RequestStats } from './request_stats.ts'
 import { type RequestTimerCallbacks, RequestTimers } from './request_timers.ts'
 import { resetDetails, resetReasonFlag, resetReply } from './reset_reasons.ts'
 import { type RetryDecision, RetryState } from './retry_state.ts'
-import { rewriteAuthority } from './route_config/host_rewrite.ts'
+import { prepareForHost } from './route_config/host_rewrite.ts'
 import type { RouterSettings } from './router_settings.ts'
 import { type RequestTimeouts, requestTimeouts, tellTimeout } from './timeouts.ts'
 import { UpstreamRequest, type UpstreamRequestParent } from './upstream_request.ts'
@@ -69,7 +69,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     route.finalizeRequestHeaders(headers, info, !settings.suppressEnvoyHeaders)
     this.#requestStats.add(virtualCluster)
     this.#requestStats.add(route.requestStats)
-    this.#upgrade = (headers.known & KnownHeader.upgrade) !== 0 && isUpgradeRequest(headers)
+    this.#upgrade = (headers.known & KnownHeader.upgrade) !== 0 && isUpgrade(headers)
     this.#retryState = RetryState.create(route, headers, cluster.info, this.#requestStats)
   }
 
@@ -103,6 +103,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     }
     if (route.virtualHost.includeRequestAttemptCount)
       headers.set('x-envoy-attempt-count', String(this.#callbacks.streamInfo.attemptCount))
+    // Known from now on, though there may never be a connection.
+    this.upstreamInfo().host = host
     const attempt = new UpstreamRequest(this, host, endsWithHeaders, this.#timeouts.perTryMs)
     this.#attempt = attempt
     if (this.#timeouts.perTryMs > 0 && this.#requestComplete) this.#timers.armPerTry(this.#timeouts.perTryMs)
@@ -156,11 +158,9 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
 
   headersFor(host: Host): HeaderMap {
     this.#requestStats.onRequest()
-    const headers = this.#headers
-    const { autoHostRewrite, appendXForwardedHost } = this.#route
-    if (autoHostRewrite && host.hostname !== '')
-      rewriteAuthority(headers, host.hostname, appendXForwardedHost, !this.#settings.suppressEnvoyHeaders)
-    return headers
+    const { suppressEnvoyHeaders } = this.#settings
+    prepareForHost(this.#headers, this.#route, host, this.#callbacks.streamInfo, suppressEnvoyHeaders)
+    return this.#headers
   }
 
   upstreamInfo(): UpstreamInfo {
@@ -169,6 +169,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
 
   /** A response has begun, as far as retries and counting go, though another may still take its place for the client. */
   onUpstream1xxHeaders(headers: HeaderMap): void {
+    // The first one counts and passes, whatever else there is to say before the response.
+    if (this.#interimStarted) return
     this.#interimStarted = true
     this.#retryState?.giveUp()
     this.#requestStats.charge(headers.status)
@@ -178,15 +180,15 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   onUpstreamHeaders(attempt: UpstreamRequest, headers: HeaderMap, endStream: boolean): void {
     const route = this.#route
     const info = this.#callbacks.streamInfo
+    if (this.#upgrade && headers.status >= 200 && headers.status < 300) {
+      this.#refuseUpgradeAnswer(attempt, headers.status)
+      return
+    }
     info.responseCode = headers.status
     this.#timers.disarmPerTry()
     if (this.#retryResponse(attempt, headers)) return
     if (this.#startOver(headers)) return
     this.#requestStats.onHostResponse(headers, attempt.host)
-    if (this.#upgrade && headers.status >= 200 && headers.status < 300) {
-      this.#refuseUpgradeAnswer(attempt, headers.status)
-      return
-    }
     this.#responseStarted = true
     const tunnel = this.#upgrade ? headers.status === 101 : this.#headers.method === 'CONNECT'
     if (!this.#settings.suppressEnvoyHeaders && !tunnel && this.#requestComplete)
@@ -230,15 +232,11 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
 
   /** True where another try follows. */
   #retried(decision: RetryDecision): boolean {
-    if (decision === 'yes') this.#scheduleRetry()
-    else this.#noteRetryDecision(decision)
-    return decision === 'yes'
-  }
-
-  #noteRetryDecision(decision: RetryDecision): void {
     const info = this.#callbacks.streamInfo
-    if (decision === 'limit') info.setResponseFlag(ResponseFlag.UpstreamRetryLimitExceeded)
+    if (decision === 'yes') this.#scheduleRetry()
+    else if (decision === 'limit') info.setResponseFlag(ResponseFlag.UpstreamRetryLimitExceeded)
     else if (decision === 'overflow') info.setResponseFlag(ResponseFlag.UpstreamOverflow)
+    return decision === 'yes'
   }
 
   #scheduleRetry(): void {

@@ -132,6 +132,8 @@ export class StreamInfo {
   requestId = ''
   streamId = 0
   healthCheck = false
+  /** The request's scheme becomes that of the connection it leaves by. */
+  schemeMatchesUpstream = false
   /** Trace fields are set by tracers only. */
   traceId = ''
   spanId = ''

@@ -21,7 +21,7 @@ export function headerReader(name: string): (headers: HeaderMap) => string | und
     case ':path':
       return (headers) => headers.path || undefined
     case ':authority':
-      return (headers) => headers.authority || undefined
+      return (headers) => headers.get(':authority')
     default:
       if (bit === 0) return (headers) => headers.get(name)
       return (headers) => ((headers.known & bit) === 0 ? undefined : headers.get(name))

@@ -1,20 +1,22 @@
 // One request and its response, from the codec's decoded head to the access log line.
 
 import { monotonicMs, wallMs } from '../../common/clock.ts'
-import { HeaderMap, KnownHeader } from '../../common/header_map.ts'
+import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
 import type { Connection } from '../../network/connection.ts'
 import { ResponseFlag } from '../../stream_info/response_flags.ts'
 import { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { RequestDecoder, ResponseEncoder, StreamCallbacks, StreamResetReason } from '../codec/codec.ts'
+import { wantsClose } from '../codec/http1/request_head.ts'
 import type { DownstreamWatermarkCallbacks, LocalReply } from '../http_filter.ts'
 import type { RewrittenReply } from '../local_reply.ts'
 import type { Route } from '../route.ts'
 import type { ConnectionManager } from './connection_manager.ts'
+import { answerToExpect } from './expect.ts'
 import { FilterManager, type FilterManagerStream } from './filter_manager.ts'
 import { addRouteHeaders } from './local_reply_headers.ts'
 import { checkRequestHead } from './request_checks.ts'
-import { mutateRequestHeaders, sanitizeHopByHop, wantsClose } from './request_headers.ts'
-import { mutateResponseHeaders } from './response_headers.ts'
+import { mutateRequestHeaders } from './request_headers.ts'
+import { mutateResponseHeaders, sanitizeResponseHeaders } from './response_headers.ts'
 import { RouteCache } from './route_cache.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 import { chargeResponse } from './stats.ts'
@@ -43,6 +45,10 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   /** Its request goes on in another stream (internal redirect). */
   recreated = false
   #ended = false
+  /** The filters have seen the request's head and let the codec go on; until then an answer is at once. */
+  headPassed = false
+  /** The codec has refused the request. */
+  #broken = false
   #closeAfter = false
   #http10 = false
   #upgradeType = ''
@@ -62,6 +68,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     if (connection.downstream === undefined) throw new Error('a connection manager serves downstream connections only')
     this.streamInfo = new StreamInfo(connection.downstream, monotonicMs(), wallMs())
     this.streamInfo.streamId = nextStreamId++
+    this.streamInfo.schemeMatchesUpstream = settings.matchUpstreamScheme
     this.streamInfo.protocol = manager.codec?.protocol ?? ''
     this.filters = new FilterManager(this, connection.bufferLimitBytes)
     this.timers = new StreamTimers(this, settings)
@@ -81,22 +88,17 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     if ((headers.known & KnownHeader.expect) !== 0 && !settings.proxy100Continue) this.#answerExpect(headers)
     if (wantsClose(headers, this.#http10)) this.#closeAfter = true
     this.#upgradeType = requestedUpgrade(headers)
-
-    if (!sanitizeHopByHop(headers)) {
-      const flag = ResponseFlag.DownstreamProtocolError
-      this.#refuse({ status: 400, body: 'Bad Request', details: 'http1.connection_header_rejected', flag }, true)
-      return
-    }
     const refusal = checkRequestHead(headers, settings, this.connection)
     if (refusal !== undefined) {
-      this.#refuse(refusal.reply, refusal.close)
+      this.filters.sendLocalReply(refusal)
       return
     }
     settings.earlyHeaderMutation?.(headers, info)
     const rejectStatus = mutateRequestHeaders(headers, this.connection, settings, info)
     if (rejectStatus !== undefined) {
       settings.stats.downstreamRqRejectedViaIpDetection.inc()
-      this.#refuse({ status: rejectStatus, body: '', details: 'ip_detection_failed' }, true)
+      const details = 'rejecting_because_detection_failed'
+      this.filters.sendLocalReply({ status: rejectStatus, body: '', details })
       return
     }
     if (settings.flushAccessLogOnNewRequest) {
@@ -116,7 +118,8 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const connectWithoutRoute = type === 'connect' && route === undefined
     if (type !== '' && allowed === undefined && !connectWithoutRoute) {
       this.settings.stats.downstreamRqWsOnNonWsRoute.inc()
-      this.#refuse({ status: 403, body: '', details: 'upgrade_failed' }, true)
+      this.#closeAfter = true
+      filters.sendLocalReply({ status: 403, body: '', details: 'upgrade_failed' })
       return
     }
     if (allowed !== undefined) {
@@ -125,6 +128,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
       this.settings.stats.downstreamCxUpgradesActive.inc()
     }
     filters.decodePath.runHeaders(0, headers, endStream)
+    this.headPassed = true
   }
 
   decodeData(data: Buffer, endStream: boolean): void {
@@ -148,13 +152,15 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
 
   sendProtocolErrorReply(status: number, body: string, details: string): void {
     this.streamInfo.protocol = this.#manager.codec?.protocol ?? 'HTTP/1.1'
-    this.streamInfo.setResponseFlag(ResponseFlag.DownstreamProtocolError)
-    this.#refuse({ status, body, details }, !this.settings.http1.streamErrorOnInvalidHttpMessage)
+    this.#broken = true
+    if (!this.settings.http1.streamErrorOnInvalidHttpMessage) this.#closeAfter = true
+    this.filters.sendLocalReply({ status, body, details })
   }
 
   sendLocalReply(reply: LocalReply): void {
     this.streamInfo.protocol = this.#manager.codec?.protocol ?? 'HTTP/1.1'
-    this.#refuse(reply, true)
+    this.#closeAfter = true
+    this.filters.sendLocalReply(reply)
   }
 
   /** 400 is read as trouble with the message: nothing more is taken from the connection. */
@@ -164,25 +170,16 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.#manager.delayClose()
   }
 
-  #refuse(reply: LocalReply, close: boolean): void {
-    if (close) this.#closeAfter = true
-    this.filters.sendLocalReply(reply)
-  }
-
   #noteReceived(endStream: boolean): void {
     if (!endStream) return
     this.remoteComplete = true
     this.streamInfo.lastDownstreamRxByteMs = monotonicMs()
   }
 
-  /** RFC 9110 10.1.1: the client waits for this before it sends the body. */
   #answerExpect(headers: HeaderMap): void {
-    const values = headers.getAll('expect')
-    if (values.length !== 1 || values[0].toLowerCase() !== '100-continue') return
-    headers.remove('expect')
+    const interim = answerToExpect(headers)
+    if (interim === undefined) return
     chargeResponse(this.settings, 100)
-    const interim = new HeaderMap()
-    interim.status = 100
     this.#encoder.encode1xxHeaders(interim)
   }
 
@@ -204,7 +201,9 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   // ---- The response, from the filter chain -----------------------------------------------------------------------
 
   encode1xxHeaders(headers: HeaderMap): void {
-    if (this.#ended || !this.settings.proxy100Continue || headers.status !== 100) return
+    if (this.#ended || !this.settings.proxy100Continue) return
+    chargeResponse(this.settings, headers.status)
+    sanitizeResponseHeaders(headers, this.requestHeaders, this.settings, false)
     this.#encoder.encode1xxHeaders(headers)
   }
 
@@ -214,18 +213,19 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const settings = this.settings
     this.responseHeaders = headers
     info.responseCode = headers.status
-    this.#upgraded = isUpgradeAccepted(this.#upgradeType, headers.status)
-    mutateResponseHeaders(headers, settings, info, this.requestHeaders, this.#upgraded)
-    this.#decideClose(headers, endStream)
+    this.#upgraded = isUpgradeAccepted(this.#upgradeType, headers)
+    mutateResponseHeaders(headers, this.requestHeaders, settings, this.#upgraded)
+    this.#decideClose(headers)
     chargeResponse(settings, headers.status)
     info.firstDownstreamTxByteMs = monotonicMs()
-    this.timers.onActivity(false)
+    // request_timeout is about getting to an answer.
+    this.timers.onActivity(true)
     this.#encoder.encodeHeaders(headers, endStream)
     if (endStream) this.#endResponse()
   }
 
   /** Ends the connection after this response where client, drain or an unread request ask for it. */
-  #decideClose(headers: HeaderMap, endStream: boolean): void {
+  #decideClose(headers: HeaderMap): void {
     const manager = this.#manager
     const settings = this.settings
     if (this.#closeAfter) manager.drainState = 'closing'
@@ -237,8 +237,8 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
       settings.stats.downstreamRqResponseBeforeRqComplete.inc()
       if (!this.#upgraded) manager.drainState = 'closing'
     }
-    const bodyUntilClose = this.#http10 && !endStream && !headers.has('content-length')
-    if (bodyUntilClose) manager.drainState = 'closing'
+    // Bodiless ones too: an old client takes every response without a length for one that ends with the connection.
+    if (this.#http10 && !headers.has('content-length')) manager.drainState = 'closing'
     if (this.#upgraded) return
     if (manager.drainState !== 'notDraining') headers.set('connection', 'close')
     else if (this.#http10) headers.set('connection', 'keep-alive')
@@ -274,7 +274,10 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   }
 
   rewriteLocalReply(headers: HeaderMap, body: string): RewrittenReply {
-    return this.settings.localReply.rewrite(formatterContext(this, 'NotSet', headers), headers, body)
+    const rewritten = this.settings.localReply.rewrite(formatterContext(this, 'NotSet', headers), headers, body)
+    // The reply's own format does not see it yet, as in Envoy.
+    if (this.#broken) this.streamInfo.setResponseFlag(ResponseFlag.DownstreamProtocolError)
+    return rewritten
   }
 
   // ---- Flow control ----------------------------------------------------------------------------------------------
@@ -354,9 +357,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     if (remote) {
       info.setResponseFlag(ResponseFlag.DownstreamConnectionTermination)
       info.responseCodeDetails = 'downstream_remote_disconnect'
-    } else if (info.responseCodeDetails === '' || !this.localComplete) {
-      info.responseCodeDetails ||= 'downstream_local_disconnect'
-    }
+    } else info.responseCodeDetails ||= 'downstream_local_disconnect'
     this.#end()
   }
 

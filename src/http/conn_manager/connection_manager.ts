@@ -122,7 +122,8 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     if (index >= 0) this.#streams.splice(index, 1)
     stats.downstreamRqActive.dec()
     if (stream.recreated) return
-    if (!stream.remoteComplete) this.#delayClose = true
+    // As Envoy: the close behind an answer at once waits for the client too, though its request is whole.
+    if (!stream.remoteComplete || (!stream.headPassed && this.drainState === 'closing')) this.#delayClose = true
     if (this.#streams.length === 0 && this.drainState !== 'closing') this.codec?.continuePipelined()
     if (this.drainState === 'closing' && this.#streams.length === 0) this.#closeWhenWritten()
     else if (this.#streams.length === 0 && idleTimeoutMs > 0 && this.connection.isOpen)

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
 import type { Connection } from '../../network/connection.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
-import { connectionHas, isUpgradeRequest } from '../codec/http1/request_head.ts'
+import { isUpgrade } from '../codec/http1/request_head.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 
 /** x-envoy-* control headers that only internal requests may carry. */
@@ -60,8 +60,7 @@ export function mutateRequestHeaders(
   // A client certificate was not checked here: nobody may claim one.
   if ((headers.known & KnownHeader.xForwarded) !== 0 && !settings.forwardsClientCert)
     headers.remove('x-forwarded-client-cert')
-  if (settings.appendXForwardedPort && !headers.has('x-forwarded-port'))
-    headers.add('x-forwarded-port', String(info.downstream.localAddress.port))
+  if (settings.appendXForwardedPort) setForwardedPort(headers, settings, info.downstream.localAddress.port)
 
   const internal = trusted && settings.isInternalAddress(info.remoteAddress.ip)
   const edge = !internal && settings.useRemoteAddress
@@ -81,7 +80,7 @@ export function sanitizeHopByHop(headers: HeaderMap): boolean {
   const hop =
     KnownHeader.connection | KnownHeader.upgrade | KnownHeader.te | KnownHeader.hopByHop | KnownHeader.transferEncoding
   if ((known & hop) === 0) return true
-  if (!isUpgradeRequest(headers)) {
+  if (!isUpgrade(headers)) {
     if ((known & KnownHeader.connection) !== 0 && !removeConnectionNamed(headers)) return false
     headers.remove('upgrade')
   }
@@ -116,7 +115,7 @@ function removeConnectionNamed(headers: HeaderMap): boolean {
 function sanitizeTe(headers: HeaderMap): void {
   const wantsTrailers = headers
     .getAll('te')
-    .some((value) => value.split(',').some((part) => /^\s*trailers\s*(;|$)/i.test(part)))
+    .some((value) => value.split(',').some((part) => part.trim() === 'trailers'))
   if (wantsTrailers) headers.set('te', 'trailers')
   else headers.remove('te')
 }
@@ -134,6 +133,12 @@ function useRemoteAddress(
   if (!settings.skipXffAppend) appendForwardedFor(headers, settings, info.downstream.remoteAddress.ip)
   // Without a trusted hop in front, whatever the client says of its scheme is only a claim.
   if (settings.xffNumTrustedHops === 0) headers.set('x-forwarded-proto', tls ? 'https' : 'http')
+}
+
+/** As with the scheme: a port that came is believed where somebody trusted stands in front. */
+function setForwardedPort(headers: HeaderMap, settings: ConnectionManagerSettings, port: number): void {
+  const overwrites = settings.useRemoteAddress && settings.xffNumTrustedHops === 0
+  if (overwrites || !headers.has('x-forwarded-port')) headers.set('x-forwarded-port', String(port))
 }
 
 function appendForwardedFor(headers: HeaderMap, settings: ConnectionManagerSettings, ip: string): void {
@@ -167,7 +172,7 @@ function sanitizeEnvoyHeaders(headers: HeaderMap, internal: boolean, edge: boole
 
 function setUserAgent(headers: HeaderMap, settings: ConnectionManagerSettings): void {
   headers.set('x-envoy-downstream-service-cluster', settings.userAgent)
-  if (!headers.has('user-agent')) headers.add('user-agent', settings.userAgent)
+  if ((headers.get('user-agent') ?? '') === '') headers.set('user-agent', settings.userAgent)
   if (settings.nodeId !== '') headers.set('x-envoy-downstream-service-node', settings.nodeId)
 }
 
@@ -180,12 +185,4 @@ function setRequestId(headers: HeaderMap, force: boolean, info: StreamInfo): voi
   info.requestId = randomUUID()
   if (given === undefined) headers.add('x-request-id', info.requestId)
   else headers.set('x-request-id', info.requestId)
-}
-
-/** Whether the client asks for the connection to end after this exchange. */
-export function wantsClose(headers: HeaderMap, http10: boolean): boolean {
-  if ((headers.known & (KnownHeader.connection | KnownHeader.hopByHop)) === 0) return http10
-  if (connectionHas(headers, 'close')) return true
-  if (headers.get('proxy-connection')?.toLowerCase() === 'close') return true
-  return http10 && !connectionHas(headers, 'keep-alive')
 }

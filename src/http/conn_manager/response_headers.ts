@@ -2,7 +2,6 @@
 
 import { wallMs } from '../../common/clock.ts'
 import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
-import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 
 let dateText = ''
@@ -21,9 +20,8 @@ export function httpDate(): string {
 /** `keepUpgrade`: the response of an accepted upgrade keeps its connection and upgrade headers. */
 export function mutateResponseHeaders(
   headers: HeaderMap,
-  settings: ConnectionManagerSettings,
-  info: StreamInfo,
   request: HeaderMap | undefined,
+  settings: ConnectionManagerSettings,
   keepUpgrade: boolean,
 ): void {
   const known = headers.known
@@ -35,8 +33,19 @@ export function mutateResponseHeaders(
     if ((known & KnownHeader.server) === 0) headers.add('server', settings.serverName)
     else headers.set('server', settings.serverName)
   }
+  sanitizeResponseHeaders(headers, request, settings, keepUpgrade)
+  if (settings.via !== '') headers.append('via', settings.via, ', ')
+}
+
+/** What holds for interim responses too: nothing that is meant for one hop only passes. */
+export function sanitizeResponseHeaders(
+  headers: HeaderMap,
+  request: HeaderMap | undefined,
+  settings: ConnectionManagerSettings,
+  keepUpgrade: boolean,
+): void {
   const hop = KnownHeader.connection | KnownHeader.upgrade | KnownHeader.hopByHop | KnownHeader.transferEncoding
-  if ((known & hop) !== 0) {
+  if ((headers.known & hop) !== 0) {
     if (!keepUpgrade) {
       headers.remove('connection')
       headers.remove('upgrade')
@@ -45,9 +54,10 @@ export function mutateResponseHeaders(
     headers.remove('keep-alive')
     headers.remove('proxy-connection')
   }
-  const wantsId = settings.alwaysSetRequestIdInResponse || forcesTrace(request)
-  if (wantsId && info.requestId !== '') headers.set('x-request-id', info.requestId)
-  if (settings.via !== '') headers.append('via', settings.via, ', ')
+  if (settings.alwaysSetRequestIdInResponse || forcesTrace(request)) {
+    const id = request?.get('x-request-id')
+    if (id !== undefined) headers.set('x-request-id', id)
+  }
 }
 
 /** The caller wants a trace of this very request, and its id to find it by. */

@@ -1,13 +1,13 @@
 // Upgrades and CONNECT: which one a request asks for, whether it may have it, and whether the response grants it.
 
 import type { HeaderMap } from '../../common/header_map.ts'
-import { isUpgradeRequest, upgradeType } from '../codec/http1/request_head.ts'
+import { isUpgrade, upgradeType } from '../codec/http1/request_head.ts'
 import type { Route } from '../route.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 
 /** The lower-case type asked for (`connect` for CONNECT, as upgrade_configs name it), '' for a plain request. */
 export function requestedUpgrade(headers: HeaderMap): string {
-  if (isUpgradeRequest(headers)) return upgradeType(headers)
+  if (isUpgrade(headers)) return upgradeType(headers)
   return headers.method === 'CONNECT' ? 'connect' : ''
 }
 
@@ -23,7 +23,9 @@ export function upgradeFilters(
   return enabled ? (configured?.filters ?? settings.filters) : undefined
 }
 
-export function isUpgradeAccepted(type: string, status: number): boolean {
+/** Whether a response makes a tunnel of the request's connection. */
+export function isUpgradeAccepted(type: string, response: HeaderMap): boolean {
   if (type === '') return false
-  return type === 'connect' ? status >= 200 && status < 300 : status === 101
+  const { status } = response
+  return type === 'connect' ? status >= 200 && status < 300 : status === 101 && isUpgrade(response)
 }

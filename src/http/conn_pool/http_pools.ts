@@ -10,7 +10,7 @@ import { headerKeySettings } from '../codec/http1/settings_of_config.ts'
 import type { HttpConnectionPool } from './connection_pool.ts'
 import { Http1Pool } from './http1_pool.ts'
 
-const defaultMaxResponseHeadersKb = 60
+const defaultMaxResponseHeadersKb = 80
 const defaultMaxResponseHeadersCount = 100
 
 /** Later requests go on where this many connections were not enough. */

@@ -5,6 +5,9 @@ import { compileFormat, FormatError, type FormatterContext } from '../../access_
 import type { HeaderMap } from '../../common/header_map.ts'
 import { utf8ByteString } from '../../common/string_matcher.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
+import type { ForwardRoute } from '../../http/route.ts'
+import type { StreamInfo } from '../../stream_info/stream_info.ts'
+import type { Host } from '../../upstream/host.ts'
 import { pathLength } from './path_matcher.ts'
 import { regexReplacement } from './path_rewrite.ts'
 
@@ -60,6 +63,20 @@ export function rewriteAuthority(
     if (appendXForwardedHost) appendForwardedHost(headers, old)
   }
   headers.authority = host
+}
+
+/** What depends on the host that was chosen: the scheme of its connections, and its name where the route asks for it. */
+export function prepareForHost(
+  headers: HeaderMap,
+  route: ForwardRoute,
+  host: Host,
+  info: StreamInfo,
+  suppressEnvoyHeaders: boolean,
+): void {
+  // No transport socket of ours encrypts.
+  if (info.schemeMatchesUpstream) headers.scheme = 'http'
+  if (route.autoHostRewrite && host.hostname !== '')
+    rewriteAuthority(headers, host.hostname, route.appendXForwardedHost, !suppressEnvoyHeaders)
 }
 
 /** Adds a host to x-forwarded-host unless it is the last one there. */

@@ -7,8 +7,8 @@ import { type ClientCodec, CodecProtocolError, type ResponseDecoder } from '../c
 import { Http1ClientStream } from './client_stream.ts'
 import { HeadError, parseContentLength, parseHeaderLines } from './head_parser.ts'
 import { Framing, type MessageHandler, MessageParser } from './message_parser.ts'
-import { checkTransferEncoding, connectionHas } from './request_head.ts'
-import type { Http1Settings } from './settings.ts'
+import { checkTransferEncoding, isUpgrade, wantsClose } from './request_head.ts'
+import { type Http1Settings, receivedCase } from './settings.ts'
 
 export class Http1ClientCodec implements ClientCodec, MessageHandler {
   readonly protocol: Protocol = 'HTTP/1.1'
@@ -86,18 +86,18 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     const stream = this.#stream
     if (stream === undefined) throw new HeadError('UNEXPECTED_RESPONSE')
     const headers = new HeaderMap()
+    headers.receivedCase = receivedCase(this.settings)
     const lineEnd = parseStatusLine(text, headers, this.settings)
-    const keepsCase = this.settings.headerKeyFormat === 'preserveCase'
-    const headerBytes = parseHeaderLines(text, lineEnd, headers, 'response', keepsCase)
+    const headerBytes = parseHeaderLines(text, lineEnd, headers, 'response')
     stream.headerBytesReceived += headerBytes
     stream.wireBytesReceived += text.length + 2
     const status = headers.status
     if (headers.names.length > this.settings.maxHeadersCount) throw new HeadError('TOO_MANY_HEADERS')
     if (status < 200 || status === 204) refuseBody(headers)
     if (status < 200 && status !== 101) {
-      // Interim responses have no body and are followed by another head.
+      // Interim responses have no body and are followed by another head. Those that nobody knows are read over.
       this.#interim = true
-      stream.decoder.decode1xxHeaders(headers)
+      if (status === 100 || status === 102 || status === 103) stream.decoder.decode1xxHeaders(headers)
       return 0
     }
     this.#interim = false
@@ -131,7 +131,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     this.#end = 'data'
     if (trailerLines === '') return
     const trailers = new HeaderMap()
-    const headerBytes = parseHeaderLines(trailerLines, 0, trailers, 'trailers', false)
+    const headerBytes = parseHeaderLines(trailerLines, 0, trailers, 'trailers')
     if (!this.settings.enableTrailers) return
     stream.headerBytesReceived += headerBytes
     this.#end = trailers
@@ -161,9 +161,8 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
   }
 
   #noteKeepAlive(headers: HeaderMap, http10: boolean): void {
-    if (!http10 && (headers.known & KnownHeader.connection) === 0) return
-    const close = http10 ? !connectionHas(headers, 'keep-alive') : connectionHas(headers, 'close')
-    if (!close) return
+    if (!http10 && (headers.known & (KnownHeader.connection | KnownHeader.hopByHop)) === 0) return
+    if (!wantsClose(headers, http10)) return
     this.peerWantsClose = true
     this.closeAfterResponse = true
   }
@@ -176,8 +175,8 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     // Checked also where no body follows: the header is passed on.
     const length = hasLength && !hasCoding ? parseContentLength(headers) : -1
     if (status === 101) {
-      if (stream.isUpgrade) return Framing.raw
-      // Nobody asked for it: whatever follows is not HTTP.
+      if (stream.isUpgrade && isUpgrade(headers)) return Framing.raw
+      // Nobody asked for it, or it does not say to what: whatever follows is not HTTP.
       this.closeAfterResponse = true
       return 0
     }

@@ -3,8 +3,8 @@
 import { type HeaderMap, KnownHeader } from '../../../common/header_map.ts'
 import type { RequestEncoder, ResponseDecoder, StreamCallbacks, StreamResetReason } from '../codec.ts'
 import type { Http1ClientCodec } from './client_codec.ts'
-import { headerLines, properCase } from './head_encoder.ts'
-import { isUpgradeRequest } from './request_head.ts'
+import { headerLines, writtenName } from './head_encoder.ts'
+import { isUpgrade } from './request_head.ts'
 
 export class Http1ClientStream implements RequestEncoder {
   #codec: Http1ClientCodec
@@ -33,21 +33,22 @@ export class Http1ClientStream implements RequestEncoder {
   }
 
   encodeHeaders(headers: HeaderMap, endStream: boolean): void {
-    const { headerKeyFormat, properCaseForAdded, sendFullyQualifiedUrl } = this.#codec.settings
+    const { sendFullyQualifiedUrl } = this.#codec.settings
     this.method = headers.method
-    this.isUpgrade = (headers.known & KnownHeader.upgrade) !== 0 && isUpgradeRequest(headers)
+    this.isUpgrade = (headers.known & KnownHeader.upgrade) !== 0 && isUpgrade(headers)
     const connect = headers.method === 'CONNECT'
     let target = connect ? headers.authority : headers.path
     if (sendFullyQualifiedUrl && !connect) target = `${headers.scheme}://${headers.authority}${headers.path}`
     const line = `${headers.method} ${target} HTTP/1.1\r\n`
     let head = line
-    head += headerLines(headers, headerKeyFormat, properCaseForAdded)
+    const properCased = this.#properCased
+    head += headerLines(headers, properCased)
     if ((headers.known & KnownHeader.contentLength) === 0 || !headers.has('content-length')) {
       if (endStream) {
-        if (!isBodiless(headers.method)) head += `${this.#name('content-length')}: 0\r\n`
+        if (!isBodiless(headers.method)) head += `${writtenName('content-length', headers, properCased)}: 0\r\n`
       } else if (!connect && !this.isUpgrade) {
         this.#chunked = true
-        head += `${this.#name('transfer-encoding')}: chunked\r\n`
+        head += `${writtenName('transfer-encoding', headers, properCased)}: chunked\r\n`
       }
     }
     head += '\r\n'
@@ -78,8 +79,7 @@ export class Http1ClientStream implements RequestEncoder {
 
   encodeTrailers(trailers: HeaderMap): void {
     if (this.dead) return
-    const { enableTrailers, headerKeyFormat, properCaseForAdded } = this.#codec.settings
-    this.#writeLastChunk(enableTrailers ? headerLines(trailers, headerKeyFormat, properCaseForAdded) : '')
+    this.#writeLastChunk(this.#codec.settings.enableTrailers ? headerLines(trailers, this.#properCased) : '')
     this.#endRequest()
   }
 
@@ -124,10 +124,8 @@ export class Http1ClientStream implements RequestEncoder {
     while (this.#readDisables > 0) this.readDisable(false)
   }
 
-  #name(name: string): string {
-    const { headerKeyFormat, properCaseForAdded } = this.#codec.settings
-    const proper = headerKeyFormat === 'properCase' || (headerKeyFormat === 'preserveCase' && properCaseForAdded)
-    return proper ? properCase(name) : name
+  get #properCased(): boolean {
+    return this.#codec.settings.headerKeyFormat === 'properCase'
   }
 }
 

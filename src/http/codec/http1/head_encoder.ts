@@ -2,7 +2,6 @@
 
 import { STATUS_CODES } from 'node:http'
 import type { HeaderMap } from '../../../common/header_map.ts'
-import type { HeaderKeyFormat } from './settings.ts'
 
 /** Statuses that Node has a phrase for and Envoy has not. */
 const unnamed = new Set([102, 103, 418, 451, 509])
@@ -34,34 +33,29 @@ export function properCase(name: string): string {
 }
 
 /**
- * The header lines of a message, each with its CRLF, without the empty line. A request's authority comes first, under the
- * name that its Host had.
+ * A name as it is written: as the message that it stands in was received, where that side preserves the case; otherwise
+ * as this side writes names.
  */
-export function headerLines(headers: HeaderMap, format: HeaderKeyFormat, properCaseForAdded: boolean): string {
-  const { names, values, rawNames, authority } = headers
+export function writtenName(name: string, headers: HeaderMap, properCased: boolean): string {
+  const { receivedCase } = headers
+  if (receivedCase === undefined) return properCased ? properCase(name) : name
+  return receivedCase.of(name) ?? (receivedCase.properCaseForAdded ? properCase(name) : name)
+}
+
+/** The header lines of a message, each with its CRLF, without the empty line. A request's authority comes first. */
+export function headerLines(headers: HeaderMap, properCased: boolean): string {
+  const { names, values, authority } = headers
   // A response's `host` is a header as any other.
   const hostAt = authority === '' ? -1 : names.indexOf('host')
+  const cased = properCased || headers.receivedCase !== undefined
   let text = ''
-  if (hostAt >= 0) text = `${writtenName('host', rawNames?.[hostAt], format, properCaseForAdded)}: ${authority}\r\n`
-  else if (authority !== '') text = `${format === 'lowerCase' ? 'host' : 'Host'}: ${authority}\r\n`
-  if (format !== 'properCase' && rawNames === undefined) {
+  if (authority !== '') text = `${cased ? writtenName('host', headers, properCased) : 'host'}: ${authority}\r\n`
+  if (!cased) {
     for (let i = 0; i < names.length; i++) if (i !== hostAt) text += `${names[i]}: ${values[i]}\r\n`
     return text
   }
   for (let i = 0; i < names.length; i++) {
-    if (i !== hostAt) text += `${writtenName(names[i], rawNames?.[i], format, properCaseForAdded)}: ${values[i]}\r\n`
+    if (i !== hostAt) text += `${writtenName(names[i], headers, properCased)}: ${values[i]}\r\n`
   }
   return text
-}
-
-function writtenName(
-  name: string,
-  raw: string | undefined,
-  format: HeaderKeyFormat,
-  properCaseForAdded: boolean,
-): string {
-  if (format === 'properCase') return properCase(name)
-  // Names that the proxy added stand in rawNames in lower case, as does a lower-case name of the peer.
-  if (raw === undefined || raw === name) return properCaseForAdded ? properCase(name) : name
-  return raw
 }

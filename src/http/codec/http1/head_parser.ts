@@ -88,20 +88,13 @@ const tab = 0x09
  * Returns the header bytes as Envoy counts them: names and values, and three more a line. Throws HeadError for anything that two parsers could read differently: a name that is no token, space before the
  * colon, line folding, control characters, a bare CR or LF.
  */
-export function parseHeaderLines(
-  text: string,
-  position: number,
-  headers: HeaderMap,
-  linesOf: LinesOf,
-  keepRawNames: boolean,
-): number {
+export function parseHeaderLines(text: string, position: number, headers: HeaderMap, linesOf: LinesOf): number {
   const names = headers.names
   const values = headers.values
   const end = text.length
   let known = headers.known
   let bytes = 0
   const head = ++currentHead
-  if (keepRawNames) headers.rawNames ??= []
   let p = position
   while (p < end) {
     const nameStart = p
@@ -131,7 +124,7 @@ export function parseHeaderLines(
     names.push(entry.name)
     values.push(value)
     known |= entry.bit
-    if (headers.rawNames !== undefined) headers.rawNames.push(raw)
+    if (headers.receivedCase !== undefined) headers.receivedCase.note(entry.name, raw)
   }
   headers.known = known
   return bytes

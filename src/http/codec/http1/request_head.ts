@@ -90,7 +90,7 @@ export function requestFraming(headers: HeaderMap, protocol: Protocol, settings:
     headers.remove('content-length')
     return Framing.raw
   }
-  if (isUpgradeRequest(headers)) {
+  if (isUpgrade(headers)) {
     if (length > 0) throw new HeadError('BODY_ON_UPGRADE', 'http1.body_disallowed')
     return Framing.raw
   }
@@ -106,7 +106,7 @@ export function checkTransferEncoding(headers: HeaderMap): void {
 }
 
 /** `Connection: upgrade` with an `Upgrade` header (RFC 9110 7.8). */
-export function isUpgradeRequest(headers: HeaderMap): boolean {
+export function isUpgrade(headers: HeaderMap): boolean {
   const both = KnownHeader.upgrade | KnownHeader.connection
   return (headers.known & both) === both && headers.has('upgrade') && connectionHas(headers, 'upgrade')
 }
@@ -125,4 +125,12 @@ export function connectionHas(headers: HeaderMap, option: string): boolean {
     for (const part of value.split(',')) if (part.trim().toLowerCase() === option) return true
   }
   return false
+}
+
+/** Whether the sender of this message asks for the connection to end after the exchange. */
+export function wantsClose(headers: HeaderMap, http10: boolean): boolean {
+  if ((headers.known & (KnownHeader.connection | KnownHeader.hopByHop)) === 0) return http10
+  if (connectionHas(headers, 'close')) return true
+  if (headers.get('proxy-connection')?.toLowerCase() === 'close') return true
+  return http10 && !connectionHas(headers, 'keep-alive')
 }

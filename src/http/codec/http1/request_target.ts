@@ -5,8 +5,8 @@ import type { Protocol } from '../../../stream_info/stream_info.ts'
 import { HeadError } from './head_parser.ts'
 import type { Http1Settings } from './settings.ts'
 
-/** What an authority may consist of: RFC 3986's unreserved, sub-delims without the comma, percent, brackets, `:`, `@`. */
-const authorityPattern = /^[A-Za-z0-9\-._~!$&'()*+;=%[\]:@]*$/
+/** What an authority may consist of: RFC 3986's unreserved, sub-delims, percent, brackets, `:`, `@`. */
+const authorityPattern = /^[A-Za-z0-9\-._~!$&'()*+,;=%[\]:@]*$/
 
 /** `host` or `[ipv6]`, with a port where `portDigits` is there. */
 const hostPattern = /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?$/

@@ -16,7 +16,7 @@ import { type MessageHandler, MessageParser } from './message_parser.ts'
 import { parseRequestLine, requestFraming } from './request_head.ts'
 import { applyRequestTarget } from './request_target.ts'
 import { Http1ServerStream } from './server_stream.ts'
-import type { Http1Settings } from './settings.ts'
+import { type Http1Settings, receivedCase } from './settings.ts'
 
 /** What the codec counts: `http1.*` of the connection manager. */
 export interface Http1CodecStats {
@@ -140,16 +140,18 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   }
 
   #startRequest(text: string): number {
+    this.protocol = 'HTTP/1.1'
     const headers = new HeaderMap()
     const requestLineEnd = parseRequestLine(text, headers, this.settings)
-    this.protocol = text.charCodeAt(requestLineEnd - 3) === 0x30 ? 'HTTP/1.0' : 'HTTP/1.1'
     const stream = new Http1ServerStream(this, headers.method)
     stream.wireBytesReceived = text.length + 2
     this.stream = stream
-    const keepsCase = this.settings.headerKeyFormat === 'preserveCase'
-    stream.headerBytesReceived = parseHeaderLines(text, requestLineEnd, headers, 'request', keepsCase)
+    headers.receivedCase = receivedCase(this.settings)
+    stream.headerBytesReceived = parseHeaderLines(text, requestLineEnd, headers, 'request')
     if (headers.names.length > this.settings.maxHeadersCount)
       throw new HeadError('TOO_MANY_HEADERS', 'http1.too_many_headers', 431)
+    // Known only of a head that is whole: what is refused before is answered in our version.
+    this.protocol = text.charCodeAt(requestLineEnd - 3) === 0x30 ? 'HTTP/1.0' : 'HTTP/1.1'
     if (this.protocol === 'HTTP/1.0' && !this.settings.acceptHttp10) this.#refuseHttp10()
     this.#checkUnderscores(headers)
     if ((headers.known & KnownHeader.upgrade) !== 0) dropH2cUpgrade(headers)
@@ -202,10 +204,13 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   #parseTrailers(lines: string, stream: Http1ServerStream): HeaderMap {
     const trailers = new HeaderMap()
     try {
-      stream.headerBytesReceived += parseHeaderLines(lines, 0, trailers, 'trailers', false)
+      stream.headerBytesReceived += parseHeaderLines(lines, 0, trailers, 'trailers')
     } catch (error) {
       throw error instanceof HeadError ? classify(error, lines) : error
     }
+    // Nobody sees those that are not passed on.
+    if (!this.settings.enableTrailers) return trailers
+    this.#checkUnderscores(trailers)
     if (trailers.length > this.settings.maxHeadersCount)
       throw new HeadError('TOO_MANY_TRAILERS', 'http1.too_many_headers', 431)
     return trailers

@@ -2,7 +2,7 @@
 
 import { type HeaderMap, KnownHeader } from '../../../common/header_map.ts'
 import type { ResponseEncoder, StreamCallbacks, StreamResetReason } from '../codec.ts'
-import { headerLines, statusLine } from './head_encoder.ts'
+import { headerLines, statusLine, writtenName } from './head_encoder.ts'
 import { Framing } from './message_parser.ts'
 import type { Http1ServerCodec } from './server_codec.ts'
 
@@ -38,7 +38,7 @@ export class Http1ServerStream implements ResponseEncoder {
   }
 
   encode1xxHeaders(headers: HeaderMap): void {
-    this.#writeHead(statusLine(headers.status, headers.reasonPhrase), this.#lines(headers))
+    this.#writeHead(this.#statusLine(headers), this.#lines(headers))
   }
 
   encodeHeaders(headers: HeaderMap, endStream: boolean): void {
@@ -46,11 +46,15 @@ export class Http1ServerStream implements ResponseEncoder {
     this.responseStarted = true
     this.#bodiless = this.#method === 'HEAD' || status === 204 || status === 304
     if (status === 204) headers.remove('content-length')
-    let line = statusLine(status, headers.reasonPhrase)
-    // An HTTP/1.0 client is answered in its version; one that is refused for it, in ours.
-    if (this.#codec.protocol === 'HTTP/1.0' && status !== 426) line = line.replace('HTTP/1.1', 'HTTP/1.0')
-    this.#writeHead(line, this.#lines(headers) + this.#framingLine(headers, endStream))
+    this.#writeHead(this.#statusLine(headers), this.#lines(headers) + this.#framingLine(headers, endStream))
     if (endStream) this.#endResponse()
+  }
+
+  /** An HTTP/1.0 client is answered in its version; one that is refused for it, in ours. */
+  #statusLine(headers: HeaderMap): string {
+    const line = statusLine(headers.status, headers.reasonPhrase)
+    if (this.#codec.protocol !== 'HTTP/1.0' || headers.status === 426) return line
+    return line.replace('HTTP/1.1', 'HTTP/1.0')
   }
 
   /** The header that frames the body, where the response has none yet (RFC 9112 section 6). */
@@ -59,11 +63,11 @@ export class Http1ServerStream implements ResponseEncoder {
     const hasLength = (headers.known & KnownHeader.contentLength) !== 0 && headers.has('content-length')
     const switched = status === 101 || (this.#method === 'CONNECT' && status >= 200 && status < 300)
     if (hasLength || switched || status === 204 || status === 304) return ''
-    if (endStream && this.#method !== 'HEAD') return this.#line('content-length', '0')
+    if (endStream && this.#method !== 'HEAD') return this.#line(headers, 'content-length', '0')
     // Towards HTTP/1.0 the body runs until the connection closes, which the connection manager sees to.
     if (this.#codec.protocol === 'HTTP/1.0') return ''
     this.#chunked = true
-    return this.#line('transfer-encoding', 'chunked')
+    return this.#line(headers, 'transfer-encoding', 'chunked')
   }
 
   encodeData(data: Buffer, endStream: boolean): void {
@@ -129,16 +133,12 @@ export class Http1ServerStream implements ResponseEncoder {
   }
 
   #lines(headers: HeaderMap): string {
-    const { headerKeyFormat, properCaseForAdded } = this.#codec.settings
-    return headerLines(headers, headerKeyFormat, properCaseForAdded)
+    return headerLines(headers, this.#codec.settings.headerKeyFormat === 'properCase')
   }
 
-  #line(name: string, value: string): string {
-    const { headerKeyFormat, properCaseForAdded } = this.#codec.settings
-    const proper = headerKeyFormat === 'properCase' || (headerKeyFormat === 'preserveCase' && properCaseForAdded)
-    return proper
-      ? `${name === 'content-length' ? 'Content-Length' : 'Transfer-Encoding'}: ${value}\r\n`
-      : `${name}: ${value}\r\n`
+  #line(headers: HeaderMap, name: string, value: string): string {
+    const properCased = this.#codec.settings.headerKeyFormat === 'properCase'
+    return `${writtenName(name, headers, properCased)}: ${value}\r\n`
   }
 
   #writeHead(line: string, headerLines: string): void {

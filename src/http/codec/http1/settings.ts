@@ -1,6 +1,8 @@
 // What configuration decides about HTTP/1 on one side of the proxy.
 
-/** How header names are written: lower case, Proper-Case, or as they were received. */
+import { ReceivedCase } from '../../../common/header_map.ts'
+
+/** Header names that this side writes: lower case, Proper-Case; `preserveCase` is about those that it receives. */
 export type HeaderKeyFormat = 'lowerCase' | 'properCase' | 'preserveCase'
 
 export interface Http1Settings {
@@ -12,7 +14,7 @@ export interface Http1Settings {
   readonly headerKeyFormat: HeaderKeyFormat
   /** preserve_case: forward the upstream's reason phrase. */
   readonly forwardReasonPhrase: boolean
-  /** preserve_case: how headers that Envoy adds are written: lower case, or Proper-Case. */
+  /** preserve_case: headers that were not received are written Proper-Case, not in lower case. */
   readonly properCaseForAdded: boolean
   /** A message with Transfer-Encoding: chunked and Content-Length: forward it without the length, instead of refusing. */
   readonly allowChunkedLength: boolean
@@ -23,4 +25,9 @@ export interface Http1Settings {
   readonly maxHeadersBytes: number
   readonly maxHeadersCount: number
   readonly headersWithUnderscores: 'ALLOW' | 'REJECT_REQUEST' | 'DROP_HEADER'
+}
+
+/** For a message received on a side with these settings. */
+export function receivedCase(settings: Http1Settings): ReceivedCase | undefined {
+  return settings.headerKeyFormat === 'preserveCase' ? new ReceivedCase(settings.properCaseForAdded) : undefined
 }

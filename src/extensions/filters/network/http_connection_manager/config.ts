@@ -2,7 +2,7 @@
 
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
 import { createAccessLogs } from '../../../../access_log/access_log.ts'
-import { parseIp } from '../../../../common/cidr.ts'
+import { CidrRange, CidrSet, parseIp } from '../../../../common/cidr.ts'
 import { readCidrSet } from '../../../../config/cidr_ranges.ts'
 import { ConnectionManager } from '../../../../http/conn_manager/connection_manager.ts'
 import type { ConnectionManagerSettings } from '../../../../http/conn_manager/settings.ts'
@@ -148,11 +148,19 @@ function pathNormalization(config: HttpConnectionManager, context: Context): Con
   return { normalizePath, mergeSlashes: config.mergeSlashes, escapedSlashes }
 }
 
-/** Without internal_address_config no address is internal, as Envoy has it since 1.33. */
+/** Envoy's idea of addresses from inside. */
+const privateRanges = new CidrSet(
+  ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '127.0.0.1/32', 'fd00::/8', '::1/128'].flatMap((text) => {
+    const [address, length] = text.split('/')
+    return CidrRange.create(address, Number(length)) ?? []
+  }),
+)
+
+/** What internal_address_config means where it names no ranges. Without internal_address_config no address is internal, as Envoy has it since 1.33. */
 function internalAddress(config: HttpConnectionManager, context: Context): (ip: string) => boolean {
   const internal = config.internalAddressConfig
   if (internal === undefined) return () => false
-  const ranges = readCidrSet(internal.cidrRanges, context.errors)
+  const ranges = internal.cidrRanges.length === 0 ? privateRanges : readCidrSet(internal.cidrRanges, context.errors)
   return (ip) => {
     if (ip === '') return internal.unixSockets
     const parsed = parseIp(ip)

@@ -39,11 +39,13 @@ export function buildIpDetection(config: HttpConnectionManager, context: ServerC
     return factory === undefined ? [] : [factory.createIpDetection(extension.typedConfig?.value, context)]
   })
   return (headers, remoteAddress) => {
+    let skipXffAppend = true
     for (const detect of detections) {
       const found = detect(headers, remoteAddress)
       if ('rejectStatus' in found || found.address !== undefined) return found
+      skipXffAppend = found.skipXffAppend
     }
-    return { address: undefined, trusted: false, skipXffAppend: true }
+    return { address: undefined, trusted: false, skipXffAppend }
   }
 }
 

@@ -93,6 +93,8 @@ export class Connection {
   readonly pending = new WriteBatch()
   /** The peer did not close in time after our FIN. */
   delayedCloseTimedOut = false
+  /** The application protocol that the transport socket has agreed on (ALPN); '' for none. */
+  nextProtocol = ''
   /** Where an upstream connection starts from; set when it is connected. */
   localAddress: AddressInfo | undefined = undefined
   #callbacks: ConnectionCallbacks[] = []

@@ -35,6 +35,8 @@ export interface CodecStream {
   readDisable(disable: boolean): void
   /** Bytes given to encodeData may still wait to be written. */
   readonly hasBufferedData: boolean
+  /** More waits to be written than the buffer limit allows: what a stream is told of from its beginning on. */
+  readonly aboveHighWatermark: boolean
   /** Bytes read and written on the wire for this stream, heads included. */
   readonly wireBytesReceived: number
   readonly wireBytesSent: number
@@ -93,17 +95,32 @@ export class CodecProtocolError extends Error {
 }
 
 export interface ServerCodecCallbacks {
-  /** A request begins. The returned decoder gets its events. */
+  /** A request begins (HTTP/2: with the first byte of its head). The returned decoder gets its events. */
   newStream(encoder: ResponseEncoder): RequestDecoder
 }
 
 /** Server side of one connection. */
 export interface ServerCodec {
   readonly protocol: Protocol
+  /** Streams run side by side: the end of one leaves the connection to the others. */
+  readonly multiplexed: boolean
+  /** A head has begun and is not whole: request_headers_timeout runs. */
+  readonly readingHead: boolean
   /** Consumes bytes; throws CodecProtocolError where the connection cannot go on. */
   dispatch(data: Buffer): void
-  /** Half-closes politely where the protocol can (GOAWAY); HTTP/1 has no such signal. */
+  /** What was dispatched last may still be in use. */
+  retainsData(): boolean
+  /** Goes on with requests that the client has sent ahead; called when a stream is over. HTTP/2 has none that wait. */
+  continuePipelined(): void
+  /** The connection is closing: nothing that the client sent behind the last request is looked at. */
+  stop(): void
+  /** Answers the request whose head has not come in time. */
+  refuseUnfinishedHead(status: number, body: string, details: string): void
+  /** The client left in the middle of a head. */
+  abandonUnfinishedHead(): void
+  /** Tells the client to open no more streams soon (GOAWAY with the highest stream id); HTTP/1 has no such signal. */
   shutdownNotice(): void
+  /** Tells the client which streams are served, and that later ones are not. */
   goAway(): void
   onUnderlyingConnectionAboveWriteBufferHighWatermark(): void
   onUnderlyingConnectionBelowWriteBufferLowWatermark(): void

@@ -121,6 +121,10 @@ export class Http1ServerStream implements ResponseEncoder {
     return this.#codec.connection.bufferedBytes > 0
   }
 
+  get aboveHighWatermark(): boolean {
+    return this.#codec.connection.aboveHighWatermark
+  }
+
   readDisable(disable: boolean): void {
     if (!disable && this.#readDisables === 0) return
     this.#readDisables += disable ? 1 : -1

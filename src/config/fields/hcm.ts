@@ -6,7 +6,7 @@ const manager = 'envoy.extensions.filters.network.http_connection_manager.v3.Htt
 export const hcmFields: FieldTable = {
   [manager]: {
     acts: words(`codec_type stat_prefix route_config http_filters add_user_agent common_http_protocol_options
-      http_protocol_options server_name server_header_transformation scheme_header_transformation
+      http_protocol_options http2_protocol_options server_name server_header_transformation scheme_header_transformation
       max_request_headers_kb stream_idle_timeout  request_timeout request_headers_timeout
       drain_timeout drain_timeout_jitter delayed_close_timeout access_log access_log_flush_interval
       flush_access_log_on_new_request access_log_options use_remote_address xff_num_trusted_hops
@@ -17,7 +17,7 @@ export const hcmFields: FieldTable = {
       strip_any_host_port stream_error_on_invalid_http_message strip_trailing_host_dot
       append_x_forwarded_port
       http1_safe_max_connection_duration forward_client_cert_details`),
-    harmless: words(`http2_protocol_options http3_protocol_options record_route_resolution_stats
+    harmless: words(`http3_protocol_options record_route_resolution_stats
       stream_flush_timeout represent_ipv4_remote_address_as_ipv4_mapped_ipv6 append_local_overload add_proxy_protocol_connection_state
       set_current_client_cert_details`),
   },
@@ -33,8 +33,7 @@ export const hcmFields: FieldTable = {
       max_response_headers_kb`),
   },
   'envoy.config.core.v3.SchemeHeaderTransformation': {
-    acts: ['scheme_to_overwrite'],
-    harmless: ['match_upstream'],
+    acts: words('scheme_to_overwrite match_upstream'),
   },
   'envoy.config.core.v3.Http1ProtocolOptions': {
     acts: words(`allow_absolute_url accept_http_10 default_host_for_http_10 header_key_format enable_trailers

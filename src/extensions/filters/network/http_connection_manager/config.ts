@@ -15,6 +15,7 @@ import { compileRouteConfig } from '../../../../router/route_config/route_config
 import type { ServerContext } from '../../../../upstream/server_context.ts'
 import { buildHttpFilters, buildUpgrades } from './http_filters.ts'
 import { downstreamHttp1Settings, http1CodecStats } from './http1_settings.ts'
+import { downstreamHttp2Settings, http2CodecStats } from './http2_settings.ts'
 import { buildEarlyHeaderMutation, buildIpDetection } from './request_extensions.ts'
 
 type HttpConnectionManager = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
@@ -55,6 +56,19 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
       streamError,
       context,
     ),
+    codecType: config.codecType === 'HTTP3' ? 'AUTO' : config.codecType,
+    http2: downstreamHttp2Settings(
+      config.http2ProtocolOptions,
+      common,
+      config.maxRequestHeadersKb,
+      streamError,
+      context,
+    ),
+    http2Stats: http2CodecStats(context.scope),
+    prematureResets: {
+      totalStreamCount: context.runtime.getInteger('overload.premature_reset_total_stream_count', 500),
+      minStreamLifetimeMs: context.runtime.getInteger('overload.premature_reset_min_stream_lifetime_seconds', 1) * 1000,
+    },
     filters: buildHttpFilters(config.httpFilters, statPrefix, context),
     upgrades: buildUpgrades(config.upgradeConfigs, statPrefix, context),
     routeConfig: () => routeConfig,
@@ -113,10 +127,8 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
 
 /** What cannot be served as it says, beside the fields that no table has. */
 function checkUnsupported(config: HttpConnectionManager, context: Context): void {
-  if (config.codecType === 'HTTP2' || config.codecType === 'HTTP3')
-    context.errors.add(config, 'codecType', `codec_type ${config.codecType} is not supported yet`, {
-      expected: 'AUTO or HTTP1',
-    })
+  if (config.codecType === 'HTTP3')
+    context.errors.add(config, 'codecType', 'codec_type HTTP3 is not supported', { expected: 'AUTO, HTTP1 or HTTP2' })
   const extension = config.requestIdExtension?.typedConfig
   if (extension !== undefined && extension.typeUrl !== uuidRequestId)
     context.errors.add(

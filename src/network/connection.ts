@@ -1,6 +1,7 @@
 // One TCP or pipe connection, downstream or upstream: bytes in to its filters, bytes out with watermarks, and its end.
 
 import type { Socket } from 'node:net'
+import type { ByteWriter } from '../common/byte_writer.ts'
 import { getLogger } from '../common/log.ts'
 import { Timer } from '../common/timer.ts'
 import { measurements } from '../stream_info/measurements.ts'
@@ -161,13 +162,8 @@ export class Connection {
   write(data: Buffer | string, endStream = false): void {
     if (this.state !== 'open' && this.state !== 'connecting') return
     if (data.length > 0) {
-      this.bytesSent += data.length
-      this.byteStats?.writeTotal.add(data.length)
       this.pending.add(this, data)
-      if (!this.#aboveHighWatermark && this.bufferLimitBytes > 0 && this.bufferedBytes > this.bufferLimitBytes) {
-        this.#aboveHighWatermark = true
-        for (const callbacks of this.#callbacks) callbacks.onAboveWriteBufferHighWatermark()
-      }
+      this.#noteWritten(data.length)
     }
     if (endStream && !this.#writeEnded) {
       this.#writeEnded = true
@@ -175,6 +171,28 @@ export class Connection {
       this.socket.end()
       if (this.#readEnded) this.close('flushWrite', '')
     }
+  }
+
+  /**
+   * Memory to append a few bytes to, where a string or a buffer for each would cost more than the bytes do; undefined
+   * where write() would drop them. Say how many they were by wrote(), before anything else is written.
+   */
+  writer(): ByteWriter | undefined {
+    if (this.state !== 'open' && this.state !== 'connecting') return undefined
+    return this.pending.writer(this.socket)
+  }
+
+  wrote(byteCount: number): void {
+    this.pending.wrote(this, byteCount)
+    this.#noteWritten(byteCount)
+  }
+
+  #noteWritten(byteCount: number): void {
+    this.bytesSent += byteCount
+    this.byteStats?.writeTotal.add(byteCount)
+    if (this.#aboveHighWatermark || this.bufferLimitBytes === 0 || this.bufferedBytes <= this.bufferLimitBytes) return
+    this.#aboveHighWatermark = true
+    for (const callbacks of this.#callbacks) callbacks.onAboveWriteBufferHighWatermark()
   }
 
   /** Writes what a closed connection was to write and did not; its bytes were counted there. */

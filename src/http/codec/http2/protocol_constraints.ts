@@ -1,0 +1,85 @@
+// Limits on what a peer can make us do or keep for nothing, by Envoy's rules and counters (its ProtocolConstraints).
+
+import type { Connection } from '../../../network/connection.ts'
+import type { Http2CodecStats } from './codec_stats.ts'
+import { ErrorCode } from './constants.ts'
+import { Http2ConnectionError } from './errors.ts'
+import type { Http2Settings } from './settings.ts'
+
+export class ProtocolConstraints {
+  readonly #connection: Connection
+  readonly #settings: Http2Settings
+  readonly #stats: Http2CodecStats
+  #emptyInARow = 0
+  #priorityFrames = 0
+  #windowUpdates = 0
+  /** Frames that wait to be taken by the kernel. */
+  #outbound = 0
+  #outboundControl = 0
+  openedStreams = 0
+  dataFramesSent = 0
+  /** Found while a frame was written; the codec throws it when it is back in its own loop. */
+  violation: Http2ConnectionError | undefined = undefined
+
+  readonly #onOutboundFlood: () => void
+
+  constructor(connection: Connection, settings: Http2Settings, stats: Http2CodecStats, onOutboundFlood: () => void) {
+    this.#connection = connection
+    this.#onOutboundFlood = onOutboundFlood
+    this.#settings = settings
+    this.#stats = stats
+  }
+
+  /** HEADERS, CONTINUATION and DATA. */
+  onMessageFrame(isEmpty: boolean, endStream: boolean): void {
+    if (!isEmpty || endStream) {
+      this.#emptyInARow = 0
+      return
+    }
+    if (++this.#emptyInARow <= this.#settings.maxConsecutiveEmptyFrames) return
+    this.#stats.inboundEmptyFramesFlood.inc()
+    throw flood('Too many consecutive frames with an empty payload')
+  }
+
+  onPriorityFrame(): void {
+    if (++this.#priorityFrames <= this.#settings.maxPriorityFramesPerStream * (1 + this.openedStreams)) return
+    this.#stats.inboundPriorityFramesFlood.inc()
+    throw flood('Too many PRIORITY frames')
+  }
+
+  onWindowUpdateFrame(): void {
+    const perDataFrame = this.#settings.maxWindowUpdatesPerDataFrame
+    const allowed = 5 + 2 * (this.openedStreams + perDataFrame * this.dataFramesSent)
+    if (++this.#windowUpdates <= allowed) return
+    this.#stats.inboundWindowUpdateFramesFlood.inc()
+    throw flood('Too many WINDOW_UPDATE frames')
+  }
+
+  /** A frame is about to be written. `isControl`: PING, SETTINGS or RST_STREAM, which peers can make us send. */
+  onOutboundFrame(isControl: boolean): void {
+    // Nothing waits any more: the kernel has taken all that was counted.
+    if (this.#connection.pending.bytes === 0 && this.#connection.socket.writableLength === 0) this.onDrained()
+    if (isControl) this.#outboundControl++
+    if (++this.#outbound > this.#settings.maxOutboundFrames) {
+      this.#violate(this.#stats.outboundFlood, 'Too many frames in the outbound queue.')
+    } else if (this.#outboundControl > this.#settings.maxOutboundControlFrames) {
+      this.#violate(this.#stats.outboundControlFlood, 'Too many control frames in the outbound queue.')
+    }
+  }
+
+  #violate(counter: { inc(): void }, message: string): void {
+    if (this.violation !== undefined) return
+    counter.inc()
+    this.violation = flood(message)
+    this.#onOutboundFlood()
+  }
+
+  onDrained(): void {
+    this.#outbound = 0
+    this.#outboundControl = 0
+  }
+}
+
+function flood(message: string): Http2ConnectionError {
+  return new Http2ConnectionError(message, ErrorCode.enhanceYourCalm)
+}

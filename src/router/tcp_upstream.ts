@@ -71,6 +71,10 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
     return this.#connection.bufferedBytes > 0
   }
 
+  get aboveHighWatermark(): boolean {
+    return this.#connection.aboveHighWatermark
+  }
+
   cancel(): void {
     this.#done = true
     this.#connection.close('noFlush', '')

@@ -1,8 +1,8 @@
 // The HTTP connection manager of one downstream connection: owns its codec, its streams, and when it ends.
 
 import { monotonicMs } from '../../common/clock.ts'
-import { Timer } from '../../common/timer.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
+import { Timer } from '../../common/timer.ts'
 import type { Connection, ConnectionCallbacks, ConnectionEvent } from '../../network/connection.ts'
 import { FilterStatus, type ReadFilter, type ReadFilterCallbacks } from '../../network/network_filter.ts'
 import {

@@ -186,6 +186,10 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder {
     return this.queue !== undefined || this.connection.connection.bufferedBytes > 0
   }
 
+  get aboveHighWatermark(): boolean {
+    return this.#queueIsFull || this.#connectionIsFull
+  }
+
   /** The peer lets us send more; false where that is more than there can be. */
   widenSendWindow(increment: number): boolean {
     this.sendWindow += increment

@@ -4,7 +4,7 @@ import { ByteWriter } from '../../../../common/byte_writer.ts'
 import { flatCopy } from '../../../../common/latin1.ts'
 import { defaultTableBytes } from './decoder.ts'
 import { DynamicTable, entrySize, type TableEntry } from './dynamic_table.ts'
-import { encodeHuffman, encodeShortHuffman, huffmanLength } from './huffman_encoder.ts'
+import { encodeHuffman, encodeShortText, huffmanLength } from './huffman_encoder.ts'
 import { staticNameIndex, staticTableLength, staticValues } from './static_table.ts'
 
 /** Values that hardly ever come again, or that others must not be able to guess by the size of a block: as nghttp2. */
@@ -248,37 +248,30 @@ function writeInteger(out: ByteWriter, bits: number, prefixMask: number, value: 
   bytes[out.length++] = rest
 }
 
-/** The characters of the string that is being written. */
+/** The bytes of a long string that is being written. */
 const raw = new ByteWriter(8 * 1024)
 
 /** RFC 7541 5.2: in Huffman code where that is shorter; the caller has reserved room. */
 function writeString(out: ByteWriter, text: string): void {
   const { length } = text
-  if (length === 0) {
-    out.bytes[out.length++] = 0
-    return
-  }
-  raw.clear()
-  raw.reserve(length)
-  raw.bytes.write(text, 0, 'latin1')
   if (length <= longestShort) {
     // Written as if it were shorter, which it nearly always is: to count before takes as long as to write.
     const start = out.length + 1
-    const end = encodeShortHuffman(raw.bytes, 0, length, out.bytes, start)
+    const end = encodeShortText(text, out.bytes, start)
     if (end >= 0 && end - start < length) {
       out.bytes[out.length] = 0x80 | (end - start)
       out.length = end
       return
     }
   }
+  raw.clear()
+  raw.reserve(length)
+  raw.bytes.write(text, 0, 'latin1')
   const encoded = huffmanLength(raw.bytes, 0, length)
-  if (encoded < length) {
-    writeInteger(out, 0x80, 0x7f, encoded)
-    const isShort = encodeShortHuffman(raw.bytes, 0, length, out.bytes, out.length) >= 0
-    if (!isShort) encodeHuffman(raw.bytes, 0, length, out.bytes, out.length)
-    out.length += encoded
-  } else {
-    writeInteger(out, 0, 0x7f, length)
+  const isShorter = encoded < length
+  writeInteger(out, isShorter ? 0x80 : 0, 0x7f, isShorter ? encoded : length)
+  if (isShorter) out.length = encodeHuffman(raw.bytes, 0, length, out.bytes, out.length)
+  else {
     raw.bytes.copy(out.bytes, out.length, 0, length)
     out.length += length
   }

@@ -16,59 +16,60 @@ export function huffmanLength(data: Uint8Array, start: number, end: number): num
 }
 
 /**
- * Writes `data` from `start` to `end` in Huffman code to `out` at `position`. Returns the position behind it, or -1 where a
- * character has a long code, with any bytes written so far.
+ * Writes a Latin-1 text in Huffman code to `out` at `position`. Returns the position behind it, or -1 where a character has
+ * a long code, with any bytes written so far. For texts of up to a hundred characters it takes less than their bytes do
+ * (bench/micro/hpack.ts).
  */
-export function encodeShortHuffman(
-  data: Uint8Array,
-  start: number,
-  end: number,
-  out: Uint8Array,
-  position: number,
-): number {
+export function encodeShortText(text: string, out: Uint8Array, position: number): number {
   let at = position
   /** The lowest `held` bits are not written yet: at most fifteen between two symbols. */
   let pending = 0
   let held = 0
-  for (let i = start; i < end; i++) {
-    const entry = shortCodes[data[i]]
+  for (let i = 0; i < text.length; i++) {
+    const entry = shortCodes[text.charCodeAt(i) & 0xff]
     if (entry === 0) return -1
-    const bits = entry >>> 16
+    const bits = entry >> 16
     pending = (pending << bits) | (entry & 0xffff)
     held += bits
     if (held >= 16) {
       held -= 16
-      out[at] = pending >>> (held + 8)
-      out[at + 1] = pending >>> held
+      out[at] = pending >> (held + 8)
+      out[at + 1] = pending >> held
       at += 2
     }
   }
   return writeRest(pending, held, out, at)
 }
 
-/** As encodeShortHuffman(), for any bytes. */
+/** Writes any bytes, from `start` to `end`, in Huffman code to `out` at `position`. Returns the position behind them. */
 export function encodeHuffman(data: Uint8Array, start: number, end: number, out: Uint8Array, position: number): number {
   let at = position
   let pending = 0
   let held = 0
   for (let i = start; i < end; i++) {
-    const code = codes[data[i]]
-    // In two parts, so that what is pending stays below 32 bits.
-    const high = Math.max(0, codeLengths[data[i]] - 16)
-    const low = codeLengths[data[i]] - high
-    pending = (pending << high) | (code >>> low)
-    held += high
-    if (held >= 16) {
-      held -= 16
-      out[at++] = pending >>> (held + 8)
-      out[at++] = pending >>> held
+    let bits = codeLengths[data[i]]
+    let code = codes[data[i]]
+    if (bits > 16) {
+      // In two parts, so that what is pending stays below 32 bits.
+      bits -= 16
+      pending = (pending << bits) | (code >>> 16)
+      held += bits
+      if (held >= 16) {
+        held -= 16
+        out[at] = pending >> (held + 8)
+        out[at + 1] = pending >> held
+        at += 2
+      }
+      code &= 0xffff
+      bits = 16
     }
-    pending = (pending << low) | (code & ((1 << low) - 1))
-    held += low
+    pending = (pending << bits) | code
+    held += bits
     if (held >= 16) {
       held -= 16
-      out[at++] = pending >>> (held + 8)
-      out[at++] = pending >>> held
+      out[at] = pending >> (held + 8)
+      out[at + 1] = pending >> held
+      at += 2
     }
   }
   return writeRest(pending, held, out, at)
@@ -80,8 +81,8 @@ function writeRest(pending: number, held: number, out: Uint8Array, position: num
   let bits = held
   if (bits >= 8) {
     bits -= 8
-    out[at++] = pending >>> bits
+    out[at++] = pending >> bits
   }
-  if (bits > 0) out[at++] = (pending << (8 - bits)) | (0xff >>> bits)
+  if (bits > 0) out[at++] = (pending << (8 - bits)) | (0xff >> bits)
   return at
 }

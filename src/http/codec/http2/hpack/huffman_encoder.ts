@@ -17,8 +17,8 @@ export function huffmanLength(data: Uint8Array, start: number, end: number): num
 
 /**
  * Writes a Latin-1 text in Huffman code to `out` at `position`. Returns the position behind it, or -1 where a character has
- * a long code, with any bytes written so far. For texts of up to a hundred characters it takes less than their bytes do
- * (bench/micro/hpack.ts).
+ * a long code, with any bytes written so far. To have the bytes of a text takes longer than reading its characters, if it is
+ * short (bench/micro/hpack.ts).
  */
 export function encodeShortText(text: string, out: Uint8Array, position: number): number {
   let at = position

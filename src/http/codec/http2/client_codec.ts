@@ -82,7 +82,8 @@ export class Http2ClientCodec implements ClientCodec, Http2Side {
 
   /** Says that this side begins no more streams either. */
   goAway(): void {
-    this.#http2.sendGoAway(0, ErrorCode.noError)
+    this.#http2.stats.goAwaySent.inc()
+    this.#http2.writer.goAway(0, ErrorCode.noError, '')
   }
 
   onUnderlyingConnectionAboveWriteBufferHighWatermark(): void {

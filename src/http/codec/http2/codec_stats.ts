@@ -3,8 +3,10 @@
 import type { Counter, Gauge, Scope } from '../../../stats/store.ts'
 
 const counterNames = {
+  cookiesTotalBytesTooLarge: 'cookies_total_bytes_too_large',
   droppedHeadersWithUnderscores: 'dropped_headers_with_underscores',
   goAwaySent: 'goaway_sent',
+  headerListSizeTooLarge: 'header_list_size_too_large',
   headerOverflow: 'header_overflow',
   headersCbNoStream: 'headers_cb_no_stream',
   inboundEmptyFramesFlood: 'inbound_empty_frames_flood',
@@ -23,6 +25,16 @@ const counterNames = {
   txReset: 'tx_reset',
 } as const
 
+/** Envoy's library for frames is nghttp2 unless configured otherwise: the name says which codec a connection has. */
+const connectionCounterNames = {
+  downstreamConnections: 'nghttp2_downstream_connections',
+  upstreamConnections: 'nghttp2_upstream_connections',
+} as const
+
+/** Listed, and of no use here as in an Envoy that is not told to record them. */
+const unusedCounterNames = ['oghttp2_downstream_connections', 'oghttp2_upstream_connections']
+const unusedHistogramNames = ['cookie_count', 'cookie_size', 'header_count', 'header_list_size']
+
 const gaugeNames = {
   deferredStreamClose: 'deferred_stream_close',
   outboundControlFramesActive: 'outbound_control_frames_active',
@@ -31,7 +43,9 @@ const gaugeNames = {
   streamsActive: 'streams_active',
 } as const
 
-export type Http2CodecStats = { readonly [K in keyof typeof counterNames]: Counter } & {
+type CounterKey = keyof typeof counterNames | keyof typeof connectionCounterNames
+
+export type Http2CodecStats = { readonly [K in CounterKey]: Counter } & {
   readonly [K in keyof typeof gaugeNames]: Gauge
 }
 
@@ -39,7 +53,10 @@ export type Http2CodecStats = { readonly [K in keyof typeof counterNames]: Count
 export function createHttp2CodecStats(scope: Scope): Http2CodecStats {
   const http2 = scope.createScope('http2')
   const stats: Record<string, Counter | Gauge> = {}
-  for (const [key, name] of Object.entries(counterNames)) stats[key] = http2.counter(name)
+  for (const [key, name] of Object.entries({ ...counterNames, ...connectionCounterNames }))
+    stats[key] = http2.counter(name)
+  for (const name of unusedCounterNames) http2.counter(name)
+  for (const name of unusedHistogramNames) http2.histogram(name, 'unspecified')
   for (const [key, name] of Object.entries(gaugeNames)) stats[key] = http2.gauge(name)
   return stats as unknown as Http2CodecStats
 }

@@ -63,11 +63,11 @@ export class FrameReader implements FrameHandler {
     const http2 = this.#http2
     const endsStream = (flags & FrameFlag.endStream) !== 0
     if (streamId === 0) throw new Http2ConnectionError('DATA on stream 0')
-    http2.constraints.onMessageFrame(dataLength === 0, endsStream)
     http2.receiveWindow -= length
     if (http2.receiveWindow < 0)
       throw new Http2ConnectionError('more DATA than the connection window has', ErrorCode.flowControlError)
     const stream = http2.streams.get(streamId)
+    http2.constraints.onMessageFrame(dataLength === 0, endsStream, stream)
     this.#dataStream = stream
     this.#dataEndsStream = endsStream
     if (stream === undefined) {
@@ -75,7 +75,10 @@ export class FrameReader implements FrameHandler {
       if (length > dataLength) http2.giveBack(length - dataLength)
       return
     }
-    if (stream.remoteEnd) throw new Http2ConnectionError('DATA behind the end of its stream', ErrorCode.streamClosed)
+    if (stream.remoteEnd) {
+      stream.details = 'http2.unknown.nghttp2.error'
+      throw new Http2ConnectionError('DATA: stream in half-closed(remote)', ErrorCode.streamClosed)
+    }
     stream.receiveWindow -= length
     if (stream.receiveWindow < 0)
       throw new Http2ConnectionError('more DATA than the stream window has', ErrorCode.flowControlError)
@@ -84,7 +87,7 @@ export class FrameReader implements FrameHandler {
     if (!stream.headReceived) http2.breakMessage(stream, 'messaging')
     else if (stream.bodyLeft >= 0) {
       stream.bodyLeft -= dataLength
-      if (stream.bodyLeft < 0 || (endsStream && stream.bodyLeft > 0)) http2.breakMessage(stream, 'messaging')
+      if (stream.bodyLeft < 0 || (endsStream && stream.bodyLeft > 0)) http2.breakBody(stream)
     }
   }
 

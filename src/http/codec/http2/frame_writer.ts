@@ -122,15 +122,17 @@ export class FrameWriter {
     this.#word(false, FrameType.windowUpdate, streamId, increment)
   }
 
-  goAway(lastStreamId: number, errorCode: number): void {
+  goAway(lastStreamId: number, errorCode: number, debugData: string): void {
     const out = this.#begin(false)
     if (out === undefined) return
-    out.reserve(frameHeaderBytes + 8)
-    writeFrameHeader(out, 8, FrameType.goAway, 0, 0)
+    const length = 8 + debugData.length
+    out.reserve(frameHeaderBytes + length)
+    writeFrameHeader(out, length, FrameType.goAway, 0, 0)
     out.bytes.writeUInt32BE(lastStreamId, out.length)
     out.bytes.writeUInt32BE(errorCode, out.length + 4)
-    out.length += 8
-    this.#connection.wrote(frameHeaderBytes + 8)
+    out.bytes.write(debugData, out.length + 8, 'latin1')
+    out.length += length
+    this.#connection.wrote(frameHeaderBytes + length)
   }
 
   #word(isControl: boolean, type: number, streamId: number, word: number): void {

@@ -1,8 +1,9 @@
 // Makes a HeaderMap of one HPACK block, and finds what makes it no HTTP message (RFC 9113 section 8).
 
 import { HeaderMap, knownBit } from '../../../common/header_map.ts'
-import { tokenCharacters } from '../http1/head_parser.ts'
 import type { Http2CodecStats } from './codec_stats.ts'
+import { ErrorCode } from './constants.ts'
+import { Http2ConnectionError } from './errors.ts'
 import {
   FieldFlag,
   FieldName,
@@ -18,9 +19,9 @@ export type BlockKind = 'request' | 'response' | 'trailers'
 
 /**
  * What is wrong with a block: a field that may not be (`header`), fields that do not make a message (`messaging`), more
- * than the limits allow, or an underscore where the configuration refuses those.
+ * bytes or fields than the limits allow, or an underscore where the configuration refuses those.
  */
-export type BlockError = '' | 'header' | 'messaging' | 'overflow' | 'underscore'
+export type BlockError = '' | 'header' | 'messaging' | 'tooLarge' | 'tooMany' | 'underscore'
 
 /** Which of tabled names the block has, by the number of the block that had it last. */
 const lastSeenIn = new Float64Array(tabledFieldCount)
@@ -67,10 +68,13 @@ export class HeaderBlock {
   /** An `OnHeader` of the HPACK decoder. */
   readonly add = (name: string, value: string, kind: number): boolean => {
     if (this.#discards) return false
-    this.bytes += name.length + value.length
+    const { length } = value
+    if (length > this.#settings.maxHeaderFieldBytes || name.length > this.#settings.maxHeaderFieldBytes)
+      throw new Http2ConnectionError('a header field too long', ErrorCode.compressionError)
+    this.bytes += name.length + length
     this.count++
-    if (this.bytes > this.#settings.maxHeadersBytes || this.count > this.#settings.maxHeadersCount)
-      return this.#fail('overflow')
+    if (this.bytes > this.#settings.maxHeadersBytes) return this.#fail('tooLarge')
+    if (this.count > this.#settings.maxHeadersCount) return this.#fail('tooMany')
     if ((kind & 0xf) !== 0) {
       if ((kind & FieldFlag.invalid) !== 0) return this.#fail('header')
       if ((kind & FieldFlag.obsText) !== 0 && !this.#settings.allowObsText) return this.#fail('header')
@@ -78,7 +82,6 @@ export class HeaderBlock {
       if ((kind & FieldFlag.underscore) !== 0 && this.#settings.headersWithUnderscores !== 'ALLOW')
         return this.#onUnderscore()
     }
-    if (name.length + value.length > this.#settings.maxHeaderFieldBytes) return this.#fail('overflow')
     this.#pseudoSeen |= pseudoOver
     const place = kind >> fieldNameShift
     if (place === 0) {
@@ -123,7 +126,7 @@ export class HeaderBlock {
         if (this.headers.authority === '') this.headers.authority = value
         return false
       case FieldName.te:
-        if (value === 'trailers') return true
+        if (value === 'trailers' || value.toLowerCase() === 'trailers') return true
         this.#fail('header')
         return false
       default:
@@ -149,9 +152,8 @@ export class HeaderBlock {
   #addPseudo(place: number, value: string): boolean {
     const { headers, kind } = this
     const bit = 1 << place
-    if (kind === 'trailers' || place === 0 || (this.#pseudoSeen & (bit | pseudoOver)) !== 0)
-      return this.#fail('messaging')
-    if ((kind === 'response') !== (place === FieldName.status)) return this.#fail('messaging')
+    if (kind === 'trailers' || place === 0 || (this.#pseudoSeen & (bit | pseudoOver)) !== 0) return this.#fail('header')
+    if ((kind === 'response') !== (place === FieldName.status)) return this.#fail('header')
     this.#pseudoSeen |= bit
     switch (place) {
       case FieldName.method:
@@ -216,17 +218,12 @@ const targetFields = (1 << FieldName.scheme) | (1 << FieldName.path)
 /** RFC 9113 8.3.1, 8.5 and RFC 8441 4. */
 function isRequest(headers: HeaderMap, seen: number, allowConnect: boolean): boolean {
   const { method, path } = headers
-  if (!isToken(method)) return false
+  if (method === '' || headers.authority === '') return false
   if ((seen & (1 << FieldName.protocol)) !== 0) {
     if (!allowConnect || method !== 'CONNECT' || headers.protocol === '') return false
-  } else if (method === 'CONNECT') return (seen & targetFields) === 0 && headers.authority !== ''
-  if ((seen & targetFields) !== targetFields || headers.scheme === '') return false
+  } else if (method === 'CONNECT') return (seen & targetFields) === 0
+  if ((seen & targetFields) !== targetFields) return false
   return path.charCodeAt(0) === slash || (path === '*' && method === 'OPTIONS')
-}
-
-function isToken(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (tokenCharacters[text.charCodeAt(i)] !== 1) return false
-  return text.length > 0
 }
 
 /** Three digits; 101 has no meaning in HTTP/2 (RFC 9113 8.6). */

@@ -73,10 +73,41 @@ for (let c = 0; c < 256; c++) {
 const colon = 0x3a
 const underscoreCharacter = 0x5f
 
+/** RFC 3986: what an authority may consist of; as nghttp2, no user information. */
+const authorityCharacters = charactersOf("!$%&'()*+,-./:;=[]_~")
+/** Everything visible, and bytes above ASCII. */
+const pathCharacters = new Uint8Array(256)
+for (let c = 0x21; c < 256; c++) pathCharacters[c] = c === 0x7f ? 0 : 1
+const schemeCharacters = charactersOf('+-.')
+
+function charactersOf(marks: string): Uint8Array {
+  const characters = new Uint8Array(256)
+  for (const c of `${marks}0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ`)
+    characters[c.charCodeAt(0)] = 1
+  return characters
+}
+
+/** Of the names whose values have a form of their own, by their places. */
+const valueForms: (Uint8Array | undefined)[] = []
+valueForms[FieldName.method] = tokenCharacters
+valueForms[FieldName.path] = pathCharacters
+valueForms[FieldName.authority] = authorityCharacters
+valueForms[FieldName.scheme] = schemeCharacters
+valueForms[FieldName.protocol] = tokenCharacters
+valueForms[FieldName.host] = authorityCharacters
+
 /** A `Classify` of the HPACK decoder. */
 export function classifyField(name: string, value: string): number {
   const place = places.get(name) ?? 0
-  return (place << fieldNameShift) | nameFlags(name) | valueFlags(value)
+  const form = valueForms[place]
+  const flags = form === undefined || isOf(form, value) ? nameFlags(name) | valueFlags(value) : FieldFlag.invalid
+  return (place << fieldNameShift) | flags
+}
+
+/** None of these values may be empty. */
+function isOf(characters: Uint8Array, value: string): boolean {
+  for (let i = 0; i < value.length; i++) if (characters[value.charCodeAt(i)] !== 1) return false
+  return value.length > 0
 }
 
 function nameFlags(name: string): number {

@@ -2,7 +2,7 @@
 
 import type { HeaderMap } from '../../../common/header_map.ts'
 import { defaultHeaderTableBytes, ErrorCode, FrameFlag, frameHeaderBytes } from './constants.ts'
-import { Http2ConnectionError } from './errors.ts'
+import { Http2ConnectionError, Http2FloodError } from './errors.ts'
 import { type BlockKind, HeaderBlock } from './header_block.ts'
 import { classifyField } from './header_fields.ts'
 import { HpackDecoder } from './hpack/decoder.ts'
@@ -10,8 +10,8 @@ import { HpackError } from './hpack/hpack_error.ts'
 import type { Http2Connection } from './http2_connection.ts'
 import type { Http2Stream } from './http2_stream.ts'
 
-/** A header block is held until it is whole: so much more than the header limit it may take, and so many frames. */
-const heldBlockSlackBytes = 16 * 1024
+/** A header block is held until it is whole: so many times the header limit it may take, and so many frames. */
+const heldBlockLimits = 4
 const mostContinuations = 64
 
 export class HeaderFrames {
@@ -54,9 +54,9 @@ export class HeaderFrames {
     }
     if (from > to) throw new Http2ConnectionError('padding longer than its frame')
     const endStream = (flags & FrameFlag.endStream) !== 0
-    http2.constraints.onMessageFrame(from === to, endStream)
     this.#blockEndsStream = endStream
     this.#blockStream = this.#streamOfBlock(streamId)
+    http2.constraints.onMessageFrame(from === to, endStream, this.#blockStream)
     if (this.#blockStream !== undefined) countHeaderBytes(this.#blockStream, end - start)
     if ((flags & FrameFlag.endHeaders) !== 0) {
       this.#onBlock(data, from, to)
@@ -70,13 +70,13 @@ export class HeaderFrames {
   onContinuation(flags: number, data: Buffer, start: number, end: number): void {
     const http2 = this.#http2
     const isLast = (flags & FrameFlag.endHeaders) !== 0
-    http2.constraints.onMessageFrame(start === end, isLast && this.#blockEndsStream)
+    http2.constraints.onMessageFrame(start === end, false, this.#blockStream)
     this.#fragmentBytes += end - start
-    const limit = http2.settings.maxHeadersBytes + heldBlockSlackBytes
+    const limit = http2.settings.maxHeadersBytes * heldBlockLimits
     const mostFrames = mostContinuations + http2.settings.maxHeadersBytes / 1024
     if (this.#fragmentBytes > limit || this.#fragments.length > mostFrames) {
       http2.stats.headerOverflow.inc()
-      throw new Http2ConnectionError('header block too long', ErrorCode.enhanceYourCalm)
+      throw new Http2FloodError('Header block too long')
     }
     this.#fragments.push(Buffer.from(data.subarray(start, end)))
     if (this.#blockStream !== undefined) countHeaderBytes(this.#blockStream, end - start)
@@ -95,6 +95,7 @@ export class HeaderFrames {
       if (stream.remoteEnd)
         throw new Http2ConnectionError('HEADERS behind the end of its stream', ErrorCode.streamClosed)
       this.#blockKind = stream.headReceived ? 'trailers' : 'response'
+      if (stream.headReceived) http2.stats.trailers.inc()
       return stream
     }
     if (http2.closedStreams.wasReset(streamId)) return undefined
@@ -146,8 +147,14 @@ export class HeaderFrames {
       this.#http2.breakMessage(stream, error)
       return
     }
-    if (error === 'overflow') http2.stats.headerOverflow.inc()
-    const details = error === 'overflow' ? 'http2.too_many_headers' : 'http2.unexpected_underscore'
+    let details = 'http2.unexpected_underscore'
+    if (error === 'tooMany') {
+      http2.stats.headerOverflow.inc()
+      details = 'http2.too_many_headers'
+    } else if (error === 'tooLarge') {
+      http2.stats.headerListSizeTooLarge.inc()
+      details = 'http2.header_list_size_too_large'
+    }
     http2.failStream(stream, ErrorCode.internalError, 'remoteReset', details)
   }
 
@@ -175,12 +182,15 @@ export class HeaderFrames {
 
   #onTrailers(stream: Http2Stream, trailers: HeaderMap): void {
     const http2 = this.#http2
-    if (!this.#blockEndsStream || stream.bodyLeft > 0) {
-      this.#http2.breakMessage(stream, 'messaging')
+    if (!this.#blockEndsStream) {
+      http2.breakMessage(stream, 'messaging')
+      return
+    }
+    if (stream.bodyLeft > 0) {
+      http2.breakBody(stream)
       return
     }
     stream.remoteEnd = true
-    http2.stats.trailers.inc()
     const decoder = stream.requestDecoder ?? stream.responseDecoder
     if (stream.deferredReset === undefined) decoder?.decodeTrailers(trailers)
     http2.closeIfDone(stream)

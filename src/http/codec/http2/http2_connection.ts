@@ -90,6 +90,8 @@ export class Http2Connection {
         (payload) => this.writer.ping(payload, 0, false),
         () => this.#onKeepaliveTimeout(),
       )
+    if (side.isServer) stats.downstreamConnections.inc()
+    else stats.upstreamConnections.inc()
     connection.addConnectionCallbacks(this)
   }
 
@@ -110,7 +112,8 @@ export class Http2Connection {
       this.parser.execute(data)
       if (this.constraints.violation !== undefined) throw this.constraints.violation
     } catch (error) {
-      if (error instanceof Http2ConnectionError) this.sendGoAway(this.lastPeerStreamId, error.errorCode)
+      if (error instanceof Http2ConnectionError)
+        this.writer.goAway(this.lastPeerStreamId, error.errorCode, error.message)
       throw error
     } finally {
       this.#dispatching = false
@@ -133,11 +136,6 @@ export class Http2Connection {
   #onKeepaliveTimeout(): void {
     this.stats.keepaliveTimeout.inc()
     this.connection.close('noFlush', 'http2_ping_timeout')
-  }
-
-  sendGoAway(lastStreamId: number, errorCode: number): void {
-    this.stats.goAwaySent.inc()
-    this.writer.goAway(lastStreamId, errorCode)
   }
 
   // ---- Streams ---------------------------------------------------------------------------------------------------
@@ -163,6 +161,7 @@ export class Http2Connection {
   failStream(stream: Http2Stream, errorCode: ErrorCode, reason: StreamResetReason, details: string): void {
     if (stream.closed) return
     this.resetStream(stream, errorCode)
+    stream.details = details
     stream.callbacks?.onResetStream(reason, details)
   }
 
@@ -170,9 +169,15 @@ export class Http2Connection {
   breakMessage(stream: Http2Stream, kind: 'header' | 'messaging'): void {
     this.stats.rxMessagingError.inc()
     const details = kind === 'header' ? 'http2.invalid.header.field' : 'http2.violation.of.messaging.rule'
+    stream.details = details
     if (!this.settings.streamErrorOnInvalidMessage)
-      throw new Http2ConnectionError(`stream ${stream.id} breaks HTTP`, ErrorCode.protocolError, details)
+      throw new Http2ConnectionError(`stream ${stream.id} breaks HTTP (${details})`)
     this.failStream(stream, ErrorCode.protocolError, this.side.messagingErrorReason, details)
+  }
+
+  /** A body that is not as long as content-length said: ends its stream alone. */
+  breakBody(stream: Http2Stream): void {
+    this.failStream(stream, ErrorCode.protocolError, 'protocolError', 'http2.remote_reset')
   }
 
   /** The peer has reset the stream, or refused it. */

@@ -27,6 +27,8 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder {
   /** The type that an extended CONNECT asks for; '' for any other request. */
   upgradeType = ''
   method = ''
+  /** What the peer broke in this stream, in Envoy's words for %RESPONSE_CODE_DETAILS%; '' for nothing. */
+  details = ''
   /** The request's head, or the response's final one, has been read. */
   headReceived = false
   remoteEnd = false
@@ -233,16 +235,16 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder {
     if (this.closed || this.deferredReset !== undefined) return
     const deferred = this.localEnd && !this.localEndSent && reason !== 'overloadManager'
     if (deferred) this.deferredReset = reason
-    else this.connection.resetStream(this, errorCodeOf(reason, this))
+    else this.connection.resetStream(this, errorCodeOf(reason))
     this.connection.side.onLocalReset(this, reason)
   }
 
   sendDeferredReset(reason: StreamResetReason): void {
-    this.connection.resetStream(this, errorCodeOf(reason, this))
+    this.connection.resetStream(this, errorCodeOf(reason))
   }
 }
 
-function errorCodeOf(reason: StreamResetReason, _stream: Http2Stream): number {
+function errorCodeOf(reason: StreamResetReason): number {
   switch (reason) {
     case 'localRefusedStreamReset':
       return ErrorCode.refusedStream

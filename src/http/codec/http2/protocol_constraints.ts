@@ -2,8 +2,8 @@
 
 import type { Connection } from '../../../network/connection.ts'
 import type { Http2CodecStats } from './codec_stats.ts'
-import { ErrorCode } from './constants.ts'
-import { Http2ConnectionError } from './errors.ts'
+import { Http2FloodError } from './errors.ts'
+import type { Http2Stream } from './http2_stream.ts'
 import type { Http2Settings } from './settings.ts'
 
 export class ProtocolConstraints {
@@ -19,7 +19,7 @@ export class ProtocolConstraints {
   openedStreams = 0
   dataFramesSent = 0
   /** Found while a frame was written; the codec throws it when it is back in its own loop. */
-  violation: Http2ConnectionError | undefined = undefined
+  violation: Http2FloodError | undefined = undefined
 
   readonly #onOutboundFlood: () => void
 
@@ -30,21 +30,22 @@ export class ProtocolConstraints {
     this.#stats = stats
   }
 
-  /** HEADERS, CONTINUATION and DATA. */
-  onMessageFrame(isEmpty: boolean, endStream: boolean): void {
+  /** HEADERS, CONTINUATION and DATA, of a stream that may be over. */
+  onMessageFrame(isEmpty: boolean, endStream: boolean, stream: Http2Stream | undefined): void {
     if (!isEmpty || endStream) {
       this.#emptyInARow = 0
       return
     }
     if (++this.#emptyInARow <= this.#settings.maxConsecutiveEmptyFrames) return
     this.#stats.inboundEmptyFramesFlood.inc()
-    throw flood('Too many consecutive frames with an empty payload')
+    if (stream !== undefined) stream.details = 'http2.inbound_empty_frames_flood'
+    throw new Http2FloodError('Too many consecutive frames with an empty payload')
   }
 
   onPriorityFrame(): void {
     if (++this.#priorityFrames <= this.#settings.maxPriorityFramesPerStream * (1 + this.openedStreams)) return
     this.#stats.inboundPriorityFramesFlood.inc()
-    throw flood('Too many PRIORITY frames')
+    throw new Http2FloodError('Too many PRIORITY frames')
   }
 
   onWindowUpdateFrame(): void {
@@ -52,7 +53,7 @@ export class ProtocolConstraints {
     const allowed = 5 + 2 * (this.openedStreams + perDataFrame * this.dataFramesSent)
     if (++this.#windowUpdates <= allowed) return
     this.#stats.inboundWindowUpdateFramesFlood.inc()
-    throw flood('Too many WINDOW_UPDATE frames')
+    throw new Http2FloodError('Too many WINDOW_UPDATE frames')
   }
 
   /** A frame is about to be written. `isControl`: PING, SETTINGS or RST_STREAM, which peers can make us send. */
@@ -70,7 +71,7 @@ export class ProtocolConstraints {
   #violate(counter: { inc(): void }, message: string): void {
     if (this.violation !== undefined) return
     counter.inc()
-    this.violation = flood(message)
+    this.violation = new Http2FloodError(message)
     this.#onOutboundFlood()
   }
 
@@ -78,8 +79,4 @@ export class ProtocolConstraints {
     this.#outbound = 0
     this.#outboundControl = 0
   }
-}
-
-function flood(message: string): Http2ConnectionError {
-  return new Http2ConnectionError(message, ErrorCode.enhanceYourCalm)
 }

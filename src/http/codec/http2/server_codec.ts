@@ -69,14 +69,15 @@ export class Http2ServerCodec implements ServerCodec, Http2Side {
 
   /** The first of two steps: the client is asked to begin no more streams; those on the way are still served. */
   shutdownNotice(): void {
-    this.#http2.sendGoAway(largestStreamId, ErrorCode.noError)
+    this.#http2.writer.goAway(largestStreamId, ErrorCode.noError, '')
   }
 
   /** The second: streams that begin from here on are not served. */
   goAway(): void {
     const http2 = this.#http2
     http2.goAwayLimit = http2.lastPeerStreamId
-    http2.sendGoAway(http2.lastPeerStreamId, ErrorCode.noError)
+    http2.stats.goAwaySent.inc()
+    http2.writer.goAway(http2.lastPeerStreamId, ErrorCode.noError, '')
   }
 
   onUnderlyingConnectionAboveWriteBufferHighWatermark(): void {

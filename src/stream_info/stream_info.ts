@@ -186,6 +186,15 @@ export class StreamInfo {
     this.#dynamicMetadata[namespace] = { ...this.#dynamicMetadata[namespace], ...fields }
   }
 
+  get hasFilterState(): boolean {
+    return this.#filterState !== undefined
+  }
+
+  /** Reads one object of the filter state, which a request mostly has none of. */
+  filterStateObject(key: string): unknown {
+    return this.#filterState?.get(key)
+  }
+
   get filterState(): Map<string, unknown> {
     this.#filterState ??= new Map()
     return this.#filterState

@@ -10,6 +10,7 @@ import type { Bootstrap } from '../config/load.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import { Runtime } from '../config/runtime.ts'
 import type { BuiltListener } from '../network/built_listener.ts'
+import { WatchedFolders } from '../network/watched_folders.ts'
 import { NodeHealth } from '../stats/node_health.ts'
 import { StatsReader } from '../stats/reader.ts'
 import { createSegment, MAIN_SLAB, type StatsSegment } from '../stats/segment.ts'
@@ -20,6 +21,7 @@ import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
 import { logSettings } from './application_log.ts'
 import type { DrainState, HostNumbers, ProfilerQuery, WorkerSettings } from './channel.ts'
 import { DrainManager, notDraining } from './drain_decision.ts'
+import { FolderWatcher } from './folder_watcher.ts'
 import { hostKeys } from './host_keys.ts'
 import { Instance, statsSettings } from './instance.ts'
 import { ListenError, type ListenerSockets, openListenerSockets } from './listen_sockets.ts'
@@ -57,6 +59,8 @@ export class Server implements ServerControl {
   readonly #managerStats: ManagerStats
   readonly #runtime = new Runtime()
   readonly #runtimeLayers: RuntimeLayers
+  readonly #folderWatcher = new FolderWatcher((folder) => this.#onFolderChange(folder))
+  readonly #folders = new WatchedFolders((folder) => this.#folderWatcher.add(folder))
   readonly #instance: Instance
   readonly #discoveries = new Map<string, ClusterDiscovery>()
   readonly #hosts = new Map<string, HostsUpdate>()
@@ -113,6 +117,7 @@ export class Server implements ServerControl {
       registry,
       accessLogManager: new AccessLogManager(this.#store, { opensFiles: false }),
       shared: sharedMemory(this.#segment, cellsFd, MAIN_SLAB),
+      folders: this.#folders,
       localInfo: this.localInfo,
       errors,
       drainManager,
@@ -209,6 +214,11 @@ export class Server implements ServerControl {
     const values = this.#runtimeLayers.merged()
     this.#runtime.update(values)
     return this.#workers.apply({ type: 'runtime', values })
+  }
+
+  #onFolderChange(folder: string): void {
+    this.#folders.changed(folder)
+    void this.#workers.apply({ type: 'folder', folder })
   }
 
   #workerSettings(workerIndex: number): WorkerSettings {
@@ -369,6 +379,7 @@ export class Server implements ServerControl {
     log.info('shutting down server instance')
     clearInterval(this.#flushTimer)
     this.#runtimeLayers.close()
+    this.#folderWatcher.close()
     for (const discovery of this.#discoveries.values()) discovery.stop()
     await Promise.all([this.#workers.stop(stopGraceMs), this.adminAccessLogManager.flushAll()])
     log.info('exiting')

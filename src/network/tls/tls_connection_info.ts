@@ -1,0 +1,40 @@
+// The facts of one established TLS connection, for logs, headers and routes.
+
+import type { TLSSocket } from 'node:tls'
+import type { TlsInfo } from '../../stream_info/stream_info.ts'
+import type { CertificateInfo } from './certificate_info.ts'
+import { sessionFacts } from './tls_session.ts'
+
+/** Everything is read when the handshake is over: the socket may be gone when a log asks. */
+export class TlsConnectionInfo implements TlsInfo {
+  readonly version: string
+  readonly cipher: string
+  readonly group: string
+  readonly sni: string
+  readonly alpn: string
+  readonly sessionId: string
+  readonly peerCertificatePresented: boolean
+  readonly peerCertificateValidated: boolean
+  readonly peerChain: readonly CertificateInfo[]
+  readonly localCertificate: CertificateInfo | undefined
+
+  constructor(
+    socket: TLSSocket,
+    sni: string,
+    peerChain: readonly CertificateInfo[],
+    validated: boolean,
+    localCertificate: CertificateInfo | undefined,
+  ) {
+    const session = sessionFacts(socket)
+    this.version = socket.getProtocol() ?? ''
+    this.cipher = socket.getCipher()?.name ?? ''
+    this.group = session.group
+    this.sni = sni
+    this.alpn = typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : ''
+    this.sessionId = session.id
+    this.peerCertificatePresented = peerChain.length > 0
+    this.peerCertificateValidated = validated
+    this.peerChain = peerChain
+    this.localCertificate = localCertificate
+  }
+}

@@ -186,6 +186,7 @@ export class Listener {
   /** The connection, its filters and its statistics are there from the beginning, its data after the handshake. */
   #createConnection(facts: ConnectionSocket, streamInfo: StreamInfo, chain: FilterChain): void {
     const { built } = this
+    facts.isSecure = chain.transportSocket.transportProtocol === 'tls'
     const transport = chain.transportSocket.wrap(facts)
     const connection = new Connection(facts.socket, facts, built.bufferLimitBytes, transport === undefined, transport)
     const active = new ActiveConnection(connection, facts, streamInfo, built, (closed) => {

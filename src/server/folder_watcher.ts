@@ -2,21 +2,25 @@
 
 import { type FSWatcher, watch } from 'node:fs'
 import { getLogger } from '../common/log.ts'
+import { WatchedFolders } from '../network/watched_folders.ts'
 
 const log = getLogger('main')
 /** Several files are mostly replaced together: what has changed is looked at when it is quiet again. */
 const settleMs = 20
 
 export class FolderWatcher {
+  /** Of main. */
+  readonly folders = new WatchedFolders((folder) => this.#add(folder))
   readonly #onChange: (folder: string) => void
   readonly #watchers: FSWatcher[] = []
   readonly #timers = new Map<string, NodeJS.Timeout>()
 
+  /** `onChange` is called when main has read what is new. */
   constructor(onChange: (folder: string) => void) {
     this.#onChange = onChange
   }
 
-  add(folder: string): void {
+  #add(folder: string): void {
     try {
       const watcher = watch(folder, () => this.#settle(folder))
       watcher.on('error', (error) => log.warn(`cannot watch ${folder} any longer: ${error.message}`))
@@ -33,6 +37,7 @@ export class FolderWatcher {
       folder,
       setTimeout(() => {
         this.#timers.delete(folder)
+        this.folders.changed(folder)
         this.#onChange(folder)
       }, settleMs),
     )

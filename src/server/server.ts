@@ -10,7 +10,6 @@ import type { Bootstrap } from '../config/load.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import { Runtime } from '../config/runtime.ts'
 import type { BuiltListener } from '../network/built_listener.ts'
-import { WatchedFolders } from '../network/watched_folders.ts'
 import { NodeHealth } from '../stats/node_health.ts'
 import { StatsReader } from '../stats/reader.ts'
 import { createSegment, MAIN_SLAB, type StatsSegment } from '../stats/segment.ts'
@@ -59,8 +58,7 @@ export class Server implements ServerControl {
   readonly #managerStats: ManagerStats
   readonly #runtime = new Runtime()
   readonly #runtimeLayers: RuntimeLayers
-  readonly #folderWatcher = new FolderWatcher((folder) => this.#onFolderChange(folder))
-  readonly #folders = new WatchedFolders((folder) => this.#folderWatcher.add(folder))
+  readonly #folderWatcher = new FolderWatcher((folder) => void this.#workers.apply({ type: 'folder', folder }))
   readonly #instance: Instance
   readonly #discoveries = new Map<string, ClusterDiscovery>()
   readonly #hosts = new Map<string, HostsUpdate>()
@@ -117,7 +115,7 @@ export class Server implements ServerControl {
       registry,
       accessLogManager: new AccessLogManager(this.#store, { opensFiles: false }),
       shared: sharedMemory(this.#segment, cellsFd, MAIN_SLAB),
-      folders: this.#folders,
+      folders: this.#folderWatcher.folders,
       localInfo: this.localInfo,
       errors,
       drainManager,
@@ -214,11 +212,6 @@ export class Server implements ServerControl {
     const values = this.#runtimeLayers.merged()
     this.#runtime.update(values)
     return this.#workers.apply({ type: 'runtime', values })
-  }
-
-  #onFolderChange(folder: string): void {
-    this.#folders.changed(folder)
-    void this.#workers.apply({ type: 'folder', folder })
   }
 
   #workerSettings(workerIndex: number): WorkerSettings {

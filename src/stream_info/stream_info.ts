@@ -24,6 +24,8 @@ export interface TlsInfo {
   readonly group: string
   readonly sni: string
   readonly alpn: string
+  /** Monotonic milliseconds of the end of the handshake. */
+  readonly handshakeCompleteMs: number
   /** Hexadecimal, lower case. */
   readonly sessionId: string
   readonly peerCertificatePresented: boolean
@@ -63,6 +65,8 @@ export interface DownstreamInfo {
   readonly directRemoteAddress: AddressInfo
   readonly directLocalAddress: AddressInfo
   requestedServerName: string
+  /** The connection is encrypted, or about to be. */
+  readonly isSecure: boolean
   tls: TlsInfo | undefined
   transportFailureReason: string
   /** '' | 'normal' | 'local_reset' | 'remote_reset' for %DOWNSTREAM_DETECTED_CLOSE_TYPE%. */

@@ -40,8 +40,8 @@ export const tls13Suites = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CH
 export interface CipherList {
   /** For OpenSSL, without the suites of TLS 1.3. */
   readonly openssl: string
-  /** A group `[A|B]` of equals has ChaCha20 in it: it goes first where the client has it first. */
-  readonly prioritizeChaCha: boolean
+  /** There is a group `[A|B]` of equals: the client's order decides among them. */
+  readonly hasEquals: boolean
   /** Parts that are no cipher suites. */
   readonly rejected: readonly string[]
 }
@@ -50,7 +50,7 @@ export interface CipherList {
 export function translateCipherSuites(entries: readonly string[]): CipherList {
   const rules: string[] = []
   const rejected: string[] = []
-  let prioritizeChaCha = false
+  let hasEquals = false
   for (const part of entries.flatMap((entry) => entry.split(/[:, ;]/)).filter((entry) => entry !== '')) {
     const group = /^\[(.*)\]$/.exec(part)
     const names = group === null ? [part] : group[1].split('|')
@@ -59,10 +59,10 @@ export function translateCipherSuites(entries: readonly string[]): CipherList {
       rejected.push(part)
       continue
     }
-    if (group !== null && names.some((name) => name.includes('CHACHA20'))) prioritizeChaCha = true
+    if (group !== null) hasEquals = true
     for (const rule of translated) rules.push(rule as string)
   }
-  return { openssl: rules.join(':'), prioritizeChaCha, rejected }
+  return { openssl: rules.join(':'), hasEquals, rejected }
 }
 
 function translateRule(rule: string): string | undefined {

@@ -1,6 +1,7 @@
 // The facts of one established TLS connection, for logs, headers and routes.
 
 import type { TLSSocket } from 'node:tls'
+import { monotonicMs } from '../../common/clock.ts'
 import type { TlsInfo } from '../../stream_info/stream_info.ts'
 import type { CertificateInfo } from './certificate_info.ts'
 import { sessionFacts } from './tls_session.ts'
@@ -12,6 +13,7 @@ export class TlsConnectionInfo implements TlsInfo {
   readonly group: string
   readonly sni: string
   readonly alpn: string
+  readonly handshakeCompleteMs: number
   readonly sessionId: string
   readonly peerCertificatePresented: boolean
   readonly peerCertificateValidated: boolean
@@ -31,10 +33,29 @@ export class TlsConnectionInfo implements TlsInfo {
     this.group = session.group
     this.sni = sni
     this.alpn = typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : ''
-    this.sessionId = session.id
+    this.handshakeCompleteMs = monotonicMs()
+    // What TLS 1.3 resumes has no id on the wire.
+    this.sessionId = this.version === 'TLSv1.3' ? '' : session.id
     this.peerCertificatePresented = peerChain.length > 0
     this.peerCertificateValidated = validated
     this.peerChain = peerChain
     this.localCertificate = localCertificate
+  }
+}
+
+/** Of a handshake that has failed: only its version is told. */
+export function unfinishedTlsInfo(version: string): TlsInfo {
+  return {
+    version,
+    cipher: '',
+    group: '',
+    sni: '',
+    alpn: '',
+    handshakeCompleteMs: Number.NaN,
+    sessionId: '',
+    peerCertificatePresented: false,
+    peerCertificateValidated: false,
+    peerChain: [],
+    localCertificate: undefined,
   }
 }

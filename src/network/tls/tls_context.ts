@@ -11,7 +11,7 @@ import type { WatchedFolders } from '../watched_folders.ts'
 import { type LoadedCertificate, loadCertificate, type TlsCertificateView } from './certificate.ts'
 import { CertificateValidator, type ValidationContextView } from './certificate_validator.ts'
 import type { SecretManager, SecretProvider } from './secret_manager.ts'
-import { type ParameterDefaults, type ProtocolOptions, protocolOptions } from './tls_parameters.ts'
+import { type ParameterDefaults, protocolOptions, type TlsProtocol } from './tls_parameters.ts'
 
 type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
 
@@ -21,7 +21,7 @@ const log = getLogger('config')
 export interface LoadedTlsContext {
   readonly certificates: readonly LoadedCertificate[]
   readonly validator: CertificateValidator
-  readonly protocol: ProtocolOptions
+  readonly protocol: TlsProtocol
   readonly alpnProtocols: readonly string[]
 }
 
@@ -147,28 +147,22 @@ function refuseUnsupported(view: CommonTlsContext, errors: ConfigErrors): void {
   }
 }
 
-/** A secure context for one certificate, or for none; undefined, with an error at `view`, where OpenSSL refuses it. */
+/** A secure context for one certificate, or for none. Throws OpenSSL's error. */
 export function certificateContext(
   loaded: LoadedTlsContext,
   certificate: LoadedCertificate | undefined,
   more: SecureContextOptions,
-  view: object,
-  errors: ConfigErrors,
-): SecureContext | undefined {
+): SecureContext {
   const { pem, pfx } = certificate ?? { pem: undefined, pfx: undefined }
-  const { trustOptions } = loaded.validator
-  const options: SecureContextOptions = {
-    ...loaded.protocol,
-    ...trustOptions,
-    ca: [...trustOptions.ca],
+  const { ca, crl, allowPartialTrustChain } = loaded.validator.trustOptions
+  return createSecureContext({
+    ...loaded.protocol.options,
+    // Without any, Node would take its own bundle.
+    ca: [...ca],
+    ...(crl === undefined ? {} : { crl: [...crl] }),
+    ...(allowPartialTrustChain === undefined ? {} : { allowPartialTrustChain }),
     ...(pem === undefined ? {} : { cert: pem.chain, key: pem.key }),
     ...(pfx === undefined ? {} : { pfx: [pfx] }),
     ...more,
-  } as SecureContextOptions
-  try {
-    return createSecureContext(options)
-  } catch (error) {
-    errors.add(view, undefined, `Failed to initialize the TLS context: ${(error as Error).message}`)
-    return undefined
-  }
+  })
 }

@@ -20,6 +20,12 @@ export interface ProtocolOptions {
   readonly secureOptions: number
 }
 
+export interface TlsProtocol {
+  readonly options: ProtocolOptions
+  /** The list has groups of equals among which the client chooses. */
+  readonly hasEqualCiphers: boolean
+}
+
 export interface ParameterDefaults {
   readonly isServer: boolean
   readonly minVersion: SecureVersion
@@ -64,7 +70,7 @@ export function protocolOptions(
   view: TlsParameters | undefined,
   defaults: ParameterDefaults,
   errors: ConfigErrors,
-): ProtocolOptions {
+): TlsProtocol {
   const minVersion = versions[view?.tlsMinimumProtocolVersion ?? ''] ?? defaults.minVersion
   const maxVersion = versions[view?.tlsMaximumProtocolVersion ?? ''] ?? defaults.maxVersion
   const isFips = view?.compliancePolicies.includes('FIPS_202205') ?? false
@@ -91,19 +97,19 @@ export function protocolOptions(
     maxVersion,
     ciphers,
     ecdhCurve: curves.join(':'),
-    secureOptions: secureOptions(defaults, list.prioritizeChaCha),
+    secureOptions: secureOptions(defaults),
     ...(view?.signatureAlgorithms.length ? { sigalgs: view.signatureAlgorithms.join(':') } : {}),
   }
-  if (list.rejected.length === 0 && badCurve === undefined) return tried(options, view, errors)
-  return usableOptions(options)
+  const isUsable = list.rejected.length === 0 && badCurve === undefined
+  return {
+    options: isUsable ? tried(options, view, errors) : usableOptions(options),
+    hasEqualCiphers: list.hasEquals,
+  }
 }
 
-function secureOptions(defaults: ParameterDefaults, prioritizeChaCha: boolean): number {
+function secureOptions(defaults: ParameterDefaults): number {
   let options = constants.SSL_OP_NO_RENEGOTIATION
-  if (defaults.isServer && !defaults.preferClientCiphers) {
-    options |= constants.SSL_OP_CIPHER_SERVER_PREFERENCE
-    if (prioritizeChaCha) options |= constants.SSL_OP_PRIORITIZE_CHACHA
-  }
+  if (defaults.isServer && !defaults.preferClientCiphers) options |= constants.SSL_OP_CIPHER_SERVER_PREFERENCE
   return options
 }
 

@@ -1,10 +1,11 @@
 // The `ssl.*` statistics of a listener or a cluster, by Envoy's names:
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/stats#tls-statistics
 
+import { X509Certificate } from 'node:crypto'
 import type { Counter, Scope } from '../../stats/store.ts'
-import type { TlsInfo } from '../../stream_info/stream_info.ts'
 import type { CertificateInfo } from './certificate_info.ts'
 import type { VerifyFailure } from './certificate_validator.ts'
+import type { TlsConnectionInfo } from './tls_connection_info.ts'
 
 export class TlsStats {
   readonly connectionError: Counter
@@ -47,18 +48,15 @@ export class TlsStats {
   }
 
   /** A handshake that has succeeded. */
-  onHandshake(info: TlsInfo, wasReused: boolean): void {
+  onHandshake(info: TlsConnectionInfo, wasReused: boolean): void {
     this.handshake.inc()
     if (wasReused) this.sessionReused.inc()
     if (!info.peerCertificatePresented) this.noCertificate.inc()
     this.#count('ciphers', info.cipher)
     this.#count('versions', info.version)
     if (info.group !== '') this.#count('curves', info.group)
-  }
-
-  /** The algorithm by which the peer has signed the handshake. */
-  onSignature(algorithm: string): void {
-    this.#count('sigalgs', algorithm)
+    const [leaf] = info.peerChain
+    if (leaf !== undefined && !wasReused) this.#count('sigalgs', signatureAlgorithm(leaf))
   }
 
   /** When a certificate in use expires. */
@@ -76,4 +74,17 @@ export class TlsStats {
     }
     counter.inc()
   }
+}
+
+const ecdsaAlgorithms: Readonly<Record<string, string>> = {
+  prime256v1: 'ecdsa_secp256r1_sha256',
+  secp384r1: 'ecdsa_secp384r1_sha384',
+  secp521r1: 'ecdsa_secp521r1_sha512',
+}
+
+/** By which a peer with this certificate signs its handshake. Node does not tell: it is the first that such a key can. */
+function signatureAlgorithm(certificate: CertificateInfo): string {
+  const { asymmetricKeyType, asymmetricKeyDetails } = new X509Certificate(certificate.der).publicKey
+  if (asymmetricKeyType === 'ec') return ecdsaAlgorithms[asymmetricKeyDetails?.namedCurve ?? ''] ?? 'ecdsa'
+  return asymmetricKeyType === 'rsa' ? 'rsa_pss_rsae_sha256' : (asymmetricKeyType ?? 'unknown')
 }

@@ -6,7 +6,7 @@ import { getLogger } from '../../../common/log.ts'
 import type { ConnectionSocket } from '../../../network/connection_socket.ts'
 import { type ClientHello, parseClientHello } from '../../../network/tls/client_hello.ts'
 import { tlsErrorName, tlsFailureReason } from '../../../network/tls/failure_reason.ts'
-import { TlsConnectionInfo } from '../../../network/tls/tls_connection_info.ts'
+import { TlsConnectionInfo, unfinishedTlsInfo } from '../../../network/tls/tls_connection_info.ts'
 import { chainResult, peerChain, stapleOcspResponse } from '../../../network/tls/tls_session.ts'
 import type { TlsStats } from '../../../network/tls/tls_stats.ts'
 import type { TransportSocket, TransportSocketCallbacks } from '../../../network/transport_socket.ts'
@@ -109,7 +109,7 @@ export class DownstreamTlsSocket implements TransportSocket {
     const protocol = contexts.protocolFor(this.#hello)
     const socket = new TLSSocket(this.#socket, {
       isServer: true,
-      secureContext: chosen.context,
+      secureContext: chosen.contextFor(this.#hello),
       requestCert: requiresClientCertificate || validator.asksForCertificate,
       // Whether a certificate that was shown is good is found out below; this asks that there is one.
       rejectUnauthorized: requiresClientCertificate,
@@ -167,6 +167,7 @@ export class DownstreamTlsSocket implements TransportSocket {
   #fail(reason: string, words: string): void {
     this.failureReason = reason
     this.#facts.transportFailureReason = reason
+    this.#facts.tls = unfinishedTlsInfo(this.#hello?.offersTls13 === true ? 'TLSv1.3' : 'TLSv1.2')
     this.#log(words)
     this.#socket.destroy()
   }

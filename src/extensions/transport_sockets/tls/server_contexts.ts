@@ -7,16 +7,43 @@ import { wallMs } from '../../../common/clock.ts'
 import type { ConfigErrors } from '../../../config/errors.ts'
 import type { KeyType, LoadedCertificate } from '../../../network/tls/certificate.ts'
 import type { CertificateValidator } from '../../../network/tls/certificate_validator.ts'
+import { orderedCiphers } from '../../../network/tls/cipher_order.ts'
 import type { ClientHello } from '../../../network/tls/client_hello.ts'
 import { type TicketKeys, useTicketKeys } from '../../../network/tls/ticket_keys.ts'
 import { certificateContext, type LoadedTlsContext } from '../../../network/tls/tls_context.ts'
+import type { TlsProtocol } from '../../../network/tls/tls_parameters.ts'
 
 type DownstreamTlsContext = envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
 
-/** One certificate with the context for connections that it is shown to. */
-export interface ServerCertificate {
+/** One certificate with the contexts for connections that it is shown to. */
+export class ServerCertificate {
   readonly certificate: LoadedCertificate
-  readonly context: SecureContext
+  readonly #protocol: TlsProtocol
+  readonly #make: (ciphers: string) => SecureContext
+  readonly #followsClient: boolean
+  /** By the order of cipher suites: clients have few different ones. */
+  readonly #contexts = new Map<string, SecureContext>()
+
+  constructor(certificate: LoadedCertificate, protocol: TlsProtocol, make: (ciphers: string) => SecureContext) {
+    this.certificate = certificate
+    this.#protocol = protocol
+    this.#make = make
+    this.#followsClient = (protocol.options.secureOptions & constants.SSL_OP_CIPHER_SERVER_PREFERENCE) === 0
+    this.contextFor(undefined)
+  }
+
+  contextFor(hello: ClientHello | undefined): SecureContext {
+    const { options, hasEqualCiphers } = this.#protocol
+    const { ciphers } = options
+    const ordered =
+      hello === undefined || this.#followsClient ? ciphers : orderedCiphers(ciphers, hasEqualCiphers, hello)
+    let context = this.#contexts.get(ordered)
+    if (context === undefined) {
+      context = this.#make(ordered)
+      this.#contexts.set(ordered, context)
+    }
+    return context
+  }
 }
 
 /** What is stapled to a certificate: a response, nothing, or the connection cannot be. */
@@ -51,16 +78,23 @@ export class ServerContexts {
     const sessionIdContext = createHash('sha256').update(JSON.stringify(policy)).digest('hex').slice(0, 32)
     const noTickets = view.disableStatelessSessionResumption === true
     const more = {
-      secureOptions: loaded.protocol.secureOptions | (noTickets ? constants.SSL_OP_NO_TICKET : 0),
+      secureOptions: loaded.protocol.options.secureOptions | (noTickets ? constants.SSL_OP_NO_TICKET : 0),
       sessionIdContext,
       sessionTimeout: Math.trunc((view.sessionTimeout ?? defaultSessionTimeoutSeconds * 1000) / 1000),
       ...(ticketKeys.length === 1 && !noTickets ? { ticketKeys: ticketKeys[0] } : {}),
     }
     this.certificates = loaded.certificates.flatMap((certificate): ServerCertificate[] => {
-      const context = certificateContext(loaded, certificate, more, view, errors)
-      if (context === undefined) return []
-      if (ticketKeys.length > 1 && !noTickets) useTicketKeys(context, ticketKeys)
-      return [{ certificate, context }]
+      const make = (ciphers: string): SecureContext => {
+        const context = certificateContext(loaded, certificate, { ...more, ciphers })
+        if (ticketKeys.length > 1 && !noTickets) useTicketKeys(context, ticketKeys)
+        return context
+      }
+      try {
+        return [new ServerCertificate(certificate, loaded.protocol, make)]
+      } catch (error) {
+        errors.add(view, undefined, `Failed to initialize the TLS context: ${(error as Error).message}`)
+        return []
+      }
     })
     for (const each of this.certificates) this.#addNames(each)
   }

@@ -1,12 +1,8 @@
-// envoy.transport_sockets.tls on the side of listeners.
+// What a filter chain's DownstreamTlsContext makes: a TLS socket for each connection.
 
 import type { envoy } from '../../../../proto/generated/api.d.ts'
 import { ConfigErrors } from '../../../config/errors.ts'
-import type {
-  DownstreamTransportSocketConfigFactory,
-  DownstreamTransportSocketFactory,
-  ListenerFactoryContext,
-} from '../../../network/factory.ts'
+import type { DownstreamTransportSocketFactory, ListenerFactoryContext } from '../../../network/factory.ts'
 import type { SecretProvider } from '../../../network/tls/secret_manager.ts'
 import { readTicketKeys, sharedTicketKeys, type TicketKeys } from '../../../network/tls/ticket_keys.ts'
 import { TlsContextSource } from '../../../network/tls/tls_context.ts'
@@ -20,14 +16,8 @@ type DownstreamTlsContext = envoy.extensions.transport_sockets.tls.v3.Downstream
 type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
 type TicketKeysView = envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys
 
-export const tlsDownstreamFactory: DownstreamTransportSocketConfigFactory<DownstreamTlsContext> = {
-  category: 'envoy.transport_sockets.downstream',
-  name: 'envoy.transport_sockets.tls',
-  typeUrls: ['envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext'],
-  createTransportSocketFactory: (view, context) => new DownstreamTlsFactory(view, context),
-}
-
-class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
+/** One filter chain's TLS: its certificates, loaded again when they change. */
+export class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
   readonly transportProtocol = 'tls'
   readonly #view: DownstreamTlsContext
   readonly #context: ListenerFactoryContext

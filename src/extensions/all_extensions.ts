@@ -19,7 +19,10 @@ import { xffIpDetection } from './http/original_ip_detection/xff/config.ts'
 import { leastRequest } from './load_balancing_policies/least_request/config.ts'
 import { random } from './load_balancing_policies/random/config.ts'
 import { roundRobin } from './load_balancing_policies/round_robin/config.ts'
-import { rawBufferDownstreamFactory } from './transport_sockets/raw_buffer/config.ts'
+import { rawBufferDownstreamFactory, rawBufferUpstreamFactory } from './transport_sockets/raw_buffer/config.ts'
+import { startTlsUpstreamFactory } from './transport_sockets/starttls/config.ts'
+import { tlsDownstreamFactory, tlsUpstreamFactory } from './transport_sockets/tls/config.ts'
+import { proxyProtocolUpstreamFactory } from './transport_sockets/upstream_proxy_protocol/config.ts'
 
 export const allExtensions: readonly ExtensionFactory[] = [
   // HTTP filters
@@ -33,7 +36,12 @@ export const allExtensions: readonly ExtensionFactory[] = [
   sniCluster,
   tcpProxy,
   // Transport sockets
+  proxyProtocolUpstreamFactory,
   rawBufferDownstreamFactory,
+  rawBufferUpstreamFactory,
+  startTlsUpstreamFactory,
+  tlsDownstreamFactory,
+  tlsUpstreamFactory,
   // Load balancing policies
   leastRequest,
   random,

@@ -23,6 +23,7 @@ export class ConnectionSocket implements DownstreamInfo {
   requestedApplicationProtocols: readonly string[] = []
   tls: TlsInfo | undefined = undefined
   transportFailureReason = ''
+  isSecure = false
   detectedCloseType = ''
   localCloseReason = ''
   readonly listenerName: string

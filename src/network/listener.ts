@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { Server, type Socket } from 'node:net'
 import { monotonicMs, wallMs } from '../common/clock.ts'
 import { getLogger } from '../common/log.ts'
-import { Timer } from '../common/timer.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
 import { type AddressInfo, StreamInfo } from '../stream_info/stream_info.ts'
 import { ActiveConnection, writeAccessLogs } from './active_connection.ts'
@@ -173,27 +172,7 @@ export class Listener {
       return
     }
     facts.filterChainName = chain.name
-    this.#wrap(facts, streamInfo, chain)
-  }
-
-  #wrap(facts: ConnectionSocket, streamInfo: StreamInfo, chain: FilterChain): void {
-    let timer: Timer | undefined
-    let settled = false
-    chain.transportSocket.wrap(facts.socket, facts, (transport) => {
-      if (settled) return
-      settled = true
-      timer?.disable()
-      if (transport === undefined) this.#drop(facts, streamInfo)
-      else this.#createConnection(transport, facts, streamInfo, chain)
-    })
-    if (settled || chain.transportSocketConnectTimeoutMs === 0) return
-    timer = new Timer(() => {
-      settled = true
-      this.built.stats.cxTransportSocketConnectTimeout.inc()
-      facts.localCloseReason = 'transport_socket_timeout'
-      this.#drop(facts, streamInfo)
-    })
-    timer.enable(chain.transportSocketConnectTimeoutMs)
+    this.#createConnection(facts, streamInfo, chain)
   }
 
   /** Closes a socket that never became a connection, and logs it. */
@@ -204,15 +183,19 @@ export class Listener {
     writeAccessLogs(this.built.accessLogs, streamInfo)
   }
 
-  #createConnection(transport: Socket, facts: ConnectionSocket, streamInfo: StreamInfo, chain: FilterChain): void {
+  /** The connection, its filters and its statistics are there from the beginning, its data after the handshake. */
+  #createConnection(facts: ConnectionSocket, streamInfo: StreamInfo, chain: FilterChain): void {
     const { built } = this
-    const connection = new Connection(transport, facts, built.bufferLimitBytes, true)
+    facts.isSecure = chain.transportSocket.transportProtocol === 'tls'
+    const transport = chain.transportSocket.wrap(facts)
+    const connection = new Connection(facts.socket, facts, built.bufferLimitBytes, transport === undefined, transport)
     const active = new ActiveConnection(connection, facts, streamInfo, built, (closed) => {
       this.connections.delete(closed)
       this.#releaseLimits()
     })
     this.connections.add(active)
-    active.start(chain.filters)
-    connection.startReading()
+    active.start(chain)
+    if (transport === undefined) connection.startReading()
+    else if (connection.state === 'connecting') transport.onConnected(facts.socket, connection)
   }
 }

@@ -10,7 +10,8 @@ import { ResponseFlag } from '../stream_info/response_flags.ts'
 import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
-import { chooseHost, poolOf } from './host_selection.ts'
+import type { TransportSocketOptions } from '../upstream/transport_socket.ts'
+import { chooseHost, noHealthyUpstream, poolOf, requestTransportOptions } from './host_selection.ts'
 import { applyInternalRedirect, becomesGet } from './internal_redirect.ts'
 import { RequestBody } from './request_body.ts'
 import { RequestStats } from './request_stats.ts'
@@ -31,6 +32,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   readonly #timeouts: RequestTimeouts
   readonly #timers = new RequestTimers(this)
   readonly #requestStats: RequestStats
+  readonly #transportOptions: TransportSocketOptions | undefined
   /** The request asks to change protocols; CONNECT has rules of its own. */
   readonly #upgrade: boolean
   readonly #retryState: RetryState | undefined
@@ -67,6 +69,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1')
     if (virtualCluster !== undefined) info.virtualClusterName = virtualCluster.name
     route.finalizeRequestHeaders(headers, info, !settings.suppressEnvoyHeaders)
+    this.#transportOptions = requestTransportOptions(cluster.info, headers, callbacks)
     this.#requestStats.add(virtualCluster)
     this.#requestStats.add(route.requestStats)
     this.#upgrade = (headers.known & KnownHeader.upgrade) !== 0 && isUpgrade(headers)
@@ -93,12 +96,12 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const route = this.#route
     const cluster = this.#cluster
     const host = chooseHost(route, cluster, headers, this.#callbacks, this.#addCookie, this.#tried)
-    const pool = host === undefined ? undefined : poolOf(host, route, headers, this.#settings.pools)
+    const pool =
+      host === undefined ? undefined : poolOf(host, route, headers, this.#settings.pools, this.#transportOptions)
     if (host === undefined || pool === undefined) {
       if (host === undefined) cluster.info.stats.upstreamCxNoneHealthy.inc()
       this.#requestStats.charge(503)
-      const flag = ResponseFlag.NoHealthyUpstream
-      this.#callbacks.sendLocalReply({ status: 503, body: 'no healthy upstream', details: 'no_healthy_upstream', flag })
+      this.#callbacks.sendLocalReply(noHealthyUpstream)
       return
     }
     if (route.virtualHost.includeRequestAttemptCount)

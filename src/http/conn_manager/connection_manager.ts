@@ -54,6 +54,10 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     connection.addConnectionCallbacks(this)
     stats.downstreamCxTotal.inc()
     stats.downstreamCxActive.inc()
+    if (connection.downstream?.isSecure === true) {
+      stats.downstreamCxSslTotal.inc()
+      stats.downstreamCxSslActive.inc()
+    }
   }
 
   onNewConnection(): FilterStatus {
@@ -255,6 +259,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     this.#headersTimer?.disable()
     this.#drainTimer?.disable()
     stats.downstreamCxActive.dec()
+    if (this.connection.downstream?.isSecure === true) stats.downstreamCxSslActive.dec()
     stats.downstreamCxDestroy.inc()
     if (this.codec?.multiplexed === true) stats.downstreamCxHttp2Active.dec()
     else if (this.codec !== undefined) stats.downstreamCxHttp1Active.dec()

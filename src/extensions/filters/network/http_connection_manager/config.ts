@@ -6,6 +6,7 @@ import { CidrRange, CidrSet, parseIp } from '../../../../common/cidr.ts'
 import { readCidrSet } from '../../../../config/cidr_ranges.ts'
 import { createHttp2CodecStats } from '../../../../http/codec/http2/codec_stats.ts'
 import { ConnectionManager } from '../../../../http/conn_manager/connection_manager.ts'
+import { compileForwardClientCert } from '../../../../http/conn_manager/forward_client_cert.ts'
 import type { ConnectionManagerSettings } from '../../../../http/conn_manager/settings.ts'
 import { connectionManagerStats, listenerHttpStats } from '../../../../http/conn_manager/stats.ts'
 import { compileLocalReply } from '../../../../http/local_reply.ts'
@@ -83,7 +84,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     userAgent: config.addUserAgent === true ? context.localInfo.clusterName : '',
     nodeId: context.localInfo.nodeId,
     useRemoteAddress: config.useRemoteAddress ?? false,
-    forwardsClientCert: config.forwardClientCertDetails === 'ALWAYS_FORWARD_ONLY',
+    forwardClientCert: compileForwardClientCert(config),
     xffNumTrustedHops: config.xffNumTrustedHops,
     skipXffAppend: config.skipXffAppend,
     appendXForwardedPort: config.appendXForwardedPort,

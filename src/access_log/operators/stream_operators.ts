@@ -123,8 +123,8 @@ const certificateOperators: (readonly [string, OperatorSpec])[] = [
       { argument: 'optional', length: false, make: () => textOperator(() => undefined) },
     ]),
   ),
-  ['TLS_JA3_FINGERPRINT', tls()],
-  ['TLS_JA4_FINGERPRINT', tls()],
+  ['TLS_JA3_FINGERPRINT', plainText((ctx) => ctx.streamInfo.downstream.ja3Fingerprint || undefined)],
+  ['TLS_JA4_FINGERPRINT', plainText((ctx) => ctx.streamInfo.downstream.ja4Fingerprint || undefined)],
 ]
 
 const host = byteString(hostname())

@@ -8,7 +8,7 @@ import type {
 } from '../../../../network/listener_filter.ts'
 import { FilterStatus } from '../../../../network/network_filter.ts'
 import type { Counter } from '../../../../stats/store.ts'
-import { detectHttp1 } from './request_line.ts'
+import { detectHttp1, mayBeRequest } from './request_line.ts'
 
 export interface HttpInspectorStats {
   readonly readError: Counter
@@ -21,6 +21,8 @@ export interface HttpInspectorStats {
 const http2Preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
 const firstReadBytes = 8 * 1024
 const readLimitBytes = 64 * 1024
+/** Longer methods are looked at when the line is there. */
+const methodLimitBytes = 1024
 const carriageReturn = 0x0d
 const lineFeed = 0x0a
 
@@ -29,6 +31,7 @@ export class HttpInspector implements ListenerFilter {
   #callbacks!: ListenerFilterCallbacks
   #wantedBytes = firstReadBytes
   #searched = 0
+  #methodSeen = false
 
   constructor(stats: HttpInspectorStats) {
     this.#stats = stats
@@ -55,6 +58,7 @@ export class HttpInspector implements ListenerFilter {
     if (data[0] === carriageReturn || data[0] === lineFeed) return this.#notFound()
     const lineEnd = data.indexOf(lineFeed, this.#searched)
     if (lineEnd >= 0 && lineEnd < readLimitBytes) return this.#onLine(latin1Slice(data, 0, lineEnd))
+    if (!this.#methodSeen && !this.#checkMethod(data)) return this.#notFound()
     this.#searched = data.length
     if (data.length >= readLimitBytes) {
       this.#stats.readError.inc()
@@ -63,6 +67,13 @@ export class HttpInspector implements ListenerFilter {
     }
     while (this.#wantedBytes <= data.length) this.#wantedBytes = Math.min(2 * this.#wantedBytes, readLimitBytes)
     return FilterStatus.StopIteration
+  }
+
+  /** What begins otherwise need not be waited for. */
+  #checkMethod(data: Buffer): boolean {
+    const start = latin1Slice(data, 0, Math.min(data.length, methodLimitBytes))
+    this.#methodSeen = data.length >= methodLimitBytes || start.includes(' ')
+    return mayBeRequest(start)
   }
 
   #onLine(line: string): FilterStatus {

@@ -9,8 +9,8 @@ import type {
   ListenerFilterFactoryCb,
 } from '../../../../network/listener_filter.ts'
 import { FilterStatus } from '../../../../network/network_filter.ts'
+import { createRateLimitBucket } from '../../../../network/rate_limit_bucket.ts'
 import type { Counter } from '../../../../stats/store.ts'
-import { createRateLimitBucket } from '../../common/rate_limit_bucket.ts'
 
 type LocalRateLimitView = envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit
 

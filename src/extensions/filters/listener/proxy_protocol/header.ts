@@ -144,17 +144,17 @@ export function isUnicast(address: AddressInfo): boolean {
   return words[0] >>> 24 !== 0xff
 }
 
-/** The TLVs of version 2 (section 2.2.6 of its text); undefined where one reaches beyond the end. */
-export function parseTlvs(data: Buffer): ProxyProtocolTlv[] | undefined {
+/** The TLVs of version 2 (section 2.2.6 of its text). `whole`: none of them reaches beyond the end. */
+export function parseTlvs(data: Buffer): { tlvs: ProxyProtocolTlv[]; whole: boolean } {
   const tlvs: ProxyProtocolTlv[] = []
   let position = 0
   while (position < data.length) {
-    if (position + 3 > data.length) return undefined
+    if (position + 3 > data.length) return { tlvs, whole: false }
     const end = position + 3 + data.readUInt16BE(position + 1)
-    if (end > data.length) return undefined
+    if (end > data.length) return { tlvs, whole: false }
     // A copy: the bytes around it need not stay for it.
     tlvs.push({ type: data[position], value: Buffer.from(data.subarray(position + 3, end)) })
     position = end
   }
-  return tlvs
+  return { tlvs, whole: true }
 }

@@ -81,9 +81,10 @@ export class ProxyProtocolFilter implements ListenerFilter {
   #takeHeader(header: ProxyHeader, buffer: ListenerFilterBuffer): FilterStatus {
     this.#wantedBytes = Math.max(this.#wantedBytes, header.lengthBytes)
     if (buffer.data.length < header.lengthBytes) return FilterStatus.StopIteration
-    const tlvs = parseTlvs(buffer.data.subarray(header.tlvStart, header.lengthBytes))
-    if (tlvs === undefined) return this.#refuse()
+    const { tlvs, whole } = parseTlvs(buffer.data.subarray(header.tlvStart, header.lengthBytes))
+    // Those in front of a wrong one too: the log of the refused connection shows them.
     this.#settings.keep(tlvs, this.#callbacks)
+    if (!whole) return this.#refuse()
     const { socket, streamInfo } = this.#callbacks
     const { addresses } = header
     if (!streamInfo.filterState.has(proxyProtocolState)) {

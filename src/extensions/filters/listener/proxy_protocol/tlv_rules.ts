@@ -45,8 +45,14 @@ export function compileTlvRules(
       const rule = rules.get(type)
       if (rule === undefined) continue
       const text = encode(value, rule)
-      if (toState) values.set(rule.key, text)
-      else streamInfo.setDynamicMetadata(rule.metadataNamespace || defaultNamespace, { [rule.key]: text })
+      if (toState) {
+        values.set(rule.key, text)
+        continue
+      }
+      // The first value of a key stays, unlike in the filter state: both as in Envoy.
+      const namespace = rule.metadataNamespace || defaultNamespace
+      const isTaken = streamInfo.dynamicMetadata[namespace]?.[rule.key] !== undefined
+      if (!isTaken) streamInfo.setDynamicMetadata(namespace, { [rule.key]: text })
     }
     if (values.size > 0) streamInfo.filterState.set(tlvState, new TlvState(values))
   }

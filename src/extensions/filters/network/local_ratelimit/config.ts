@@ -9,9 +9,9 @@ import {
   type ReadFilter,
   type ReadFilterCallbacks,
 } from '../../../../network/network_filter.ts'
+import { createRateLimitBucket } from '../../../../network/rate_limit_bucket.ts'
 import type { Counter } from '../../../../stats/store.ts'
 import { ResponseFlag } from '../../../../stream_info/response_flags.ts'
-import { createRateLimitBucket } from '../../common/rate_limit_bucket.ts'
 
 type LocalRateLimitView = envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit
 

@@ -1,8 +1,8 @@
 // The token bucket of the rate limits that need no service: one for all workers.
 
-import type { envoy } from '../../../../proto/generated/api.d.ts'
-import { TokenBucket, type TokenBucketLimits } from '../../../common/token_bucket.ts'
-import type { NetworkServerContext } from '../../../network/factory.ts'
+import type { envoy } from '../../proto/generated/api.d.ts'
+import { TokenBucket, type TokenBucketLimits } from '../common/token_bucket.ts'
+import type { NetworkServerContext } from './factory.ts'
 
 const fillIntervalMinimumMs = 50
 

@@ -60,7 +60,7 @@ interface IpBranch<Data, Action> {
   readonly search: Search<Data, Action>
 }
 
-/** The narrowest range wins; where it leads to nothing the next wider one is tried, unless it is exclusive. */
+/** The narrowest range wins; where it leads to nothing wider ones are tried, but for exclusive ones. */
 function compileIpTree<Data, Action>(
   view: IpMatcherView,
   errors: ConfigErrors,
@@ -79,9 +79,11 @@ function compileIpTree<Data, Action>(
   return (value, data) => {
     const address = parseIp(value)
     const holding = address === undefined ? undefined : table.find(address)
-    for (const branch of holding ?? []) {
+    if (holding === undefined) return undefined
+    for (const branch of holding) {
+      if (branch.exclusive && branch.range.prefixLength < holding[0].range.prefixLength) continue
       const action = branch.search(data)
-      if (action !== undefined || branch.exclusive) return action
+      if (action !== undefined) return action
     }
     return undefined
   }

@@ -1,8 +1,6 @@
 // `filter_chain_matcher` of a listener: a matcher tree over what is known of an accepted socket, whose leaves name filter chains.
 
 import type { envoy, xds } from '../../proto/generated/api.d.ts'
-import type { FormatterContext } from '../access_log/formatter_context.ts'
-import { compileSubstitutionFormat } from '../access_log/substitution_format.ts'
 import { compileMatcherTree, type MatcherTreeContext, type MatchInput } from '../config/matcher_tree.ts'
 import { filterStateField, filterStateText } from '../stream_info/filter_state.ts'
 import type { AddressInfo, StreamInfo } from '../stream_info/stream_info.ts'
@@ -20,7 +18,6 @@ interface MatchingData {
   readonly streamInfo: StreamInfo
 }
 
-type ChainName = (data: MatchingData) => string
 type Input = MatchInput<MatchingData>
 
 /** What finds the chain of a socket, whether by `filter_chain_match` or by a tree. */
@@ -35,13 +32,12 @@ export function buildFilterChainMatcher<T>(
   context: NetworkServerContext,
 ): FilterChainFinder<T> {
   const byName = chainsByName(chains, context)
-  const tree = compileMatcherTree<MatchingData, ChainName>(view, treeContext(byName, context))
+  const tree = compileMatcherTree<MatchingData, string>(view, treeContext(byName, context))
   return {
     find(socket, streamInfo) {
-      const data = { socket, streamInfo }
-      const name = tree(data)
+      const name = tree({ socket, streamInfo })
       // A leaf decides, even one that names no chain.
-      return name === undefined ? defaultChain : byName.get(name(data))
+      return name === undefined ? defaultChain : byName.get(name)
     },
   }
 }
@@ -77,12 +73,11 @@ const inputsByType: ReadonlyMap<string, Input> = new Map<string, Input>([
 ])
 const filterStateInput = `${inputs}.FilterStateInput`
 const chainNameAction = 'google.protobuf.StringValue'
-const formatAction = 'envoy.config.core.v3.SubstitutionFormatString'
 
 function treeContext(
   chains: ReadonlyMap<string, unknown>,
   context: NetworkServerContext,
-): MatcherTreeContext<MatchingData, ChainName> {
+): MatcherTreeContext<MatchingData, string> {
   const { errors } = context
   return {
     errors,
@@ -95,16 +90,14 @@ function treeContext(
     compileAction(view) {
       const { typeUrl, value } = view.typedConfig ?? { typeUrl: '', value: undefined }
       if (typeUrl === chainNameAction) return namedChain(view, value as string, chains, context)
-      if (typeUrl === formatAction)
-        return formattedName(value as envoy.config.core.v3.SubstitutionFormatString, context)
-      refuse(view, typeUrl, `${chainNameAction} or ${formatAction}`, context)
+      refuse(view, typeUrl, chainNameAction, context)
       return undefined
     },
   }
 }
 
 function refuse(view: ExtensionView, typeUrl: string, expected: string, { errors }: NetworkServerContext): void {
-  const message = `Didn't find a registered implementation for '${view.name}' with type URL: '${typeUrl}'`
+  const message = `cannot create a filter chain matcher: Didn't find a registered implementation for '${view.name}' with type URL: '${typeUrl}'`
   errors.add(view, view.typedConfig === undefined ? 'name' : 'typedConfig', message, { expected })
 }
 
@@ -113,32 +106,12 @@ function namedChain(
   name: string,
   chains: ReadonlyMap<string, unknown>,
   { errors }: NetworkServerContext,
-): ChainName {
+): string {
   if (!chains.has(name)) {
     const message = `there is no filter chain '${name}': connections that get here are closed`
     errors.warn(view, 'typedConfig', message)
   }
-  return () => name
-}
-
-/** The name of the chain is what the format gives for the connection. */
-function formattedName(
-  view: envoy.config.core.v3.SubstitutionFormatString,
-  context: NetworkServerContext,
-): ChainName | undefined {
-  const format = compileSubstitutionFormat(view, context)
-  if (format === undefined) return undefined
-  return ({ streamInfo }) => {
-    const formatterContext: FormatterContext = {
-      requestHeaders: undefined,
-      responseHeaders: undefined,
-      responseTrailers: undefined,
-      streamInfo,
-      localReplyBody: '',
-      accessLogType: 'NotSet',
-    }
-    return format.formatter.format(formatterContext)
-  }
+  return name
 }
 
 function filterState({ key, field }: FilterStateInput): Input {

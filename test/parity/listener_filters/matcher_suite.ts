@@ -22,8 +22,6 @@ const input = (name: string, fields = '') =>
   `input: { name: i, typed_config: { "@type": ${NETWORK}.${name}${fields} } }`
 const chain = (name: string) =>
   `{ action: { name: a, typed_config: { "@type": type.googleapis.com/google.protobuf.StringValue, value: ${name} } } }`
-const formatted = (format: string) =>
-  `{ action: { name: a, typed_config: { "@type": type.googleapis.com/envoy.config.core.v3.SubstitutionFormatString, text_format_source: { inline_string: ${JSON.stringify(format)} } } } }`
 const exact = (name: string, map: Readonly<Record<string, string>>, fields = '') =>
   `matcher_tree: { ${input(name, fields)}, exact_match_map: { map: { ${Object.entries(map)
     .map(([key, value]) => `${JSON.stringify(key)}: ${value}`)
@@ -60,6 +58,7 @@ matcher_tree:
       - { ranges: [ { address_prefix: 10.0.0.0, prefix_len: 8 } ], on_match: ${chain('a')} }
       - { ranges: [ { address_prefix: 10.1.0.0, prefix_len: 16 } ], on_match: { matcher: { ${exact('DestinationPortInput', { '443': chain('b') })} } } }
       - { ranges: [ { address_prefix: 10.2.0.0, prefix_len: 16 } ], exclusive: true, on_match: { matcher: { ${exact('DestinationPortInput', { '443': chain('c') })} } } }
+      - { ranges: [ { address_prefix: 10.2.3.0, prefix_len: 24 } ], on_match: { matcher: { ${exact('DestinationPortInput', { '1': chain('b') })} } } }
       - { ranges: [ { address_prefix: "2001:db8::", prefix_len: 32 }, { address_prefix: 10.3.0.0, prefix_len: 16 } ], on_match: ${chain('d')} }
 `
 const ipInput = `
@@ -115,7 +114,6 @@ const listeners = [
     exact('DestinationPortInput', { '443': chain('a'), '444': chain('missing') }),
     byDefault,
   ),
-  matched('format', [tlsInspector()], `on_no_match: ${formatted('%REQUESTED_SERVER_NAME%')}`, byDefault),
   matched(
     'state',
     [proxyProtocol('rules: [ { tlv_type: 2, on_tlv_present: { key: authority } } ]\ntlv_location: FILTER_STATE')],
@@ -139,7 +137,7 @@ const listeners = [
     listenerFilter(
       'local_ratelimit',
       'LocalRateLimit',
-      'stat_prefix: off\ntoken_bucket: { max_tokens: 1, fill_interval: 3600s }\nruntime_enabled: { runtime_key: limits.on, default_value: true }',
+      'stat_prefix: lim2\ntoken_bucket: { max_tokens: 1, fill_interval: 3600s }\nruntime_enabled: { runtime_key: limits.on, default_value: true }',
     ),
   ]),
 ]
@@ -165,6 +163,8 @@ const cases: ParityCase[] = [
   sends('ip in the narrow range that leads nowhere', 'ip', to('10.1.0.1', 80)),
   sends('ip in the exclusive range', 'ip', to('10.2.0.1')),
   sends('ip in the exclusive range that leads nowhere', 'ip', to('10.2.0.1', 80)),
+  sends('ip in a narrow range of the exclusive one', 'ip', to('10.2.3.1', 1)),
+  sends('ip in a narrow range of the exclusive one that leads nowhere', 'ip', to('10.2.3.1', 443)),
   sends('ip in one of two ranges', 'ip', to('10.3.0.1')),
   sends('ip of version 6', 'ip', 'PROXY TCP6 ::2 2001:db8::1 1 2\r\ndata'),
   sends('ip in no range', 'ip', to('11.0.0.1')),
@@ -177,9 +177,6 @@ const cases: ParityCase[] = [
   sends('port found', 'port', to('10.0.0.1')),
   sends('port of a missing chain', 'port', to('10.0.0.1', 444)),
   sends('port not found', 'port', to('10.0.0.1', 445)),
-  sends('format names a chain', 'format', clientHello({ serverName: 'b' })),
-  sends('format names none', 'format', clientHello({ serverName: 'x' })),
-  sends('format without a value', 'format', 'hello world'),
   sends(
     'state found',
     'state',

@@ -4,6 +4,10 @@ import type { ExtensionFactory } from '../config/registry.ts'
 import { fileAccessLogFactory } from './access_loggers/file/config.ts'
 import { stderrAccessLogFactory, stdoutAccessLogFactory } from './access_loggers/stream/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
+import { httpInspector } from './filters/listener/http_inspector/config.ts'
+import { listenerLocalRateLimit } from './filters/listener/local_ratelimit/config.ts'
+import { proxyProtocol } from './filters/listener/proxy_protocol/config.ts'
+import { tlsInspector } from './filters/listener/tls_inspector/config.ts'
 import { connectionLimit } from './filters/network/connection_limit/config.ts'
 import { directResponse } from './filters/network/direct_response/config.ts'
 import { echo } from './filters/network/echo/config.ts'
@@ -35,6 +39,11 @@ export const allExtensions: readonly ExtensionFactory[] = [
   localRateLimit,
   sniCluster,
   tcpProxy,
+  // Listener filters
+  httpInspector,
+  listenerLocalRateLimit,
+  proxyProtocol,
+  tlsInspector,
   // Transport sockets
   proxyProtocolUpstreamFactory,
   rawBufferDownstreamFactory,

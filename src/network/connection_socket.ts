@@ -21,6 +21,8 @@ export class ConnectionSocket implements DownstreamInfo {
   detectedTransportProtocol = ''
   requestedServerName = ''
   requestedApplicationProtocols: readonly string[] = []
+  ja3Fingerprint = ''
+  ja4Fingerprint = ''
   tls: TlsInfo | undefined = undefined
   transportFailureReason = ''
   isSecure = false

@@ -160,7 +160,7 @@ export class Listener {
   }
 
   #matchFilterChain(facts: ConnectionSocket, streamInfo: StreamInfo): void {
-    const chain = this.built.filterChains.find(facts)
+    const chain = this.built.filterChains.find(facts, streamInfo)
     if (chain === undefined) {
       if (log.enabled('debug')) {
         log.debug(`closing connection from ${facts.remoteAddress.text}: no matching filter chain found`)
@@ -177,7 +177,9 @@ export class Listener {
 
   /** Closes a socket that never became a connection, and logs it. */
   #drop(facts: ConnectionSocket, streamInfo: StreamInfo): void {
-    facts.socket.destroy()
+    // With bytes unread the kernel would send a RST; those that listener filters looked at are unread.
+    if (facts.socket.readableLength > 0) facts.socket.resetAndDestroy()
+    else facts.socket.destroy()
     facts.detectedCloseType = 'normal'
     this.#releaseLimits()
     writeAccessLogs(this.built.accessLogs, streamInfo)

@@ -67,6 +67,9 @@ export interface DownstreamInfo {
   requestedServerName: string
   /** The connection is encrypted, or about to be. */
   readonly isSecure: boolean
+  /** Of the client's TLS handshake; absent or '' where none was taken. */
+  readonly ja3Fingerprint?: string
+  readonly ja4Fingerprint?: string
   tls: TlsInfo | undefined
   transportFailureReason: string
   /** '' | 'normal' | 'local_reset' | 'remote_reset' for %DOWNSTREAM_DETECTED_CLOSE_TYPE%. */

@@ -121,6 +121,6 @@ export const streamOperators: readonly (readonly [string, OperatorSpec])[] = [
   ],
   ['ROUTE_RESOLUTION_COUNT', plainNumber((ctx) => ctx.streamInfo.routeResolutionCount)],
   ['DOWNSTREAM_CX_RTT', measuredNumber('roundTrip', (ctx) => ctx.streamInfo.downstream.roundTripTimeMs())],
-  ['TLS_JA3_FINGERPRINT', tls()],
-  ['TLS_JA4_FINGERPRINT', tls()],
+  ['TLS_JA3_FINGERPRINT', plainText((ctx) => ctx.streamInfo.downstream.ja3Fingerprint || undefined)],
+  ['TLS_JA4_FINGERPRINT', plainText((ctx) => ctx.streamInfo.downstream.ja4Fingerprint || undefined)],
 ]

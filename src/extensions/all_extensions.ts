@@ -3,6 +3,7 @@
 import type { ExtensionFactory } from '../config/registry.ts'
 import { fileAccessLogFactory } from './access_loggers/file/config.ts'
 import { stderrAccessLogFactory, stdoutAccessLogFactory } from './access_loggers/stream/config.ts'
+import { grpcJsonTranscoder } from './filters/http/grpc_json_transcoder/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
 import { connectionLimit } from './filters/network/connection_limit/config.ts'
 import { directResponse } from './filters/network/direct_response/config.ts'
@@ -23,6 +24,7 @@ import { rawBufferDownstreamFactory } from './transport_sockets/raw_buffer/confi
 
 export const allExtensions: readonly ExtensionFactory[] = [
   // HTTP filters
+  grpcJsonTranscoder,
   routerFilter,
   // Network filters
   connectionLimit,

@@ -220,4 +220,22 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
     reason:
       'A dot segment with parameters is one however it is written: a backend that leaves parameters out would climb where no route or policy has looked.',
   },
+  {
+    kind: 'meant',
+    cases: ['transcoder: head'],
+    fields: ['received', 'accessLog'],
+    reason: 'A response to HEAD has no body, also where the transcoder has made a POST of it.',
+  },
+  {
+    kind: 'meant',
+    cases: ['body: a malformed response'],
+    fields: ['received', 'accessLog', 'connection'],
+    reason: 'A malformed HttpBody is answered with 502, as any other malformed message, where Envoy resets the stream.',
+  },
+  {
+    kind: 'gap',
+    cases: ['the upstream resets within a response that waits'],
+    fields: ['received', 'accessLog'],
+    reason: 'A reset while a filter holds the whole response ought to be answered with a 502.',
+  },
 ]

@@ -3,6 +3,7 @@
 import type { ExtensionFactory } from '../config/registry.ts'
 import { fileAccessLogFactory } from './access_loggers/file/config.ts'
 import { stderrAccessLogFactory, stdoutAccessLogFactory } from './access_loggers/stream/config.ts'
+import { grpcJsonTranscoder } from './filters/http/grpc_json_transcoder/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
 import { httpInspector } from './filters/listener/http_inspector/config.ts'
 import { listenerLocalRateLimit } from './filters/listener/local_ratelimit/config.ts'
@@ -30,6 +31,7 @@ import { proxyProtocolUpstreamFactory } from './transport_sockets/upstream_proxy
 
 export const allExtensions: readonly ExtensionFactory[] = [
   // HTTP filters
+  grpcJsonTranscoder,
   routerFilter,
   // Network filters
   connectionLimit,

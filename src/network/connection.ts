@@ -60,8 +60,6 @@ export class Connection implements TransportSocketCallbacks {
   readonly pending = new WriteBatch()
   /** The peer did not close in time after our FIN. */
   delayedCloseTimedOut = false
-  /** The application protocol that the transport socket has agreed on (ALPN); '' for none. */
-  nextProtocol = ''
   /** Where an upstream connection starts from; set when it is connected. */
   localAddress: AddressInfo | undefined = undefined
   /** Undefined where the connection's bytes are those of the TCP socket. */

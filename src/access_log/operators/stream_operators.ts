@@ -78,10 +78,6 @@ const environment: OperatorSpec = {
   },
 }
 
-function tls(): OperatorSpec {
-  return plainText(() => undefined)
-}
-
 const host = byteString(hostname())
 
 export const streamOperators: readonly (readonly [string, OperatorSpec])[] = [

@@ -15,6 +15,7 @@ import type {
   NetworkServerContext,
 } from './factory.ts'
 import { FilterChainManager, type MatchableChain } from './filter_chain_manager.ts'
+import { buildFilterChainMatcher, type FilterChainFinder } from './filter_chain_matcher.ts'
 import type { ListenerFilterFactory } from './listener_filter.ts'
 import { compileFilterDisabled } from './listener_filter_predicate.ts'
 import { ListenerStats } from './listener_stats.ts'
@@ -96,11 +97,8 @@ function buildFilterChains<Server extends NetworkServerContext>(
   view: ListenerView,
   sockets: ListenerSocketSettings,
   context: ListenerFactoryContext<Server>,
-): FilterChainManager<FilterChain> {
+): FilterChainFinder<FilterChain> {
   const { errors } = context
-  if (view.filterChainMatcher !== undefined) {
-    errors.add(view, 'filterChainMatcher', 'filter_chain_matcher is not supported yet; use filter_chain_match')
-  }
   if (view.useOriginalDst === true) {
     errors.add(view, 'useOriginalDst', 'use_original_dst is not supported yet')
   }
@@ -123,8 +121,11 @@ function buildFilterChains<Server extends NetworkServerContext>(
   )
   const fallback =
     view.defaultFilterChain === undefined ? undefined : buildFilterChain(view.defaultFilterChain, context)
-  // With a filter_chain_matcher the chains have no match of their own, and are no doubles of each other.
-  return new FilterChainManager(view.filterChainMatcher === undefined ? chains : [], fallback, errors)
+  // A matcher tree names the chains: their own filter_chain_match is not looked at.
+  if (view.filterChainMatcher !== undefined) {
+    return buildFilterChainMatcher(view.filterChainMatcher, chains, fallback, context)
+  }
+  return new FilterChainManager(chains, fallback, errors)
 }
 
 function buildFilterChain(view: FilterChainView, context: ListenerFactoryContext): FilterChain {

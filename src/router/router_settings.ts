@@ -5,11 +5,16 @@ import type { Counter, Scope } from '../stats/store.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
 import type { Host } from '../upstream/host.ts'
+import type { TransportSocketOptions } from '../upstream/transport_socket.ts'
 
 /** The HTTP pools of this worker, one per host, priority and protocol. */
 export interface HttpPools {
   /** Undefined where the circuit breaker allows no more pools. */
-  get(host: Host, priority: 'DEFAULT' | 'HIGH'): HttpConnectionPool | undefined
+  get(
+    host: Host,
+    priority: 'DEFAULT' | 'HIGH',
+    options: TransportSocketOptions | undefined,
+  ): HttpConnectionPool | undefined
   /** Connects ahead for the requests after the next one. */
   preconnect(cluster: Cluster, priority: 'DEFAULT' | 'HIGH'): void
 }

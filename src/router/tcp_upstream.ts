@@ -8,15 +8,18 @@ import type { HttpConnectionPool, PendingStream, PoolCallbacks } from '../http/c
 import type { Connection, ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../network/connection.ts'
 import type { Host } from '../upstream/host.ts'
 import { countClosed, countConnect, countConnected, countConnectFailure } from '../upstream/pooled_connection.ts'
+import type { TransportSocketOptions } from '../upstream/transport_socket.ts'
 
 /** A pool of connections that each serve one tunnel. */
 export class TcpUpstreamPool implements HttpConnectionPool {
   readonly #host: Host
   readonly #priority: 'DEFAULT' | 'HIGH'
+  readonly #options: TransportSocketOptions | undefined
 
-  constructor(host: Host, priority: 'DEFAULT' | 'HIGH') {
+  constructor(host: Host, priority: 'DEFAULT' | 'HIGH', options: TransportSocketOptions | undefined) {
     this.#host = host
     this.#priority = priority
+    this.#options = options
   }
 
   newStream(decoder: ResponseDecoder, callbacks: PoolCallbacks): PendingStream | undefined {
@@ -26,7 +29,8 @@ export class TcpUpstreamPool implements HttpConnectionPool {
       callbacks.onPoolFailure('overflow', '', this.#host)
       return undefined
     }
-    return new Tunnel(this.#host, resources.connections, decoder, callbacks)
+    const connection = this.#host.connect(this.#options)
+    return new Tunnel(this.#host, connection, resources.connections, decoder, callbacks)
   }
 }
 
@@ -47,12 +51,18 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
   headerBytesReceived = 0
   headerBytesSent = 0
 
-  constructor(host: Host, slot: { release(): void }, decoder: ResponseDecoder, callbacks: PoolCallbacks) {
+  constructor(
+    host: Host,
+    connection: Connection,
+    slot: { release(): void },
+    decoder: ResponseDecoder,
+    callbacks: PoolCallbacks,
+  ) {
     this.#host = host
     this.#slot = slot
     this.#decoder = decoder
     this.#poolCallbacks = callbacks
-    this.#connection = host.connect()
+    this.#connection = connection
     this.#connection.halfCloseEnabled = true
     this.#connection.reader = this
     this.#connection.addConnectionCallbacks(this)
@@ -69,6 +79,10 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
 
   get hasBufferedData(): boolean {
     return this.#connection.bufferedBytes > 0
+  }
+
+  get aboveHighWatermark(): boolean {
+    return this.#connection.aboveHighWatermark
   }
 
   cancel(): void {
@@ -101,7 +115,7 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
   #onTunnelClosed(): void {
     if (this.#done) return
     this.#done = true
-    this.#streamCallbacks?.onResetStream('connectionTermination', '')
+    this.#streamCallbacks?.onResetStream('connectionTermination', this.#connection.transportFailureReason)
   }
 
   /** The tunnel stands: the client hears 200 before any payload. */

@@ -96,6 +96,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     info.streamCount = streamCount
     info.protocol = 'HTTP/1.1'
     info.localAddress = connection.localAddress
+    info.tls = connection.tls
     info.remoteAddress = host.address
     info.connectionPoolReadyMs = monotonicMs()
     info.hostsAttempted.push(host)

@@ -11,6 +11,8 @@ import type { BuiltListener } from '../network/built_listener.ts'
 import { globalConnectionLimit, overloadConnectionLimit } from '../network/connection_limits.ts'
 import type { SharedMemory } from '../network/factory.ts'
 import { buildListener } from '../network/listener_builder.ts'
+import { SecretManager } from '../network/tls/secret_manager.ts'
+import type { WatchedFolders } from '../network/watched_folders.ts'
 import { createStatsSettings, defaultStatsSettings, parseStatsTag, type StatsSettings } from '../stats/stats_config.ts'
 import type { Scope } from '../stats/store.ts'
 import type { TagRegex } from '../stats/tag_extractor.ts'
@@ -24,6 +26,7 @@ export interface InstanceParts {
   readonly registry: ExtensionRegistry
   readonly accessLogManager: AccessLogManager
   readonly shared: SharedMemory
+  readonly folders: WatchedFolders
   readonly localInfo: LocalInfo
   readonly errors: ConfigErrors
   readonly drainManager: DrainManager
@@ -41,7 +44,7 @@ export class Instance {
   readonly #drainManager: DrainManager
 
   constructor(bootstrap: Bootstrap, parts: InstanceParts) {
-    const { errors, shared, runtime, drainManager } = parts
+    const { errors, shared, runtime, drainManager, folders, workerIndex } = parts
     this.#drainManager = drainManager
     this.clusterManager = new ClusterManager(bootstrap.clusterManager)
     this.context = {
@@ -56,7 +59,11 @@ export class Instance {
         runtime,
         overloadConnectionLimit(bootstrap.overloadManager, errors),
       ),
-      workerIndex: parts.workerIndex,
+      secrets: new SecretManager(bootstrap.staticResources?.secrets ?? [], folders, errors, {
+        logsUpdates: workerIndex < 0,
+      }),
+      folders,
+      workerIndex,
       clusterManager: this.clusterManager,
       localInfo: parts.localInfo,
       drainDecision: drainManager.forListener({ inbound: false, modifyOnly: false }),

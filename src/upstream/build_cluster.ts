@@ -11,6 +11,7 @@ import type { Locality } from './host.ts'
 import { ResourceManager } from './resource_manager.ts'
 import type { LocalInfo, ServerContext } from './server_context.ts'
 import { budgetStats, sizeStats } from './tracked_stats.ts'
+import { createTransportSocketMatcher } from './transport_socket_matcher.ts'
 import { createConnector } from './upstream_connector.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
@@ -39,6 +40,7 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
     scope,
     stats,
     connector: createConnector(view, context.clusterManager.upstreamBindConfig, stats, context.errors),
+    transportSockets: createTransportSocketMatcher(view, scope, context),
     connectTimeoutMs: view.connectTimeout ?? defaultConnectTimeoutMs,
     perConnectionBufferLimitBytes: view.perConnectionBufferLimitBytes ?? defaultBufferLimitBytes,
     maxRequestsPerConnection: http.common?.maxRequestsPerConnection ?? view.maxRequestsPerConnection ?? 0,
@@ -82,7 +84,11 @@ function upstreamHttpOptions(view: ClusterView, context: ServerContext): Upstrea
   }
   if (typed === undefined) {
     if (view.http2ProtocolOptions !== undefined) refuseHttp2(view, 'http2ProtocolOptions', context)
-    return { common: view.commonHttpProtocolOptions, http1: view.httpProtocolOptions }
+    return {
+      upstream: view.upstreamHttpProtocolOptions,
+      common: view.commonHttpProtocolOptions,
+      http1: view.httpProtocolOptions,
+    }
   }
   const options = typed.value as HttpProtocolOptions
   const explicit = options.explicitHttpConfig
@@ -94,7 +100,7 @@ function upstreamHttpOptions(view: ClusterView, context: ServerContext): Upstrea
     context.errors.add(filter, 'name', `upstream HTTP filter '${filter.name}' is not supported`)
   }
   const http1 = explicit?.httpProtocolOptions ?? options.useDownstreamProtocolConfig?.httpProtocolOptions
-  return { common: options.commonHttpProtocolOptions, http1 }
+  return { upstream: options.upstreamHttpProtocolOptions, common: options.commonHttpProtocolOptions, http1 }
 }
 
 function refuseHttp2(view: object, field: string | undefined, context: ServerContext): void {

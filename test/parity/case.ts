@@ -1,4 +1,5 @@
 /** What a parity case is made of: a suite starts both proxies once from one YAML, a case is one client connection. */
+import type { TlsOptions } from 'node:tls'
 import type { BackendScript } from '../support/echo_backend.ts'
 
 /** A step of the client. A string is sent as it is, one byte a character. */
@@ -69,6 +70,8 @@ export interface ParitySuite {
   backends?: readonly string[]
   /** A script for backends that do more than `reply` can say. */
   scripts?: Readonly<Record<string, BackendScript>>
+  /** Backends that speak TLS; what each is told in the handshake stands before what it receives. */
+  tlsBackends?: Readonly<Record<string, TlsOptions>>
   flags?: readonly string[]
   cases: readonly ParityCase[]
 }

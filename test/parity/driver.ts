@@ -32,7 +32,8 @@ export class SuiteDriver {
 
   static async start(suite: ParitySuite, kind: ProxyKind): Promise<SuiteDriver> {
     const backends = new Map<string, EchoBackend>()
-    for (const name of suite.backends ?? ['main']) backends.set(name, await EchoBackend.start())
+    for (const name of suite.backends ?? ['main'])
+      backends.set(name, await EchoBackend.start({}, '127.0.0.1', 0, suite.tlsBackends?.[name]))
     const yaml = suite.yaml.replaceAll(/\{\{backend(?::(\w+))?\}\}/g, (_, name: string | undefined) => {
       const backend = backends.get(name ?? 'main')
       if (backend === undefined) throw new Error(`${suite.name}: no backend ${name ?? 'main'}`)

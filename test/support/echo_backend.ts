@@ -1,6 +1,7 @@
 /** An HTTP/1.1 server for tests on plain sockets: keeps the raw bytes of each request and answers raw bytes by script. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls'
 import { MessageReader } from './message_reader.ts'
 
 export interface BackendRequest {
@@ -43,7 +44,8 @@ export class BackendConnection {
   }
 
   reset(): void {
-    this.socket.resetAndDestroy()
+    if (this.socket instanceof TLSSocket) this.socket.destroy()
+    else this.socket.resetAndDestroy()
   }
 }
 
@@ -73,13 +75,22 @@ export class EchoBackend {
   script: BackendScript
   #waiters: (() => void)[] = []
 
-  constructor(script: BackendScript) {
+  constructor(script: BackendScript, tls?: TlsOptions) {
     this.script = script
-    this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket))
+    const options = { allowHalfOpen: true, noDelay: true }
+    this.server =
+      tls === undefined
+        ? createServer(options, (socket) => this.#accept(socket))
+        : createTlsServer({ ...options, ...tls }, (socket) => this.#accept(socket, tlsFacts(socket)))
   }
 
-  static async start(script: BackendScript = {}, host = '127.0.0.1', port = 0): Promise<EchoBackend> {
-    const backend = new EchoBackend(script)
+  static async start(
+    script: BackendScript = {},
+    host = '127.0.0.1',
+    port = 0,
+    tls: TlsOptions | undefined = undefined,
+  ): Promise<EchoBackend> {
+    const backend = new EchoBackend(script, tls)
     backend.server.listen(port, host)
     await once(backend.server, 'listening')
     return backend
@@ -116,8 +127,10 @@ export class EchoBackend {
     for (const wake of this.#waiters.splice(0)) wake()
   }
 
-  #accept(socket: Socket): void {
+  /** `preface` stands before what the connection receives. */
+  #accept(socket: Socket, preface = ''): void {
     const connection = new BackendConnection(socket, this.connections.length)
+    connection.received = preface
     this.connections.push(connection)
     let current: BackendRequest | undefined
     let tunnel = this.script.raw ?? false
@@ -177,4 +190,12 @@ export class EchoBackend {
     this.requests.push(request)
     return request
   }
+}
+
+/** What a TLS backend was told in the handshake. */
+function tlsFacts(socket: TLSSocket): string {
+  const { CN } = socket.getPeerCertificate()?.subject ?? {}
+  const client = CN === undefined ? 'none' : String(CN)
+  const sni = socket.servername || 'none'
+  return `[sni=${sni} alpn=${socket.alpnProtocol || 'none'} client=${client} resumed=${socket.isSessionReused()}]`
 }

@@ -1,8 +1,8 @@
 // The HTTP connection manager of one downstream connection: owns its codec, its streams, and when it ends.
 
 import { monotonicMs } from '../../common/clock.ts'
-import { Timer } from '../../common/timer.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
+import { Timer } from '../../common/timer.ts'
 import type { Connection, ConnectionCallbacks, ConnectionEvent } from '../../network/connection.ts'
 import { FilterStatus, type ReadFilter, type ReadFilterCallbacks } from '../../network/network_filter.ts'
 import {
@@ -54,6 +54,10 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     connection.addConnectionCallbacks(this)
     stats.downstreamCxTotal.inc()
     stats.downstreamCxActive.inc()
+    if (connection.downstream?.isSecure === true) {
+      stats.downstreamCxSslTotal.inc()
+      stats.downstreamCxSslActive.inc()
+    }
   }
 
   onNewConnection(): FilterStatus {
@@ -255,6 +259,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     this.#headersTimer?.disable()
     this.#drainTimer?.disable()
     stats.downstreamCxActive.dec()
+    if (this.connection.downstream?.isSecure === true) stats.downstreamCxSslActive.dec()
     stats.downstreamCxDestroy.inc()
     if (this.codec?.multiplexed === true) stats.downstreamCxHttp2Active.dec()
     else if (this.codec !== undefined) stats.downstreamCxHttp1Active.dec()

@@ -57,9 +57,7 @@ export function mutateRequestHeaders(
     if (found.address !== undefined) info.remoteAddress = found.address
   }
   setScheme(headers, settings, tls)
-  // A client certificate was not checked here: nobody may claim one.
-  if ((headers.known & KnownHeader.xForwarded) !== 0 && !settings.forwardsClientCert)
-    headers.remove('x-forwarded-client-cert')
+  settings.forwardClientCert(headers, connection.downstream?.tls)
   if (settings.appendXForwardedPort) setForwardedPort(headers, settings, info.downstream.localAddress.port)
 
   const internal = trusted && settings.isInternalAddress(info.remoteAddress.ip)

@@ -13,6 +13,7 @@ import type { LocalReplyRewriter } from '../local_reply.ts'
 import type { RouteConfig } from '../route.ts'
 import type { CodecType } from './codec_type.ts'
 import type { ConfiguredFilter } from './filter_manager.ts'
+import type { ForwardClientCert } from './forward_client_cert.ts'
 import type { PathNormalization } from './path_normalization.ts'
 import type { PrematureResetSettings } from './premature_resets.ts'
 import type { ConnectionManagerStats, ListenerHttpStats } from './stats.ts'
@@ -63,8 +64,7 @@ export interface ConnectionManagerSettings {
   readonly userAgent: string
   readonly nodeId: string
   readonly useRemoteAddress: boolean
-  /** forward_client_cert_details: ALWAYS_FORWARD_ONLY. */
-  readonly forwardsClientCert: boolean
+  readonly forwardClientCert: ForwardClientCert
   readonly xffNumTrustedHops: number
   readonly skipXffAppend: boolean
   readonly appendXForwardedPort: boolean

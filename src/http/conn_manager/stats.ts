@@ -5,6 +5,8 @@ import type { Counter, Gauge, Histogram, Scope } from '../../stats/store.ts'
 export interface ConnectionManagerStats {
   readonly downstreamCxTotal: Counter
   readonly downstreamCxActive: Gauge
+  readonly downstreamCxSslTotal: Counter
+  readonly downstreamCxSslActive: Gauge
   readonly downstreamCxHttp1Total: Counter
   readonly downstreamCxHttp1Active: Gauge
   readonly downstreamCxHttp2Total: Counter
@@ -63,10 +65,9 @@ export function classCounters(scope: Scope, prefix: string): readonly (Counter |
   return [0, 1, 2, 3, 4, 5].map((hundred) => (hundred === 0 ? undefined : scope.counter(`${prefix}${hundred}xx`)))
 }
 
-/** Names that exist from the start in Envoy but that nothing here moves yet (HTTP/3, TLS, tracing). */
+/** Names that exist from the start in Envoy but that nothing here moves yet (HTTP/3, tracing). */
 const laterCounters = [
   'downstream_cx_http3_total',
-  'downstream_cx_ssl_total',
   'downstream_rq_http3_total',
   'tracing.client_enabled',
   'tracing.health_check',
@@ -74,7 +75,7 @@ const laterCounters = [
   'tracing.random_sampling',
   'tracing.service_forced',
 ]
-const laterGauges = ['downstream_cx_http3_active', 'downstream_cx_ssl_active']
+const laterGauges = ['downstream_cx_http3_active']
 
 export function connectionManagerStats(scope: Scope, statPrefix: string): ConnectionManagerStats {
   const http = scope.createScope(`http.${statPrefix}`)
@@ -83,6 +84,8 @@ export function connectionManagerStats(scope: Scope, statPrefix: string): Connec
   return {
     downstreamCxTotal: http.counter('downstream_cx_total'),
     downstreamCxActive: http.gauge('downstream_cx_active'),
+    downstreamCxSslTotal: http.counter('downstream_cx_ssl_total'),
+    downstreamCxSslActive: http.gauge('downstream_cx_ssl_active'),
     downstreamCxHttp1Total: http.counter('downstream_cx_http1_total'),
     downstreamCxHttp1Active: http.gauge('downstream_cx_http1_active'),
     downstreamCxHttp2Total: http.counter('downstream_cx_http2_total'),

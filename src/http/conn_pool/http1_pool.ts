@@ -2,6 +2,7 @@
 
 import type { Host } from '../../upstream/host.ts'
 import type { ResourceManager } from '../../upstream/resource_manager.ts'
+import type { TransportSocketOptions } from '../../upstream/transport_socket.ts'
 import type { ResponseDecoder } from '../codec/codec.ts'
 import type { Http1Settings } from '../codec/http1/settings.ts'
 import type { HttpConnectionPool, PendingStream, PoolCallbacks, PoolFailureReason } from './connection_pool.ts'
@@ -30,6 +31,7 @@ class Waiting implements PendingStream {
 export class Http1Pool implements HttpConnectionPool {
   readonly host: Host
   readonly settings: Http1Settings
+  readonly transportOptions: TransportSocketOptions
   readonly resources: ResourceManager
   /** Idle connections; the one used last is taken first, so that surplus ones time out. */
   readonly #ready: Http1PoolClient[] = []
@@ -42,8 +44,15 @@ export class Http1Pool implements HttpConnectionPool {
   /** The pool will not be used for more requests: its last connection is gone, or it drains. */
   readonly #onLeave: () => void
 
-  constructor(host: Host, priority: 'DEFAULT' | 'HIGH', settings: Http1Settings, onLeave: () => void) {
+  constructor(
+    host: Host,
+    priority: 'DEFAULT' | 'HIGH',
+    settings: Http1Settings,
+    transportOptions: TransportSocketOptions,
+    onLeave: () => void,
+  ) {
     this.#onLeave = onLeave
+    this.transportOptions = transportOptions
     this.host = host
     this.settings = settings
     this.resources = host.cluster.resourceManager(priority)

@@ -37,7 +37,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
   constructor(pool: Http1Pool) {
     this.#pool = pool
     const { cluster, stats } = pool.host
-    const connection = pool.host.connect()
+    const connection = pool.host.connect(pool.transportOptions)
     this.#connection = connection
     connection.reader = this
     connection.byteStats = {
@@ -219,7 +219,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     }
     const cutOff = this.#codec.responseBegun
     if (cutOff) this.#pool.host.cluster.stats.upstreamCxProtocolError.inc()
-    this.#resetStream(cutOff ? 'protocolError' : 'connectionTermination')
+    this.#resetStream(cutOff ? 'protocolError' : 'connectionTermination', this.#connection.transportFailureReason)
   }
 
   #onConnectFailed(event: ConnectionEvent): void {

@@ -5,6 +5,7 @@ import type { Cluster } from '../../upstream/cluster.ts'
 import type { ClusterInfo } from '../../upstream/cluster_info.ts'
 import type { Host } from '../../upstream/host.ts'
 import type { RoutingPriority } from '../../upstream/resource_manager.ts'
+import type { TransportSocketOptions } from '../../upstream/transport_socket.ts'
 import type { Http1Settings } from '../codec/http1/settings.ts'
 import { headerKeySettings } from '../codec/http1/settings_of_config.ts'
 import type { HttpConnectionPool } from './connection_pool.ts'
@@ -37,6 +38,13 @@ const codecStats = [
   'response_flood',
 ]
 
+const http1Alpn: TransportSocketOptions = { alpnFallback: ['http/1.1'] }
+
+/** A transport socket without protocols of its own offers what the pool speaks. */
+function withAlpn(options: TransportSocketOptions | undefined): TransportSocketOptions {
+  return options === undefined ? http1Alpn : { ...options, ...http1Alpn }
+}
+
 const settingsByCluster = new WeakMap<ClusterInfo, Http1Settings>()
 
 /** HTTP/1 settings of a cluster's connections. */
@@ -68,8 +76,9 @@ function upstreamHttp1Settings(info: ClusterInfo): Http1Settings {
 
 export const httpPools = {
   /** Undefined where the cluster may have no more pools (`max_connection_pools`). */
-  get(host: Host, priority: RoutingPriority): HttpConnectionPool | undefined {
-    const key = priority === 'HIGH' ? 'http1/high' : 'http1/default'
+  get(host: Host, priority: RoutingPriority, options?: TransportSocketOptions): HttpConnectionPool | undefined {
+    const plainKey = priority === 'HIGH' ? 'http1/high' : 'http1/default'
+    const key = options === undefined ? plainKey : `${plainKey} ${host.transportSocket.hashKey(options)}`
     const known = host.pools.get(key) as Http1Pool | undefined
     if (known !== undefined) return known
     const { connectionPools } = host.cluster.resourceManager(priority)
@@ -77,7 +86,7 @@ export const httpPools = {
       host.cluster.stats.upstreamCxPoolOverflow.inc()
       return undefined
     }
-    const pool = new Http1Pool(host, priority, upstreamHttp1Settings(host.cluster), () => {
+    const pool = new Http1Pool(host, priority, upstreamHttp1Settings(host.cluster), withAlpn(options), () => {
       host.pools.delete(key)
       connectionPools.release()
     })

@@ -281,7 +281,7 @@ const clusters: Record<string, string> = {
     endpoints: [ { lb_endpoints: [ { endpoint: { address: { pipe: { path: /tmp/nuncio-no-such-pipe } } } } ] } ]
 `,
   one_address: many('one_address', [[A], [A]]),
-  names_of_one_address: many('names_of_one_address', [[A, 'load_balancing_weight: 2'], [A]], dns('STRICT_DNS')).replace(
+  names_of_one_address: many('names_of_one_address', [[A], [A]], dns('STRICT_DNS')).replace(
     'address: 127.0.0.1',
     'address: localhost',
   ),

@@ -4,7 +4,9 @@ import type { envoy } from '../../../../../proto/generated/api.d.ts'
 import { createAccessLogs } from '../../../../access_log/access_log.ts'
 import { CidrRange, CidrSet, parseIp } from '../../../../common/cidr.ts'
 import { readCidrSet } from '../../../../config/cidr_ranges.ts'
+import { createHttp2CodecStats } from '../../../../http/codec/http2/codec_stats.ts'
 import { ConnectionManager } from '../../../../http/conn_manager/connection_manager.ts'
+import { compileForwardClientCert } from '../../../../http/conn_manager/forward_client_cert.ts'
 import type { ConnectionManagerSettings } from '../../../../http/conn_manager/settings.ts'
 import { connectionManagerStats, listenerHttpStats } from '../../../../http/conn_manager/stats.ts'
 import { compileLocalReply } from '../../../../http/local_reply.ts'
@@ -15,7 +17,7 @@ import { compileRouteConfig } from '../../../../router/route_config/route_config
 import type { ServerContext } from '../../../../upstream/server_context.ts'
 import { buildHttpFilters, buildUpgrades } from './http_filters.ts'
 import { downstreamHttp1Settings, http1CodecStats } from './http1_settings.ts'
-import { downstreamHttp2Settings, http2CodecStats } from './http2_settings.ts'
+import { downstreamHttp2Settings } from './http2_settings.ts'
 import { buildEarlyHeaderMutation, buildIpDetection } from './request_extensions.ts'
 
 type HttpConnectionManager = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
@@ -44,27 +46,22 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
   const statPrefix = `http.${config.statPrefix}.`
   checkUnsupported(config, context)
   const streamError = config.streamErrorOnInvalidHttpMessage ?? false
+  const http1 = downstreamHttp1Settings(
+    config.httpProtocolOptions,
+    common,
+    config.maxRequestHeadersKb,
+    streamError,
+    context,
+  )
   const options = config.accessLogOptions
   return {
     stats: connectionManagerStats(context.scope, config.statPrefix),
     listenerStats: listenerHttpStats(context.listenerScope, config.statPrefix),
     codecStats: http1CodecStats(context.scope),
-    http1: downstreamHttp1Settings(
-      config.httpProtocolOptions,
-      common,
-      config.maxRequestHeadersKb,
-      streamError,
-      context,
-    ),
     codecType: config.codecType === 'HTTP3' ? 'AUTO' : config.codecType,
-    http2: downstreamHttp2Settings(
-      config.http2ProtocolOptions,
-      common,
-      config.maxRequestHeadersKb,
-      streamError,
-      context,
-    ),
-    http2Stats: http2CodecStats(context.scope),
+    http1,
+    http2: downstreamHttp2Settings(config.http2ProtocolOptions, http1, streamError, context.errors),
+    http2Stats: createHttp2CodecStats(context.scope),
     prematureResets: {
       totalStreamCount: context.runtime.getInteger('overload.premature_reset_total_stream_count', 500),
       minStreamLifetimeMs: context.runtime.getInteger('overload.premature_reset_min_stream_lifetime_seconds', 1) * 1000,
@@ -87,7 +84,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     userAgent: config.addUserAgent === true ? context.localInfo.clusterName : '',
     nodeId: context.localInfo.nodeId,
     useRemoteAddress: config.useRemoteAddress ?? false,
-    forwardsClientCert: config.forwardClientCertDetails === 'ALWAYS_FORWARD_ONLY',
+    forwardClientCert: compileForwardClientCert(config),
     xffNumTrustedHops: config.xffNumTrustedHops,
     skipXffAppend: config.skipXffAppend,
     appendXForwardedPort: config.appendXForwardedPort,

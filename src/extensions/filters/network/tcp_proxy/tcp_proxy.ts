@@ -20,6 +20,7 @@ import {
   type TcpPoolFailureReason,
   tcpPool,
 } from '../../../../upstream/tcp_pool.ts'
+import { transportSocketOptions } from '../../../../upstream/transport_socket_options.ts'
 import { perConnectionCluster } from './filter_state.ts'
 import type { ClusterRoute, TcpProxySettings } from './settings.ts'
 import { UpstreamDrain } from './upstream_drain.ts'
@@ -160,6 +161,7 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
     // Only logs show it, and asking the kernel costs more than all the rest here.
     if (this.#settings.logsAddresses) info.localAddress = localAddressOf(connection.socket)
     info.transportFailureReason = ''
+    info.tls = connection.tls
     const side = new UpstreamSide(this)
     this.#upstream = connection
     connection.reader = side
@@ -239,7 +241,9 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
       return
     }
     this.#attempts++
-    this.#pending = tcpPool(host).newConnection(this)
+    const { usesProxyProtocol } = cluster.info.transportSockets
+    const options = transportSocketOptions(this.#streamInfo, undefined, usesProxyProtocol)
+    this.#pending = tcpPool(host, options).newConnection(this)
   }
 
   /** There is no upstream connection, and there will be none. */
@@ -272,6 +276,7 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
     const info = this.#streamInfo.upstreamInfo()
     info.detectedCloseType = upstream.detectedCloseType
     info.localCloseReason = upstream.localCloseReason
+    if (upstream.transportFailureReason !== '') info.transportFailureReason = upstream.transportFailureReason
     this.#noteUpstreamBytes(upstream)
   }
 

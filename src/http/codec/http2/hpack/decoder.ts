@@ -42,9 +42,6 @@ function noKind(): number {
   return 0
 }
 
-/** RFC 7541 4.2: the smallest and the last size between two blocks. */
-const mostSizeUpdates = 2
-
 const noData = Buffer.alloc(0)
 
 /**
@@ -108,13 +105,11 @@ export class HpackDecoder {
   }
 
   #readSizeUpdates(): void {
-    let updates = 0
     while (this.#position < this.#end && (this.#data[this.#position] & 0xe0) === 0x20) {
       const bytes = this.#integer(0x1f)
       if (bytes > this.#limitBytes) {
         throw new HpackError(`a dynamic table size of ${bytes} bytes where ${this.#limitBytes} are allowed`)
       }
-      if (++updates > mostSizeUpdates) throw new HpackError('too many dynamic table size updates')
       if (bytes <= this.#awaitedBytes) this.#awaitedBytes = -1
       this.#table.setMaxBytes(bytes)
     }
@@ -138,8 +133,8 @@ export class HpackDecoder {
   }
 
   /**
-   * RFC 7541 5.1. Four bytes after the first are more than any block or table is long; with them the sum stays below
-   * 2^29.
+   * RFC 7541 5.1. It may have five bytes after the first, as in Envoy: more than any block or table is long, if they are
+   * not zeros.
    */
   #integer(prefixMask: number): number {
     const data = this.#data
@@ -150,9 +145,9 @@ export class HpackDecoder {
       let byte: number
       do {
         if (position >= this.#end) throw new HpackError('the block ends within an integer')
-        if (shift === 28) throw new HpackError('an integer that is too large')
+        if (shift > 28) throw new HpackError('an integer that is too large')
         byte = data[position++]
-        value += (byte & 0x7f) << shift
+        value += shift < 28 ? (byte & 0x7f) << shift : (byte & 0x7f) * 0x1000_0000
         shift += 7
       } while (byte >= 0x80)
     }

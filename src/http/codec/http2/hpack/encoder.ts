@@ -1,10 +1,10 @@
 // Encodes header blocks: RFC 7541 6, with the choices of what to index.
 
-import type { ByteWriter } from '../../../../common/byte_writer.ts'
+import { ByteWriter } from '../../../../common/byte_writer.ts'
 import { flatCopy } from '../../../../common/latin1.ts'
 import { defaultTableBytes } from './decoder.ts'
 import { DynamicTable, entrySize, type TableEntry } from './dynamic_table.ts'
-import { encodeHuffman, huffmanLength } from './huffman_encoder.ts'
+import { encodeHuffman, encodeShortText, huffmanLength } from './huffman_encoder.ts'
 import { staticNameIndex, staticTableLength, staticValues } from './static_table.ts'
 
 /** Values that hardly ever come again, or that others must not be able to guess by the size of a block: as nghttp2. */
@@ -32,8 +32,13 @@ const changingAfter = 3
 /** Names that are remembered beyond those in the table. */
 const mostUnusedNames = 256
 
-/** Integers are written with five bytes at most, and a field has an index or length three times. */
-const fieldOverheadBytes = 16
+/** A string of this length is shorter than 127 bytes in Huffman code, so that its length takes one byte. */
+const longestShort = 126
+/**
+ * Room for a field beyond its name and value: integers of six bytes, of which it has three, and twice a short string that
+ * is twice as long in Huffman code.
+ */
+const fieldOverheadBytes = 3 * 6 + 2 * longestShort
 
 /** What one encoder knows of a name. */
 class NameState {
@@ -243,17 +248,31 @@ function writeInteger(out: ByteWriter, bits: number, prefixMask: number, value: 
   bytes[out.length++] = rest
 }
 
+/** The bytes of a long string that is being written. */
+const raw = new ByteWriter(8 * 1024)
+
 /** RFC 7541 5.2: in Huffman code where that is shorter; the caller has reserved room. */
 function writeString(out: ByteWriter, text: string): void {
-  const encoded = huffmanLength(text)
-  if (encoded < text.length) {
-    writeInteger(out, 0x80, 0x7f, encoded)
-    out.length = encodeHuffman(text, out.bytes, out.length)
-    return
+  const { length } = text
+  if (length <= longestShort) {
+    // Written as if it were shorter, which it nearly always is: to count before takes as long as to write.
+    const start = out.length + 1
+    const end = encodeShortText(text, out.bytes, start)
+    if (end >= 0 && end - start < length) {
+      out.bytes[out.length] = 0x80 | (end - start)
+      out.length = end
+      return
+    }
   }
-  writeInteger(out, 0, 0x7f, text.length)
-  const { bytes } = out
-  let at = out.length
-  for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i)
-  out.length = at
+  raw.clear()
+  raw.reserve(length)
+  raw.bytes.write(text, 0, 'latin1')
+  const encoded = huffmanLength(raw.bytes, 0, length)
+  const isShorter = encoded < length
+  writeInteger(out, isShorter ? 0x80 : 0, 0x7f, isShorter ? encoded : length)
+  if (isShorter) out.length = encodeHuffman(raw.bytes, 0, length, out.bytes, out.length)
+  else {
+    raw.bytes.copy(out.bytes, out.length, 0, length)
+    out.length += length
+  }
 }

@@ -12,7 +12,7 @@ import { codeLengths, codes, endOfString } from './huffman_code.ts'
  *     bits 11-18  the first symbol
  *     bits 19-26  the second symbol
  *
- * The plain form, a walk of the tree by single bits, takes six times as long (bench/micro/hpack.ts).
+ * The plain form, a walk of the tree by single bits, takes more than ten times as long (bench/micro/hpack.ts).
  */
 let transitions: Int32Array | undefined
 /** For each state: whether a string may end in it, that is after a whole symbol and up to seven ones. */

@@ -2,12 +2,17 @@
 import { describe, expect, test } from 'vitest'
 import { codeLengths, codes, endOfString } from '../../../../../src/http/codec/http2/hpack/huffman_code.ts'
 import { decodedLimit, decodeHuffman } from '../../../../../src/http/codec/http2/hpack/huffman_decoder.ts'
-import { encodeHuffman, huffmanLength } from '../../../../../src/http/codec/http2/hpack/huffman_encoder.ts'
+import {
+  encodeHuffman,
+  encodeShortText,
+  huffmanLength,
+} from '../../../../../src/http/codec/http2/hpack/huffman_encoder.ts'
 import { hex } from './blocks.ts'
 
 function encoded(text: string): Buffer {
-  const out = Buffer.alloc(huffmanLength(text))
-  const end = encodeHuffman(text, out, 0)
+  const data = Buffer.from(text, 'latin1')
+  const out = Buffer.alloc(huffmanLength(data, 0, data.length))
+  const end = encodeHuffman(data, 0, data.length, out, 0)
   if (end !== out.length) throw new Error(`${end} bytes where ${out.length} were announced`)
   return out
 }
@@ -82,6 +87,22 @@ describe('a string', () => {
     const out = Buffer.alloc(decodedLimit(code.length))
     expect(decodeHuffman(around, 2, 2 + code.length, out)).toBe(512)
     expect(out.toString('latin1', 0, 512)).toBe(text)
+  })
+
+  test('of characters with short codes is written the same by the quick encoder', () => {
+    const text = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).filter((c) => c !== '\\')
+    const all = text.join('').repeat(3)
+    const out = Buffer.alloc(all.length * 2)
+    const end = encodeShortText(all, out, 5)
+    expect(out.subarray(5, end)).toEqual(encoded(all))
+  })
+
+  test('of any other character is none of the quick encoder', () => {
+    const out = Buffer.alloc(10)
+    const refused = Array.from({ length: 256 }, (_, i) => i).filter(
+      (c) => encodeShortText(`0${String.fromCharCode(c)}`, out, 0) < 0,
+    )
+    expect(refused).toEqual(Array.from({ length: 256 }, (_, i) => i).filter((c) => codeLengths[c] > 16))
   })
 
   test('that is empty is nothing', () => {

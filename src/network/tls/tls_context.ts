@@ -1,0 +1,175 @@
+// A CommonTlsContext with everything it refers to: loaded, and loaded again when a secret or a file has changed.
+
+import { dirname } from 'node:path'
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
+import type { envoy } from '../../../proto/generated/api.d.ts'
+import { getLogger } from '../../common/log.ts'
+import { ConfigErrors, renderIssues } from '../../config/errors.ts'
+import { mergeView } from '../../config/merge.ts'
+import { messageSchema } from '../../config/schema.ts'
+import type { WatchedFolders } from '../watched_folders.ts'
+import { type LoadedCertificate, loadCertificate, type TlsCertificateView } from './certificate.ts'
+import { CertificateValidator, type ValidationContextView } from './certificate_validator.ts'
+import type { SecretManager, SecretProvider } from './secret_manager.ts'
+import { type ParameterDefaults, protocolOptions, type TlsProtocol } from './tls_parameters.ts'
+
+type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
+
+const log = getLogger('config')
+
+/** Of a transport socket that configures none. */
+export const emptyTlsContext = {
+  tlsCertificates: [],
+  tlsCertificateSdsSecretConfigs: [],
+  alpnProtocols: [],
+} as unknown as CommonTlsContext
+
+/** What a CommonTlsContext comes to. */
+export interface LoadedTlsContext {
+  readonly certificates: readonly LoadedCertificate[]
+  readonly validator: CertificateValidator
+  readonly protocol: TlsProtocol
+  readonly alpnProtocols: readonly string[]
+}
+
+/** The parts of the server that TLS contexts use. */
+export interface TlsContextParts {
+  readonly secrets: SecretManager
+  readonly folders: WatchedFolders
+  readonly errors: ConfigErrors
+  /** -1 in main, which alone tells of updates that fail. */
+  readonly workerIndex: number
+}
+
+export class TlsContextSource {
+  readonly #view: CommonTlsContext
+  readonly #defaults: ParameterDefaults
+  readonly #certificates: readonly SecretProvider<TlsCertificateView>[]
+  readonly #validation: SecretProvider<ValidationContextView> | undefined
+  readonly #parts: TlsContextParts
+  readonly #watched = new Set<string>()
+  #onUpdate: () => void = () => {}
+
+  /** Errors of what is there now go to `parts.errors` as soon as `load` is first called. */
+  constructor(view: CommonTlsContext, defaults: ParameterDefaults, parts: TlsContextParts) {
+    this.#view = view
+    this.#defaults = defaults
+    this.#parts = parts
+    const { errors, secrets } = parts
+    refuseUnsupported(view, errors)
+    this.#certificates = view.tlsCertificateSdsSecretConfigs.flatMap(
+      (config) => secrets.find(config, 'tlsCertificate', errors) ?? [],
+    )
+    const validation =
+      view.validationContextSdsSecretConfig ?? view.combinedValidationContext?.validationContextSdsSecretConfig
+    this.#validation = validation === undefined ? undefined : secrets.find(validation, 'validationContext', errors)
+  }
+
+  /** Calls back when something has changed, and `load` has something else to give. */
+  onUpdate(callback: () => void): void {
+    this.#onUpdate = callback
+    for (const provider of [...this.#certificates, this.#validation]) provider?.onUpdate(callback)
+  }
+
+  /** Undefined as long as a secret has not come yet. What is wrong goes to `errors`. */
+  load(errors: ConfigErrors): LoadedTlsContext | undefined {
+    const views = this.#certificates.map((provider) => provider.current())
+    const validation = this.#validationView()
+    if (validation === 'missing' || views.includes(undefined)) return undefined
+    const certificateViews = [...this.#view.tlsCertificates, ...(views as TlsCertificateView[])]
+    certificateViews.forEach((view, i) => {
+      this.#watchCertificate(view, i >= this.#view.tlsCertificates.length)
+    })
+    this.#watchValidation(validation)
+    return {
+      certificates: certificateViews.flatMap((view) => loadCertificate(view, errors) ?? []),
+      validator: new CertificateValidator(validation, errors),
+      protocol: protocolOptions(this.#view.tlsParams, this.#defaults, errors),
+      alpnProtocols: this.#view.alpnProtocols,
+    }
+  }
+
+  /** After an update: undefined, with a line in the log, where the new state is of no use. */
+  reload(what: string): LoadedTlsContext | undefined {
+    const errors = new ConfigErrors(what)
+    const loaded = this.load(errors)
+    if (!errors.hasErrors) return loaded
+    if (this.#parts.workerIndex < 0)
+      log.warn(`${what}: new TLS certificates rejected, the old ones stay:\n${renderIssues(errors.errors)}`)
+    return undefined
+  }
+
+  #validationView(): ValidationContextView | undefined | 'missing' {
+    const combined = this.#view.combinedValidationContext
+    const dynamic = this.#validation?.current()
+    if (this.#validation !== undefined && dynamic === undefined) return 'missing'
+    if (combined === undefined) return dynamic ?? this.#view.validationContext
+    const merged = structuredClone(combined.defaultValidationContext) ?? dynamic
+    if (combined.defaultValidationContext !== undefined && dynamic !== undefined && merged !== undefined) {
+      const schema = messageSchema('envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext')!
+      mergeView(schema, merged as unknown as Record<string, unknown>, dynamic as unknown as Record<string, unknown>)
+    }
+    return merged
+  }
+
+  /** Files of a dynamic secret are followed even without a watched directory. */
+  #watchCertificate(view: TlsCertificateView, isDynamic: boolean): void {
+    if (view.watchedDirectory !== undefined) this.#watch(view.watchedDirectory.path)
+    else if (isDynamic) {
+      for (const source of [view.certificateChain, view.privateKey, view.pkcs12, view.password, view.ocspStaple]) {
+        if (source?.filename !== undefined) this.#watch(source.watchedDirectory?.path ?? dirname(source.filename))
+      }
+    }
+  }
+
+  #watchValidation(view: ValidationContextView | undefined): void {
+    if (view === undefined) return
+    if (view.watchedDirectory !== undefined) this.#watch(view.watchedDirectory.path)
+    else if (this.#validation?.isDynamic === true) {
+      for (const source of [view.trustedCa, view.crl]) {
+        if (source?.filename !== undefined) this.#watch(dirname(source.filename))
+      }
+    }
+  }
+
+  #watch(folder: string): void {
+    if (this.#watched.has(folder)) return
+    this.#watched.add(folder)
+    this.#parts.folders.watch(folder, () => this.#onUpdate())
+  }
+}
+
+function refuseUnsupported(view: CommonTlsContext, errors: ConfigErrors): void {
+  const unsupported: readonly (keyof CommonTlsContext)[] = [
+    'tlsCertificateProviderInstance',
+    'tlsCertificateCertificateProvider',
+    'tlsCertificateCertificateProviderInstance',
+    'validationContextCertificateProvider',
+    'validationContextCertificateProviderInstance',
+    'customHandshaker',
+    'customTlsCertificateSelector',
+  ]
+  for (const field of unsupported) {
+    if (view[field] !== undefined) errors.add(view, field, `${field} is known to Envoy but not supported by Nuncio`)
+  }
+}
+
+/** A secure context for one certificate, or for none. Throws OpenSSL's error. */
+export function certificateContext(
+  loaded: LoadedTlsContext,
+  certificate: LoadedCertificate | undefined,
+  more: SecureContextOptions,
+): SecureContext {
+  const { pem, pfx } = certificate ?? { pem: undefined, pfx: undefined }
+  const { ca, crl, allowPartialTrustChain } = loaded.validator.trustOptions
+  return createSecureContext({
+    ...loaded.protocol.options,
+    // Without any, Node would take its own bundle.
+    ca: [...ca],
+    ...(crl === undefined ? {} : { crl: [...crl] }),
+    ...(allowPartialTrustChain === undefined ? {} : { allowPartialTrustChain }),
+    ...(pem === undefined ? {} : { cert: pem.chain, key: pem.key }),
+    ...(pfx === undefined ? {} : { pfx: [pfx] }),
+    ...more,
+  })
+}

@@ -322,6 +322,8 @@ export class Http2Connection {
   onEvent(event: ConnectionEvent): void {
     if (event === 'connected') return
     this.keepalive?.stop()
+    // The connection manager has told the streams' users. A pool does so by resetAllStreams, now or later.
+    if (!this.side.isServer) return
     for (const stream of [...this.streams.values()]) this.abandonStream(stream)
   }
 

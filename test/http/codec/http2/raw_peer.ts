@@ -91,12 +91,16 @@ export class RawPeer {
   readonly frames: ReceivedFrame[] = []
   ended = false
   #unread = Buffer.alloc(0)
+  /** Bytes of a preface that are still to come. */
+  #skip = 0
+  #waiting: (() => void)[] = []
 
   private constructor(socket: Socket) {
     this.socket = socket
     socket.on('data', (bytes: Buffer) => this.#read(bytes))
     socket.on('close', () => {
       this.ended = true
+      this.#wake()
     })
     socket.on('error', () => undefined)
   }
@@ -113,13 +117,16 @@ export class RawPeer {
   /** A server on a connection that was accepted. */
   static server(socket: Socket): RawPeer {
     const peer = new RawPeer(socket)
-    peer.#unread = Buffer.alloc(0)
     peer.#skip = clientPreface.length
     peer.send(settings(), settingsAck)
     return peer
   }
 
-  #skip = 0
+  #wake(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resume of waiting) resume()
+  }
 
   send(...frames: readonly Buffer[]): void {
     this.socket.write(Buffer.concat(frames))
@@ -135,7 +142,7 @@ export class RawPeer {
       const [type, flags] = [this.#unread[3], this.#unread[4]]
       this.frames.push({ type, flags, streamId: this.#unread.readUInt32BE(5), payload: this.#unread.subarray(9, end) })
       this.#unread = this.#unread.subarray(end)
-      this.socket.emit('frame')
+      this.#wake()
     }
   }
 
@@ -144,7 +151,7 @@ export class RawPeer {
     for (;;) {
       const found = this.frames.find(wanted)
       if (found !== undefined || this.ended) return found
-      await Promise.race([once(this.socket, 'frame'), once(this.socket, 'close')])
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
   }
 

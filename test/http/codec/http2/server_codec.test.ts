@@ -159,7 +159,7 @@ describe('the end of streams and connections', () => {
     const heads = Promise.withResolvers<void>()
     await start({
       onHead: () => heads.resolve(),
-      onRequest: (stream) => stream.answer(200, 'fine'),
+      onRequest: (stream) => stream.headers?.path === '/other' && stream.answer(200, 'fine'),
     })
     const stream = session.request({ ':method': 'POST' })
     stream.on('error', () => undefined)

@@ -3,6 +3,7 @@
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { createAccessLogs } from '../access_log/access_log.ts'
 import { ConfigErrors } from '../config/errors.ts'
+import { messageSchema } from '../config/schema.ts'
 import type { BuiltListener, FilterChain } from './built_listener.ts'
 import { listenerConnectionLimit } from './connection_limits.ts'
 import type {
@@ -28,6 +29,7 @@ type FilterChainView = envoy.config.listener.v3.FilterChain
 
 const defaultBufferLimitBytes = 1024 * 1024
 const defaultListenerFiltersTimeoutMs = 15_000
+const proxyProtocolName = 'envoy.filters.listener.proxy_protocol'
 
 /**
  * Everything that is wrong goes to `context.errors`; undefined if there is no address to build on, otherwise a listener
@@ -129,13 +131,6 @@ function buildFilterChains<Server extends NetworkServerContext>(
 }
 
 function buildFilterChain(view: FilterChainView, context: ListenerFactoryContext): FilterChain {
-  if (view.useProxyProto === true) {
-    context.errors.add(
-      view,
-      'useProxyProto',
-      'use_proxy_proto is not supported; use the proxy_protocol listener filter',
-    )
-  }
   return {
     name: view.name,
     filters: buildNetworkFilters(view, context),
@@ -197,6 +192,15 @@ function buildListenerFilters(view: ListenerView, context: ListenerFactoryContex
       create: factory.createFilterFactory(filter.typedConfig?.value, context),
       disabled: compileFilterDisabled(filter.filterDisabled),
     })
+  }
+  // The old way to ask for it: the first chain speaks for all of them.
+  const factory =
+    view.filterChains[0]?.useProxyProto === true
+      ? registry.byName<ListenerFilterConfigFactory>('envoy.filters.listener', proxyProtocolName)
+      : undefined
+  if (factory !== undefined) {
+    const config = messageSchema(factory.typeUrls[0])?.emptyView()
+    factories.push({ create: factory.createFilterFactory(config, context), disabled: undefined })
   }
   return factories
 }

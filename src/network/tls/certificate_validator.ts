@@ -44,6 +44,8 @@ const notChecked: Verdict = { accepted: true, validated: false, failure: undefin
 
 /** The trusted certificates as `/certs` and the expiry statistics know them. */
 export interface TrustedCertificates {
+  /** Of the secret; '' for none. */
+  readonly name: string
   readonly path: string
   readonly certificates: readonly CertificateInfo[]
 }
@@ -63,11 +65,12 @@ export class CertificateValidator {
   /** Checked here rather than by OpenSSL, which knows no check of the leaf alone. */
   readonly #leafLists: readonly RevocationList[]
 
-  constructor(view: ValidationContextView | undefined, errors: ConfigErrors) {
+  /** `name` is that of the secret, '' for none. */
+  constructor(view: ValidationContextView | undefined, errors: ConfigErrors, name = '') {
     this.#view = view
     this.#acceptsUntrusted = view?.trustChainVerification === 'ACCEPT_UNTRUSTED'
     if (view !== undefined) refuseUnsupported(view, errors)
-    this.trusted = loadTrusted(view, errors)
+    this.trusted = { ...loadTrusted(view, errors), name }
     this.#hashes = new Set((view?.verifyCertificateHash ?? []).map((hash, i) => readHash(view!, hash, i, errors)))
     this.#spkiHashes = new Set((view?.verifyCertificateSpki ?? []).map((hash, i) => readSpki(view!, hash, i, errors)))
     this.#sanMatchers = view === undefined ? [] : compileSanMatchers(view, errors)
@@ -80,12 +83,13 @@ export class CertificateValidator {
     }
     const checks = this.#checksLeaf || this.trusted.certificates.length > 0
     this.asksForCertificate = checks || this.#acceptsUntrusted
-    if (this.#sanMatchers.length > 0 && this.trusted.certificates.length === 0 && !this.#acceptsUntrusted) {
-      const message = 'SAN-based verification of peer certificates without trusted CA is insecure and not allowed'
-      errors.add(view, undefined, message)
-    }
     this.policyKey =
       view === undefined ? '' : JSON.stringify([view, this.trusted.certificates.map((c) => c.fingerprint256)])
+  }
+
+  /** Names of certificates that nobody vouches for say nothing. */
+  get trustsAnyName(): boolean {
+    return this.#sanMatchers.length > 0 && this.trusted.certificates.length === 0 && !this.#acceptsUntrusted
   }
 
   get #checksLeaf(): boolean {
@@ -196,7 +200,7 @@ function refuseUnsupported(view: ValidationContextView, errors: ConfigErrors): v
   }
 }
 
-function loadTrusted(view: ValidationContextView | undefined, errors: ConfigErrors): TrustedCertificates {
+function loadTrusted(view: ValidationContextView | undefined, errors: ConfigErrors): Omit<TrustedCertificates, 'name'> {
   if (view?.trustedCa === undefined) {
     if (view?.systemRootCerts === undefined) return { path: '', certificates: [] }
     return { path: 'system', certificates: systemRootCertificates() }

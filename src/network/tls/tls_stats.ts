@@ -59,12 +59,6 @@ export class TlsStats {
     if (leaf !== undefined && !wasReused) this.#count('sigalgs', signatureAlgorithm(leaf))
   }
 
-  /** When a certificate in use expires. */
-  setExpiry(name: string, certificate: CertificateInfo): void {
-    const gauge = this.#scope.gauge(`certificate.${name}.expiration_unix_time_seconds`, 'neverImport')
-    gauge.set(Math.floor(certificate.validToMs / 1000))
-  }
-
   #count(kind: string, name: string): void {
     const key = `${kind}.${name}`
     let counter = this.#negotiated.get(key)

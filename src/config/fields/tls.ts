@@ -1,0 +1,27 @@
+// Fields of TLS contexts, certificates and secrets.
+import { type FieldTable, words } from './field_table.ts'
+
+const tls = 'envoy.extensions.transport_sockets.tls.v3'
+
+export const tlsFields: FieldTable = {
+  [`${tls}.DownstreamTlsContext`]: {
+    acts: words(`common_tls_context require_client_certificate session_ticket_keys
+      session_ticket_keys_sds_secret_config disable_stateless_session_resumption session_timeout ocsp_staple_policy
+      full_scan_certs_on_sni_mismatch prefer_client_ciphers`),
+    // Envoy does not act on the first; sessions are kept by tickets alone here.
+    harmless: words('require_sni disable_stateful_session_resumption'),
+  },
+  [`${tls}.TlsCertificate`]: {
+    acts: words('certificate_chain private_key pkcs12 watched_directory private_key_provider password ocsp_staple'),
+    // Envoy does not act on them either.
+    harmless: words('signed_certificate_timestamp'),
+  },
+  [`${tls}.CertificateValidationContext`]: {
+    acts: words(`trusted_ca ca_certificate_provider_instance system_root_certs watched_directory verify_certificate_spki
+      verify_certificate_hash match_typed_subject_alt_names match_subject_alt_names
+      require_signed_certificate_timestamp crl allow_expired_certificate trust_chain_verification
+      custom_validator_config only_verify_leaf_cert_crl max_verify_depth`),
+    harmless: ['suppress_client_ca_list'],
+  },
+  [`${tls}.SdsSecretConfig`]: { acts: words('name sds_config') },
+}

@@ -122,17 +122,21 @@ export class CertificateValidator {
   #verifyLeaf(leaf: CertificateInfo, overrideNames: readonly string[]): Verdict {
     let verdict = notChecked
     if (overrideNames.length > 0) {
-      if (!anyNameMatches(overrideNames, leaf.altNames)) return this.#refused('san', 'verify SAN list')
+      if (!anyNameMatches(overrideNames, leaf.altNames)) {
+        const expected = `expected SANs: [${overrideNames.join(', ')}], certificate SANs: ${nameList(leaf)}`
+        return this.#refused('san', `verify SAN list, ${expected}`)
+      }
       verdict = accepted
     }
     if (this.#sanMatchers.length > 0) {
       const names = leaf.altNames
-      if (!this.#sanMatchers.some((matches) => names.some(matches))) return this.#refused('san', 'SAN matcher')
+      if (!this.#sanMatchers.some((matches) => names.some(matches)))
+        return this.#refused('san', `SAN matcher, certificate SANs are ${nameList(leaf)}`)
       verdict = accepted
     }
     if (this.#hashes.size > 0 || this.#spkiHashes.size > 0) {
       const known = this.#hashes.has(leaf.fingerprint256) || this.#spkiHashes.has(leaf.spkiHash)
-      if (!known) return this.#refused('cert_hash', 'hash or spki verification')
+      if (!known) return this.#refused('cert_hash', 'cert hash and spki')
       verdict = accepted
     }
     return verdict
@@ -174,6 +178,10 @@ export class CertificateValidator {
 /** Node adds advice to some of OpenSSL's messages. */
 function boringSslWords(message: string): string {
   return message.replace(/; if the root CA .*$/, '').replace('self-signed', 'self signed')
+}
+
+function nameList({ altNames }: CertificateInfo): string {
+  return `[${altNames.map(({ value }) => value).join(', ')}]`
 }
 
 /** Which certificate of the chain an error is about; Node does not say. */

@@ -30,7 +30,7 @@ export class TlsConnectionInfo implements TlsInfo {
     const session = sessionFacts(socket)
     this.version = socket.getProtocol() ?? ''
     this.cipher = socket.getCipher()?.name ?? ''
-    this.group = session.group
+    this.group = groupOfClient(socket) || session.group
     this.sni = sni
     this.alpn = typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : ''
     this.handshakeCompleteMs = monotonicMs()
@@ -58,4 +58,18 @@ export function unfinishedTlsInfo(version: string): TlsInfo {
     peerChain: [],
     localCertificate: undefined,
   }
+}
+
+const groupNames: Readonly<Record<string, string>> = {
+  prime256v1: 'P-256',
+  secp384r1: 'P-384',
+  secp521r1: 'P-521',
+  x25519: 'X25519',
+}
+
+/** Node tells it to clients alone; '' for none. */
+function groupOfClient(socket: TLSSocket): string {
+  const info = socket.getEphemeralKeyInfo() as { name?: string } | null
+  const name = info?.name ?? ''
+  return groupNames[name] ?? name
 }

@@ -19,6 +19,13 @@ type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsConte
 
 const log = getLogger('config')
 
+/** Of a transport socket that configures none. */
+export const emptyTlsContext = {
+  tlsCertificates: [],
+  tlsCertificateSdsSecretConfigs: [],
+  alpnProtocols: [],
+} as unknown as CommonTlsContext
+
 /** What a CommonTlsContext comes to. */
 export interface LoadedTlsContext {
   readonly certificates: readonly LoadedCertificate[]

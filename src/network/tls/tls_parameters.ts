@@ -40,6 +40,14 @@ export const serverDefaults: ParameterDefaults = {
   preferClientCiphers: false,
 }
 
+/** Newer versions are spoken where the configuration asks for them. */
+export const clientDefaults: ParameterDefaults = {
+  isServer: false,
+  minVersion: 'TLSv1.2',
+  maxVersion: 'TLSv1.2',
+  preferClientCiphers: false,
+}
+
 const versions: Readonly<Record<string, SecureVersion>> = {
   TLSv1_0: 'TLSv1',
   TLSv1_1: 'TLSv1.1',

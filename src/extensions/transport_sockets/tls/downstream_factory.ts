@@ -5,7 +5,7 @@ import { ConfigErrors } from '../../../config/errors.ts'
 import type { DownstreamTransportSocketFactory, ListenerFactoryContext } from '../../../network/factory.ts'
 import type { SecretProvider } from '../../../network/tls/secret_manager.ts'
 import { readTicketKeys, sharedTicketKeys, type TicketKeys } from '../../../network/tls/ticket_keys.ts'
-import { TlsContextSource } from '../../../network/tls/tls_context.ts'
+import { emptyTlsContext, TlsContextSource } from '../../../network/tls/tls_context.ts'
 import { serverDefaults } from '../../../network/tls/tls_parameters.ts'
 import { TlsStats } from '../../../network/tls/tls_stats.ts'
 import { type DownstreamTlsSettings, DownstreamTlsSocket } from './downstream_socket.ts'
@@ -34,7 +34,7 @@ export class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
     const common = view.commonTlsContext
     checkContext(view, common, errors)
     const defaults = { ...serverDefaults, preferClientCiphers: view.preferClientCiphers }
-    this.#source = new TlsContextSource(common ?? emptyContext, defaults, listenerScope, context)
+    this.#source = new TlsContextSource(common ?? emptyTlsContext, defaults, listenerScope, context)
     const sds = view.sessionTicketKeysSdsSecretConfig
     this.#ticketKeys = sds === undefined ? undefined : context.secrets.find(sds, 'sessionTicketKeys', errors)
     this.#stats = new TlsStats(listenerScope)
@@ -93,12 +93,6 @@ export class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
     return sharedTicketKeys(this.#context.shared, this.#context.workerIndex < 0)
   }
 }
-
-const emptyContext = {
-  tlsCertificates: [],
-  tlsCertificateSdsSecretConfigs: [],
-  alpnProtocols: [],
-} as unknown as CommonTlsContext
 
 function checkContext(view: DownstreamTlsContext, common: CommonTlsContext | undefined, errors: ConfigErrors): void {
   const count = (common?.tlsCertificates.length ?? 0) + (common?.tlsCertificateSdsSecretConfigs.length ?? 0)

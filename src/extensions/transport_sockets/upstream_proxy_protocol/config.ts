@@ -26,7 +26,6 @@ export const proxyProtocolUpstreamFactory: UpstreamTransportSocketConfigFactory<
       version: view.config?.version === 'V2' ? 2 : 1,
       passesThrough: passThrough(view.config),
       addedTlvs: (host) => mergeTlvs(perHostTlvs(host.typedMetadata), added),
-      allowUnspecifiedAddress: view.allowUnspecifiedAddress,
       tlvAsPoolKey: view.tlvAsPoolKey,
       tlvsExceedMaxLength: context.clusterScope.counter('upstream.proxyprotocol.v2_tlvs_exceed_max_length'),
     })

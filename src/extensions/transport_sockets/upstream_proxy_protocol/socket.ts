@@ -19,8 +19,6 @@ export interface ProxyProtocolSettings {
   readonly passesThrough: (type: number) => boolean
   /** Of the host, or else of the configuration. */
   readonly addedTlvs: (host: TransportHost) => readonly ProxyProtocolTlv[]
-  /** A connection of nobody known is told as such, where it would otherwise have the proxy's own addresses. */
-  readonly allowUnspecifiedAddress: boolean
   readonly tlvAsPoolKey: boolean
   readonly tlvsExceedMaxLength: Counter
 }
@@ -92,11 +90,10 @@ class ProxyProtocolSocket implements TransportSocket {
   }
 
   #header(socket: Socket): Buffer | string {
-    const { version, allowUnspecifiedAddress } = this.#settings
+    const { version } = this.#settings
     const known = this.#options?.proxyProtocol
     if (version === 2) return known === undefined ? version2LocalHeader() : this.#version2Header(known)
     if (known !== undefined) return version1Header(known.source, known.destination)
-    if (allowUnspecifiedAddress) return version1Header(undefined, undefined)
     return version1Header(localAddressOf(socket), this.#host.address)
   }
 

@@ -1,0 +1,256 @@
+/** TLS towards upstreams: names, protocols, verification of the server, client certificates, resumption, and what fails. */
+import type { TlsOptions } from 'node:tls'
+import { CertificateAuthority, type IssuedCertificate } from '../../support/certificate_authority.ts'
+import type { ParityCase, ParitySuite } from '../case.ts'
+import { get, getHost, response } from '../requests.ts'
+import { bootstrap, cluster, http1Options, httpListener, indent } from '../yaml.ts'
+
+const ca = new CertificateAuthority()
+const otherCa = new CertificateAuthority('other', ca.folder)
+export const removeCertificates = (): void => ca.remove()
+
+const certificates = {
+  good: ca.issue({ name: 'good', altNames: ['DNS:a.test', 'DNS:*.b.test', 'URI:spiffe://a.test/x', 'IP:127.0.0.1'] }),
+  rsa: ca.issue({ name: 'rsa', altNames: ['DNS:a.test'], keyType: 'rsa' }),
+  rsaNoSigning: ca.issue({
+    name: 'rsa_no_signing',
+    altNames: ['DNS:a.test'],
+    keyType: 'rsa',
+    extensions: ['keyUsage = keyEncipherment'],
+  }),
+  expired: ca.issue({ name: 'expired', altNames: ['DNS:a.test'], expired: true }),
+  untrusted: otherCa.issue({ name: 'untrusted', altNames: ['DNS:a.test'] }),
+  client: ca.issue({ name: 'client', altNames: ['URI:spiffe://a.test/client', 'DNS:client.test'] }),
+}
+
+const server = ({ cert, key }: IssuedCertificate, more: TlsOptions = {}): TlsOptions => ({ cert, key, ...more })
+const asksClient: TlsOptions = { ca: ca.cert, requestCert: true, rejectUnauthorized: true }
+
+const tlsBackends: Record<string, TlsOptions> = {
+  good: server(certificates.good),
+  rsa: server(certificates.rsa),
+  rsa_no_signing: server(certificates.rsaNoSigning, { maxVersion: 'TLSv1.2' }),
+  expired: server(certificates.expired),
+  untrusted: server(certificates.untrusted),
+  mutual: server(certificates.good, asksClient),
+  mutual12: server(certificates.good, { ...asksClient, maxVersion: 'TLSv1.2' }),
+  tls12: server(certificates.good, { maxVersion: 'TLSv1.2' }),
+  alpn: server(certificates.good, { ALPNProtocols: ['http/1.1', 'h2'] }),
+}
+
+const TLS = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext'
+
+export function tls(fields: string): string {
+  return `
+transport_socket:
+  name: envoy.transport_sockets.tls
+  typed_config:
+    "@type": ${TLS}
+${indent(fields, 4)}
+`
+}
+
+const common = (fields: string): string => `common_tls_context:\n${indent(fields, 2)}`
+const trusted = `trusted_ca: { filename: ${ca.certPath} }`
+const validation = (fields = ''): string => common(`validation_context: { ${trusted}${fields && `, ${fields}`} }`)
+const sanMatch = (type: string, matcher: string): string =>
+  validation(`match_typed_subject_alt_names: [ { san_type: ${type}, matcher: { ${matcher} } } ]`)
+const clientCertificate = ({ certPath, keyPath }: IssuedCertificate): string =>
+  `tls_certificates: [ { certificate_chain: { filename: ${certPath} }, private_key: { filename: ${keyPath} } } ]`
+const names = (fields: string): string =>
+  http1Options(`upstream_http_protocol_options: { ${fields} }\nexplicit_http_config: { http_protocol_options: {} }`)
+
+const GOOD = '{{backend:good}}'
+const HASH = '00'.repeat(32)
+
+/** Cluster name to its YAML; requests to `/name` go there. */
+const clusters: Record<string, string> = {
+  unverified: cluster('unverified', tls(''), GOOD),
+  sni: cluster('sni', tls('sni: a.test'), GOOD),
+  sni_ip: cluster('sni_ip', tls('sni: 127.0.0.1'), GOOD),
+  trusted: cluster('trusted', tls(validation()), GOOD),
+  rsa: cluster('rsa', tls(validation()), '{{backend:rsa}}'),
+  san_dns: cluster('san_dns', tls(sanMatch('DNS', 'exact: a.test')), GOOD),
+  san_wildcard: cluster('san_wildcard', tls(sanMatch('DNS', 'exact: x.b.test')), GOOD),
+  san_uri: cluster('san_uri', tls(sanMatch('URI', 'prefix: "spiffe://a.test/"')), GOOD),
+  san_ip: cluster('san_ip', tls(sanMatch('IP_ADDRESS', 'exact: 127.0.0.1')), GOOD),
+  san_wrong: cluster('san_wrong', tls(sanMatch('DNS', 'exact: z.test')), GOOD),
+  hash_wrong: cluster('hash_wrong', tls(validation(`verify_certificate_hash: [ "${HASH}" ]`)), GOOD),
+  expired: cluster('expired', tls(validation()), '{{backend:expired}}'),
+  expired_allowed: cluster(
+    'expired_allowed',
+    tls(validation('allow_expired_certificate: true')),
+    '{{backend:expired}}',
+  ),
+  untrusted: cluster('untrusted', tls(validation()), '{{backend:untrusted}}'),
+  accept_untrusted: cluster(
+    'accept_untrusted',
+    tls(validation('trust_chain_verification: ACCEPT_UNTRUSTED')),
+    '{{backend:untrusted}}',
+  ),
+  rsa_no_signing: cluster('rsa_no_signing', tls(validation()), '{{backend:rsa_no_signing}}'),
+  mutual: cluster('mutual', tls(common(clientCertificate(certificates.client))), '{{backend:mutual}}'),
+  mutual12: cluster('mutual12', tls(common(clientCertificate(certificates.client))), '{{backend:mutual12}}'),
+  mutual_without: cluster('mutual_without', tls(''), '{{backend:mutual}}'),
+  mutual12_without: cluster('mutual12_without', tls(''), '{{backend:mutual12}}'),
+  mutual_wrong: cluster('mutual_wrong', tls(common(clientCertificate(certificates.untrusted))), '{{backend:mutual}}'),
+  tls12: cluster('tls12', tls(''), '{{backend:tls12}}'),
+  too_new: cluster(
+    'too_new',
+    tls(common('tls_params: { tls_minimum_protocol_version: TLSv1_3, tls_maximum_protocol_version: TLSv1_3 }')),
+    '{{backend:tls12}}',
+  ),
+  plain_server: cluster('plain_server', tls(''), '{{backend:plain}}'),
+  plain_client: cluster('plain_client', '', GOOD),
+  closer: cluster('closer', tls(''), '{{backend:closer}}'),
+  silent: cluster('silent', `${tls('')}`, '{{backend:silent}}').replace('connect_timeout: 1s', 'connect_timeout: 0.2s'),
+  refused: cluster('refused', tls(''), '1'),
+  alpn_default: cluster('alpn_default', tls(''), '{{backend:alpn}}'),
+  alpn: cluster('alpn', tls(common('alpn_protocols: [ foo, http/1.1 ]')), '{{backend:alpn}}'),
+  auto_sni: cluster('auto_sni', tls('sni: configured.test') + names('auto_sni: true'), GOOD),
+  auto_sni_header: cluster(
+    'auto_sni_header',
+    tls('') + names('auto_sni: true, override_auto_sni_header: X-Name'),
+    GOOD,
+  ),
+  auto_san: cluster('auto_san', tls(validation()) + names('auto_sni: true, auto_san_validation: true'), GOOD),
+  auto_sni_plain: cluster('auto_sni_plain', names('auto_sni: true'), '{{backend:plain_http}}'),
+  auto_host_sni: cluster('auto_host_sni', tls('auto_host_sni: true'), GOOD).replace(
+    'endpoint: { ',
+    'endpoint: { hostname: host.test, ',
+  ),
+  auto_host_sni_none: cluster('auto_host_sni_none', tls('auto_host_sni: true\nsni: fallback.test'), GOOD),
+  auto_sni_san: cluster('auto_sni_san', tls(`auto_sni_san_validation: true\nsni: a.test\n${validation()}`), GOOD),
+  auto_sni_san_wrong: cluster(
+    'auto_sni_san_wrong',
+    tls(`auto_sni_san_validation: true\nsni: z.test\n${validation()}`),
+    GOOD,
+  ),
+  no_sessions: cluster('no_sessions', tls('max_session_keys: 0'), GOOD),
+  resumed12: cluster('resumed12', tls('max_session_keys: 2'), '{{backend:tls12}}'),
+  matches: cluster(
+    'matches',
+    `transport_socket_matches:\n- name: secure\n  match: { tls: "yes" }\n${indent(tls('sni: matched.test'), 2)}`,
+    GOOD,
+  ).replace(
+    '- endpoint:',
+    '- metadata: { filter_metadata: { envoy.transport_socket_match: { tls: "yes" } } }\n        endpoint:',
+  ),
+}
+
+const LOG =
+  '%RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %RESPONSE_FLAGS% fail=%UPSTREAM_TRANSPORT_FAILURE_REASON% ' +
+  'tls=%UPSTREAM_TLS_VERSION%/%UPSTREAM_TLS_CIPHER%/%UPSTREAM_TLS_GROUP% sni=%UPSTREAM_SERVER_NAME% ' +
+  'peer=%UPSTREAM_PEER_SUBJECT%/%UPSTREAM_PEER_ISSUER%/%UPSTREAM_PEER_URI_SAN%/%UPSTREAM_PEER_DNS_SAN%/%UPSTREAM_PEER_IP_SAN% ' +
+  'local=%UPSTREAM_LOCAL_URI_SAN%/%UPSTREAM_LOCAL_DNS_SAN%/%UPSTREAM_LOCAL_IP_SAN% ' +
+  'cert=%UPSTREAM_PEER_CERT_V_START%/%UPSTREAM_PEER_CERT_V_END%/%UPSTREAM_PEER_CERT%'
+
+const hosts = `
+- name: all
+  domains: ["*"]
+  routes:
+${Object.keys(clusters)
+  .map((name) => `  - { match: { path: /${name} }, route: { cluster: ${name} } }`)
+  .join('\n')}
+  - { match: { path: /rewritten }, route: { cluster: auto_sni, host_rewrite_literal: rewritten.test } }
+  - { match: { path: /twice }, route: { cluster: untrusted, retry_policy: { retry_on: connect-failure, num_retries: 1 } } }
+`
+
+const yaml = bootstrap(
+  [
+    httpListener({ name: 'main', virtualHosts: hosts, logFormat: LOG }),
+    httpListener({
+      name: 'scheme',
+      virtualHosts: hosts,
+      logFormat: LOG,
+      hcm: 'scheme_header_transformation: { match_upstream: true }',
+    }),
+  ],
+  Object.values(clusters),
+)
+
+const STATS = (name: string): string => `^cluster\\.${name}\\.`
+
+function to(name: string, more: Partial<ParityCase> = {}, host = 'x.test:80'): ParityCase {
+  const steps = [getHost(host, `/${name}`), { waitFor: '\r\n\r\n' }]
+  return { name: `upstream tls: ${name}`, steps, stats: STATS(name), ...more }
+}
+
+/** Each answer ends its connection: the next request needs another handshake. */
+const CLOSING = response(200, 'ok', 'connection: close')
+
+const twice = (name: string): ParityCase => ({
+  name: `upstream tls: ${name} resumed`,
+  steps: [
+    get(`/${name}`),
+    { waitCount: ['\r\n\r\nok', 1] },
+    { quietMs: 30 },
+    get(`/${name}`),
+    { waitCount: ['\r\n\r\nok', 2] },
+  ],
+  reply: CLOSING,
+  stats: STATS(name),
+  logLines: 2,
+})
+
+const special = new Set(['auto_san', 'auto_sni_header', 'silent'])
+
+export const upstreamSuite: ParitySuite = {
+  name: 'upstream tls',
+  yaml,
+  backends: [...Object.keys(tlsBackends), 'plain', 'plain_http', 'closer', 'silent'],
+  tlsBackends,
+  scripts: {
+    plain: {
+      raw: true,
+      onConnection: (connection) => connection.send('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n'),
+    },
+    closer: { raw: true, onTunnelData: (connection) => connection.finish() },
+    silent: { raw: true, onTunnelData() {} },
+  },
+  cases: [
+    ...Object.keys(clusters)
+      .filter((name) => !special.has(name))
+      .map((name) => to(name)),
+    to('silent', { quietMs: 300 }),
+    { ...to('auto_san', {}, 'a.test'), name: 'upstream tls: auto_san right' },
+    { ...to('auto_san', {}, 'z.test'), name: 'upstream tls: auto_san wrong' },
+    { ...to('auto_san', {}, '127.0.0.1:99'), name: 'upstream tls: auto_san address' },
+    { ...to('auto_sni', {}, '127.0.0.1'), name: 'upstream tls: auto_sni address' },
+    { ...to('auto_sni', {}, '[::1]:80'), name: 'upstream tls: auto_sni IPv6 address' },
+    { ...to('rewritten'), name: 'upstream tls: auto_sni rewritten host', stats: STATS('auto_sni') },
+    {
+      ...to('auto_sni_header'),
+      name: 'upstream tls: auto_sni from a header',
+      steps: [
+        'GET /auto_sni_header HTTP/1.1\r\nhost: x.test\r\nx-name: header.test:1\r\n\r\n',
+        { waitFor: '\r\n\r\n' },
+      ],
+    },
+    { ...to('auto_sni_header'), name: 'upstream tls: auto_sni without its header' },
+    {
+      ...to('auto_sni_plain'),
+      name: 'upstream tls: auto_sni keeps plain connections apart',
+      steps: [
+        getHost('a.test', '/auto_sni_plain'),
+        { waitCount: ['\r\n\r\nok', 1] },
+        getHost('b.test', '/auto_sni_plain'),
+        { waitCount: ['\r\n\r\nok', 2] },
+        getHost('a.test', '/auto_sni_plain'),
+        { waitCount: ['\r\n\r\nok', 3] },
+      ],
+      logLines: 3,
+    },
+    { ...to('twice'), name: 'upstream tls: retried', stats: STATS('untrusted') },
+    twice('unverified'),
+    twice('no_sessions'),
+    twice('resumed12'),
+    { ...to('unverified'), name: 'upstream tls: scheme of the upstream', listener: 'scheme' },
+    {
+      ...to('plain_client'),
+      name: 'upstream tls: scheme of a plain upstream',
+      listener: 'scheme',
+      stats: STATS('plain_client'),
+    },
+  ],
+}

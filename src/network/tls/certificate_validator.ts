@@ -98,12 +98,14 @@ export class CertificateValidator {
 
   /**
    * `chain` is what the peer has shown, its own certificate first; `chainResult` is OpenSSL's verdict on it.
-   * `overrideNames` are names of which the certificate must have one, besides what is configured.
+   * `overrideNames` are names of which the certificate must have one, besides what is configured; `serverName` is one
+   * that takes the place of the configured matchers.
    */
   verify(
     chain: readonly CertificateInfo[],
     chainResult: ChainResult | undefined,
     overrideNames: readonly string[] = [],
+    serverName = '',
   ): Verdict {
     const [leaf] = chain
     let chainVerdict = notChecked
@@ -115,11 +117,11 @@ export class CertificateValidator {
       }
       chainVerdict = accepted
     }
-    const leafVerdict = this.#verifyLeaf(leaf, overrideNames)
+    const leafVerdict = this.#verifyLeaf(leaf, overrideNames, serverName)
     return leafVerdict === notChecked ? chainVerdict : leafVerdict
   }
 
-  #verifyLeaf(leaf: CertificateInfo, overrideNames: readonly string[]): Verdict {
+  #verifyLeaf(leaf: CertificateInfo, overrideNames: readonly string[], serverName: string): Verdict {
     let verdict = notChecked
     if (overrideNames.length > 0) {
       if (!anyNameMatches(overrideNames, leaf.altNames)) {
@@ -128,10 +130,13 @@ export class CertificateValidator {
       }
       verdict = accepted
     }
-    if (this.#sanMatchers.length > 0) {
+    if (this.#sanMatchers.length > 0 || serverName !== '') {
       const names = leaf.altNames
-      if (!this.#sanMatchers.some((matches) => names.some(matches)))
-        return this.#refused('san', `SAN matcher, certificate SANs are ${nameList(leaf)}`)
+      const matches =
+        serverName === ''
+          ? this.#sanMatchers.some((matcher) => names.some(matcher))
+          : anyNameMatches([serverName], names)
+      if (!matches) return this.#refused('san', `SAN matcher, certificate SANs are ${nameList(leaf)}`)
       verdict = accepted
     }
     if (this.#hashes.size > 0 || this.#spkiHashes.size > 0) {

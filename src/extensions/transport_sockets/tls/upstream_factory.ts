@@ -75,8 +75,8 @@ export class UpstreamTlsFactory implements UpstreamTransportSocketFactory {
       remote: host.address.text,
       serverName,
       alpnProtocols: options?.alpnOverride ?? fallback,
-      subjectAltNames:
-        options?.verifySanListOverride ?? (autoSniSanValidation && serverName !== '' ? [serverName] : undefined),
+      subjectAltNames: options?.verifySanListOverride,
+      checksServerName: autoSniSanValidation,
     })
   }
 

@@ -10,6 +10,7 @@ import { OcspResponse } from './ocsp_response.ts'
 
 export type TlsCertificateView = envoy.extensions.transport_sockets.tls.v3.TlsCertificate
 
+/** What a client must be able to verify: ECDSA, or what all can. */
 export type KeyType = 'rsa' | 'ec'
 
 /** Everything of one certificate that a secure context needs, checked: the key belongs to it and is long enough. */
@@ -39,8 +40,10 @@ export function loadCertificate(
   errors: ConfigErrors,
   name = '',
 ): LoadedCertificate | undefined {
-  if (view.privateKeyProvider !== undefined) {
-    errors.add(view, 'privateKeyProvider', 'Failed to load private key provider: there are none in Nuncio')
+  const other =
+    view.certificateChain === undefined ? (view.privateKey === undefined ? '' : 'private_key') : 'certificate_chain'
+  if (view.pkcs12 !== undefined && other !== '') {
+    errors.add(view, 'pkcs12', `Certificate configuration can't have both pkcs12 and ${other}`)
     return undefined
   }
   if (view.pkcs12 !== undefined) return loadPkcs12(view, view.pkcs12, name, errors)
@@ -121,7 +124,7 @@ function checkKey(
       errors.add(view, 'certificateChain', message)
       return undefined
     }
-  } else if (asymmetricKeyType !== 'ec' || !curves.has(asymmetricKeyDetails?.namedCurve)) {
+  } else if (asymmetricKeyType !== 'ed25519' && !curves.has(asymmetricKeyDetails?.namedCurve)) {
     const message = `Failed to load certificate chain from ${path}, only P-256, P-384 or P-521 ECDSA certificates are supported`
     errors.add(view, 'certificateChain', message)
     return undefined
@@ -131,7 +134,7 @@ function checkKey(
     errors.add(view, 'privateKey', message)
     return undefined
   }
-  return asymmetricKeyType
+  return asymmetricKeyType === 'ec' ? 'ec' : 'rsa'
 }
 
 /** Node reads PKCS#12 only into a context: the certificate is taken from there. */

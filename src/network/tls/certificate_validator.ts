@@ -69,7 +69,6 @@ export class CertificateValidator {
   constructor(view: ValidationContextView | undefined, errors: ConfigErrors, name = '') {
     this.#view = view
     this.#acceptsUntrusted = view?.trustChainVerification === 'ACCEPT_UNTRUSTED'
-    if (view !== undefined) refuseUnsupported(view, errors)
     this.trusted = { ...loadTrusted(view, errors), name }
     this.#hashes = new Set((view?.verifyCertificateHash ?? []).map((hash, i) => readHash(view!, hash, i, errors)))
     this.#spkiHashes = new Set((view?.verifyCertificateSpki ?? []).map((hash, i) => readSpki(view!, hash, i, errors)))
@@ -89,7 +88,7 @@ export class CertificateValidator {
 
   /** Names of certificates that nobody vouches for say nothing. */
   get trustsAnyName(): boolean {
-    return this.#sanMatchers.length > 0 && this.trusted.certificates.length === 0 && !this.#acceptsUntrusted
+    return this.#sanMatchers.length > 0 && this.trusted.certificates.length === 0
   }
 
   get #checksLeaf(): boolean {
@@ -201,20 +200,20 @@ function errorDepth(chain: readonly CertificateInfo[], result: ChainResult): num
   return Math.max(depth, 0)
 }
 
-function refuseUnsupported(view: ValidationContextView, errors: ConfigErrors): void {
-  if (view.customValidatorConfig !== undefined) {
-    errors.add(view, 'customValidatorConfig', 'custom_validator_config is not supported')
+/** What would be an assurance only if there were somebody to trust. */
+function refuseWithoutTrust(view: ValidationContextView | undefined, errors: ConfigErrors): void {
+  if (view?.crl !== undefined) {
+    errors.add(view, 'crl', `Failed to load CRL from ${sourceName(view.crl)} without trusted CA`)
   }
-  if (view.caCertificateProviderInstance !== undefined) {
-    errors.add(view, 'caCertificateProviderInstance', 'ca_certificate_provider_instance is not supported')
-  }
-  if (view.requireSignedCertificateTimestamp === true) {
-    errors.add(view, 'requireSignedCertificateTimestamp', 'require_signed_certificate_timestamp is not supported')
+  if (view?.allowExpiredCertificate === true) {
+    const message = 'Certificate validity period is always ignored without trusted CA'
+    errors.add(view, 'allowExpiredCertificate', message)
   }
 }
 
 function loadTrusted(view: ValidationContextView | undefined, errors: ConfigErrors): Omit<TrustedCertificates, 'name'> {
   if (view?.trustedCa === undefined) {
+    if (view?.systemRootCerts === undefined) refuseWithoutTrust(view, errors)
     if (view?.systemRootCerts === undefined) return { path: '', certificates: [] }
     return { path: 'system', certificates: systemRootCertificates() }
   }
@@ -243,7 +242,6 @@ function loadRevocationLists(
     if (bytes === undefined) continue
     try {
       const found = RevocationList.readAll(bytes)
-      if (source === view.crl && found.length === 0) throw new Error('no list')
       parsed.push(...found)
       texts.push(...splitRevocationLists(bytes))
     } catch {

@@ -63,7 +63,6 @@ export class TlsContextSource {
     this.#defaults = defaults
     this.#parts = parts
     const { errors, secrets } = parts
-    refuseUnsupported(view, errors)
     this.#certificates = view.tlsCertificateSdsSecretConfigs.flatMap(
       (config) => secrets.find(config, 'tlsCertificate', errors) ?? [],
     )
@@ -97,7 +96,7 @@ export class TlsContextSource {
       certificates: certificateViews.flatMap((view, i) => loadCertificate(view, errors, this.#nameOf(i)) ?? []),
       validator,
       protocol: protocolOptions(this.#view.tlsParams, this.#defaults, errors),
-      alpnProtocols: this.#view.alpnProtocols,
+      alpnProtocols: protocolNames(this.#view, errors),
     }
     if (!errors.hasErrors) this.#accept(loaded)
     return loaded
@@ -162,19 +161,12 @@ export class TlsContextSource {
   }
 }
 
-function refuseUnsupported(view: CommonTlsContext, errors: ConfigErrors): void {
-  const unsupported: readonly (keyof CommonTlsContext)[] = [
-    'tlsCertificateProviderInstance',
-    'tlsCertificateCertificateProvider',
-    'tlsCertificateCertificateProviderInstance',
-    'validationContextCertificateProvider',
-    'validationContextCertificateProviderInstance',
-    'customHandshaker',
-    'customTlsCertificateSelector',
-  ]
-  for (const field of unsupported) {
-    if (view[field] !== undefined) errors.add(view, field, `${field} is known to Envoy but not supported by Nuncio`)
-  }
+/** Names that one entry may hold several of; Envoy joins all entries and splits them at commas. */
+function protocolNames(view: CommonTlsContext, errors: ConfigErrors): string[] {
+  const names = view.alpnProtocols.flatMap((entry) => entry.split(',')).filter((name) => name !== '')
+  if (names.some((name) => Buffer.byteLength(name) > 255))
+    errors.add(view, 'alpnProtocols', 'Invalid ALPN protocol string')
+  return names
 }
 
 /** A secure context for one certificate, or for none. Throws OpenSSL's error. */

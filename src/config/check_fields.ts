@@ -7,7 +7,7 @@ import type { FieldTable } from './fields/field_table.ts'
 import { hcmFields } from './fields/hcm.ts'
 import { listenerFields } from './fields/listener.ts'
 import { routeFields } from './fields/route.ts'
-import { transcoderFields } from './fields/transcoder.ts'
+import { tlsFields } from './fields/tls.ts'
 import type { MessageSchema } from './schema.ts'
 import { elementsOf, messageIn } from './view_walk.ts'
 
@@ -19,7 +19,7 @@ export const fieldTables: readonly FieldTable[] = [
   clusterFields,
   routeFields,
   hcmFields,
-  transcoderFields,
+  tlsFields,
 ]
 
 /**

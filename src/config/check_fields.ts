@@ -8,6 +8,7 @@ import { hcmFields } from './fields/hcm.ts'
 import { listenerFields } from './fields/listener.ts'
 import { routeFields } from './fields/route.ts'
 import { tlsFields } from './fields/tls.ts'
+import { transcoderFields } from './fields/transcoder.ts'
 import type { MessageSchema } from './schema.ts'
 import { elementsOf, messageIn } from './view_walk.ts'
 
@@ -20,6 +21,7 @@ export const fieldTables: readonly FieldTable[] = [
   routeFields,
   hcmFields,
   tlsFields,
+  transcoderFields,
 ]
 
 /**

@@ -1,9 +1,10 @@
 // The HTTP filters of one stream: makes them, runs both directions, and makes every local reply.
 
-import { HeaderMap } from '../../common/header_map.ts'
+import { HeaderMap, KnownHeader } from '../../common/header_map.ts'
 import type { Connection } from '../../network/connection.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { StreamResetReason } from '../codec/codec.ts'
+import { isGrpcRequest } from '../grpc_status.ts'
 import {
   type DownstreamWatermarkCallbacks,
   type FilterChainBuilder,
@@ -66,7 +67,8 @@ export class FilterManager implements FilterChainBuilder {
   responseHeaders: HeaderMap | undefined = undefined
   /** Response headers have gone to the codec: a local reply is no longer possible. */
   responseStarted = false
-  #sendingLocalReply = false
+  /** As the client asked, whatever filters make of the request; undefined until they see it. */
+  #isGrpcRequest: boolean | undefined = undefined
   destroyed = false
 
   constructor(stream: FilterManagerStream, bufferLimitBytes: number) {
@@ -77,6 +79,7 @@ export class FilterManager implements FilterChainBuilder {
 
   /** Makes the stream's filters. A filter that the route disables is left out, one it enables is put in. */
   createFilterChain(filters: readonly ConfiguredFilter[], route: Route | undefined): void {
+    this.#isGrpcRequest = isGrpc(this.stream.requestHeaders)
     for (let i = 0; i < filters.length; i++) {
       const filter = filters[i]
       if (route?.filterDisabled(filter.name) ?? filter.disabled) continue
@@ -126,19 +129,19 @@ export class FilterManager implements FilterChainBuilder {
   }
 
   /**
-   * The one place where the proxy answers by itself. The reply passes the encoder filters as an upstream's would. Once
-   * response headers are out, all that is left is a reset.
+   * The one place where the proxy answers by itself. The reply passes the encoder filters as an upstream's would, but
+   * goes straight to the client where they have seen a response already. Once response headers are out, all that is left
+   * is a reset.
    */
   sendLocalReply(reply: LocalReply): void {
     if (this.destroyed) return
     const info = this.stream.streamInfo
     if (reply.flag !== undefined) info.setResponseFlag(reply.flag)
     info.responseCodeDetails = reply.details
-    if (this.responseStarted || this.#sendingLocalReply) {
+    if (this.responseStarted) {
       this.stream.resetStream('localReset', reply.details)
       return
     }
-    this.#sendingLocalReply = true
     this.decodePath.halt()
     if (reply.status === 400) this.stream.onBadRequest()
     const { requestHeaders } = this.stream
@@ -147,10 +150,22 @@ export class FilterManager implements FilterChainBuilder {
     this.stream.finalizeLocalReply(headers)
     reply.modifyHeaders?.(headers)
     const rewritten = this.stream.rewriteLocalReply(headers, reply.body)
-    const body = finishLocalReply(headers, reply, rewritten, requestHeaders)
+    const asGrpc = this.#isGrpcRequest ?? isGrpc(requestHeaders)
+    const body = finishLocalReply(headers, reply, rewritten, requestHeaders, asGrpc)
     const headersOnly = body === '' || requestHeaders?.method === 'HEAD'
-    this.encodeHeaders(headers, headersOnly)
-    if (!headersOnly && !this.destroyed) this.encodePath.runData(0, Buffer.from(body, 'latin1'), true)
+    const data = headersOnly ? undefined : Buffer.from(body, 'latin1')
+    if (this.responseHeaders === undefined) {
+      this.encodeHeaders(headers, headersOnly)
+      if (data !== undefined && !this.destroyed) this.encodePath.runData(0, data, true)
+    } else this.#replyDirectly(headers, data)
+  }
+
+  #replyDirectly(headers: HeaderMap, data: Buffer | undefined): void {
+    this.encodePath.halt()
+    this.responseHeaders = headers
+    this.responseStarted = true
+    this.stream.encodeHeaders(headers, data === undefined)
+    if (data !== undefined) this.stream.encodeData(data, true)
   }
 
   /** Tells every filter that the stream is over. Their callbacks do nothing from here on. */
@@ -161,6 +176,10 @@ export class FilterManager implements FilterChainBuilder {
     this.encodePath.halt()
     for (const handle of this.#handles) (handle.decoder ?? handle.encoder)?.onDestroy()
   }
+}
+
+function isGrpc(request: HeaderMap | undefined): boolean {
+  return request !== undefined && (request.known & KnownHeader.contentType) !== 0 && isGrpcRequest(request)
 }
 
 class RequestSink {
@@ -290,8 +309,12 @@ class FilterHandle implements StreamDecoderFilterCallbacks, StreamEncoderFilterC
     return this.#manager.decodePath.heldData(this.decodeIndex)
   }
 
-  addDecodedData(data: Buffer): void {
-    this.#manager.decodePath.addData(this.decodeIndex, data)
+  takeDecodingBuffer(): Buffer | undefined {
+    return this.#manager.decodePath.takeData(this.decodeIndex)
+  }
+
+  addDecodedData(data: Buffer, streaming = true): void {
+    this.#manager.decodePath.addData(this.decodeIndex, data, streaming)
   }
 
   injectDecodedDataToFilterChain(data: Buffer, endStream: boolean): void {
@@ -300,7 +323,7 @@ class FilterHandle implements StreamDecoderFilterCallbacks, StreamEncoderFilterC
 
   addDecodedTrailers(): HeaderMap {
     const trailers = new HeaderMap()
-    this.#manager.decodePath.addTrailers(trailers)
+    this.#manager.decodePath.addTrailers(this.decodeIndex, trailers)
     return trailers
   }
 
@@ -362,8 +385,12 @@ class FilterHandle implements StreamDecoderFilterCallbacks, StreamEncoderFilterC
     return this.#manager.encodePath.heldData(this.encodeIndex)
   }
 
-  addEncodedData(data: Buffer): void {
-    this.#manager.encodePath.addData(this.encodeIndex, data)
+  takeEncodingBuffer(): Buffer | undefined {
+    return this.#manager.encodePath.takeData(this.encodeIndex)
+  }
+
+  addEncodedData(data: Buffer, streaming = true): void {
+    this.#manager.encodePath.addData(this.encodeIndex, data, streaming)
   }
 
   injectEncodedDataToFilterChain(data: Buffer, endStream: boolean): void {
@@ -372,7 +399,7 @@ class FilterHandle implements StreamDecoderFilterCallbacks, StreamEncoderFilterC
 
   addEncodedTrailers(): HeaderMap {
     const trailers = new HeaderMap()
-    this.#manager.encodePath.addTrailers(trailers)
+    this.#manager.encodePath.addTrailers(this.encodeIndex, trailers)
     return trailers
   }
 

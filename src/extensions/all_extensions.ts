@@ -3,6 +3,12 @@
 import type { ExtensionFactory } from '../config/registry.ts'
 import { fileAccessLogFactory } from './access_loggers/file/config.ts'
 import { stderrAccessLogFactory, stdoutAccessLogFactory } from './access_loggers/stream/config.ts'
+import { connectGrpcBridgeFilter } from './filters/http/connect_grpc_bridge/config.ts'
+import { corsFilter } from './filters/http/cors/config.ts'
+import { grpcHttp1BridgeFilter } from './filters/http/grpc_http1_bridge/config.ts'
+import { grpcHttp1ReverseBridgeFilter } from './filters/http/grpc_http1_reverse_bridge/config.ts'
+import { grpcStatsFilter } from './filters/http/grpc_stats/config.ts'
+import { grpcWebFilter } from './filters/http/grpc_web/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
 import { connectionLimit } from './filters/network/connection_limit/config.ts'
 import { directResponse } from './filters/network/direct_response/config.ts'
@@ -23,6 +29,12 @@ import { rawBufferDownstreamFactory } from './transport_sockets/raw_buffer/confi
 
 export const allExtensions: readonly ExtensionFactory[] = [
   // HTTP filters
+  connectGrpcBridgeFilter,
+  corsFilter,
+  grpcHttp1BridgeFilter,
+  grpcHttp1ReverseBridgeFilter,
+  grpcStatsFilter,
+  grpcWebFilter,
   routerFilter,
   // Network filters
   connectionLimit,

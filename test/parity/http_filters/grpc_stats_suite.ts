@@ -46,6 +46,13 @@ const listeners = [
   listener('dotsallowed', STATS_FILTER(`${ALLOWED}, replace_dots_in_grpc_service_name: true`), listedTable),
   listener('upstream', STATS_FILTER('stats_for_all_methods: true, enable_upstream_stats: true')),
   listener('plain', ''),
+  httpListener({
+    name: 'suppressed',
+    hcm: downstreamTrailers,
+    virtualHosts: table,
+    logFormat: LOG,
+    router: 'suppress_grpc_request_failure_code_stats: true',
+  }),
   listener(
     'stacked',
     [
@@ -395,6 +402,17 @@ const core = [
   one('plain', 'te is kept', grpcCall(PATH, 'x', 'te: trailers, deflate'), FINE),
 ]
 
+const suppressed = [
+  one('suppressed', 'a call', grpcCall(PATH, 'x'), FINE),
+  one('suppressed', 'failed', grpcCall(PATH, 'x'), grpcAnswer([], 5)),
+  one('suppressed', 'trailers only', grpcCall(PATH, 'x'), trailersOnly('grpc-status: 5')),
+  one('suppressed', 'http 503', grpcCall(PATH, 'x'), response(503, '')),
+  one('suppressed', 'no host', post('/dead', 'application/grpc', frame('x'))),
+  one('suppressed', 'timeout', post('/slow', 'application/grpc', frame('x')), [{ pauseMs: 400 }]),
+  one('suppressed', 'not grpc', get('/'), response(503, '')),
+  one('suppressed', 'not grpc, no host', get('/dead')),
+]
+
 const stacked = [
   one(
     'stacked',
@@ -475,5 +493,5 @@ export const grpcStatsSuite: ParitySuite = {
       cluster('dead', '', '1'),
     ],
   ),
-  cases: [...settings, ...forms, ...core, ...stacked, ...logged],
+  cases: [...settings, ...forms, ...core, ...suppressed, ...stacked, ...logged],
 }

@@ -29,7 +29,8 @@ export class GrpcHttp1BridgeFilter extends PassThroughFilter {
     this.#frames = this.#upgradesProtobuf && headers.get('content-type') === protobuf
     const { protocol } = this.decoderCallbacks.streamInfo
     const isHttp1 = protocol === 'HTTP/1.0' || protocol === 'HTTP/1.1'
-    this.#bridges = isHttp1 && (this.#frames || isGrpcRequest(headers))
+    // Whoever speaks of bare messages looks for no trailers, whatever the protocol.
+    this.#bridges = this.#frames || (isHttp1 && isGrpcRequest(headers))
     if (this.#frames) {
       headers.set('content-type', 'application/grpc')
       headers.remove('content-length')

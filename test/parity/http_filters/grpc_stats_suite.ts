@@ -361,6 +361,18 @@ const forms: readonly ParityCase[] = [
     ],
     normalize: [[/P0\(.*/g, '<histogram>']],
   },
+  ...['dots', 'all', 'none'].map((at) => ({
+    ...one(at, 'labels of its statistics', ''),
+    steps: [
+      grpcCall('/prom.Svc/Meth', 'x'),
+      { waitFor: 'grpc-status' },
+      { quietMs: 50 },
+      { admin: '/stats/prometheus?filter=cluster\\.main\\.grpc\\.prom' },
+      { admin: '/stats?filter=cluster\\.main\\.grpc\\.prom' },
+      { admin: '/stats?filter=cluster\\.main\\.grpc\\.prom&format=json', sortJson: true },
+    ],
+    reply: FINE,
+  })),
   one('dots', 'service with dots', grpcCall('/a.b.c/M.x', 'x'), FINE),
   one('allowed', 'allowed plain', grpcCall('/Plain/M', 'x'), FINE),
 ]

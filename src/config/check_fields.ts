@@ -4,6 +4,7 @@ import { bootstrapFields } from './fields/bootstrap.ts'
 import { clusterFields } from './fields/cluster.ts'
 import { commonFields } from './fields/common.ts'
 import type { FieldTable } from './fields/field_table.ts'
+import { grpcFields } from './fields/grpc.ts'
 import { hcmFields } from './fields/hcm.ts'
 import { listenerFields } from './fields/listener.ts'
 import { routeFields } from './fields/route.ts'
@@ -22,6 +23,7 @@ export const fieldTables: readonly FieldTable[] = [
   hcmFields,
   tlsFields,
   transcoderFields,
+  grpcFields,
 ]
 
 /**

@@ -40,8 +40,8 @@ export const hcmFields: FieldTable = {
     harmless: ['use_balsa_parser'],
   },
   'envoy.extensions.filters.http.router.v3.Router': {
-    acts: words('suppress_envoy_headers strict_check_headers dynamic_stats'),
-    harmless: words(`start_child_span suppress_grpc_request_failure_code_stats
+    acts: words(`suppress_envoy_headers strict_check_headers dynamic_stats suppress_grpc_request_failure_code_stats`),
+    harmless: words(`start_child_span
       reject_connect_request_early_data`),
   },
 }

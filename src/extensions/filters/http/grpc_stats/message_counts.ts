@@ -1,6 +1,6 @@
 // What grpc_stats leaves in the filter state, for %FILTER_STATE(envoy.filters.http.grpc_stats)%.
 
-import type { FilterStateObject } from '../../../../access_log/operators/metadata_operators.ts'
+import type { FilterStateObject } from '../../../../stream_info/filter_state.ts'
 
 /** Logs as the message envoy.extensions.filters.http.grpc_stats.v3.FilterObject does. */
 export class MessageCounts implements FilterStateObject {

@@ -34,7 +34,7 @@ export class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
     const common = view.commonTlsContext
     checkContext(view, common, errors)
     const defaults = { ...serverDefaults, preferClientCiphers: view.preferClientCiphers }
-    this.#source = new TlsContextSource(common ?? emptyTlsContext, defaults, context)
+    this.#source = new TlsContextSource(common ?? emptyTlsContext, defaults, listenerScope, context)
     const sds = view.sessionTicketKeysSdsSecretConfig
     this.#ticketKeys = sds === undefined ? undefined : context.secrets.find(sds, 'sessionTicketKeys', errors)
     this.#stats = new TlsStats(listenerScope)
@@ -44,7 +44,6 @@ export class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
     socketFactory.counter('upstream_context_secrets_not_ready')
     this.#settings = {
       stats: this.#stats,
-      requiresSni: view.requireSni ?? false,
       keyLog: common?.keyLog === undefined ? undefined : createKeyLog(common.keyLog, errors),
       contexts: () => this.#contexts,
       onNotReady: () => notReady.inc(),

@@ -18,7 +18,6 @@ const log = getLogger('connection')
 /** What all connections of one filter chain share; the contexts change with their certificates. */
 export interface DownstreamTlsSettings {
   readonly stats: TlsStats
-  readonly requiresSni: boolean
   /** Writes a line of key material to a file, where the configuration asks for it. */
   readonly keyLog: ((line: Buffer, facts: ConnectionSocket) => void) | undefined
   /** Undefined while a secret is missing. */
@@ -79,12 +78,7 @@ export class DownstreamTlsSocket implements TransportSocket {
       this.#fail('TLS_error: Secret is not supplied by SDS', 'its certificate has not been supplied yet')
       return
     }
-    const hello = this.#hello
-    if (hello !== undefined && hello.serverName === '' && this.#settings.requiresSni) {
-      this.#refuse(tlsFailureReason('CLIENTHELLO_TLSEXT'), 'the client names no server, and require_sni is set')
-      return
-    }
-    const chosen = contexts.select(hello)
+    const chosen = contexts.select(this.#hello)
     if (!this.#countStaple(contexts, chosen)) return
     this.#startHandshake(contexts, chosen)
   }

@@ -23,7 +23,8 @@ export function http2Settings(
   surroundings: Http2Surroundings,
   errors: ConfigErrors,
 ): Http2Settings {
-  const streamError = options?.overrideStreamErrorOnInvalidHttpMessage
+  const streamError =
+    options?.overrideStreamErrorOnInvalidHttpMessage ?? (options?.streamErrorOnInvalidHttpMessaging || undefined)
   return {
     hpackTableBytes: options?.hpackTableSize ?? defaultHeaderTableBytes,
     maxConcurrentStreams: options?.maxConcurrentStreams ?? defaultMaxConcurrentStreams,

@@ -139,6 +139,7 @@ export class FrameReader implements FrameHandler {
       return
     }
     http2.stats.rxReset.inc()
+    http2.constraints.onRstStreamFrame()
     http2.endStreamByPeer(stream, data.readUInt32BE(start))
   }
 

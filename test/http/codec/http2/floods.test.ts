@@ -86,6 +86,15 @@ describe('floods', () => {
     expect(server.streams.length).toBeLessThan(100)
   })
 
+  test('resets faster than stream_reset_rate', async () => {
+    await start({ streamResets: { burst: 10, perSecond: 1 } }, {})
+    peer.send(
+      repeated(60, (i) => Buffer.concat([headers(1 + 2 * i, request([], 'POST'), false), rstStream(1 + 2 * i, 8)])),
+    )
+    expect(await peer.goAwayError()).toBe(ErrorCode.internalError)
+    expect(server.stats.rxReset.value()).toBe(11)
+  })
+
   test('SETTINGS with more entries than there are settings', async () => {
     await start()
     peer.send(settings(...Array.from({ length: 2400 }, () => [SettingId.maxConcurrentStreams, 1] as const)))

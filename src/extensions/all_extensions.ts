@@ -9,6 +9,7 @@ import { grpcHttp1BridgeFilter } from './filters/http/grpc_http1_bridge/config.t
 import { grpcHttp1ReverseBridgeFilter } from './filters/http/grpc_http1_reverse_bridge/config.ts'
 import { grpcStatsFilter } from './filters/http/grpc_stats/config.ts'
 import { grpcWebFilter } from './filters/http/grpc_web/config.ts'
+import { grpcJsonTranscoder } from './filters/http/grpc_json_transcoder/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
 import { connectionLimit } from './filters/network/connection_limit/config.ts'
 import { directResponse } from './filters/network/direct_response/config.ts'
@@ -35,6 +36,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   grpcHttp1ReverseBridgeFilter,
   grpcStatsFilter,
   grpcWebFilter,
+  grpcJsonTranscoder,
   routerFilter,
   // Network filters
   connectionLimit,

@@ -54,8 +54,8 @@ export class JsonScanner {
     const rest = this.#text.slice(this.#at) + this.#undecoded
     const bytes = rest === '' ? chunk : Buffer.concat([Buffer.from(rest, 'latin1'), chunk])
     const valid = validUtf8Length(bytes)
-    this.#text = bytes.latin1Slice(0, valid)
-    this.#undecoded = bytes.latin1Slice(valid, bytes.length)
+    this.#text = bytes.toString('latin1', 0, valid)
+    this.#undecoded = bytes.toString('latin1', valid)
     this.#at = 0
     return valid > 0
   }
@@ -178,7 +178,7 @@ export class JsonScanner {
       code = (((code & 0x3ff) << 10) | (low & 0x3ff)) + 0x10000
       length *= 2
     } else if (code >= 0xdc00 && code <= 0xdfff) throw this.problem('Invalid unicode code point.')
-    this.#partial += Buffer.from(String.fromCodePoint(code)).latin1Slice()
+    this.#partial += Buffer.from(String.fromCodePoint(code)).toString('latin1')
     this.#at += length
     return true
   }

@@ -90,7 +90,7 @@ export class WireWriter {
   byteString(text: string): void {
     this.#varint(text.length)
     this.#reserve(text.length)
-    this.#buffer.latin1Write(text, this.#length)
+    this.#buffer.write(text, this.#length, 'latin1')
     this.#length += text.length
   }
 

@@ -113,13 +113,13 @@ function field(one: protobuf.Field, oneofs: readonly protobuf.OneOf[]): Json {
   }
 }
 
-function typeOf(one: protobuf.Field): Json {
+function typeOf(one: protobuf.FieldBase): Json {
   const resolved = one.resolvedType
   if (resolved === null) return { type: types.indexOf(one.type) }
   return { type: types.indexOf(resolved instanceof protobuf.Enum ? 'enum' : 'message'), typeName: resolved.fullName }
 }
 
-function mapEntry(one: protobuf.MapField): Json {
+function mapEntry(one: protobuf.FieldBase & { keyType: string }): Json {
   const keyType = types.indexOf(one.keyType)
   return {
     name: entryName(one),

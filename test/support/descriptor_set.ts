@@ -38,10 +38,7 @@ type Json = Record<string, unknown>
 export function buildDescriptorSet(...protoTexts: readonly string[]): Buffer {
   const root = protoRoot(protoTexts)
   const files: Json[] = []
-  const names = [
-    'google.protobuf',
-    ...protoTexts.map((text) => /^package ([\w.]+);/m.exec(text)?.[1] ?? ''),
-  ]
+  const names = ['google.protobuf', ...protoTexts.map((text) => /^package ([\w.]+);/m.exec(text)?.[1] ?? '')]
   for (const name of names) {
     const namespace = root.lookup(name) as protobuf.Namespace
     const dependency = files.map((file) => file['name'])
@@ -104,7 +101,7 @@ function field(one: protobuf.Field, oneofs: readonly protobuf.OneOf[]): Json {
   const isMap = one instanceof protobuf.MapField
   const oneofIndex = one.partOf === null ? undefined : oneofs.indexOf(one.partOf)
   return {
-    name: one.name,
+    name: snakeCase(one.name),
     number: one.id,
     label: isMap || one.repeated ? 3 : 1,
     ...(isMap ? { type: 11, typeName: `${one.parent!.fullName}.${entryName(one)}` } : typeOf(one)),
@@ -138,6 +135,11 @@ function entryName(one: protobuf.FieldBase): string {
 
 function camelCase(name: string): string {
   return name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+/** protobufjs has the names of its own library in camel case only. */
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 function enumeration(one: protobuf.Enum): Json {

@@ -6,7 +6,7 @@ import {
   type DescriptorPool,
   type EnumDescriptor,
   type FieldDescriptor,
-  type FieldKind,
+  fieldKinds,
   type HttpRule,
   MessageDescriptor,
   type MethodDescriptor,
@@ -126,28 +126,6 @@ function decodeSet(bytes: Uint8Array): FileProto[] {
   }
 }
 
-/** By the numbers of FieldDescriptorProto.Type. */
-const kinds: readonly (FieldKind | '')[] = [
-  '',
-  'double',
-  'float',
-  'int64',
-  'uint64',
-  'int32',
-  'fixed64',
-  'fixed32',
-  'bool',
-  'string',
-  'group',
-  'message',
-  'bytes',
-  'uint32',
-  'enum',
-  'sfixed32',
-  'sfixed64',
-  'sint32',
-  'sint64',
-]
 const labelRequired = 2
 const labelRepeated = 3
 const presenceImplicit = 2
@@ -196,8 +174,8 @@ class PoolBuilder {
   }
 
   #field(proto: FieldProto, message: MessageProto, file: FileProto): FieldDescriptor {
-    const kind = kinds[proto.type ?? 0] ?? ''
-    if (kind === '') throw new DescriptorLinkError(`${message.name}.${proto.name} has no type`)
+    const kind = fieldKinds[proto.type ?? 0]
+    if (kind === undefined) throw new DescriptorLinkError(`${message.name}.${proto.name} has no type`)
     const repeated = proto.label === labelRepeated
     const typeName = (proto.typeName ?? '').replace(/^\./, '')
     const isOneofMember = Object.hasOwn(proto, 'oneofIndex')

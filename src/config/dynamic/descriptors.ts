@@ -4,6 +4,29 @@ import type { ScalarType } from '../schema.ts'
 
 export type FieldKind = ScalarType | 'enum' | 'message' | 'group'
 
+/** Every kind at the place of its number in FieldDescriptorProto.Type, which begins with 1. */
+export const fieldKinds: readonly (FieldKind | undefined)[] = [
+  undefined,
+  'double',
+  'float',
+  'int64',
+  'uint64',
+  'int32',
+  'fixed64',
+  'fixed32',
+  'bool',
+  'string',
+  'group',
+  'message',
+  'bytes',
+  'uint32',
+  'enum',
+  'sfixed32',
+  'sfixed64',
+  'sint32',
+  'sint64',
+]
+
 export interface EnumDescriptor {
   readonly fullName: string
   readonly numberOf: ReadonlyMap<string, number>

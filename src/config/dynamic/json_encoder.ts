@@ -1,6 +1,12 @@
 // JSON trees to protobuf's wire format by a descriptor, field by field in the order of the text, as Envoy's transcoder does.
 
-import { type DescriptorPool, type FieldDescriptor, type MessageDescriptor, messageOfUrl, typeUrl } from './descriptors.ts'
+import {
+  type DescriptorPool,
+  type FieldDescriptor,
+  type MessageDescriptor,
+  messageOfUrl,
+  typeUrl,
+} from './descriptors.ts'
 import type { JsonEntry, JsonList, JsonNode, JsonObject, JsonScalar } from './json_reader.ts'
 import * as scalars from './json_scalars.ts'
 import { writeScalar } from './scalar_writer.ts'
@@ -25,7 +31,7 @@ export function encodeJson(
   node: JsonNode,
   options: EncodeOptions,
 ): Buffer {
-  const encoder = new JsonEncoder(pool, options)
+  const encoder = new JsonEncoder(pool, options, message.fullName)
   encoder.root(message, node)
   if (encoder.complaint !== undefined) throw new EncodeError(encoder.complaint)
   return encoder.writer.finish()
@@ -49,13 +55,16 @@ const wrapperNames = new Set(
 class JsonEncoder {
   readonly #pool: DescriptorPool
   readonly #options: EncodeOptions
+  /** The outermost message. */
+  readonly #rootName: string
   writer = new WireWriter()
   complaint: string | undefined = undefined
   readonly #path: Step[] = []
 
-  constructor(pool: DescriptorPool, options: EncodeOptions) {
+  constructor(pool: DescriptorPool, options: EncodeOptions, rootName: string) {
     this.#pool = pool
     this.#options = options
+    this.#rootName = rootName
   }
 
   root(message: MessageDescriptor, node: JsonNode): void {
@@ -71,7 +80,7 @@ class JsonEncoder {
   #object(message: MessageDescriptor, node: JsonObject): void {
     switch (message.fullName) {
       case 'google.protobuf.Any':
-        this.#any(message, node)
+        this.#any(node)
         return
       case 'google.protobuf.Struct':
         this.#map(message.fieldByNumber(1)!, node)
@@ -181,8 +190,7 @@ class JsonEncoder {
       seen.add(name)
       const start = this.#begin(field)
       this.#scalar(entry, key, { kind: 'string', text: name })
-      if (item.kind === 'list' && !isListMessage(value))
-        this.#invalid(`Cannot have repeated items ('${name}') within a map.`, 'Map')
+      if (item.kind === 'list' && !isListMessage(value)) this.#listInMap(value, name, item)
       else if (item.kind === 'null' && value.message !== undefined && hasTextForm(value.message.fullName))
         this.#textField(value, name, item)
       else this.#element(entry, value, name, item)
@@ -191,11 +199,18 @@ class JsonEncoder {
     this.#path.pop()
   }
 
+  #listInMap(field: FieldDescriptor, name: string, list: JsonList): void {
+    this.#path.push({ field, isList: false, count: 0 })
+    if (list.items.length > 0) this.#complain('Proto fields must have a name.')
+    else this.#invalid(`Cannot have repeated items ('${name}') within a map.`, 'Map')
+    this.#path.pop()
+  }
+
   /** `@type` may stand anywhere in the object; what comes before it waits. */
-  #any(message: MessageDescriptor, node: JsonObject): void {
+  #any(node: JsonObject): void {
     const typed = node.entries.find(({ name }) => name === '@type')?.value
     if (typed === undefined) {
-      if (node.entries.length > 0) this.#invalid(`Missing @type for any field in ${message.fullName}`, 'Any')
+      if (node.entries.length > 0) this.#invalid(`Missing @type for any field in ${this.#rootName}`, 'Any')
       return
     }
     if (typed.kind !== 'string') {
@@ -218,47 +233,61 @@ class JsonEncoder {
   }
 
   #anyValue(inner: MessageDescriptor, entries: readonly JsonEntry[]): Buffer {
-    const isSpecial = hasTextForm(inner.fullName) || isStructured(inner.fullName)
-    const encoder = new JsonEncoder(this.#pool, this.#options)
-    if (!isSpecial) encoder.#fields(inner, entries)
+    const encoder = new JsonEncoder(this.#pool, this.#options, inner.fullName)
+    if (!hasTextForm(inner.fullName) && !isStructured(inner.fullName)) encoder.#fields(inner, entries)
     else {
       for (const { name, value } of entries) {
+        // It is named, and taken all the same: what is wrong with it in turn is named instead.
         if (name !== 'value') this.#invalid('Expect a "value" field for well-known types.', 'Any')
-        else encoder.root(inner, value)
+        if (value.kind === 'object' || value.kind === 'list') encoder.root(inner, value)
+        else if (hasTextForm(inner.fullName)) encoder.#textInAny(inner, value)
+        else if (value.kind !== 'null') this.#invalid('Expect a JSON object.', 'Any')
       }
     }
     if (encoder.complaint !== undefined) this.complaint = encoder.complaint
     return encoder.writer.finish()
   }
 
+  #textInAny(message: MessageDescriptor, value: JsonScalar): void {
+    try {
+      this.#writeText(message, value)
+    } catch (error) {
+      if (!(error instanceof scalars.ScalarError)) throw error
+      this.#invalid(error.message, 'Any')
+    }
+  }
+
   /** Messages for which JSON has a scalar. */
   #textForm(message: MessageDescriptor, name: string, value: JsonScalar): void {
-    if (value.kind === 'null' && message.fullName !== 'google.protobuf.Value') return
     try {
-      switch (message.fullName) {
-        case 'google.protobuf.Timestamp':
-          this.#secondsNanos(message, parseTimestamp(textOf(value, 'timestamp')))
-          return
-        case 'google.protobuf.Duration':
-          this.#secondsNanos(message, parseDuration(textOf(value, 'duration')))
-          return
-        case 'google.protobuf.FieldMask': {
-          const paths = message.fieldByNumber(1)!
-          for (const text of parseFieldMask(textOf(value, 'field mask')))
-            this.#scalar(message, paths, { kind: 'string', text })
-          return
-        }
-        case 'google.protobuf.Value': {
-          const member = message.fieldByNumber(valueMember(value))!
-          this.#scalar(message, member, value)
-          return
-        }
-        default:
-          this.#scalar(message, message.fieldByNumber(1)!, value)
-      }
+      this.#writeText(message, value)
     } catch (error) {
       if (!(error instanceof scalars.ScalarError)) throw error
       this.#invalid(`Field '${name}', ${error.message}`, typeUrl(message.fullName))
+    }
+  }
+
+  /** Throws ScalarError where the text is wrong. */
+  #writeText(message: MessageDescriptor, value: JsonScalar): void {
+    if (value.kind === 'null' && message.fullName !== 'google.protobuf.Value') return
+    switch (message.fullName) {
+      case 'google.protobuf.Timestamp':
+        this.#secondsNanos(message, parseTimestamp(textOf(value, 'timestamp')))
+        return
+      case 'google.protobuf.Duration':
+        this.#secondsNanos(message, parseDuration(textOf(value, 'duration')))
+        return
+      case 'google.protobuf.FieldMask': {
+        const paths = message.fieldByNumber(1)!
+        for (const text of parseFieldMask(textOf(value, 'field mask')))
+          this.#scalar(message, paths, { kind: 'string', text })
+        return
+      }
+      case 'google.protobuf.Value':
+        this.#scalar(message, message.fieldByNumber(valueMember(value))!, value)
+        return
+      default:
+        this.#scalar(message, message.fieldByNumber(1)!, value)
     }
   }
 
@@ -315,7 +344,8 @@ class JsonEncoder {
     let text = ''
     let outer: Step | undefined
     for (const step of this.#path) {
-      if (!step.field.repeated || outer?.field !== step.field) text += text === '' ? step.field.name : `.${step.field.name}`
+      if (!step.field.repeated || outer?.field !== step.field)
+        text += text === '' ? step.field.name : `.${step.field.name}`
       if (step.isList && step.count > 0) text += `[${step.count - 1}]`
       outer = step
     }

@@ -29,7 +29,11 @@ export function parseTimestamp(text: string): SecondsNanos {
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
   date.setUTCHours(hour, minute, second)
-  const nanos = parseNanos(fraction, 'Invalid time format, failed to parse nano seconds', 'Timestamp value exceeds limits')
+  const nanos = parseNanos(
+    fraction,
+    'Invalid time format, failed to parse nano seconds',
+    'Timestamp value exceeds limits',
+  )
   const seconds = BigInt(date.getTime() / 1000 - offset)
   if (seconds > maxTimestamp || seconds < minTimestamp) throw new ScalarError('Timestamp value exceeds limits')
   return { seconds, nanos }

@@ -1,7 +1,7 @@
 // A protobuf message read by its descriptor: the values of each field, not yet interpreted further.
 
 import { isUtf8 } from 'node:buffer'
-import type { FieldDescriptor, MessageDescriptor } from './descriptors.ts'
+import { type FieldDescriptor, fieldKinds, type MessageDescriptor } from './descriptors.ts'
 import { WireType } from './wire_writer.ts'
 
 /** Bytes that are no message of the type. The message is Envoy's. */
@@ -73,8 +73,7 @@ class WireReader {
       const wireType = tag & 7
       if (wireType === WireType.EndGroup) {
         if (group === undefined) throw new WireError(`attempted to close group ${number} before SGROUP tag`)
-        if (number !== group)
-          throw new WireError(`attempted to close group ${number} while inside group ${group}`)
+        if (number !== group) throw new WireError(`attempted to close group ${number} while inside group ${group}`)
         return
       }
       const field = message.descriptor.fieldByNumber(number)
@@ -108,8 +107,8 @@ class WireReader {
 
   #number(field: FieldDescriptor, wireType: number): WireValue {
     if (wireTypeOf(field) !== wireType) {
-      const kind = wireType === WireType.Varint ? 'varint' : wireType === WireType.Fixed32 ? '32-bit' : '64-bit'
-      throw new WireError(`field type ${field.kind} (number ${field.number}) does not support ${kind} fields`)
+      const what = wireType === WireType.Varint ? 'varint' : wireType === WireType.Fixed32 ? '32-bit' : 'type 64-bit'
+      throw unsupported(field, `${what} fields`)
     }
     switch (field.kind) {
       case 'bool':
@@ -162,7 +161,7 @@ class WireReader {
         message.insert(field, readWireMessage(field.message!, data, this.#depth + 1))
         return
       case 'group':
-        throw new WireError(`field type group (number ${field.number}) does not support type 2 records`)
+        throw unsupported(field, 'type 2 records')
       default: {
         const packed = new WireReader(data, this.#depth)
         while (packed.#at < data.length) message.insert(field, packed.#number(field, wireTypeOf(field)))
@@ -199,7 +198,8 @@ class WireReader {
       const inner = tag >>> 3
       if ((tag & 7) === WireType.StartGroup) open.push(inner)
       else if ((tag & 7) !== WireType.EndGroup) this.#skip(tag & 7, inner)
-      else if (open.pop() !== inner) throw new WireError(`attempted to close group ${inner} while inside group ${number}`)
+      else if (open.pop() !== inner)
+        throw new WireError(`attempted to close group ${inner} while inside group ${number}`)
     }
   }
 
@@ -237,6 +237,10 @@ class WireReader {
     }
     throw new WireError('unexpected EOF')
   }
+}
+
+function unsupported(field: FieldDescriptor, what: string): WireError {
+  return new WireError(`field type ${fieldKinds.indexOf(field.kind)} (number ${field.number}) does not support ${what}`)
 }
 
 /** How a single value of a field is written. */

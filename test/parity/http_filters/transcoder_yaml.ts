@@ -2,7 +2,7 @@
 import { buildDescriptorSet } from '../../support/descriptor_set.ts'
 import type { BackendScript } from '../../support/echo_backend.ts'
 import type { ParityCase, ParitySuite } from '../case.ts'
-import { bootstrap, cluster, httpFilter, http1Options, httpListener } from '../yaml.ts'
+import { bootstrap, cluster, http1Options, httpFilter, httpListener } from '../yaml.ts'
 import { answer, upstreamTrailers } from './grpc_messages.ts'
 import { filesProto, httpBodyProto, libraryProto } from './transcoder_protos.ts'
 

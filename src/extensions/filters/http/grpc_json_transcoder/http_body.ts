@@ -1,8 +1,8 @@
 // google.api.HttpBody: bytes with a content type that pass through as they are.
 
 import type { FieldDescriptor, MessageDescriptor } from '../../../../config/dynamic/descriptors.ts'
-import { WireType, WireWriter } from '../../../../config/dynamic/wire_writer.ts'
 import { readWireMessage, type WireMessage } from '../../../../config/dynamic/wire_message.ts'
+import { WireType, WireWriter } from '../../../../config/dynamic/wire_writer.ts'
 
 export const httpBodyName = 'google.api.HttpBody'
 const contentTypeField = 1

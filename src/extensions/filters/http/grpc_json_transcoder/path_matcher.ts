@@ -74,7 +74,10 @@ export class PathMatcher<Target> {
     const { verb, parts } = this.#split(path)
     const rule = find(this.#root, false, parts, 0, httpMethod + verb)
     if (rule === undefined || rule.ambiguous) return undefined
-    return { target: rule.target, bindings: [...this.#pathBindings(rule.template, parts), ...this.#queryBindings(query)] }
+    return {
+      target: rule.target,
+      bindings: [...this.#pathBindings(rule.template, parts), ...this.#queryBindings(query)],
+    }
   }
 
   #split(path: string): { verb: string; parts: string[] } {

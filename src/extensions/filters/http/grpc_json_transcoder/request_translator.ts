@@ -53,7 +53,7 @@ export class RequestTranslator {
     const { isStreaming } = this.#translation
     const { rootKind } = this.#reader
     if (isStreaming && rootKind !== undefined && rootKind !== 'list') {
-      const what = rootKind === 'object' ? 'an object.' : 'a scalar value.'
+      const what = rootKind === 'object' ? 'an object' : 'a scalar value.'
       throw new EncodeError(`Expected an array instead of ${what}`)
     }
     if (this.#complete.length === 0) return noMessages
@@ -66,7 +66,8 @@ export class RequestTranslator {
   #encode(body: JsonNode): Buffer {
     const { pool, message, bodyPath, isStreaming, caseInsensitiveEnums, rejectCollisions } = this.#translation
     let node = body
-    for (let i = bodyPath.length - 1; i >= 0; i--) node = { kind: 'object', entries: [{ name: bodyPath[i], value: node }] }
+    for (let i = bodyPath.length - 1; i >= 0; i--)
+      node = { kind: 'object', entries: [{ name: bodyPath[i], value: node }] }
     node = weave(node, this.#bindings, rejectCollisions && !isStreaming)
     // They belong to the first message alone.
     this.#bindings = noBindings

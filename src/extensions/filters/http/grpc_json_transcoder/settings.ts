@@ -2,7 +2,11 @@
 
 import { readFileSync } from 'node:fs'
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
-import { readDescriptorSet, DescriptorLinkError, DescriptorSyntaxError } from '../../../../config/dynamic/descriptor_set.ts'
+import {
+  DescriptorLinkError,
+  DescriptorSyntaxError,
+  readDescriptorSet,
+} from '../../../../config/dynamic/descriptor_set.ts'
 import type {
   DescriptorPool,
   FieldDescriptor,
@@ -86,7 +90,8 @@ function readPool(config: GrpcJsonTranscoder, errors: ConfigErrors): DescriptorP
   const field = config.descriptorSet ?? 'proto_descriptor'
   let bytes: Uint8Array
   try {
-    bytes = config.descriptorSet === 'protoDescriptor' ? readFileSync(config.protoDescriptor!) : config.protoDescriptorBin!
+    bytes =
+      config.descriptorSet === 'protoDescriptor' ? readFileSync(config.protoDescriptor!) : config.protoDescriptorBin!
   } catch (error) {
     errors.add(config, field, `Invalid path: ${config.protoDescriptor}: ${(error as Error).message}`)
     return undefined
@@ -98,7 +103,9 @@ function readPool(config: GrpcJsonTranscoder, errors: ConfigErrors): DescriptorP
     if (error instanceof DescriptorSyntaxError)
       errors.add(config, field, `transcoding_filter: Unable to parse proto descriptor: ${error.message}`, { expected })
     else if (error instanceof DescriptorLinkError)
-      errors.add(config, field, `transcoding_filter: Unable to build proto descriptor pool: ${error.message}`, { expected })
+      errors.add(config, field, `transcoding_filter: Unable to build proto descriptor pool: ${error.message}`, {
+        expected,
+      })
     else throw error
     return undefined
   }

@@ -1,11 +1,11 @@
 // google.rpc.Status as JSON, from what a gRPC server says of an error (`convert_grpc_status`).
 
+import type { HeaderMap } from '../../../../common/header_map.ts'
 import { type DescriptorPool, type FieldDescriptor, MessageDescriptor } from '../../../../config/dynamic/descriptors.ts'
 import { type PrintOptions, printJson } from '../../../../config/dynamic/json_printer.ts'
-import { readWireMessage, WireError } from '../../../../config/dynamic/wire_message.ts'
 import { PrintError } from '../../../../config/dynamic/well_known_text.ts'
+import { readWireMessage, WireError } from '../../../../config/dynamic/wire_message.ts'
 import { WireType, WireWriter } from '../../../../config/dynamic/wire_writer.ts'
-import type { HeaderMap } from '../../../../common/header_map.ts'
 import { urlUnescape } from './url_unescape.ts'
 
 /** Undefined where the status cannot be printed: its details may be of a type that the descriptor set lacks. */

@@ -1,6 +1,6 @@
 // Lets clients of HTTP and JSON call gRPC services: requests become gRPC messages, responses become JSON.
 
-import { KnownHeader, type HeaderMap } from '../../../../common/header_map.ts'
+import { type HeaderMap, KnownHeader } from '../../../../common/header_map.ts'
 import { EncodeError } from '../../../../config/dynamic/json_encoder.ts'
 import { JsonSyntaxError } from '../../../../config/dynamic/json_scanner.ts'
 import { PrintError } from '../../../../config/dynamic/well_known_text.ts'
@@ -169,8 +169,7 @@ export class TranscoderFilter implements StreamDecoderFilter, StreamEncoderFilte
       this.#body = [all.subarray(at, at + maxPieceBytes)]
       pieces.push(this.#httpBodyMessage())
     }
-    if (pieces.length > 0 || endStream)
-      this.#decoder.injectDecodedDataToFilterChain(Buffer.concat(pieces), endStream)
+    if (pieces.length > 0 || endStream) this.#decoder.injectDecodedDataToFilterChain(Buffer.concat(pieces), endStream)
   }
 
   /** The message of the body that has come. The first one has the content type and what the URL binds. */

@@ -9,10 +9,10 @@ const escapes = /%([0-9A-Fa-f]{2})/g
 /** Byte string in, byte string out; what is no escape stays as it is. */
 export function urlUnescape(text: string, spec: UrlUnescapeSpec): string {
   if (!text.includes('%')) return text
-  return text.replace(escapes, (escape, digits: string) => {
+  return text.replace(escapes, (sequence, digits: string) => {
     const char = String.fromCharCode(Number.parseInt(digits, 16))
-    if (spec === 'ALL_CHARACTERS_EXCEPT_RESERVED' && reserved.includes(char)) return escape
-    return spec === 'ALL_CHARACTERS_EXCEPT_SLASH' && char === '/' ? escape : char
+    if (spec === 'ALL_CHARACTERS_EXCEPT_RESERVED' && reserved.includes(char)) return sequence
+    return spec === 'ALL_CHARACTERS_EXCEPT_SLASH' && char === '/' ? sequence : char
   })
 }
 

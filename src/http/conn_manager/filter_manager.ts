@@ -68,6 +68,7 @@ export class FilterManager implements FilterChainBuilder {
   responseStarted = false
   /** As the client asked, whatever filters make of the request; undefined until they see it. */
   #isGrpcRequest: boolean | undefined = undefined
+  #isHeadRequest: boolean | undefined = undefined
   destroyed = false
 
   constructor(stream: FilterManagerStream, bufferLimitBytes: number) {
@@ -79,6 +80,7 @@ export class FilterManager implements FilterChainBuilder {
   /** Makes the stream's filters. A filter that the route disables is left out, one it enables is put in. */
   createFilterChain(filters: readonly ConfiguredFilter[], route: Route | undefined): void {
     this.#isGrpcRequest = isGrpc(this.stream.requestHeaders)
+    this.#isHeadRequest = this.stream.requestHeaders?.method === 'HEAD'
     for (let i = 0; i < filters.length; i++) {
       const filter = filters[i]
       if (route?.filterDisabled(filter.name) ?? filter.disabled) continue
@@ -151,7 +153,7 @@ export class FilterManager implements FilterChainBuilder {
     const rewritten = this.stream.rewriteLocalReply(headers, reply.body)
     const asGrpc = this.#isGrpcRequest ?? isGrpc(requestHeaders)
     const body = finishLocalReply(headers, reply, rewritten, requestHeaders, asGrpc)
-    const headersOnly = body === '' || requestHeaders?.method === 'HEAD'
+    const headersOnly = body === '' || (this.#isHeadRequest ?? requestHeaders?.method === 'HEAD')
     const data = headersOnly ? undefined : Buffer.from(body, 'latin1')
     if (this.responseHeaders === undefined) {
       this.encodeHeaders(headers, headersOnly)

@@ -38,11 +38,16 @@ type Json = Record<string, unknown>
 export function buildDescriptorSet(...protoTexts: readonly string[]): Buffer {
   const root = protoRoot(protoTexts)
   const files: Json[] = []
-  const names = ['google.protobuf', ...protoTexts.map((text) => /^package ([\w.]+);/m.exec(text)?.[1] ?? '')]
-  for (const name of names) {
-    const namespace = root.lookup(name) as protobuf.Namespace
+  const add = (name: string, packageName: string, members: readonly protobuf.ReflectionObject[]) => {
     const dependency = files.map((file) => file['name'])
-    files.push({ name: `${name}.proto`, package: name, syntax: 'proto3', dependency, ...contents(namespace) })
+    files.push({ name, package: packageName, syntax: 'proto3', dependency, ...contents(members) })
+  }
+  const google = root.lookup('google.protobuf') as protobuf.Namespace
+  // Under their own names: Envoy adds files that import some of them.
+  for (const name of library) add(`google/protobuf/${name}.proto`, 'google.protobuf', declaredIn(name, google))
+  for (const text of protoTexts) {
+    const name = /^package ([\w.]+);/m.exec(text)?.[1] ?? ''
+    add(`${name}.proto`, name, (root.lookup(name) as protobuf.Namespace).nestedArray)
   }
   const set = setType()
   return Buffer.from(set.encode(set.fromObject({ file: files })).finish())
@@ -70,8 +75,13 @@ function setType(): protobuf.Type {
   return root.lookupType('google.protobuf.FileDescriptorSet')
 }
 
-function contents(namespace: protobuf.Namespace): Json {
-  const all = namespace.nestedArray
+function declaredIn(file: string, google: protobuf.Namespace): protobuf.ReflectionObject[] {
+  const own = new protobuf.Root().addJSON(protobuf.common.get(`google/protobuf/${file}.proto`)!.nested!)
+  const names = (own.lookup('google.protobuf') as protobuf.Namespace).nestedArray.map(({ name }) => name)
+  return google.nestedArray.filter(({ name }) => names.includes(name))
+}
+
+function contents(all: readonly protobuf.ReflectionObject[]): Json {
   return {
     messageType: all.filter((one) => one instanceof protobuf.Type).map(message),
     enumType: all.filter((one) => one instanceof protobuf.Enum).map(enumeration),
@@ -80,7 +90,7 @@ function contents(namespace: protobuf.Namespace): Json {
 }
 
 function message(type: protobuf.Type): Json {
-  const { messageType, enumType } = contents(type)
+  const { messageType, enumType } = contents(type.nestedArray)
   // The oneofs that `optional` makes come last.
   const oneofs = [...type.oneofsArray].sort((a, b) => Number(isSynthetic(a)) - Number(isSynthetic(b)))
   const maps = type.fieldsArray.filter((one) => one instanceof protobuf.MapField)

@@ -198,7 +198,7 @@ class JsonPrinter {
     this.#next(true)
     this.text += `"@type"${this.#colon}${quoteString(url)}`
     const descriptor = messageOfUrl(this.#pool, url)
-    if (descriptor === undefined) throw new PrintError(unknownType(url))
+    if (descriptor === undefined) throw unknownType(url)
     const inner = readWireMessage(descriptor, value ?? Buffer.alloc(0))
     if (!hasOwnForm(descriptor.fullName)) this.#fields(inner, false)
     else {
@@ -308,8 +308,8 @@ function hasOwnForm(fullName: string): boolean {
   }
 }
 
-function unknownType(url: string): string {
+function unknownType(url: string): PrintError {
   const prefix = 'type.googleapis.com/'
-  if (url.startsWith(prefix)) return `Invalid type URL, unknown type: ${url.slice(prefix.length)}`
-  return `Invalid type URL, type URLs must be of the form '${prefix}<typename>', got: ${url}`
+  if (url.startsWith(prefix)) return new PrintError(`Invalid type URL, unknown type: ${url.slice(prefix.length)}`, true)
+  return new PrintError(`Invalid type URL, type URLs must be of the form '${prefix}<typename>', got: ${url}`)
 }

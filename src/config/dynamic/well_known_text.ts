@@ -100,7 +100,15 @@ export function parseFieldMask(text: string): string[] {
 }
 
 /** A value that has no text. The message is Envoy's. */
-export class PrintError extends Error {}
+export class PrintError extends Error {
+  /** The value is an Any of a type that nobody has declared. */
+  readonly isUnknownType: boolean
+
+  constructor(message: string, isUnknownType = false) {
+    super(message)
+    this.isUnknownType = isUnknownType
+  }
+}
 
 export function formatTimestamp({ seconds, nanos }: SecondsNanos): string {
   if (seconds < minTimestamp) throw new PrintError('minimum acceptable time value is 0001-01-01T00:00:00Z')

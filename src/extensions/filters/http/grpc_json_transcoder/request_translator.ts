@@ -65,10 +65,7 @@ export class RequestTranslator {
 
   #encode(body: JsonNode): Buffer {
     const { pool, message, bodyPath, isStreaming, caseInsensitiveEnums, rejectCollisions } = this.#translation
-    let node = body
-    for (let i = bodyPath.length - 1; i >= 0; i--)
-      node = { kind: 'object', entries: [{ name: bodyPath[i], value: node }] }
-    node = weave(node, this.#bindings, rejectCollisions && !isStreaming)
+    const node = weave(within(bodyPath, body), this.#bindings, rejectCollisions && !isStreaming)
     // They belong to the first message alone.
     this.#bindings = noBindings
     return encodeJson(pool, message, node, { caseInsensitiveEnums: caseInsensitiveEnums && !isStreaming })
@@ -78,9 +75,14 @@ export class RequestTranslator {
 const noMessages: Buffer[] = []
 const noBindings: readonly ResolvedBinding[] = []
 
-/** The message that the bindings alone make, without a frame. Throws EncodeError. */
+/** The body in the fields that lead to it. */
+function within(bodyPath: readonly string[], body: JsonNode): JsonNode {
+  return bodyPath.reduceRight<JsonNode>((value, name) => ({ kind: 'object', entries: [{ name, value }] }), body)
+}
+
+/** The message that the bindings make around an empty body, without a frame. Throws EncodeError. */
 export function encodeBindings(translation: RequestTranslation): Buffer {
-  const { pool, message, bindings, caseInsensitiveEnums, rejectCollisions } = translation
-  const node = weave({ kind: 'object', entries: [] }, bindings, rejectCollisions)
+  const { pool, message, bodyPath, bindings, caseInsensitiveEnums, rejectCollisions } = translation
+  const node = weave(within(bodyPath, { kind: 'object', entries: [] }), bindings, rejectCollisions)
   return encodeJson(pool, message, node, { caseInsensitiveEnums })
 }

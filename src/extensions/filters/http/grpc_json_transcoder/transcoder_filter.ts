@@ -285,6 +285,8 @@ export class TranscoderFilter implements StreamDecoderFilter, StreamEncoderFilte
     let seen = false
     const isAlive = this.#guardResponse(() => {
       for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
+        // Without streaming, one message is all that counts.
+        if (!method.descriptor.serverStreaming && this.#contentTypeKnown) continue
         seen = true
         if (frame.length > 0) this.#httpBodyFrame(method, frame)
       }
@@ -446,5 +448,6 @@ function grpcStatusOf(headers: HeaderMap): number | undefined {
 /** The status that an error of a response's translation has; undefined for errors of the program. */
 function responseErrorCode(error: unknown): string | undefined {
   if (error instanceof GrpcFrameError) return 'INTERNAL'
+  if (error instanceof PrintError && error.isUnknownType) return 'NOT_FOUND'
   return error instanceof WireError || error instanceof PrintError ? 'INVALID_ARGUMENT' : undefined
 }

@@ -36,10 +36,6 @@ const flags: Readonly<Record<StreamResetReason, number>> = {
   httpOneHundredContinueUnsupported: ResponseFlag.UpstreamProtocolError,
 }
 
-export function resetReasonFlag(reason: StreamResetReason): number {
-  return flags[reason]
-}
-
 /** 502 where the upstream broke the protocol, 503 for all else. */
 function resetReasonStatus(reason: StreamResetReason): number {
   return reason === 'protocolError' ? 502 : 503

@@ -15,7 +15,7 @@ import { applyInternalRedirect, becomesGet } from './internal_redirect.ts'
 import { RequestBody } from './request_body.ts'
 import { RequestStats } from './request_stats.ts'
 import { type RequestTimerCallbacks, RequestTimers } from './request_timers.ts'
-import { resetDetails, resetReasonFlag, resetReply } from './reset_reasons.ts'
+import { resetDetails, resetReply } from './reset_reasons.ts'
 import { type RetryDecision, RetryState } from './retry_state.ts'
 import { prepareForHost } from './route_config/host_rewrite.ts'
 import type { RouterSettings } from './router_settings.ts'
@@ -287,13 +287,10 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#timers.disarmPerTry()
     const info = this.#callbacks.streamInfo
     const details = resetDetails(this.#responseStarted || this.#interimStarted, reason, transportFailureReason)
-    if (this.#responseStarted) {
-      info.setResponseFlag(resetReasonFlag(reason))
-      this.#callbacks.resetStream('remoteReset', details)
-      return
-    }
-    if (this.#retryReset(reason, attempt.requestSent)) return
-    this.#abort(resetReply(reason, details, info.attemptCount > 1, this.#settings.suppressEnvoyHeaders))
+    const reply = resetReply(reason, details, info.attemptCount > 1, this.#settings.suppressEnvoyHeaders)
+    // What the client has seen nothing of yet, because a filter holds it, can still be replaced; else this resets.
+    if (this.#responseStarted) this.#callbacks.sendLocalReply(reply)
+    else if (!this.#retryReset(reason, attempt.requestSent)) this.#abort(reply)
   }
 
   // ---- Timeouts --------------------------------------------------------------------------------------------------

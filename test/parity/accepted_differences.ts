@@ -286,10 +286,4 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
     fields: ['received', 'accessLog', 'connection'],
     reason: 'A malformed HttpBody is answered with 502, as any other malformed message, where Envoy resets the stream.',
   },
-  {
-    kind: 'gap',
-    cases: ['the upstream resets within a response that waits'],
-    fields: ['received', 'accessLog'],
-    reason: 'A reset while a filter holds the whole response ought to be answered with a 502.',
-  },
 ]

@@ -25,11 +25,11 @@ const PER_ROUTE = routes(`
   route: { cluster: main }
   ${perRoute(transcoderConfig('convert_grpc_status: true, print_options: { add_whitespace: true }, match_incoming_request_route: true'))}
 - match: { prefix: "/v1/echo" }
-  name: off
+  name: without
   route: { cluster: main }
   ${perRoute(transcoderConfig('', ''))}
 - match: { prefix: "/v1/off" }
-  name: disabled
+  name: left_out
   route: { cluster: main }
   typed_per_filter_config: { envoy.filters.http.grpc_json_transcoder: { "@type": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true } }
 - match: { prefix: "/" }
@@ -59,6 +59,7 @@ const listeners = {
       'capture_unknown_query_parameters: true, request_validation_options: { reject_unknown_query_parameters: true }',
     virtualHosts: ALL_TO_ECHO,
   },
+  captured: { options: 'capture_unknown_query_parameters: true' },
   routed: { virtualHosts: TWO_ROUTES },
   incoming: { options: 'match_incoming_request_route: true', virtualHosts: TWO_ROUTES },
   per_route: { virtualHosts: PER_ROUTE },
@@ -70,7 +71,12 @@ const listeners = {
 }
 
 function on(listener: string, steps: Readonly<Record<string, string>>, more: Partial<ParityCase> = {}): ParityCase[] {
-  return Object.entries(steps).map(([name, step]) => ({ name: `${listener}: ${name}`, listener, steps: [step], ...more }))
+  return Object.entries(steps).map(([name, step]) => ({
+    name: `${listener}: ${name}`,
+    listener,
+    steps: [step],
+    ...more,
+  }))
 }
 
 const cases: readonly ParityCase[] = [
@@ -125,19 +131,45 @@ const cases: readonly ParityCase[] = [
   }),
   ...on('main', { 'escapes in all the rest': get('/v1/rest/a%2Fb%23/%20%2523') }),
   ...on('capture', {
-    'unknown parameters': post('/files/f1?mode=3&x=1&x=2&y.z=a%20b', 'abc'),
-    'unknown parameters for the whole body': post('/files/raw?q=1', 'abc', 'content-type: text/a'),
+    'unknown parameters': post('/files/f1?mode=3&x=1&x=2', 'abc'),
+    'an unknown parameter of several parts': post('/files/f1?y.z=a%20b', 'abc'),
     'unknown parameters of a stream': post('/stream/f1?x=1', 'abc'),
     'unknown parameters without HttpBody': get('/v1/echo?nope=1&title=t'),
   }),
+  ...on(
+    'captured',
+    { 'unknown parameters for the whole body': post('/files/raw?q=1', 'abc', 'content-type: text/a') },
+    { reply: grpcAnswer(['']) },
+  ),
   ...on('routed', { 'by the gRPC path': get('/v1/echo?title=t'), 'not transcoded': get('/v1/nope') }),
   ...on('incoming', { 'by the own path': get('/v1/echo?title=t') }, { reply: grpcAnswer(['']) }),
-  ...on('per_route', { 'settings of the route': get('/v1/books/5'), 'no services': get('/v1/echo?title=t'), disabled: get('/v1/off'), 'settings of the filter': get('/v1/shelves/a/books/b') }, { reply: trailersOnly('grpc-status: 5', 'grpc-message: m') }),
+  ...on(
+    'per_route',
+    {
+      'settings of the route': get('/v1/books/5'),
+      'no services': get('/v1/echo?title=t'),
+      disabled: get('/v1/off'),
+      'settings of the filter': get('/v1/shelves/a/books/b'),
+    },
+    { reply: trailersOnly('grpc-status: 5', 'grpc-message: m') },
+  ),
   ...on('disabled', { 'a request': get('/v1/echo'), 'a body': post('/v1/echo', '{') }),
   ...on('mapped', { 'wrong JSON': post('/v1/echo', '{]'), 'a wrong parameter': get('/v1/echo?id=x') }),
   // One listener's limits are those of its connection.
-  { name: 'main: a large body', steps: [post('/v1/echo', `{"title":"${'x'.repeat(300_000)}"}`)], normalize: [[/x{1000,}/g, 'x...'], [/\r\n[0-9a-f]{4,5}\r\n/g, '']], quietMs: 200 },
-  { name: 'main: two requests', steps: [get('/v1/echo?title=a'), { waitFor: '"a"}' }, post('/v1/echo', '{"title":"b"}')], logLines: 2 },
+  {
+    name: 'main: a large body',
+    steps: [post('/v1/echo', `{"title":"${'x'.repeat(3_000_000)}"}`)],
+    normalize: [
+      [/x{1000,}/g, 'x...'],
+      [/\r\n[0-9a-f]{4,5}\r\n/g, ''],
+    ],
+    quietMs: 200,
+  },
+  {
+    name: 'main: two requests',
+    steps: [get('/v1/echo?title=a'), { waitFor: '"a"}' }, post('/v1/echo', '{"title":"b"}')],
+    logLines: 2,
+  },
 ]
 
 export const transcoderOptionsSuite = transcoderSuite('gRPC-JSON transcoder, options', listeners, cases)

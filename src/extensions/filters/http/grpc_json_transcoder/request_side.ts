@@ -27,6 +27,8 @@ export class RequestSide {
   #body: Buffer[] = []
   #bodyBytes = 0
   #hasSentBody = false
+  /** JSON that has come since the last complete message. */
+  #waitingBytes = 0
   #held = 0
 
   constructor(stream: TranscodedStream, decoder: StreamDecoderFilterCallbacks, bufferBytes: Gauge) {
@@ -63,13 +65,18 @@ export class RequestSide {
   }
 
   #jsonData(request: RequestTranslator, data: Buffer, endStream: boolean): void {
-    if (this.#limitReached(data.length)) return
+    this.#waitingBytes += data.length
+    if (this.#limitReached(this.#waitingBytes)) return
     let out = noData
     const isAlive = this.#guard(failed, () => {
       const messages = request.write(data)
       out = Buffer.concat(endStream ? [...messages, ...request.end()] : messages)
     })
-    if (isAlive && (out.length > 0 || endStream)) this.#decoder.injectDecodedDataToFilterChain(out, endStream)
+    // The refused stream is over: nothing may be counted for it any more.
+    if (!isAlive) return
+    if (out.length > 0) this.#waitingBytes = 0
+    this.#hold(this.#waitingBytes)
+    if (out.length > 0 || endStream) this.#decoder.injectDecodedDataToFilterChain(out, endStream)
   }
 
   #httpBodyData(data: Buffer, endStream: boolean): void {

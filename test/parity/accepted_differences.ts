@@ -319,4 +319,22 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
     fields: ['admin'],
     reason: "The filter's and the route's message in each other's place do nothing in Envoy; here they are refused.",
   },
+  {
+    kind: 'meant',
+    cases: ['transcoder: head'],
+    fields: ['received', 'accessLog'],
+    reason: 'A response to HEAD has no body, also where the transcoder has made a POST of it.',
+  },
+  {
+    kind: 'meant',
+    cases: ['body: a malformed response'],
+    fields: ['received', 'accessLog', 'connection'],
+    reason: 'A malformed HttpBody is answered with 502, as any other malformed message, where Envoy resets the stream.',
+  },
+  {
+    kind: 'meant',
+    cases: ['limit: a request in chunks'],
+    fields: ['received', 'connection', 'upstream', 'accessLog'],
+    reason: 'max_request_body_size holds for the body, where Envoy compares it with each piece that it reads at once.',
+  },
 ]

@@ -8,6 +8,7 @@ import { grpcFields } from './fields/grpc.ts'
 import { hcmFields } from './fields/hcm.ts'
 import { listenerFields } from './fields/listener.ts'
 import { routeFields } from './fields/route.ts'
+import { tlsFields } from './fields/tls.ts'
 import { transcoderFields } from './fields/transcoder.ts'
 import type { MessageSchema } from './schema.ts'
 import { elementsOf, messageIn } from './view_walk.ts'
@@ -20,9 +21,8 @@ export const fieldTables: readonly FieldTable[] = [
   clusterFields,
   routeFields,
   hcmFields,
-  tlsFields,
-  transcoderFields,
   grpcFields,
+  tlsFields,
   transcoderFields,
 ]
 

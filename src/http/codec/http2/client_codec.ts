@@ -22,6 +22,8 @@ export interface Http2ClientCallbacks {
   onMaxConcurrentStreams(max: number): void
   /** One stream is over in both directions, or reset. */
   onStreamClosed(): void
+  /** A stream was reset: by its user, by the backend, or with the connection. */
+  onStreamReset(reason: StreamResetReason): void
 }
 
 export class Http2ClientCodec implements ClientCodec, Http2Side {
@@ -72,11 +74,11 @@ export class Http2ClientCodec implements ClientCodec, Http2Side {
   }
 
   /** The connection is gone, or must go: tells every stream. */
-  resetAllStreams(reason: StreamResetReason, details: string): void {
+  resetAllStreams(reason: StreamResetReason): void {
     const http2 = this.#http2
     for (const stream of [...http2.streams.values()]) {
       http2.abandonStream(stream)
-      stream.callbacks?.onResetStream(reason, details)
+      this.onPeerReset(stream, reason)
     }
   }
 
@@ -164,7 +166,15 @@ export class Http2ClientCodec implements ClientCodec, Http2Side {
   }
 
   /** As with HTTP/1, whoever resets its request hears no more of it. */
-  onLocalReset(): void {}
+  onLocalReset(_stream: Http2Stream, reason: StreamResetReason): void {
+    this.#callbacks.onStreamReset(reason)
+  }
+
+  /** The words of a reset's details are for failures of the transport: these have none. */
+  onPeerReset(stream: Http2Stream, reason: StreamResetReason): void {
+    this.#callbacks.onStreamReset(reason)
+    stream.callbacks?.onResetStream(reason, '')
+  }
 
   onStreamClosed(): void {
     this.#callbacks.onStreamClosed()

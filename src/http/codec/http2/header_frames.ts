@@ -99,7 +99,7 @@ export class HeaderFrames {
       if (stream.remoteEnd)
         throw new Http2ConnectionError('HEADERS behind the end of its stream', ErrorCode.streamClosed)
       this.#blockKind = stream.headReceived ? 'trailers' : 'response'
-      if (stream.headReceived) http2.stats.trailers.inc()
+      if (stream.headReceived && http2.side.isServer) http2.stats.trailers.inc()
       return stream
     }
     this.#blockAnswered = http2.answeredStreams.get(streamId)

@@ -32,6 +32,8 @@ export interface Http2Side {
   onGoAway(lastStreamId: number, errorCode: number): void
   /** A stream's user has reset it. */
   onLocalReset(stream: Http2Stream, reason: StreamResetReason): void
+  /** The peer has reset a stream, or broken it: its user is to be told. */
+  onPeerReset(stream: Http2Stream, reason: StreamResetReason, details: string): void
   /** The reason of the reset of a stream whose peer broke HTTP. */
   readonly messagingErrorReason: StreamResetReason
   /** The stream is over in both directions, or reset. */
@@ -168,7 +170,7 @@ export class Http2Connection {
     if (stream.closed) return
     this.resetStream(stream, errorCode)
     stream.details = details
-    stream.callbacks?.onResetStream(reason, details)
+    this.side.onPeerReset(stream, reason, details)
   }
 
   /** What came on the stream is no HTTP: ends the stream or, as Envoy does where nothing else is configured, the connection. */
@@ -193,11 +195,8 @@ export class Http2Connection {
     this.#closeStream(stream)
     if (wasWhole) return
     if (errorCode === ErrorCode.refusedStream)
-      stream.callbacks?.onResetStream('remoteRefusedStreamReset', 'http2.remote_refuse')
-    else {
-      const reason = errorCode === ErrorCode.connectError ? 'connectError' : 'remoteReset'
-      stream.callbacks?.onResetStream(reason, 'http2.remote_reset')
-    }
+      this.side.onPeerReset(stream, 'remoteRefusedStreamReset', 'http2.remote_refuse')
+    else this.side.onPeerReset(stream, remoteResetReason(errorCode), 'http2.remote_reset')
   }
 
   /** The connection is gone, and its streams with it. */
@@ -344,4 +343,9 @@ export class Http2Connection {
   belowLowWatermark(): void {
     for (const stream of this.streams.values()) stream.onConnectionBelowLowWatermark()
   }
+}
+
+function remoteResetReason(errorCode: number): StreamResetReason {
+  if (errorCode === ErrorCode.connectError) return 'connectError'
+  return errorCode === ErrorCode.protocolError ? 'protocolError' : 'remoteReset'
 }

@@ -235,16 +235,16 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder {
     if (this.closed || this.deferredReset !== undefined) return
     const deferred = this.localEnd && !this.localEndSent && reason !== 'overloadManager'
     if (deferred) this.deferredReset = reason
-    else this.connection.resetStream(this, errorCodeOf(reason))
+    else this.connection.resetStream(this, errorCodeOf(reason, this.connection.side.isServer))
     this.connection.side.onLocalReset(this, reason)
   }
 
   sendDeferredReset(reason: StreamResetReason): void {
-    this.connection.resetStream(this, errorCodeOf(reason))
+    this.connection.resetStream(this, errorCodeOf(reason, this.connection.side.isServer))
   }
 }
 
-function errorCodeOf(reason: StreamResetReason): number {
+function errorCodeOf(reason: StreamResetReason, isServer: boolean): number {
   switch (reason) {
     case 'localRefusedStreamReset':
       return ErrorCode.refusedStream
@@ -253,6 +253,6 @@ function errorCodeOf(reason: StreamResetReason): number {
     case 'protocolError':
       return ErrorCode.protocolError
     default:
-      return ErrorCode.noError
+      return isServer ? ErrorCode.noError : ErrorCode.internalError
   }
 }

@@ -127,6 +127,10 @@ export class Http2ServerCodec implements ServerCodec, Http2Side {
     stream.callbacks?.onResetStream(reason, '')
   }
 
+  onPeerReset(stream: Http2Stream, reason: StreamResetReason, details: string): void {
+    stream.callbacks?.onResetStream(reason, details)
+  }
+
   onPeerSettings(): void {}
 
   /** A client that leaves begins no more streams; what it has begun goes on. */

@@ -73,7 +73,7 @@ export class Http2ClientCodec implements ClientCodec, Http2Side {
     return this.#http2.peer.enableConnect
   }
 
-  /** The connection is gone, or must go: tells every stream. */
+  /** The connection is gone, or must go: tells every stream. Whoever owns the connection calls it when it closes. */
   resetAllStreams(reason: StreamResetReason): void {
     const http2 = this.#http2
     for (const stream of [...http2.streams.values()]) {

@@ -74,10 +74,11 @@ const colon = 0x3a
 const underscoreCharacter = 0x5f
 
 /** RFC 3986: what an authority may consist of; as nghttp2, no user information. */
-const authorityCharacters = charactersOf("!$%&'()*+,-./:;=[]_~")
+const authorityCharacters = charactersOf("!$%&'()*+,-.:;=[]_~")
 /** Everything visible, and bytes above ASCII. */
 const pathCharacters = new Uint8Array(256)
 for (let c = 0x21; c < 256; c++) pathCharacters[c] = c === 0x7f ? 0 : 1
+/** RFC 3986 3.1; the first one is a letter, which is above all others. */
 const schemeCharacters = charactersOf('+-.')
 
 function charactersOf(marks: string): Uint8Array {
@@ -100,7 +101,8 @@ valueForms[FieldName.host] = authorityCharacters
 export function classifyField(name: string, value: string): number {
   const place = places.get(name) ?? 0
   const form = valueForms[place]
-  const flags = form === undefined || isOf(form, value) ? nameFlags(name) | valueFlags(value) : FieldFlag.invalid
+  const hasForm = form === undefined || (isOf(form, value) && (form !== schemeCharacters || value > '9~'))
+  const flags = hasForm ? nameFlags(name) | valueFlags(value) : FieldFlag.invalid
   return (place << fieldNameShift) | flags
 }
 

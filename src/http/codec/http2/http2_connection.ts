@@ -328,6 +328,8 @@ export class Http2Connection {
     if (event === 'connected') return
     this.keepalive?.stop()
     this.answeredStreams.stop()
+    // The connection manager has told the streams' users. A pool does so by resetAllStreams, now or later.
+    if (!this.side.isServer) return
     for (const stream of [...this.streams.values()]) this.abandonStream(stream)
   }
 

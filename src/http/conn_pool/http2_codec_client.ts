@@ -15,6 +15,8 @@ export class Http2CodecClient implements CodecClient, Http2ClientCallbacks {
   readonly #codec: Http2ClientCodec
   /** max_concurrent_streams: more than the peer allows, or it would not be known before its SETTINGS. */
   readonly #configuredStreamLimit: number
+  /** Its last stream was answered to the end, and with that the connection, which drained, closed. */
+  #closedByAnswer = false
 
   constructor(client: ActiveClient) {
     this.#client = client
@@ -31,6 +33,8 @@ export class Http2CodecClient implements CodecClient, Http2ClientCallbacks {
 
   dispatch(data: Buffer): void {
     this.#codec.dispatch(data)
+    // Envoy's codec takes it for an error that its connection closes while it reads, and its cluster counts that.
+    if (this.#closedByAnswer) this.#client.pool.host.cluster.stats.upstreamCxProtocolError.inc()
   }
 
   retainsData(): boolean {
@@ -51,10 +55,13 @@ export class Http2CodecClient implements CodecClient, Http2ClientCallbacks {
 
   onStreamClosed(): void {
     this.activeStreams--
+    const wasOpen = this.#client.connection.isOpen
     this.#client.onStreamClosed()
+    this.#closedByAnswer = wasOpen && !this.#client.connection.isOpen
   }
 
   onStreamReset(reason: StreamResetReason): void {
+    this.#closedByAnswer = false
     const { stats } = this.#client.pool.host.cluster
     if (reason === 'localReset' || reason === 'protocolError') stats.upstreamRqTxReset.inc()
     else if (reason === 'remoteReset') stats.upstreamRqRxReset.inc()

@@ -259,6 +259,20 @@ const resets: ParityCase[] = [
     http2Replies: reply({ goAway: 0 }, { pauseMs: 30 }, { rst: 8 }),
     steps: [get('/'), { waitFor: more }],
   }),
+  one('goaway, then an answer of headers alone', get('/'), {
+    http2Replies: reply({ goAway: 0 }, { pauseMs: 30 }, { headers: { ':status': 200 }, end: true }),
+  }),
+  one('goaway, then trailers', get('/'), {
+    listener: 'trailers',
+    http2Replies: reply(
+      { goAway: 0 },
+      { pauseMs: 30 },
+      { headers: { ':status': 200 } },
+      { data: 'a' },
+      { trailers: { 'x-t': '1' } },
+    ),
+    steps: [get('/'), { waitFor: 'x-t' }],
+  }),
   one('goaway for all, then another', '', {
     http2Replies: [[{ goAway: 0 }, { pauseMs: 20 }, ...ok], ok],
     steps: [get('/1'), { waitFor: 'ok' }, get('/2'), { waitCount: ['ok', 2] }],

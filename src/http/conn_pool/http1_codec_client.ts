@@ -118,8 +118,8 @@ export class Http1CodecClient implements CodecClient {
     if (event === 'localClose') this.failStreams(byProtocolError ? 'protocolError' : 'localReset', '')
     else if (this.#codec.responseBegun) {
       this.#client.pool.host.cluster.stats.upstreamCxProtocolError.inc()
-      this.failStreams('protocolError', this.#connection.transportFailureReason)
-    } else this.failStreams('connectionTermination', this.#connection.transportFailureReason)
+      this.failStreams('protocolError', '')
+    } else this.failStreams('connectionTermination', '')
   }
 
   failStreams(reason: StreamResetReason, transportFailureReason: string): void {

@@ -21,9 +21,9 @@ export const fieldTables: readonly FieldTable[] = [
   clusterFields,
   routeFields,
   hcmFields,
+  grpcFields,
   tlsFields,
   transcoderFields,
-  grpcFields,
 ]
 
 /**

@@ -44,6 +44,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   grpcHttp1ReverseBridgeFilter,
   grpcStatsFilter,
   grpcWebFilter,
+  grpcJsonTranscoder,
   routerFilter,
   // Network filters
   connectionLimit,

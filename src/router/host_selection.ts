@@ -6,6 +6,7 @@ import type { HttpConnectionPool } from '../http/conn_pool/connection_pool.ts'
 import type { LocalReply, StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
 import type { AddCookie, ForwardRoute } from '../http/route.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
+import type { Protocol } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { ClusterInfo } from '../upstream/cluster_info.ts'
 import type { Host } from '../upstream/host.ts'
@@ -47,11 +48,12 @@ export function poolOf(
   route: ForwardRoute,
   headers: HeaderMap,
   pools: HttpPools,
+  downstream: Protocol | '',
   options: TransportSocketOptions | undefined,
 ): HttpConnectionPool | undefined {
   const terminates = headers.method === 'CONNECT' && route.upgrades.get('connect')?.terminateConnect === true
   if (terminates) return new TcpUpstreamPool(host, route.priority, options)
-  return pools.get(host, route.priority, options)
+  return pools.get(host, route.priority, downstream, options)
 }
 
 /** Undefined where the connection is as the cluster configures it. `headers` are those that go upstream. */

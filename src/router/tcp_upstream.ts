@@ -96,7 +96,8 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
       this.#connected = true
       countConnected(this.#host, this.#startedAtMs)
       this.#host.cluster.stats.upstreamRqTotal.inc()
-      this.#poolCallbacks.onPoolReady(this, this.#host, this.#connection, 1)
+      const upstream = { connection: this.#connection, streamCount: 1, protocol: '' } as const
+      this.#poolCallbacks.onPoolReady(this, this.#host, upstream)
       return
     }
     countClosed(this.#host, event, this.#startedAtMs, this.#connected)

@@ -7,6 +7,7 @@ import type { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import type { Runtime } from '../config/runtime.ts'
+import { checkCodecSettings } from '../http/conn_pool/codec_settings.ts'
 import type { BuiltListener } from '../network/built_listener.ts'
 import { globalConnectionLimit, overloadConnectionLimit } from '../network/connection_limits.ts'
 import type { SharedMemory } from '../network/factory.ts'
@@ -90,7 +91,8 @@ export class Instance {
         this.context.errors.add(view, 'name', `cluster manager: duplicate cluster '${view.name}'`)
         continue
       }
-      this.clusterManager.addOrUpdate(view, this.context)
+      const { info } = this.clusterManager.addOrUpdate(view, this.context)
+      checkCodecSettings(info, this.context.errors)
     }
     if (localClusterName === '' || this.clusterManager.get(localClusterName) !== undefined) return
     const message = `local cluster '${localClusterName}' must be defined`

@@ -11,10 +11,13 @@ import type { UpstreamConnector } from './upstream_connector.ts'
 
 /** HttpProtocolOptions of the cluster, from typed_extension_protocol_options or the older fields. */
 export interface UpstreamHttpOptions {
+  /** `auto`: what each connection agrees on with the host (ALPN); `downstream`: what the request came by. */
+  readonly protocol: 'http1' | 'http2' | 'auto' | 'downstream'
   /** How the server's name comes from the request. */
   readonly upstream: envoy.config.core.v3.UpstreamHttpProtocolOptions | undefined
   readonly common: envoy.config.core.v3.HttpProtocolOptions | undefined
   readonly http1: envoy.config.core.v3.Http1ProtocolOptions | undefined
+  readonly http2: envoy.config.core.v3.Http2ProtocolOptions | undefined
 }
 
 /** Milliseconds throughout; 0 means none. */

@@ -250,7 +250,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
 
   #endResponse(): void {
     this.localComplete = true
-    if (!this.remoteComplete && !this.upgraded) this.settings.stats.downstreamRqRxReset.inc()
+    if (!this.remoteComplete) this.settings.stats.downstreamRqRxReset.inc()
     this.streamInfo.lastDownstreamTxByteMs = monotonicMs()
     this.#end(this.remoteComplete ? undefined : 'localReset')
   }

@@ -146,7 +146,10 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     }
     if (!stream.remoteComplete) {
       stats.downstreamRqResponseBeforeRqComplete.inc()
-      if (!stream.upgraded && !multiplexed) this.drainState = 'closing'
+      if (!stream.upgraded && !multiplexed) {
+        this.drainState = 'closing'
+        this.#delayClose = true
+      }
     }
     if (multiplexed) return
     // Bodiless ones too: an old client takes every response without a length for one that ends with the connection.

@@ -100,6 +100,10 @@ function checkContext(view: DownstreamTlsContext, common: CommonTlsContext | und
   if (common !== undefined && common.tlsCertificates.length > 0 && common.tlsCertificateSdsSecretConfigs.length > 0) {
     errors.add(common, 'tlsCertificates', 'SDS and non-SDS TLS certificates may not be mixed in server contexts')
   }
+  if (view.requireClientCertificate === true && common?.validationContextType === undefined) {
+    const message = 'no client is asked for a certificate, since there is no validation context to check it with'
+    errors.warn(view, 'requireClientCertificate', message)
+  }
   if (common?.validationContextType !== undefined && view.requireClientCertificate === undefined) {
     const message = 'a client without a certificate is let in, since require_client_certificate is not set'
     errors.warn(common, common.validationContextType, message)

@@ -71,7 +71,9 @@ export class FrameReader implements FrameHandler {
     this.#dataStream = stream
     this.#dataEndsStream = endsStream
     if (stream === undefined) {
-      this.#refuseData(streamId)
+      const answered = http2.answeredStreams.get(streamId)
+      if (answered === undefined) this.#refuseData(streamId)
+      else http2.answeredStreams.onData(answered, length, dataLength, endsStream)
       if (length > dataLength) http2.giveBack(length - dataLength)
       return
     }
@@ -106,6 +108,7 @@ export class FrameReader implements FrameHandler {
     const stream = this.#dataStream
     if (stream === undefined || stream.closed) {
       if (chunk.length > 0) http2.giveBack(chunk.length)
+      if (stream !== undefined && isLast && this.#dataEndsStream) http2.answeredStreams.onEnd(stream.id)
       return
     }
     const endStream = isLast && this.#dataEndsStream
@@ -136,6 +139,7 @@ export class FrameReader implements FrameHandler {
     const stream = http2.streams.get(streamId)
     if (stream === undefined) {
       this.#refuseIdle(streamId, 'RST_STREAM')
+      http2.answeredStreams.onEnd(streamId)
       return
     }
     http2.stats.rxReset.inc()
@@ -156,6 +160,8 @@ export class FrameReader implements FrameHandler {
     const stream = http2.streams.get(streamId)
     if (stream === undefined) {
       this.#refuseIdle(streamId, 'WINDOW_UPDATE')
+      const answered = http2.answeredStreams.get(streamId)
+      if (answered !== undefined) http2.answeredStreams.onWindowUpdate(answered, increment)
       return
     }
     if (stream.widenSendWindow(increment)) while (stream.sendQueued());

@@ -1,6 +1,7 @@
 // HEADERS and CONTINUATION that come in: which stream a header block belongs to, and what it makes of the stream.
 
 import type { HeaderMap } from '../../../common/header_map.ts'
+import type { AnsweredStream } from './answered_streams.ts'
 import { defaultHeaderTableBytes, ErrorCode, FrameFlag, frameHeaderBytes } from './constants.ts'
 import { Http2ConnectionError, Http2FloodError } from './errors.ts'
 import { type BlockKind, HeaderBlock } from './header_block.ts'
@@ -20,6 +21,8 @@ export class HeaderFrames {
   readonly #decoder: HpackDecoder
   /** Of the block that is being read; undefined where nobody wants it. */
   #blockStream: Http2Stream | undefined = undefined
+  /** The same, where its request was answered before it was whole. */
+  #blockAnswered: AnsweredStream | undefined = undefined
   #blockKind: BlockKind = 'request'
   #blockEndsStream = false
   #fragments: Buffer[] = []
@@ -91,12 +94,18 @@ export class HeaderFrames {
   #streamOfBlock(streamId: number): Http2Stream | undefined {
     const http2 = this.#http2
     const stream = http2.streams.get(streamId)
+    this.#blockAnswered = undefined
     if (stream !== undefined) {
       if (stream.remoteEnd)
         throw new Http2ConnectionError('HEADERS behind the end of its stream', ErrorCode.streamClosed)
       this.#blockKind = stream.headReceived ? 'trailers' : 'response'
       if (stream.headReceived && http2.side.isServer) http2.stats.trailers.inc()
       return stream
+    }
+    this.#blockAnswered = http2.answeredStreams.get(streamId)
+    if (this.#blockAnswered !== undefined) {
+      this.#blockKind = 'trailers'
+      return undefined
     }
     if (http2.closedStreams.wasReset(streamId)) return undefined
     if (http2.closedStreams.wasOpen(streamId))
@@ -126,7 +135,8 @@ export class HeaderFrames {
   #onBlock(data: Buffer, start: number, end: number): void {
     const block = this.#block
     const stream = this.#blockStream
-    block.begin(this.#blockKind, stream === undefined || stream.closed)
+    const answered = this.#blockAnswered
+    block.begin(this.#blockKind, answered === undefined && (stream === undefined || stream.closed))
     try {
       this.#decoder.decode(data, block.add, start, end)
     } catch (error) {
@@ -134,6 +144,8 @@ export class HeaderFrames {
       throw new Http2ConnectionError(error.message, ErrorCode.compressionError)
     }
     const headers = block.finish()
+    if (answered !== undefined)
+      this.#http2.answeredStreams.onTrailers(answered, block.error === '' && this.#blockEndsStream)
     if (stream === undefined || stream.closed) return
     if (block.error !== '') this.#onBadBlock(stream)
     else if (block.kind === 'trailers') this.#onTrailers(stream, headers)

@@ -5,6 +5,7 @@ import type { HeaderMap } from '../../../common/header_map.ts'
 import type { Connection, ConnectionEvent } from '../../../network/connection.ts'
 import { gatherWrites } from '../../../network/write_batch.ts'
 import type { DataReceiver, StreamResetReason } from '../codec.ts'
+import { AnsweredStreams } from './answered_streams.ts'
 import { ClosedStreams } from './closed_streams.ts'
 import type { Http2CodecStats } from './codec_stats.ts'
 import { defaultWindowBytes, ErrorCode, frameHeaderBytes, largestStreamId, largestWindowBytes } from './constants.ts'
@@ -50,6 +51,7 @@ export class Http2Connection {
   /** Those that have something queued, in the order in which they are served. */
   readonly blocked = new Set<Http2Stream>()
   readonly closedStreams = new ClosedStreams()
+  readonly answeredStreams = new AnsweredStreams(this)
   readonly constraints: ProtocolConstraints
   readonly writer: FrameWriter
   readonly encoder: HpackEncoder
@@ -116,6 +118,7 @@ export class Http2Connection {
     } catch (error) {
       if (error instanceof Http2ConnectionError)
         this.writer.goAway(this.lastPeerStreamId, error.errorCode, error.message)
+      this.answeredStreams.stop()
       throw error
     } finally {
       this.#dispatching = false
@@ -151,10 +154,13 @@ export class Http2Connection {
   /** Sends RST_STREAM; the stream's user knows. */
   resetStream(stream: Http2Stream, errorCode: number): void {
     if (stream.closed) return
-    if (stream.id !== 0) {
+    const { id, bodyLeft, receiveWindow, sendWindow } = stream
+    const isAnswered = stream.localEndSent && stream.headReceived && this.side.isServer
+    if (isAnswered && errorCode === ErrorCode.noError) this.answeredStreams.add(id, bodyLeft, receiveWindow, sendWindow)
+    else if (id !== 0) {
       this.stats.txReset.inc()
-      this.writer.rstStream(stream.id, errorCode)
-      this.closedStreams.addReset(stream.id)
+      this.writer.rstStream(id, errorCode)
+      this.closedStreams.addReset(id)
     }
     this.#closeStream(stream)
   }
@@ -321,6 +327,7 @@ export class Http2Connection {
   onEvent(event: ConnectionEvent): void {
     if (event === 'connected') return
     this.keepalive?.stop()
+    this.answeredStreams.stop()
     // The connection manager has told the streams' users. A pool does so by resetAllStreams, now or later.
     if (!this.side.isServer) return
     for (const stream of [...this.streams.values()]) this.abandonStream(stream)

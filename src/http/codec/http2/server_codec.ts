@@ -55,7 +55,9 @@ export class Http2ServerCodec implements ServerCodec, Http2Side {
 
   continuePipelined(): void {}
 
-  stop(): void {}
+  stop(): void {
+    this.#http2.answeredStreams.tellAll()
+  }
 
   /** Answers the request whose head has not come in time. */
   refuseUnfinishedHead(status: number, body: string, details: string): void {
@@ -76,6 +78,7 @@ export class Http2ServerCodec implements ServerCodec, Http2Side {
   goAway(): void {
     const http2 = this.#http2
     http2.goAwayLimit = http2.lastPeerStreamId
+    http2.answeredStreams.tellAll()
     http2.stats.goAwaySent.inc()
     http2.writer.goAway(http2.lastPeerStreamId, ErrorCode.noError, '')
   }

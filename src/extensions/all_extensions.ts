@@ -37,14 +37,13 @@ import { proxyProtocolUpstreamFactory } from './transport_sockets/upstream_proxy
 
 export const allExtensions: readonly ExtensionFactory[] = [
   // HTTP filters
-  grpcJsonTranscoder,
   connectGrpcBridgeFilter,
   corsFilter,
   grpcHttp1BridgeFilter,
   grpcHttp1ReverseBridgeFilter,
+  grpcJsonTranscoder,
   grpcStatsFilter,
   grpcWebFilter,
-  grpcJsonTranscoder,
   routerFilter,
   // Network filters
   connectionLimit,

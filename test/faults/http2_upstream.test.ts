@@ -26,7 +26,11 @@ interface Setup {
   readonly http2?: string
 }
 
-async function start({ onHead, retryOn, http2 = '{}' }: Setup): Promise<{ proxy: ProxyProcess; backend: Http2Backend }> {
+async function start({
+  onHead,
+  retryOn,
+  http2 = '{}',
+}: Setup): Promise<{ proxy: ProxyProcess; backend: Http2Backend }> {
   backend = await Http2Backend.start({ onHead })
   const retries = `retry_policy: { retry_on: "${retryOn}", num_retries: 5, retry_back_off: { base_interval: 0.001s } }`
   const route = `{ cluster: main, timeout: 60s${retryOn === undefined ? '' : `, ${retries}`} }`

@@ -82,8 +82,8 @@ export class CertificateValidator {
     }
     const checks = this.#checksLeaf || this.trusted.certificates.length > 0
     this.asksForCertificate = checks || this.#acceptsUntrusted
-    this.policyKey =
-      view === undefined ? '' : JSON.stringify([view, this.trusted.certificates.map((c) => c.fingerprint256)])
+    const trustedHashes = this.trusted.certificates.map((certificate) => certificate.fingerprint256)
+    this.policyKey = view === undefined ? '' : JSON.stringify([view, trustedHashes, lists.texts])
   }
 
   /** Names of certificates that nobody vouches for say nothing. */

@@ -111,11 +111,18 @@ export class TlsContextSource {
     return this.#certificates[index - this.#view.tlsCertificates.length]?.name ?? ''
   }
 
-  /** After an update: undefined, with a line in the log, where the new state is of no use. */
-  reload(what: string): LoadedTlsContext | undefined {
+  /**
+   * After an update: undefined where nothing is new (with `isForced` it is given all the same), or, with a line in the
+   * log, where the new state is of no use.
+   */
+  reload(what: string, isForced = false): LoadedTlsContext | undefined {
     const errors = new ConfigErrors(what)
+    const before = this.loaded
     const loaded = this.load(errors)
-    if (!errors.hasErrors) return loaded
+    if (!errors.hasErrors) {
+      const isNew = isForced || before === undefined || loaded === undefined || !isSame(before, loaded)
+      return isNew ? loaded : undefined
+    }
     if (this.#parts.workerIndex < 0)
       log.warn(`${what}: new TLS certificates rejected, the old ones stay:\n${renderIssues(errors.errors)}`)
     return undefined
@@ -159,6 +166,19 @@ export class TlsContextSource {
     this.#watched.add(folder)
     this.#parts.folders.watch(folder, () => this.#onUpdate())
   }
+}
+
+/** Of two states of one context. */
+function isSame(one: LoadedTlsContext, other: LoadedTlsContext): boolean {
+  return contentKey(one) === contentKey(other)
+}
+
+function contentKey({ certificates, validator }: LoadedTlsContext): string {
+  const shown = certificates.map(({ chain, ocspResponse }) => [
+    chain.map((certificate) => certificate.fingerprint256),
+    ocspResponse?.der.toString('base64'),
+  ])
+  return JSON.stringify([shown, validator.policyKey])
 }
 
 /** Names that one entry may hold several of; Envoy joins all entries and splits them at commas. */

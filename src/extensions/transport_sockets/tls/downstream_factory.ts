@@ -49,11 +49,11 @@ export class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
       onNotReady: () => notReady.inc(),
     }
     this.#contexts = this.#load(errors)
-    const update = () => {
-      if (this.#reload() && context.workerIndex < 0) updates.inc()
+    const update = (isForced: boolean) => {
+      if (this.#reload(isForced) && context.workerIndex < 0) updates.inc()
     }
-    this.#source.onUpdate(update)
-    this.#ticketKeys?.onUpdate(update)
+    this.#source.onUpdate(() => update(false))
+    this.#ticketKeys?.onUpdate(() => update(true))
   }
 
   wrap(facts: Parameters<DownstreamTransportSocketFactory['wrap']>[0]): DownstreamTlsSocket {
@@ -73,9 +73,9 @@ export class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
   }
 
   /** A new state that is of no use leaves the old one in force. */
-  #reload(): boolean {
+  #reload(isForced: boolean): boolean {
     const what = `listener ${this.#context.listenerName}`
-    const loaded = this.#source.reload(what)
+    const loaded = this.#source.reload(what, isForced)
     const errors = new ConfigErrors(what)
     const keys = this.#keys(errors)
     if (loaded === undefined || keys === undefined) return false

@@ -219,7 +219,7 @@ export class Http1PoolClient implements ConnectionCallbacks, ConnectionReader {
     }
     const cutOff = this.#codec.responseBegun
     if (cutOff) this.#pool.host.cluster.stats.upstreamCxProtocolError.inc()
-    this.#resetStream(cutOff ? 'protocolError' : 'connectionTermination', this.#connection.transportFailureReason)
+    this.#resetStream(cutOff ? 'protocolError' : 'connectionTermination')
   }
 
   #onConnectFailed(event: ConnectionEvent): void {

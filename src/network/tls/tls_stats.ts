@@ -16,7 +16,6 @@ export class TlsStats {
   readonly ocspStapleOmitted: Counter
   readonly ocspStapleRequests: Counter
   readonly ocspStapleResponses: Counter
-  readonly wasKeyUsageInvalid: Counter
   readonly #failVerify: Readonly<Record<VerifyFailure, Counter>>
   readonly #scope: Scope
   /** By what was negotiated; made as it is met. */
@@ -40,7 +39,6 @@ export class TlsStats {
     this.ocspStapleOmitted = ssl.counter('ocsp_staple_omitted')
     this.ocspStapleRequests = ssl.counter('ocsp_staple_requests')
     this.ocspStapleResponses = ssl.counter('ocsp_staple_responses')
-    this.wasKeyUsageInvalid = ssl.counter('was_key_usage_invalid')
   }
 
   onVerifyFailure(failure: VerifyFailure): void {

@@ -129,6 +129,12 @@ const clusters: Record<string, string> = {
   curve_none: cluster('curve_none', tls(common('tls_params: { ecdh_curves: [ P-384 ] }')), '{{backend:x25519}}'),
   alpn_none: cluster('alpn_none', tls(common('alpn_protocols: [ foo ]')), '{{backend:alpn}}'),
   san_list_untrusted: cluster('san_list_untrusted', tls('') + names('auto_sni: true, auto_san_validation: true'), GOOD),
+  sni_san_untrusted: cluster('sni_san_untrusted', tls('auto_sni_san_validation: true\nsni: a.test'), GOOD),
+  san_accept_untrusted: cluster(
+    'san_accept_untrusted',
+    tls(validation('trust_chain_verification: ACCEPT_UNTRUSTED')) + names('auto_sni: true, auto_san_validation: true'),
+    '{{backend:untrusted}}',
+  ),
   no_name: cluster('no_name', tls(sanMatch('DNS', 'exact: a.test')), '{{backend:nameless}}'),
   plain_server: cluster('plain_server', tls(''), '{{backend:plain}}'),
   plain_client: cluster('plain_client', '', GOOD),
@@ -190,6 +196,7 @@ const yaml = bootstrap(
   [
     httpListener({ name: 'main', virtualHosts: hosts, logFormat: LOG }),
     listener('tcp', tcpProxy('cluster: tcp', 'tcp', LOG)),
+    listener('tcp_mutual', tcpProxy('cluster: tcp_mutual', 'tcp_mutual', LOG)),
     listener('tcp_refused', tcpProxy('cluster: tcp_refused', 'tcp_refused', LOG)),
     httpListener({
       name: 'scheme',
@@ -201,6 +208,7 @@ const yaml = bootstrap(
   [
     ...Object.values(clusters),
     cluster('tcp', tls('sni: a.test'), '{{backend:tcp}}'),
+    cluster('tcp_mutual', tls(tls13('')), '{{backend:mutual}}'),
     cluster('tcp_refused', tls(validation()), '{{backend:untrusted}}'),
     cluster('never', tls(common(clientCertificate(certificates.client))), GOOD),
     cluster('never_plain', '', GOOD),
@@ -265,6 +273,8 @@ export const upstreamSuite: ParitySuite = {
       .map((name) => to(name)),
     to('silent', { quietMs: 300 }),
     { ...to('auto_san', {}, 'a.test'), name: 'upstream tls: auto_san right' },
+    { ...to('san_list_untrusted', {}, 'a.test'), name: 'upstream tls: auto_san without trusted certificates' },
+    { ...to('san_accept_untrusted', {}, 'a.test'), name: 'upstream tls: auto_san of an accepted stranger' },
     { ...to('auto_san', {}, 'z.test'), name: 'upstream tls: auto_san wrong' },
     { ...to('auto_san', {}, '127.0.0.1:99'), name: 'upstream tls: auto_san address' },
     { ...to('auto_sni', {}, '127.0.0.1'), name: 'upstream tls: auto_sni address' },
@@ -309,6 +319,12 @@ export const upstreamSuite: ParitySuite = {
       listener: 'tcp',
       steps: ['hello', { waitFor: 'echo(hello)' }, { halfClose: true }, { waitClosed: true }],
       stats: STATS('tcp'),
+    },
+    {
+      name: 'upstream tls: tcp without a certificate',
+      listener: 'tcp_mutual',
+      steps: ['x', { waitClosed: true }],
+      stats: STATS('tcp_mutual'),
     },
     {
       name: 'upstream tls: tcp refused',

@@ -44,7 +44,6 @@ export class UpstreamTlsFactory implements UpstreamTransportSocketFactory {
     this.#settings = {
       stats: new TlsStats(clusterScope),
       clusterName,
-      enforcesKeyUsage: view.enforceRsaKeyUsage ?? true,
       context: () => this.#current,
       onNotReady: () => notReady.inc(),
     }

@@ -18,8 +18,6 @@ const log = getLogger('connection')
 export interface UpstreamTlsSettings {
   readonly stats: TlsStats
   readonly clusterName: string
-  /** A certificate whose key is not for signing is refused, else only counted. */
-  readonly enforcesKeyUsage: boolean
   /** Undefined while a secret is missing. */
   context(): ClientContext | undefined
   onNotReady(): void
@@ -38,6 +36,9 @@ export interface HandshakeRequest {
   readonly checksServerName: boolean
 }
 
+/** A record of one alert in plain text. */
+const alertBytes = 7
+
 /** The first bit of the key usage extension (RFC 5280, section 4.2.1.3). */
 const digitalSignature = 0x8000
 
@@ -48,6 +49,7 @@ export class UpstreamTlsSocket implements TransportSocket {
   readonly #settings: UpstreamTlsSettings
   readonly #request: HandshakeRequest
   #socket!: Socket
+  #readBefore = 0
   #resuming: CachedSession | undefined = undefined
 
   constructor(settings: UpstreamTlsSettings, request: HandshakeRequest) {
@@ -57,6 +59,7 @@ export class UpstreamTlsSocket implements TransportSocket {
 
   onConnected(tcpSocket: Socket, callbacks: TransportSocketCallbacks): void {
     this.#socket = tcpSocket
+    this.#readBefore = tcpSocket.bytesRead
     const context = this.#settings.context()
     if (context === undefined) {
       this.#settings.onNotReady()
@@ -128,6 +131,12 @@ export class UpstreamTlsSocket implements TransportSocket {
   #judge(chain: readonly CertificateInfo[], socket: TLSSocket, { validator }: ClientContext): boolean | undefined {
     if (!this.#checkKeyUsage(chain[0])) return undefined
     const { subjectAltNames, serverName, checksServerName } = this.#request
+    if (subjectAltNames !== undefined && validator.trusted.certificates.length === 0) {
+      // A name that anybody may have put there proves nothing.
+      const words = 'its names are to be checked, and there are no trusted certificates'
+      this.#fail(tlsFailureReason('CERTIFICATE_VERIFY_FAILED'), words)
+      return undefined
+    }
     const name = checksServerName ? serverName : ''
     const verdict = validator.verify(chain, chainResult(socket), subjectAltNames, name)
     if (verdict.failure !== undefined) this.#settings.stats.onVerifyFailure(verdict.failure)
@@ -141,10 +150,6 @@ export class UpstreamTlsSocket implements TransportSocket {
   #checkKeyUsage(leaf: CertificateInfo | undefined): boolean {
     const usage = leaf?.keyUsage
     if (usage === undefined || (usage & digitalSignature) !== 0) return true
-    if (!this.#settings.enforcesKeyUsage) {
-      this.#settings.stats.wasKeyUsageInvalid.inc()
-      return true
-    }
     this.#settings.stats.connectionError.inc()
     this.#fail(
       tlsFailureReason('KEY_USAGE_BIT_INCORRECT'),
@@ -157,9 +162,14 @@ export class UpstreamTlsSocket implements TransportSocket {
   #onError(error: NodeJS.ErrnoException): void {
     const name = tlsErrorName(error.code)
     if (name === '' || this.failureReason !== '') return
-    this.failureReason = tlsFailureReason(name)
+    this.failureReason = tlsFailureReason(name, '', this.#answersHello(name) ? 'HANDSHAKE_FAILURE_ON_CLIENT_HELLO' : '')
     this.#settings.stats.connectionError.inc()
     this.#log(failureWords[name] ?? error.message)
+  }
+
+  /** The alert is all that has come. */
+  #answersHello(name: string): boolean {
+    return name === 'SSLV3_ALERT_HANDSHAKE_FAILURE' && this.#socket.bytesRead - this.#readBefore <= alertBytes
   }
 
   #fail(reason: string, words: string): void {

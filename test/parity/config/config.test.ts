@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { acceptedFor } from '../compare.ts'
 import { proxyPair } from '../define_suite.ts'
 import { routeVerdictCases } from './route_verdict_cases.ts'
+import { transportVerdictCases } from './transport_verdict_cases.ts'
 import { validate } from './validate.ts'
 import { verdictCases } from './verdict_cases.ts'
 
@@ -11,7 +12,7 @@ const LAST_LINES = 12
 describe('config verdicts', () => {
   const [first, second] = proxyPair()
 
-  for (const one of [...verdictCases, ...routeVerdictCases]) {
+  for (const one of [...verdictCases, ...routeVerdictCases, ...transportVerdictCases]) {
     it(one.name, async () => {
       const [envoy, other] = await Promise.all([validate(first, one), validate(second, one)])
       if (envoy.accepted === other.accepted || acceptedFor(`config: ${one.name}`, 'admin') !== undefined) return

@@ -5,6 +5,7 @@ import { proxyPair } from '../define_suite.ts'
 import { filterVerdictCases } from './filter_verdict_cases.ts'
 import { routeVerdictCases } from './route_verdict_cases.ts'
 import { transcoderVerdictCases } from './transcoder_verdict_cases.ts'
+import { transportVerdictCases } from './transport_verdict_cases.ts'
 import { validate } from './validate.ts'
 import { verdictCases } from './verdict_cases.ts'
 
@@ -13,7 +14,14 @@ const LAST_LINES = 12
 describe('config verdicts', () => {
   const [first, second] = proxyPair()
 
-  for (const one of [...verdictCases, ...routeVerdictCases, ...filterVerdictCases, ...transcoderVerdictCases]) {
+  const cases = [
+    ...verdictCases,
+    ...routeVerdictCases,
+    ...filterVerdictCases,
+    ...transcoderVerdictCases,
+    ...transportVerdictCases,
+  ]
+  for (const one of cases) {
     it(one.name, async () => {
       const [envoy, other] = await Promise.all([validate(first, one), validate(second, one)])
       if (envoy.accepted === other.accepted || acceptedFor(`config: ${one.name}`, 'admin') !== undefined) return

@@ -129,7 +129,6 @@ const clusters: Record<string, string> = {
   curve_none: cluster('curve_none', tls(common('tls_params: { ecdh_curves: [ P-384 ] }')), '{{backend:x25519}}'),
   alpn_none: cluster('alpn_none', tls(common('alpn_protocols: [ foo ]')), '{{backend:alpn}}'),
   san_list_untrusted: cluster('san_list_untrusted', tls('') + names('auto_sni: true, auto_san_validation: true'), GOOD),
-  sni_san_untrusted: cluster('sni_san_untrusted', tls('auto_sni_san_validation: true\nsni: a.test'), GOOD),
   san_accept_untrusted: cluster(
     'san_accept_untrusted',
     tls(validation('trust_chain_verification: ACCEPT_UNTRUSTED')) + names('auto_sni: true, auto_san_validation: true'),

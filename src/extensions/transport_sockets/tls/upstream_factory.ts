@@ -87,6 +87,10 @@ export class UpstreamTlsFactory implements UpstreamTransportSocketFactory {
 function checkContext(view: UpstreamTlsContext, errors: ConfigErrors): void {
   const common = view.commonTlsContext
   const count = (common?.tlsCertificates.length ?? 0) + (common?.tlsCertificateSdsSecretConfigs.length ?? 0)
+  if (view.autoSniSanValidation && common?.validationContextType === undefined) {
+    const message = "'auto_sni_san_validation' was configured without a validation context"
+    errors.add(view, 'autoSniSanValidation', message)
+  }
   if (count > 1)
     errors.add(common, 'tlsCertificates', 'Multiple TLS certificates are not supported for client contexts')
 }

@@ -143,6 +143,7 @@ export class FrameReader implements FrameHandler {
       return
     }
     http2.stats.rxReset.inc()
+    stream.wireBytesReceived += end - start + frameHeaderBytes
     http2.endStreamByPeer(stream, data.readUInt32BE(start))
   }
 

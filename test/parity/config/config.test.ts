@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { acceptedFor } from '../compare.ts'
 import { proxyPair } from '../define_suite.ts'
 import { filterVerdictCases } from './filter_verdict_cases.ts'
+import { protocolVerdictCases } from './protocol_verdict_cases.ts'
 import { routeVerdictCases } from './route_verdict_cases.ts'
 import { transcoderVerdictCases } from './transcoder_verdict_cases.ts'
 import { transportVerdictCases } from './transport_verdict_cases.ts'
@@ -19,6 +20,7 @@ describe('config verdicts', () => {
     ...routeVerdictCases,
     ...filterVerdictCases,
     ...transcoderVerdictCases,
+    ...protocolVerdictCases,
     ...transportVerdictCases,
   ]
   for (const one of cases) {

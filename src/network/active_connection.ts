@@ -6,8 +6,9 @@ import { monotonicMs } from '../common/clock.ts'
 import { Timer } from '../common/timer.ts'
 import type { StreamInfo } from '../stream_info/stream_info.ts'
 import type { BuiltListener, FilterChain } from './built_listener.ts'
-import type { Connection, ConnectionCallbacks, ConnectionEvent } from './connection.ts'
+import type { Connection } from './connection.ts'
 import type { ConnectionSocket } from './connection_socket.ts'
+import type { ConnectionCallbacks, ConnectionEvent } from './connection_types.ts'
 import { FilterManager } from './filter_manager.ts'
 
 export class ActiveConnection implements ConnectionCallbacks {

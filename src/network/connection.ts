@@ -7,25 +7,16 @@ import { Timer } from '../common/timer.ts'
 import { measurements } from '../stream_info/measurements.ts'
 import type { AddressInfo, DownstreamInfo, StreamInfo, TlsInfo } from '../stream_info/stream_info.ts'
 import { connectErrorWords } from './connect_errors.ts'
-import type { ConnectionByteStats, ConnectionCloseType } from './connection_types.ts'
+import type {
+  ConnectionByteStats,
+  ConnectionCallbacks,
+  ConnectionCloseType,
+  ConnectionEvent,
+  ConnectionReader,
+} from './connection_types.ts'
 import { reuseReadBuffer } from './read_buffer.ts'
 import type { TransportSocket, TransportSocketCallbacks } from './transport_socket.ts'
 import { runWrites, WriteBatch } from './write_batch.ts'
-
-/** How a connection ended, or what happened to it. */
-export type ConnectionEvent = 'connected' | 'remoteClose' | 'localClose'
-
-export interface ConnectionCallbacks {
-  onEvent(event: ConnectionEvent): void
-  /** More than the buffer limit waits to be written: stop producing. Paired with the call below. */
-  onAboveWriteBufferHighWatermark(): void
-  onBelowWriteBufferLowWatermark(): void
-}
-
-/** What reads a connection's bytes: the network filter chain downstream, a codec client or TCP pool user upstream. */
-export interface ConnectionReader {
-  onData(data: Buffer, endStream: boolean): void
-}
 
 const log = getLogger('connection')
 const noReader: ConnectionReader = { onData() {} }

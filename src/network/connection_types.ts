@@ -1,4 +1,4 @@
-// What the owner of a connection tells it: how to close, and what counts its bytes.
+// What a connection and its users tell each other: events, bytes, how to close, and what counts.
 
 /**
  * - noFlush: drop what is not written yet, close now (FIN)
@@ -13,4 +13,19 @@ export type ConnectionCloseType = 'noFlush' | 'abortReset' | 'flushWrite' | 'flu
 export interface ConnectionByteStats {
   readTotal: { add(n: number): void }
   writeTotal: { add(n: number): void }
+}
+
+/** How a connection ended, or what happened to it. */
+export type ConnectionEvent = 'connected' | 'remoteClose' | 'localClose'
+
+export interface ConnectionCallbacks {
+  onEvent(event: ConnectionEvent): void
+  /** More than the buffer limit waits to be written: stop producing. Paired with the call below. */
+  onAboveWriteBufferHighWatermark(): void
+  onBelowWriteBufferLowWatermark(): void
+}
+
+/** What reads a connection's bytes: the network filter chain downstream, a codec client or TCP pool user upstream. */
+export interface ConnectionReader {
+  onData(data: Buffer, endStream: boolean): void
 }

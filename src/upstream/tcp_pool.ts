@@ -2,7 +2,8 @@
 
 import { monotonicMs } from '../common/clock.ts'
 import { Timer } from '../common/timer.ts'
-import type { Connection, ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../network/connection.ts'
+import type { Connection } from '../network/connection.ts'
+import type { ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../network/connection_types.ts'
 import type { ConnectionPoolLike, Host } from './host.ts'
 import { countClosed, countConnect, countConnected, countConnectFailure } from './pooled_connection.ts'
 import type { ResourceManager } from './resource_manager.ts'

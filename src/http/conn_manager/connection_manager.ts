@@ -3,7 +3,8 @@
 import { monotonicMs } from '../../common/clock.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
 import { Timer } from '../../common/timer.ts'
-import type { Connection, ConnectionCallbacks, ConnectionEvent } from '../../network/connection.ts'
+import type { Connection } from '../../network/connection.ts'
+import type { ConnectionCallbacks, ConnectionEvent } from '../../network/connection_types.ts'
 import { FilterStatus, type ReadFilter, type ReadFilterCallbacks } from '../../network/network_filter.ts'
 import {
   CodecProtocolError,

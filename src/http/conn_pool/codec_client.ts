@@ -1,6 +1,6 @@
 // The contract between a pooled connection and the protocol that it speaks (Envoy's CodecClient).
 
-import type { ConnectionEvent } from '../../network/connection.ts'
+import type { ConnectionEvent } from '../../network/connection_types.ts'
 import type { Protocol } from '../../stream_info/stream_info.ts'
 import type { RequestEncoder, ResponseDecoder, StreamResetReason } from '../codec/codec.ts'
 import type { PoolCallbacks } from './connection_pool.ts'

@@ -1,6 +1,7 @@
 // HTTP/1 on one pooled connection: one exchange at a time; one that could not leave moves to another connection.
 
-import type { Connection, ConnectionEvent } from '../../network/connection.ts'
+import type { Connection } from '../../network/connection.ts'
+import type { ConnectionEvent } from '../../network/connection_types.ts'
 import type { DataReceiver, RequestEncoder, ResponseDecoder, StreamResetReason } from '../codec/codec.ts'
 import { Http1ClientCodec } from '../codec/http1/client_codec.ts'
 import type { Http1ClientStream } from '../codec/http1/client_stream.ts'

@@ -1,6 +1,6 @@
 // HTTP/2 on one pooled connection: streams side by side, as many as both sides allow, until the peer says GOAWAY.
 
-import type { ConnectionEvent } from '../../network/connection.ts'
+import type { ConnectionEvent } from '../../network/connection_types.ts'
 import type { RequestEncoder, ResponseDecoder, StreamResetReason } from '../codec/codec.ts'
 import { type Http2ClientCallbacks, Http2ClientCodec } from '../codec/http2/client_codec.ts'
 import type { ActiveClient } from './active_client.ts'

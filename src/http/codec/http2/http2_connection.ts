@@ -2,7 +2,8 @@
 
 import type { ByteWriter } from '../../../common/byte_writer.ts'
 import type { HeaderMap } from '../../../common/header_map.ts'
-import type { Connection, ConnectionEvent } from '../../../network/connection.ts'
+import type { Connection } from '../../../network/connection.ts'
+import type { ConnectionEvent } from '../../../network/connection_types.ts'
 import { gatherWrites } from '../../../network/write_batch.ts'
 import type { DataReceiver, StreamResetReason } from '../codec.ts'
 import { AnsweredStreams } from './answered_streams.ts'

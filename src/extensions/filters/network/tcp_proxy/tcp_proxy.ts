@@ -4,12 +4,8 @@ import { monotonicMs } from '../../../../common/clock.ts'
 import { Timer } from '../../../../common/timer.ts'
 import { writeAccessLogs } from '../../../../network/active_connection.ts'
 import { localAddressOf } from '../../../../network/address.ts'
-import type {
-  Connection,
-  ConnectionCallbacks,
-  ConnectionEvent,
-  ConnectionReader,
-} from '../../../../network/connection.ts'
+import type { Connection } from '../../../../network/connection.ts'
+import type { ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../../../../network/connection_types.ts'
 import { FilterStatus, type ReadFilter, type ReadFilterCallbacks } from '../../../../network/network_filter.ts'
 import { ResponseFlag } from '../../../../stream_info/response_flags.ts'
 import type { StreamInfo } from '../../../../stream_info/stream_info.ts'

@@ -7,6 +7,7 @@ import { Timer } from '../common/timer.ts'
 import { measurements } from '../stream_info/measurements.ts'
 import type { AddressInfo, DownstreamInfo, StreamInfo, TlsInfo } from '../stream_info/stream_info.ts'
 import { connectErrorWords } from './connect_errors.ts'
+import { takeConnectionId } from './connection_id.ts'
 import type {
   ConnectionByteStats,
   ConnectionCallbacks,
@@ -21,8 +22,6 @@ import { runWrites, WriteBatch } from './write_batch.ts'
 const log = getLogger('connection')
 const noReader: ConnectionReader = { onData() {} }
 const emptyBuffer = Buffer.alloc(0)
-
-let nextConnectionId = 1
 
 export class Connection implements TransportSocketCallbacks {
   readonly id: number
@@ -73,7 +72,7 @@ export class Connection implements TransportSocketCallbacks {
     connected: boolean,
     transport?: TransportSocket,
   ) {
-    this.id = downstream?.connectionId ?? nextConnectionId++
+    this.id = downstream?.connectionId ?? takeConnectionId()
     this.socket = socket
     this.#tcpSocket = socket
     this.#transport = transport
@@ -121,10 +120,6 @@ export class Connection implements TransportSocketCallbacks {
   startSecureTransport(): boolean {
     this.flush()
     return this.#transport?.startSecureTransport() ?? false
-  }
-
-  static nextId(): number {
-    return nextConnectionId++
   }
 
   addConnectionCallbacks(callbacks: ConnectionCallbacks): void {
@@ -207,10 +202,7 @@ export class Connection implements TransportSocketCallbacks {
     return this.bytesSent - this.pending.bytes
   }
 
-  /**
-   * Hands what was gathered to the socket, once that is connected. Called at the end of each event; calling it earlier is
-   * harmless.
-   */
+  /** Hands what was gathered to the socket, once that is connected: at the end of each event, or earlier. */
   flush(): void {
     if (this.pending.bytes === 0 || this.state === 'closed' || this.state === 'connecting') return
     this.pending.writeTo(this.socket, this.#aboveHighWatermark ? () => this.#onFlushed() : undefined)

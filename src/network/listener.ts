@@ -10,6 +10,7 @@ import { ActiveConnection, writeAccessLogs } from './active_connection.ts'
 import { isMapped, isWildcard, localAddressOf, remoteAddressOf } from './address.ts'
 import type { BuiltListener, FilterChain } from './built_listener.ts'
 import { Connection } from './connection.ts'
+import { takeConnectionId } from './connection_id.ts'
 import { ConnectionSocket } from './connection_socket.ts'
 import { DescriptorReserve } from './descriptor_reserve.ts'
 import { ListenerFilterManager, type ListenerFilterOutcome } from './listener_filter_manager.ts'
@@ -80,7 +81,7 @@ export class Listener {
       return
     }
     const acceptedAtMs = monotonicMs()
-    const id = Connection.nextId()
+    const id = takeConnectionId()
     const facts = new ConnectionSocket(socket, id, remoteAddress, localAddress, this.built.name, acceptedAtMs)
     const streamInfo = new StreamInfo(facts, acceptedAtMs, wallMs())
     if (this.built.listenerFilters.length === 0) {

@@ -7,7 +7,7 @@ export const hcmFields: FieldTable = {
   [manager]: {
     acts: words(`codec_type stat_prefix route_config http_filters add_user_agent common_http_protocol_options
       http_protocol_options http2_protocol_options server_name server_header_transformation scheme_header_transformation
-      max_request_headers_kb stream_idle_timeout  request_timeout request_headers_timeout
+      max_request_headers_kb stream_idle_timeout stream_flush_timeout  request_timeout request_headers_timeout
       drain_timeout drain_timeout_jitter delayed_close_timeout access_log access_log_flush_interval
       flush_access_log_on_new_request access_log_options use_remote_address xff_num_trusted_hops
       original_ip_detection_extensions early_header_mutation_extensions internal_address_config skip_xff_append via
@@ -18,7 +18,7 @@ export const hcmFields: FieldTable = {
       append_x_forwarded_port
       http1_safe_max_connection_duration forward_client_cert_details set_current_client_cert_details`),
     harmless: words(`http3_protocol_options record_route_resolution_stats
-      stream_flush_timeout represent_ipv4_remote_address_as_ipv4_mapped_ipv6 append_local_overload add_proxy_protocol_connection_state`),
+      represent_ipv4_remote_address_as_ipv4_mapped_ipv6 append_local_overload add_proxy_protocol_connection_state`),
   },
   [`${manager}.UpgradeConfig`]: { acts: words('upgrade_type filters enabled') },
   [`${manager}.HcmAccessLogOptions`]: { acts: words('access_log_flush_interval flush_access_log_on_new_request') },

@@ -66,6 +66,8 @@ export interface RequestDecoder extends DataReceiver {
 export interface ResponseEncoder extends CodecStream {
   /** What the client broke in this stream, for %RESPONSE_CODE_DETAILS%; '' for nothing. */
   readonly details: string
+  /** How long what is written may wait for the client behind the response's end; 0 for ever. HTTP/1 does not wait. */
+  setFlushTimeout(timeoutMs: number): void
   encode1xxHeaders(headers: HeaderMap): void
   encodeHeaders(headers: HeaderMap, endStream: boolean): void
   encodeData(data: Buffer, endStream: boolean): void

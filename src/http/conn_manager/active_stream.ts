@@ -5,7 +5,13 @@ import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
 import type { Connection } from '../../network/connection.ts'
 import { ResponseFlag } from '../../stream_info/response_flags.ts'
 import { StreamInfo } from '../../stream_info/stream_info.ts'
-import type { RequestDecoder, ResponseEncoder, StreamCallbacks, StreamResetReason } from '../codec/codec.ts'
+import type {
+  CodecProtocolError,
+  RequestDecoder,
+  ResponseEncoder,
+  StreamCallbacks,
+  StreamResetReason,
+} from '../codec/codec.ts'
 import { wantsClose } from '../codec/http1/request_head.ts'
 import type { DownstreamWatermarkCallbacks, LocalReply } from '../http_filter.ts'
 import type { RewrittenReply } from '../local_reply.ts'
@@ -77,6 +83,10 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.filters = new FilterManager(this, connection.bufferLimitBytes)
     this.timers = new StreamTimers(this, settings)
     encoder.setCallbacks(this)
+  }
+
+  setFlushTimeout(timeoutMs: number): void {
+    this.#encoder.setFlushTimeout(timeoutMs)
   }
 
   // ---- The request, from the codec -------------------------------------------------------------------------------
@@ -328,12 +338,13 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.#end()
   }
 
-  onCodecError(): void {
+  /** The client broke the protocol: in this stream, or elsewhere on its connection. */
+  onCodecError(error: CodecProtocolError): void {
     if (this.#ended) return
     const info = this.streamInfo
     this.settings.stats.downstreamRqRxReset.inc()
     info.setResponseFlag(ResponseFlag.DownstreamProtocolError)
-    if (info.responseCodeDetails === '') info.responseCodeDetails = 'http1.codec_error'
+    info.responseCodeDetails ||= this.#multiplexed ? this.#encoder.details || error.details : 'http1.codec_error'
     this.remoteComplete = false
     this.#end()
   }

@@ -82,7 +82,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
       codec.dispatch(data)
     } catch (error) {
       if (!(error instanceof CodecProtocolError)) throw error
-      this.#onCodecError()
+      this.#onCodecError(error)
     }
     if (this.settings.requestHeadersTimeoutMs > 0) this.#watchHead(codec)
     return FilterStatus.StopIteration
@@ -196,11 +196,11 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
   }
 
   /** The client sent what cannot be parsed; its answer, if one was possible, has been written. */
-  #onCodecError(): void {
-    this.settings.stats.downstreamCxProtocolError.inc()
+  #onCodecError(error: CodecProtocolError): void {
+    if (!error.isFlood) this.settings.stats.downstreamCxProtocolError.inc()
     this.#delayClose = true
     this.drainState = 'closing'
-    for (const stream of this.#streams.slice()) stream.onCodecError()
+    for (const stream of this.#streams.slice()) stream.onCodecError(error)
     this.#closeWhenWritten()
   }
 

@@ -38,6 +38,8 @@ export class Http1ServerStream implements ResponseEncoder {
     this.callbacks = callbacks
   }
 
+  setFlushTimeout(): void {}
+
   encode1xxHeaders(headers: HeaderMap): void {
     this.#writeHead(this.#statusLine(headers), this.#lines(headers))
   }

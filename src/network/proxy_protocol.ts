@@ -17,5 +17,5 @@ export interface ProxyProtocolTlv {
 
 export const proxyProtocolState = 'envoy.network.proxy_protocol_options'
 
-export const proxyProtocolV1Signature = Buffer.from('PROXY', 'latin1')
+export const proxyProtocolV1Signature = Buffer.from('PROXY ', 'latin1')
 export const proxyProtocolV2Signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')

@@ -16,11 +16,30 @@ const equals: readonly { readonly aes: number; readonly chaCha: number; readonly
   { aes: 0xc02f, chaCha: 0xcca8, keyExchange: 'ECDHE-RSA' },
 ]
 
+/** Equal for clients that get the same list of `orderedCiphers`: cheaper to make than the list, for each connection. */
+export function cipherOrderKey({ offersTls13, cipherSuites }: ClientHello): number {
+  let key = 0
+  if (offersTls13) {
+    // Each counts once, or clients could make ever new keys.
+    let seen = 0
+    for (const suite of cipherSuites) {
+      const number = suite - 4864
+      if (number < 1 || number > 3 || (seen & (1 << number)) !== 0) continue
+      seen |= 1 << number
+      key = key * 4 + number
+    }
+    return key
+  }
+  for (const { aes, chaCha } of equals) key = key * 2 + (isBefore(cipherSuites, chaCha, aes) ? 1 : 0)
+  return -1 - key
+}
+
 /** The suites of TLS 1.3 as the client has them, where it speaks it: all are equal to a server with hardware for AES. */
 export function orderedCiphers(ciphers: string, hasEquals: boolean, hello: ClientHello): string {
   const { offersTls13, cipherSuites } = hello
   if (offersTls13) {
-    const offered = cipherSuites.map((suite) => tls13Names[suite]).filter((name) => name !== undefined)
+    const named = cipherSuites.map((suite) => tls13Names[suite]).filter((name) => name !== undefined)
+    const offered = [...new Set(named)]
     const rest = tls13Suites.split(':').filter((name) => !offered.includes(name))
     return ciphers.replace(tls13Suites, [...offered, ...rest].join(':'))
   }

@@ -1,7 +1,7 @@
 import { createSecureContext } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import { defaultCipherSuites, tls13Suites, translateCipherSuites } from '../../../src/network/tls/cipher_list.ts'
-import { orderedCiphers } from '../../../src/network/tls/cipher_order.ts'
+import { cipherOrderKey, orderedCiphers } from '../../../src/network/tls/cipher_order.ts'
 import type { ClientHello } from '../../../src/network/tls/client_hello.ts'
 
 const hello = (offersTls13: boolean, cipherSuites: number[]): ClientHello => ({
@@ -53,6 +53,13 @@ describe('among equals', () => {
       'TLS_AES_128_GCM_SHA256',
       'TLS_AES_256_GCM_SHA384',
     ])
+  })
+
+  it('a suite that is named again and again counts once', () => {
+    const again = hello(true, [0x1303, 0x1303, 0x1301, 0x1303])
+    expect(cipherOrderKey(again)).toBe(cipherOrderKey(hello(true, [0x1303, 0x1301])))
+    expect(orderedCiphers(ciphers, true, again)).toBe(orderedCiphers(ciphers, true, hello(true, [0x1303, 0x1301])))
+    expect(cipherOrderKey(again)).not.toBe(cipherOrderKey(hello(true, [0x1301, 0x1303])))
   })
 
   it('the order of the client decides in a group, and nowhere else, in TLS 1.2', () => {

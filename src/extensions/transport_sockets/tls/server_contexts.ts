@@ -7,7 +7,7 @@ import { wallMs } from '../../../common/clock.ts'
 import type { ConfigErrors } from '../../../config/errors.ts'
 import type { KeyType, LoadedCertificate } from '../../../network/tls/certificate.ts'
 import type { CertificateValidator } from '../../../network/tls/certificate_validator.ts'
-import { orderedCiphers } from '../../../network/tls/cipher_order.ts'
+import { cipherOrderKey, orderedCiphers } from '../../../network/tls/cipher_order.ts'
 import type { ClientHello } from '../../../network/tls/client_hello.ts'
 import { type TicketKeys, useTicketKeys } from '../../../network/tls/ticket_keys.ts'
 import { certificateContext, type LoadedTlsContext } from '../../../network/tls/tls_context.ts'
@@ -20,27 +20,28 @@ export class ServerCertificate {
   readonly certificate: LoadedCertificate
   readonly #protocol: TlsProtocol
   readonly #make: (ciphers: string) => SecureContext
+  /** For clients that are not followed in their order. */
+  readonly #context: SecureContext
   readonly #followsClient: boolean
-  /** By the order of cipher suites: clients have few different ones. */
-  readonly #contexts = new Map<string, SecureContext>()
+  /** By the order of cipher suites, of which clients have few different ones. */
+  readonly #contexts = new Map<number, SecureContext>()
 
   constructor(certificate: LoadedCertificate, protocol: TlsProtocol, make: (ciphers: string) => SecureContext) {
     this.certificate = certificate
     this.#protocol = protocol
     this.#make = make
     this.#followsClient = (protocol.options.secureOptions & constants.SSL_OP_CIPHER_SERVER_PREFERENCE) === 0
-    this.contextFor(undefined)
+    this.#context = make(protocol.options.ciphers)
   }
 
   contextFor(hello: ClientHello | undefined): SecureContext {
-    const { options, hasEqualCiphers } = this.#protocol
-    const { ciphers } = options
-    const ordered =
-      hello === undefined || this.#followsClient ? ciphers : orderedCiphers(ciphers, hasEqualCiphers, hello)
-    let context = this.#contexts.get(ordered)
+    if (hello === undefined || this.#followsClient) return this.#context
+    const key = cipherOrderKey(hello)
+    let context = this.#contexts.get(key)
     if (context === undefined) {
-      context = this.#make(ordered)
-      this.#contexts.set(ordered, context)
+      const { options, hasEqualCiphers } = this.#protocol
+      context = this.#make(orderedCiphers(options.ciphers, hasEqualCiphers, hello))
+      this.#contexts.set(key, context)
     }
     return context
   }

@@ -7,7 +7,7 @@ import { bootstrap, cluster, HTTP_LOG, http1Options, httpListener, routes } from
 /** How much has been read when a connection ends is chance. */
 const STATS = '^(cluster\\..*\\.(upstream_rq|http2|retry|upstream_cx_[^rt]|upstream_cx_total)|http\\.)'
 const FAST = 'retry_back_off: { base_interval: 0.001s, max_interval: 0.002s }'
-const LOG = `${HTTP_LOG} upstream=%UPSTREAM_PROTOCOL%`
+const LOG = `${HTTP_LOG} upstream=%UPSTREAM_PROTOCOL% received=%UPSTREAM_WIRE_BYTES_RECEIVED%`
 
 const http2 = (fields = '{}', more = '') =>
   http1Options(`explicit_http_config: { http2_protocol_options: ${fields} }\n${more}`)

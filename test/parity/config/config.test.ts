@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { acceptedFor } from '../compare.ts'
 import { proxyPair } from '../define_suite.ts'
 import { filterVerdictCases } from './filter_verdict_cases.ts'
+import { protocolVerdictCases } from './protocol_verdict_cases.ts'
 import { routeVerdictCases } from './route_verdict_cases.ts'
 import { transcoderVerdictCases } from './transcoder_verdict_cases.ts'
 import { validate } from './validate.ts'
@@ -13,7 +14,13 @@ const LAST_LINES = 12
 describe('config verdicts', () => {
   const [first, second] = proxyPair()
 
-  for (const one of [...verdictCases, ...routeVerdictCases, ...filterVerdictCases, ...transcoderVerdictCases]) {
+  for (const one of [
+    ...verdictCases,
+    ...routeVerdictCases,
+    ...filterVerdictCases,
+    ...transcoderVerdictCases,
+    ...protocolVerdictCases,
+  ]) {
     it(one.name, async () => {
       const [envoy, other] = await Promise.all([validate(first, one), validate(second, one)])
       if (envoy.accepted === other.accepted || acceptedFor(`config: ${one.name}`, 'admin') !== undefined) return

@@ -12,6 +12,7 @@ import type { PoolCallbacks } from './connection_pool.ts'
 export class Http1CodecClient implements CodecClient {
   readonly protocol = 'HTTP/1.1'
   readonly concurrentStreamLimit = 1
+  readonly admittedStreams = 1
   readonly #client: ActiveClient
   readonly #connection: Connection
   readonly #codec: Http1ClientCodec

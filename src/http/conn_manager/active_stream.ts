@@ -92,8 +92,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   // ---- The request, from the codec -------------------------------------------------------------------------------
 
   decodeHeaders(headers: HeaderMap, endStream: boolean): void {
-    const { streamInfo: info } = this
-    const settings = this.settings
+    const { streamInfo: info, settings } = this
     this.requestHeaders = headers
     info.protocol = this.#manager.codec?.protocol ?? 'HTTP/1.1'
     this.http10 = info.protocol === 'HTTP/1.0'
@@ -228,8 +227,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
 
   encodeHeaders(headers: HeaderMap, endStream: boolean): void {
     if (this.#ended) return
-    const { streamInfo: info } = this
-    const settings = this.settings
+    const { streamInfo: info, settings } = this
     this.responseHeaders = headers
     info.responseCode = headers.status
     this.upgraded = isUpgradeAccepted(this.#upgradeType, headers)

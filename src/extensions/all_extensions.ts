@@ -3,7 +3,13 @@
 import type { ExtensionFactory } from '../config/registry.ts'
 import { fileAccessLogFactory } from './access_loggers/file/config.ts'
 import { stderrAccessLogFactory, stdoutAccessLogFactory } from './access_loggers/stream/config.ts'
+import { connectGrpcBridgeFilter } from './filters/http/connect_grpc_bridge/config.ts'
+import { corsFilter } from './filters/http/cors/config.ts'
+import { grpcHttp1BridgeFilter } from './filters/http/grpc_http1_bridge/config.ts'
+import { grpcHttp1ReverseBridgeFilter } from './filters/http/grpc_http1_reverse_bridge/config.ts'
 import { grpcJsonTranscoder } from './filters/http/grpc_json_transcoder/config.ts'
+import { grpcStatsFilter } from './filters/http/grpc_stats/config.ts'
+import { grpcWebFilter } from './filters/http/grpc_web/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
 import { httpInspector } from './filters/listener/http_inspector/config.ts'
 import { listenerLocalRateLimit } from './filters/listener/local_ratelimit/config.ts'
@@ -31,7 +37,13 @@ import { proxyProtocolUpstreamFactory } from './transport_sockets/upstream_proxy
 
 export const allExtensions: readonly ExtensionFactory[] = [
   // HTTP filters
+  connectGrpcBridgeFilter,
+  corsFilter,
+  grpcHttp1BridgeFilter,
+  grpcHttp1ReverseBridgeFilter,
   grpcJsonTranscoder,
+  grpcStatsFilter,
+  grpcWebFilter,
   routerFilter,
   // Network filters
   connectionLimit,

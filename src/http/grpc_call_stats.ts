@@ -30,7 +30,12 @@ export class GrpcCallStats {
   chargeStatus(status: string | undefined): void {
     if (status === undefined) return
     this.#statusCounter(status)?.inc()
-    this.#counter(status === '0' ? 'success' : 'failure').inc()
+    this.chargeEnd(status === '0')
+  }
+
+  /** A call that ended without a gRPC status (Connect). */
+  chargeEnd(isSuccess: boolean): void {
+    this.#counter(isSuccess ? 'success' : 'failure').inc()
     this.#counter('total').inc()
   }
 

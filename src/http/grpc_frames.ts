@@ -22,7 +22,7 @@ export function grpcFrameHeader(messageBytes: number, flags = 0): Buffer {
 
 /** Follows the frames in a body that comes in pieces of any size. */
 export class GrpcFrameReader {
-  /** Frames that have begun. */
+  /** Messages that have begun; Connect's last frame is none. */
   count = 0
   #headerBytes = 0
   #length = 0
@@ -35,7 +35,7 @@ export class GrpcFrameReader {
     while (this.#headerBytes < grpcFrameHeaderBytes) {
       if (at === data.length) return at
       if (this.#headerBytes === 0) {
-        this.count++
+        if ((data[at] & connectEndStreamFlag) === 0) this.count++
         this.#length = 0
       } else this.#length = this.#length * 256 + data[at]
       this.#headerBytes++
@@ -53,7 +53,7 @@ export class GrpcFrameReader {
     return this.#headerBytes === 0
   }
 
-  /** How many frames begin in `data`, the next piece of the body. */
+  /** How many messages begin in `data`, the next piece of the body. */
   countIn(data: Buffer): number {
     const before = this.count
     for (let at = 0; at < data.length; ) at = this.readTo(data, at)

@@ -2,7 +2,12 @@
 
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { createAccessLogs } from '../access_log/access_log.ts'
+import { compileStringMatcher, matcherErrorMessage, type StringPredicate } from '../common/string_matcher.ts'
 import { ConfigErrors } from '../config/errors.ts'
+import { messageSchema } from '../config/schema.ts'
+import { FilteredScope } from '../stats/filtered_scope.ts'
+import { createRejects } from '../stats/stats_config.ts'
+import type { Scope } from '../stats/store.ts'
 import type { BuiltListener, FilterChain } from './built_listener.ts'
 import { listenerConnectionLimit } from './connection_limits.ts'
 import type {
@@ -28,6 +33,7 @@ type FilterChainView = envoy.config.listener.v3.FilterChain
 
 const defaultBufferLimitBytes = 1024 * 1024
 const defaultListenerFiltersTimeoutMs = 15_000
+const proxyProtocolName = 'envoy.filters.listener.proxy_protocol'
 
 /**
  * Everything that is wrong goes to `context.errors`; undefined if there is no address to build on, otherwise a listener
@@ -41,7 +47,8 @@ export function buildListener<Server extends NetworkServerContext>(
   const sockets = listenerSocketSettings(view, errors)
   if (sockets === undefined) return undefined
   const prefix = view.statPrefix === '' ? sockets.sockets[0].address.text : view.statPrefix
-  const scope = server.scope.createScope('listener').createScope(prefix)
+  const root = listenerRootScope(view, server)
+  const scope = root.createScope('listener').createScope(prefix)
   const bufferLimitBytes = view.perConnectionBufferLimitBytes ?? defaultBufferLimitBytes
   let sharedNames = 0
   const info: ListenerInfo = {
@@ -53,7 +60,7 @@ export function buildListener<Server extends NetworkServerContext>(
     listenerHasAccessLogs: view.accessLog.length > 0,
     sharedName: (kind) => `listener.${sockets.listenerName}.${kind}.${sharedNames++}`,
   }
-  const context: ListenerFactoryContext<Server> = Object.assign(Object.create(server), info)
+  const context: ListenerFactoryContext<Server> = Object.assign(Object.create(server), info, { scope: root })
   return {
     name: sockets.listenerName,
     trafficDirection: view.trafficDirection,
@@ -72,6 +79,21 @@ export function buildListener<Server extends NetworkServerContext>(
     transparent: view.transparent ?? false,
     highWatermarkTimeoutMs: view.perConnectionBufferHighWatermarkTimeout ?? 0,
   }
+}
+
+/** Where everything of the listener makes its stats. Virtual hosts are the server's: their stats are always kept. */
+function listenerRootScope(view: ListenerView, { scope, errors }: NetworkServerContext): Scope {
+  const compileMatcher = (matcher: envoy.type.matcher.v3.StringMatcher): StringPredicate => {
+    try {
+      return compileStringMatcher(matcher)
+    } catch (error) {
+      errors.add(matcher, undefined, matcherErrorMessage(error))
+      return () => false
+    }
+  }
+  const rejects = createRejects(view.statsMatcher, { compileMatcher })
+  if (rejects === undefined) return scope
+  return new FilteredScope(scope, '', (name) => !name.startsWith('vhost.') && rejects(name))
 }
 
 /** Reports listeners that have an address which another one before them has; port 0 is an address of its own each time. */
@@ -102,8 +124,6 @@ function buildFilterChains<Server extends NetworkServerContext>(
   if (view.useOriginalDst === true) {
     errors.add(view, 'useOriginalDst', 'use_original_dst is not supported yet')
   }
-  if (view.statsMatcher !== undefined)
-    errors.add(view, 'statsMatcher', 'stats_matcher of a listener is not supported yet')
   if (view.filterChains.length === 0 && view.defaultFilterChain === undefined) {
     errors.add(
       view,
@@ -129,13 +149,6 @@ function buildFilterChains<Server extends NetworkServerContext>(
 }
 
 function buildFilterChain(view: FilterChainView, context: ListenerFactoryContext): FilterChain {
-  if (view.useProxyProto === true) {
-    context.errors.add(
-      view,
-      'useProxyProto',
-      'use_proxy_proto is not supported; use the proxy_protocol listener filter',
-    )
-  }
   return {
     name: view.name,
     filters: buildNetworkFilters(view, context),
@@ -197,6 +210,15 @@ function buildListenerFilters(view: ListenerView, context: ListenerFactoryContex
       create: factory.createFilterFactory(filter.typedConfig?.value, context),
       disabled: compileFilterDisabled(filter.filterDisabled),
     })
+  }
+  // The old way to ask for it: the first chain speaks for all of them.
+  const factory =
+    view.filterChains[0]?.useProxyProto === true
+      ? registry.byName<ListenerFilterConfigFactory>('envoy.filters.listener', proxyProtocolName)
+      : undefined
+  if (factory !== undefined) {
+    const config = messageSchema(factory.typeUrls[0])?.emptyView()
+    factories.push({ create: factory.createFilterFactory(config, context), disabled: undefined })
   }
   return factories
 }

@@ -118,7 +118,8 @@ export class WriteBatch {
     const writer = this.#writer
     if (writer !== undefined) {
       if (this.bytes > 0) return writer
-      // The kernel or the transport socket may still read what it was given of this memory.
+      // What the kernel or the transport socket was given of this memory may be in use: only when nothing waits in the
+      // socket has all of it been taken, which no stream may stand for that passes its buffers on.
       this.#from = 0
       if (socket.writableLength === 0) {
         writer.clear()

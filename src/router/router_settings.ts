@@ -28,6 +28,8 @@ export interface RouterSettings {
   readonly suppressEnvoyHeaders: boolean
   /** dynamic_stats: counts codes and times. */
   readonly dynamicStats: boolean
+  /** Responses to gRPC calls count, but not under their HTTP codes. */
+  readonly suppressGrpcCodeStats: boolean
   /** The zone that the proxy runs in; '' where it is not known. */
   readonly localZone: string
 }

@@ -116,7 +116,7 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
   #onTunnelClosed(): void {
     if (this.#done) return
     this.#done = true
-    this.#streamCallbacks?.onResetStream('connectionTermination', this.#connection.transportFailureReason)
+    this.#streamCallbacks?.onResetStream('connectionTermination', '')
   }
 
   /** The tunnel stands: the client hears 200 before any payload. */

@@ -156,7 +156,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
 
   #finish(): void {
     this.done = true
-    this.#copyByteCounts()
+    this.#addByteCounts()
     this.#recordTracked()
     while (this.#readDisables > 0) this.#readDisable(false)
   }
@@ -170,14 +170,15 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     if (this.responseStarted) sizeStats.onResponseEnd(this.#bodyBytesReceived)
   }
 
-  #copyByteCounts(): void {
+  /** The bytes of all attempts add up. */
+  #addByteCounts(): void {
     const encoder = this.#encoder
     if (encoder === undefined) return
     const info = this.#parent.upstreamInfo()
-    info.wireBytesSent = encoder.wireBytesSent
-    info.wireBytesReceived = encoder.wireBytesReceived
-    info.headerBytesSent = encoder.headerBytesSent
-    info.headerBytesReceived = encoder.headerBytesReceived
+    info.wireBytesSent += encoder.wireBytesSent
+    info.wireBytesReceived += encoder.wireBytesReceived
+    info.headerBytesSent += encoder.headerBytesSent
+    info.headerBytesReceived += encoder.headerBytesReceived
   }
 
   // ---- The response ----------------------------------------------------------------------------------------------

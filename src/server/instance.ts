@@ -60,9 +60,12 @@ export class Instance {
         runtime,
         overloadConnectionLimit(bootstrap.overloadManager, errors),
       ),
-      secrets: new SecretManager(bootstrap.staticResources?.secrets ?? [], folders, errors, {
-        logsUpdates: workerIndex < 0,
-      }),
+      secrets: new SecretManager(
+        bootstrap.staticResources?.secrets ?? [],
+        folders,
+        errors,
+        workerIndex < 0 ? parts.scope : undefined,
+      ),
       folders,
       workerIndex,
       clusterManager: this.clusterManager,

@@ -233,7 +233,8 @@ export class Server implements ServerControl {
   }
 
   #updateServerStats(): void {
-    this.#serverStats.update(this.startedAtWallMs, this.state(), this.context.globalConnectionLimit.active())
+    const { globalConnectionLimit, secrets } = this.context
+    this.#serverStats.update(this.startedAtWallMs, this.state(), globalConnectionLimit.active(), secrets.contexts)
   }
 
   #flushStats(): void {

@@ -84,9 +84,10 @@ export function createTransportSocketMatcher(
     totalMatchCount: scope.counter(`${name}.total_match_count`),
   })
   const byDefault = choice(view.transportSocket, 'default')
-  const matches = view.transportSocketMatches.map(
-    (each): Match => ({ ...choice(each.transportSocket, each.name), labels: Object.entries(each.match ?? {}) }),
-  )
+  const matches = view.transportSocketMatches.map((each): Match => {
+    if (each.transportSocket === undefined) context.errors.add(each, undefined, 'transport_socket is missing')
+    return { ...choice(each.transportSocket, each.name), labels: Object.entries(each.match ?? {}) }
+  })
   return new TransportSocketMatcher(matches, byDefault)
 }
 
@@ -98,8 +99,6 @@ export function upstreamTransportSocketFactory(
   if (view === undefined) return rawBufferUpstream
   const { registry, errors } = context
   const category = 'envoy.transport_sockets.upstream'
-  // Without a typed_config the name says which: only plain bytes need no more.
-  if (view.typedConfig === undefined && view.name === 'envoy.transport_sockets.raw_buffer') return rawBufferUpstream
   const factory = registry.lookup<UpstreamTransportSocketConfigFactory>(category, view, errors)
   return factory?.createTransportSocketFactory(view.typedConfig?.value, context) ?? rawBufferUpstream
 }

@@ -1,5 +1,5 @@
 /** What a parity case is made of: a suite starts both proxies once from one YAML, a case is one client connection. */
-import type { TlsOptions } from 'node:tls'
+import type { ConnectionOptions, TlsOptions } from 'node:tls'
 import type { BackendScript } from '../support/echo_backend.ts'
 import type { Http2BackendScript, Http2ReplyStep } from '../support/http2_backend.ts'
 
@@ -38,6 +38,8 @@ export interface ParityCase {
   host?: string
   /** A pipe to connect to instead: a path (`{{dir}}` is the process's folder), or `@name`. */
   pipe?: string
+  /** The client speaks TLS, and believes every certificate. */
+  tls?: ConnectionOptions
   steps: readonly Step[]
   /** What the backends answer: raw bytes, steps, or one entry a request (the last repeats). */
   reply?: string | readonly ReplyStep[]

@@ -105,6 +105,7 @@ export class SuiteDriver {
   }
 
   #connect(one: ParityCase, port: number): Promise<RawClient> {
+    if (one.tls !== undefined) return RawClient.connectTls(port, one.host, one.tls)
     if (one.pipe === undefined) return RawClient.connect(port, one.host)
     // Node spells the abstract namespace as the kernel does.
     return RawClient.connect(one.pipe.replace('{{dir}}', this.proxy.folder).replace(/^@/, '\0'))

@@ -46,6 +46,8 @@ export interface HttpListener {
   statPrefix?: string
   /** HTTP filters before the router: list items, at column 0. */
   filters?: string
+  /** Fields of the router filter, in flow style without braces. */
+  router?: string
 }
 
 export const ALL_TO_MAIN = `
@@ -74,7 +76,7 @@ ${indent(accessLog(options.logFormat), 8)}
         http_filters:
 ${indent(options.filters ?? '', 8)}
         - name: envoy.filters.http.router
-          typed_config: { "@type": ${ROUTER} }
+          typed_config: { "@type": ${ROUTER}${options.router === undefined ? '' : `, ${options.router}`} }
         route_config:
           name: ${options.name}
 ${indent(options.routeConfig ?? '', 10)}

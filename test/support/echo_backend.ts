@@ -74,6 +74,8 @@ export class EchoBackend {
   /** May be replaced at any time; applies from the next step on. */
   script: BackendScript
   #waiters: (() => void)[] = []
+  /** Of TLS, those whose handshake failed included. */
+  readonly #sockets = new Set<Socket>()
 
   constructor(script: BackendScript, tls?: TlsOptions) {
     this.script = script
@@ -82,6 +84,7 @@ export class EchoBackend {
       tls === undefined
         ? createServer(options, (socket) => this.#accept(socket))
         : createTlsServer({ ...options, ...tls }, (socket) => this.#accept(socket, tlsFacts(socket)))
+    if (tls !== undefined) this.server.on('connection', (socket) => this.#sockets.add(socket))
   }
 
   static async start(
@@ -118,6 +121,7 @@ export class EchoBackend {
 
   async stop(): Promise<void> {
     for (const connection of this.connections) connection.socket.destroy()
+    for (const socket of this.#sockets) socket.destroy()
     const closed = once(this.server, 'close')
     this.server.close()
     await closed
@@ -127,10 +131,9 @@ export class EchoBackend {
     for (const wake of this.#waiters.splice(0)) wake()
   }
 
-  /** `preface` stands before what the connection receives. */
+  /** `preface` stands before what the connection receives, if it is anything. */
   #accept(socket: Socket, preface = ''): void {
     const connection = new BackendConnection(socket, this.connections.length)
-    connection.received = preface
     this.connections.push(connection)
     let current: BackendRequest | undefined
     let tunnel = this.script.raw ?? false
@@ -156,7 +159,7 @@ export class EchoBackend {
     })
     socket.on('data', (chunk) => {
       const text = chunk.toString('latin1')
-      connection.received += text
+      connection.received += connection.received === '' ? preface + text : text
       const rest = tunnel ? text : reader.push(text)
       if (tunnel && rest !== '') this.script.onTunnelData?.(connection, rest)
       this.#wake()

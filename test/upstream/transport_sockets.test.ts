@@ -11,7 +11,7 @@ import { serverContext, startCluster } from './support.ts'
 const transportSocket = {
   raw: '{name: r, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}',
   proxyProtocol:
-    '{name: p, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport, transport_socket: {name: envoy.transport_sockets.raw_buffer}}}',
+    '{name: p, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport, transport_socket: {name: r, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}}}',
 }
 
 /** A cluster whose `labelled` hosts write a PROXY header; each host is its metadata, its locality has that of `locality`. */

@@ -254,6 +254,7 @@ function jsonNameOf(name: string): string {
 function httpRule(proto: RuleProto): HttpRule {
   const pattern = patternOf(proto)
   return {
+    hasPattern: pattern !== undefined,
     method: pattern?.method ?? '',
     path: pattern?.path ?? '',
     body: proto.body ?? '',

@@ -89,7 +89,8 @@ export class MessageDescriptor {
 
 /** `google.api.HttpRule`: how one method looks in HTTP. */
 export interface HttpRule {
-  /** Upper-case as declared; '' where the rule has no pattern. */
+  /** False where the rule says neither method nor path. */
+  readonly hasPattern: boolean
   readonly method: string
   readonly path: string
   readonly body: string

@@ -11,6 +11,7 @@ import type { JsonEntry, JsonList, JsonNode, JsonObject, JsonScalar } from './js
 import * as scalars from './json_scalars.ts'
 import { writeScalar } from './scalar_writer.ts'
 import { parseDuration, parseFieldMask, parseTimestamp, type SecondsNanos } from './well_known_text.ts'
+import { hasOwnForm, hasTextForm, unknownTypeUrl } from './well_known_types.ts'
 import { WireType, WireWriter } from './wire_writer.ts'
 
 export interface EncodeOptions {
@@ -44,13 +45,6 @@ interface Step {
   /** Of a list: how many elements were counted. */
   count: number
 }
-
-const wellKnownPrefix = 'google.protobuf.'
-const wrapperNames = new Set(
-  'DoubleValue FloatValue Int64Value UInt64Value Int32Value UInt32Value BoolValue StringValue BytesValue'
-    .split(' ')
-    .map((name) => wellKnownPrefix + name),
-)
 
 class JsonEncoder {
   readonly #pool: DescriptorPool
@@ -234,7 +228,7 @@ class JsonEncoder {
 
   #anyValue(inner: MessageDescriptor, entries: readonly JsonEntry[]): Buffer {
     const encoder = new JsonEncoder(this.#pool, this.#options, inner.fullName)
-    if (!hasTextForm(inner.fullName) && !isStructured(inner.fullName)) encoder.#fields(inner, entries)
+    if (!hasOwnForm(inner.fullName)) encoder.#fields(inner, entries)
     else {
       for (const { name, value } of entries) {
         // It is named, and taken all the same: what is wrong with it in turn is named instead.
@@ -353,24 +347,6 @@ class JsonEncoder {
   }
 }
 
-/** Messages that JSON writes as a scalar. */
-function hasTextForm(fullName: string): boolean {
-  if (!fullName.startsWith(wellKnownPrefix)) return false
-  switch (fullName) {
-    case 'google.protobuf.Timestamp':
-    case 'google.protobuf.Duration':
-    case 'google.protobuf.FieldMask':
-    case 'google.protobuf.Value':
-      return true
-    default:
-      return wrapperNames.has(fullName)
-  }
-}
-
-function isStructured(fullName: string): boolean {
-  return fullName === 'google.protobuf.Any' || fullName === 'google.protobuf.Struct'
-}
-
 /** Messages that JSON may write as a list. */
 function isListMessage(field: FieldDescriptor): boolean {
   return field.typeName === 'google.protobuf.Value' || field.typeName === 'google.protobuf.ListValue'
@@ -399,10 +375,4 @@ function valueMember(value: JsonScalar): number {
 function textOf(value: JsonScalar, what: string): string {
   if (value.kind === 'string') return value.text
   throw new scalars.ScalarError(`Invalid data type for ${what}, value is ${scalars.showScalar(value)}`)
-}
-
-function unknownTypeUrl(url: string): string {
-  const form = "Invalid type URL, type URLs must be of the form 'type.googleapis.com/<typename>', got: "
-  if (!url.startsWith('type.googleapis.com/')) return form + url
-  return `Invalid type URL, unknown type: ${url.slice('type.googleapis.com/'.length)}`
 }

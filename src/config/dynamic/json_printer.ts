@@ -3,6 +3,7 @@
 import { type DescriptorPool, type FieldDescriptor, type MessageDescriptor, messageOfUrl } from './descriptors.ts'
 import { formatDouble, formatFloat, quoteString } from './json_text.ts'
 import { formatDuration, formatFieldMask, formatTimestamp, PrintError } from './well_known_text.ts'
+import { hasOwnForm, isTypeUrl, isWrapper, unknownTypeUrl } from './well_known_types.ts'
 import { readWireMessage, type WireMessage, type WireValue } from './wire_message.ts'
 
 /** `print_options` of the transcoder, as far as they are about one message. */
@@ -25,8 +26,6 @@ export function printJson(
   return options.addWhitespace ? `${printer.text}\n` : printer.text
 }
 
-const wrapper = /^google\.protobuf\.(Double|Float|Int64|UInt64|Int32|UInt32|Bool|String|Bytes)Value$/
-
 class JsonPrinter {
   readonly #pool: DescriptorPool
   readonly #options: PrintOptions
@@ -48,7 +47,7 @@ class JsonPrinter {
       this.#close('}', isEmpty)
       return
     }
-    if (wrapper.test(descriptor.fullName)) {
+    if (isWrapper(descriptor.fullName)) {
       const field = descriptor.fieldByNumber(1)!
       this.#value(field, message.get(1) ?? defaultOf(field))
     }
@@ -81,7 +80,7 @@ class JsonPrinter {
         this.#structValue(message)
         return true
       default:
-        return wrapper.test(descriptor.fullName)
+        return isWrapper(descriptor.fullName)
     }
   }
 
@@ -198,7 +197,7 @@ class JsonPrinter {
     this.#next(true)
     this.text += `"@type"${this.#colon}${quoteString(url)}`
     const descriptor = messageOfUrl(this.#pool, url)
-    if (descriptor === undefined) throw unknownType(url)
+    if (descriptor === undefined) throw new PrintError(unknownTypeUrl(url), isTypeUrl(url))
     const inner = readWireMessage(descriptor, value ?? Buffer.alloc(0))
     if (!hasOwnForm(descriptor.fullName)) this.#fields(inner, false)
     else {
@@ -291,25 +290,4 @@ function refuseSpecialNumber(value: number): void {
   throw new PrintError(
     `google.protobuf.Value cannot encode double values for ${what}, because it would be parsed as a string`,
   )
-}
-
-function hasOwnForm(fullName: string): boolean {
-  switch (fullName) {
-    case 'google.protobuf.Any':
-    case 'google.protobuf.Timestamp':
-    case 'google.protobuf.Duration':
-    case 'google.protobuf.FieldMask':
-    case 'google.protobuf.Struct':
-    case 'google.protobuf.ListValue':
-    case 'google.protobuf.Value':
-      return true
-    default:
-      return wrapper.test(fullName)
-  }
-}
-
-function unknownType(url: string): PrintError {
-  const prefix = 'type.googleapis.com/'
-  if (url.startsWith(prefix)) return new PrintError(`Invalid type URL, unknown type: ${url.slice(prefix.length)}`, true)
-  return new PrintError(`Invalid type URL, type URLs must be of the form '${prefix}<typename>', got: ${url}`)
 }

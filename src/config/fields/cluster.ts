@@ -90,5 +90,15 @@ export const clusterFields: FieldTable = {
   'envoy.config.core.v3.UpstreamHttpProtocolOptions': {
     acts: words('auto_sni auto_san_validation override_auto_sni_header'),
   },
+  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': {
+    acts: words(`common_tls_context sni allow_renegotiation max_session_keys auto_host_sni auto_sni_san_validation`),
+    // Envoy refuses such keys whatever this says.
+    harmless: ['enforce_rsa_key_usage'],
+  },
+  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': {
+    acts: words('config transport_socket tlv_as_pool_key'),
+    harmless: ['allow_unspecified_address'],
+  },
+  'envoy.config.core.v3.ProxyProtocolConfig': { acts: words('version pass_through_tlvs added_tlvs') },
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': { acts: words('name match transport_socket') },
 }

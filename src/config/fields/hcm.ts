@@ -45,13 +45,13 @@ export const hcmFields: FieldTable = {
       max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream
       max_inbound_window_update_frames_per_data_frame_sent stream_error_on_invalid_http_messaging
       override_stream_error_on_invalid_http_message custom_settings_parameters connection_keepalive
-      enable_huffman_encoding max_header_field_size_kb disallow_obs_text`),
+      enable_huffman_encoding max_header_field_size_kb disallow_obs_text stream_reset_burst stream_reset_rate`),
     // Which library reads frames is Envoy's choice among two; metadata is read over, however much it is.
     harmless: words('use_oghttp2_codec max_metadata_size'),
   },
   'envoy.extensions.filters.http.router.v3.Router': {
-    acts: words('suppress_envoy_headers strict_check_headers dynamic_stats'),
-    harmless: words(`start_child_span suppress_grpc_request_failure_code_stats
+    acts: words(`suppress_envoy_headers strict_check_headers dynamic_stats suppress_grpc_request_failure_code_stats`),
+    harmless: words(`start_child_span
       reject_connect_request_early_data`),
   },
 }

@@ -64,6 +64,8 @@ export interface RequestDecoder extends DataReceiver {
 }
 
 export interface ResponseEncoder extends CodecStream {
+  /** What the client broke in this stream, for %RESPONSE_CODE_DETAILS%; '' for nothing. */
+  readonly details: string
   encode1xxHeaders(headers: HeaderMap): void
   encodeHeaders(headers: HeaderMap, endStream: boolean): void
   encodeData(data: Buffer, endStream: boolean): void
@@ -87,10 +89,13 @@ export interface RequestEncoder extends CodecStream {
 /** A codec error that ends the connection: the details string is Envoy's (`http1.codec_error`, ...). */
 export class CodecProtocolError extends Error {
   readonly details: string
+  /** The peer makes us work or keep things for nothing, which Envoy does not count among protocol errors. */
+  readonly isFlood: boolean
 
-  constructor(message: string, details: string) {
+  constructor(message: string, details: string, isFlood = false) {
     super(message)
     this.details = details
+    this.isFlood = isFlood
   }
 }
 

@@ -83,6 +83,12 @@ export class ActiveClient implements ConnectionCallbacks, ConnectionReader, Pool
     return Math.min(this.#remainingStreams, codec.concurrentStreamLimit - codec.activeStreams)
   }
 
+  /** It can take a stream at once. */
+  get hasRoom(): boolean {
+    const { codec } = this
+    return codec !== undefined && this.unusedCapacity > 0 && codec.activeStreams < codec.admittedStreams
+  }
+
   /** Carries a stream: the caller's encoder is this connection's. */
   begin(decoder: ResponseDecoder, callbacks: PoolCallbacks): void {
     const encoder = this.codec!.newStream(decoder, callbacks)

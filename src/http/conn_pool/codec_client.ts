@@ -17,6 +17,8 @@ export interface CodecClient {
   readonly activeStreams: number
   /** How many it can carry at once. */
   readonly concurrentStreamLimit: number
+  /** How many it may carry for now, while it is not known what the peer takes. */
+  readonly admittedStreams: number
   newStream(decoder: ResponseDecoder, callbacks: PoolCallbacks): RequestEncoder
   /** Throws CodecProtocolError where the connection cannot go on. */
   dispatch(data: Buffer): void

@@ -12,6 +12,7 @@ import type { PoolCallbacks } from './connection_pool.ts'
 export class Http1CodecClient implements CodecClient {
   readonly protocol = 'HTTP/1.1'
   readonly concurrentStreamLimit = 1
+  readonly admittedStreams = 1
   readonly #client: ActiveClient
   readonly #connection: Connection
   readonly #codec: Http1ClientCodec
@@ -118,8 +119,8 @@ export class Http1CodecClient implements CodecClient {
     if (event === 'localClose') this.failStreams(byProtocolError ? 'protocolError' : 'localReset', '')
     else if (this.#codec.responseBegun) {
       this.#client.pool.host.cluster.stats.upstreamCxProtocolError.inc()
-      this.failStreams('protocolError', this.#connection.transportFailureReason)
-    } else this.failStreams('connectionTermination', this.#connection.transportFailureReason)
+      this.failStreams('protocolError', '')
+    } else this.failStreams('connectionTermination', '')
   }
 
   failStreams(reason: StreamResetReason, transportFailureReason: string): void {

@@ -7,10 +7,14 @@ import type { ActiveClient } from './active_client.ts'
 import type { CodecClient, LeftStreams } from './codec_client.ts'
 import { upstreamHttp2Settings } from './codec_settings.ts'
 
+/** What peers take before their SETTINGS say so: they are told to set no limit below it (RFC 9113 section 6.5.2). */
+const leastStreamLimit = 100
+
 export class Http2CodecClient implements CodecClient, Http2ClientCallbacks {
   readonly protocol = 'HTTP/2'
   activeStreams = 0
   concurrentStreamLimit: number
+  admittedStreams: number
   readonly #client: ActiveClient
   readonly #codec: Http2ClientCodec
   /** max_concurrent_streams: more than the peer allows, or it would not be known before its SETTINGS. */
@@ -23,6 +27,7 @@ export class Http2CodecClient implements CodecClient, Http2ClientCallbacks {
     const { settings, stats } = upstreamHttp2Settings(client.pool.host.cluster)
     this.#configuredStreamLimit = settings.maxConcurrentStreams
     this.concurrentStreamLimit = settings.maxConcurrentStreams
+    this.admittedStreams = Math.min(settings.maxConcurrentStreams, leastStreamLimit)
     this.#codec = new Http2ClientCodec(client.connection, this, settings, stats)
   }
 
@@ -50,7 +55,8 @@ export class Http2CodecClient implements CodecClient, Http2ClientCallbacks {
 
   onMaxConcurrentStreams(max: number): void {
     this.concurrentStreamLimit = Math.min(max, this.#configuredStreamLimit)
-    this.#client.pool.onCapacityChange(this.#client)
+    this.admittedStreams = this.concurrentStreamLimit
+    this.#client.pool.onRoom(this.#client)
   }
 
   onStreamClosed(): void {

@@ -198,11 +198,12 @@ export class HttpPool implements HttpConnectionPool, ConnectionPoolLike {
 
   /** A connection can take more or fewer streams than before. */
   onCapacityChange(client: ActiveClient): void {
+    if (client.place === 'gone') return
     const unused = client.unusedCapacity
     this.#unusedCapacity += unused - client.countedCapacity
     client.countedCapacity = unused
-    if (client.place === 'connecting' || client.place === 'gone') return
-    const place = unused > 0 ? 'ready' : 'busy'
+    if (client.place === 'connecting') return
+    const place = client.hasRoom ? 'ready' : 'busy'
     if (place === client.place) return
     this.#remove(client)
     this.#add(client, place)
@@ -224,7 +225,7 @@ export class HttpPool implements HttpConnectionPool, ConnectionPoolLike {
 
   onConnected(client: ActiveClient): void {
     this.#remove(client)
-    this.#add(client, client.unusedCapacity > 0 ? 'ready' : 'busy')
+    this.#add(client, client.hasRoom ? 'ready' : 'busy')
     this.onCapacityChange(client)
     this.onRoom(client)
   }

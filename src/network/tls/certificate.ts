@@ -10,10 +10,13 @@ import { OcspResponse } from './ocsp_response.ts'
 
 export type TlsCertificateView = envoy.extensions.transport_sockets.tls.v3.TlsCertificate
 
+/** What a client must be able to verify: ECDSA, or what all can. */
 export type KeyType = 'rsa' | 'ec'
 
 /** Everything of one certificate that a secure context needs, checked: the key belongs to it and is long enough. */
 export interface LoadedCertificate {
+  /** Of the secret; '' for none. */
+  readonly name: string
   /** The file, or `<inline>`. */
   readonly path: string
   readonly leaf: CertificateInfo
@@ -32,12 +35,18 @@ export function sourceName(source: DataSource | undefined): string {
 }
 
 /** Undefined where something is wrong; then `errors` say what. */
-export function loadCertificate(view: TlsCertificateView, errors: ConfigErrors): LoadedCertificate | undefined {
-  if (view.privateKeyProvider !== undefined) {
-    errors.add(view, 'privateKeyProvider', 'Failed to load private key provider: there are none in Nuncio')
+export function loadCertificate(
+  view: TlsCertificateView,
+  errors: ConfigErrors,
+  name = '',
+): LoadedCertificate | undefined {
+  const other =
+    view.certificateChain === undefined ? (view.privateKey === undefined ? '' : 'private_key') : 'certificate_chain'
+  if (view.pkcs12 !== undefined && other !== '') {
+    errors.add(view, 'pkcs12', `Certificate configuration can't have both pkcs12 and ${other}`)
     return undefined
   }
-  if (view.pkcs12 !== undefined) return loadPkcs12(view, view.pkcs12, errors)
+  if (view.pkcs12 !== undefined) return loadPkcs12(view, view.pkcs12, name, errors)
   if (view.certificateChain === undefined || view.privateKey === undefined) {
     const [there, missing] =
       view.certificateChain === undefined ? ['private key', 'certificate chain'] : ['certificate chain', 'private key']
@@ -65,7 +74,7 @@ export function loadCertificate(view: TlsCertificateView, errors: ConfigErrors):
     key: key.export({ type: 'pkcs8', format: 'pem' }) as string,
   }
   const ocspResponse = loadOcspResponse(view, chain[0], errors)
-  return { path, leaf: chain[0], chain, keyType, pem, pfx: undefined, ocspResponse }
+  return { name, path, leaf: chain[0], chain, keyType, pem, pfx: undefined, ocspResponse }
 }
 
 /** All certificates of a PEM text; undefined where one of them cannot be read. */
@@ -115,7 +124,7 @@ function checkKey(
       errors.add(view, 'certificateChain', message)
       return undefined
     }
-  } else if (asymmetricKeyType !== 'ec' || !curves.has(asymmetricKeyDetails?.namedCurve)) {
+  } else if (asymmetricKeyType !== 'ed25519' && !curves.has(asymmetricKeyDetails?.namedCurve)) {
     const message = `Failed to load certificate chain from ${path}, only P-256, P-384 or P-521 ECDSA certificates are supported`
     errors.add(view, 'certificateChain', message)
     return undefined
@@ -125,7 +134,7 @@ function checkKey(
     errors.add(view, 'privateKey', message)
     return undefined
   }
-  return asymmetricKeyType
+  return asymmetricKeyType === 'ec' ? 'ec' : 'rsa'
 }
 
 /** Node reads PKCS#12 only into a context: the certificate is taken from there. */
@@ -133,7 +142,12 @@ interface ContextInternals {
   readonly context: { getCertificate(): Buffer | null; getIssuer(): Buffer | null }
 }
 
-function loadPkcs12(view: TlsCertificateView, source: DataSource, errors: ConfigErrors): LoadedCertificate | undefined {
+function loadPkcs12(
+  view: TlsCertificateView,
+  source: DataSource,
+  name: string,
+  errors: ConfigErrors,
+): LoadedCertificate | undefined {
   const buf = readDataSource(source, errors)
   const password = view.password === undefined ? undefined : readDataSource(view.password, errors, { allowEmpty: true })
   if (buf === undefined) return undefined
@@ -165,7 +179,7 @@ function loadPkcs12(view: TlsCertificateView, source: DataSource, errors: Config
     return undefined
   }
   const ocspResponse = loadOcspResponse(view, leaf, errors)
-  return { path, leaf, chain, keyType, pem: undefined, pfx: { buf, passphrase }, ocspResponse }
+  return { name, path, leaf, chain, keyType, pem: undefined, pfx: { buf, passphrase }, ocspResponse }
 }
 
 function loadOcspResponse(

@@ -44,6 +44,8 @@ const notChecked: Verdict = { accepted: true, validated: false, failure: undefin
 
 /** The trusted certificates as `/certs` and the expiry statistics know them. */
 export interface TrustedCertificates {
+  /** Of the secret; '' for none. */
+  readonly name: string
   readonly path: string
   readonly certificates: readonly CertificateInfo[]
 }
@@ -63,11 +65,11 @@ export class CertificateValidator {
   /** Checked here rather than by OpenSSL, which knows no check of the leaf alone. */
   readonly #leafLists: readonly RevocationList[]
 
-  constructor(view: ValidationContextView | undefined, errors: ConfigErrors) {
+  /** `name` is that of the secret, '' for none. */
+  constructor(view: ValidationContextView | undefined, errors: ConfigErrors, name = '') {
     this.#view = view
     this.#acceptsUntrusted = view?.trustChainVerification === 'ACCEPT_UNTRUSTED'
-    if (view !== undefined) refuseUnsupported(view, errors)
-    this.trusted = loadTrusted(view, errors)
+    this.trusted = { ...loadTrusted(view, errors), name }
     this.#hashes = new Set((view?.verifyCertificateHash ?? []).map((hash, i) => readHash(view!, hash, i, errors)))
     this.#spkiHashes = new Set((view?.verifyCertificateSpki ?? []).map((hash, i) => readSpki(view!, hash, i, errors)))
     this.#sanMatchers = view === undefined ? [] : compileSanMatchers(view, errors)
@@ -80,12 +82,13 @@ export class CertificateValidator {
     }
     const checks = this.#checksLeaf || this.trusted.certificates.length > 0
     this.asksForCertificate = checks || this.#acceptsUntrusted
-    if (this.#sanMatchers.length > 0 && this.trusted.certificates.length === 0 && !this.#acceptsUntrusted) {
-      const message = 'SAN-based verification of peer certificates without trusted CA is insecure and not allowed'
-      errors.add(view, undefined, message)
-    }
-    this.policyKey =
-      view === undefined ? '' : JSON.stringify([view, this.trusted.certificates.map((c) => c.fingerprint256)])
+    const trustedHashes = this.trusted.certificates.map((certificate) => certificate.fingerprint256)
+    this.policyKey = view === undefined ? '' : JSON.stringify([view, trustedHashes, lists.texts])
+  }
+
+  /** Names of certificates that nobody vouches for say nothing. */
+  get trustsAnyName(): boolean {
+    return this.#sanMatchers.length > 0 && this.trusted.certificates.length === 0
   }
 
   get #checksLeaf(): boolean {
@@ -94,12 +97,14 @@ export class CertificateValidator {
 
   /**
    * `chain` is what the peer has shown, its own certificate first; `chainResult` is OpenSSL's verdict on it.
-   * `overrideNames` are names of which the certificate must have one, besides what is configured.
+   * `overrideNames` are names of which the certificate must have one, besides what is configured; `serverName` is one
+   * that takes the place of the configured matchers.
    */
   verify(
     chain: readonly CertificateInfo[],
     chainResult: ChainResult | undefined,
     overrideNames: readonly string[] = [],
+    serverName = '',
   ): Verdict {
     const [leaf] = chain
     let chainVerdict = notChecked
@@ -111,11 +116,11 @@ export class CertificateValidator {
       }
       chainVerdict = accepted
     }
-    const leafVerdict = this.#verifyLeaf(leaf, overrideNames)
+    const leafVerdict = this.#verifyLeaf(leaf, overrideNames, serverName)
     return leafVerdict === notChecked ? chainVerdict : leafVerdict
   }
 
-  #verifyLeaf(leaf: CertificateInfo, overrideNames: readonly string[]): Verdict {
+  #verifyLeaf(leaf: CertificateInfo, overrideNames: readonly string[], serverName: string): Verdict {
     let verdict = notChecked
     if (overrideNames.length > 0) {
       if (!anyNameMatches(overrideNames, leaf.altNames)) {
@@ -124,10 +129,13 @@ export class CertificateValidator {
       }
       verdict = accepted
     }
-    if (this.#sanMatchers.length > 0) {
+    if (this.#sanMatchers.length > 0 || serverName !== '') {
       const names = leaf.altNames
-      if (!this.#sanMatchers.some((matches) => names.some(matches)))
-        return this.#refused('san', `SAN matcher, certificate SANs are ${nameList(leaf)}`)
+      const matches =
+        serverName === ''
+          ? this.#sanMatchers.some((matcher) => names.some(matcher))
+          : anyNameMatches([serverName], names)
+      if (!matches) return this.#refused('san', `SAN matcher, certificate SANs are ${nameList(leaf)}`)
       verdict = accepted
     }
     if (this.#hashes.size > 0 || this.#spkiHashes.size > 0) {
@@ -192,20 +200,20 @@ function errorDepth(chain: readonly CertificateInfo[], result: ChainResult): num
   return Math.max(depth, 0)
 }
 
-function refuseUnsupported(view: ValidationContextView, errors: ConfigErrors): void {
-  if (view.customValidatorConfig !== undefined) {
-    errors.add(view, 'customValidatorConfig', 'custom_validator_config is not supported')
+/** What would be an assurance only if there were somebody to trust. */
+function refuseWithoutTrust(view: ValidationContextView | undefined, errors: ConfigErrors): void {
+  if (view?.crl !== undefined) {
+    errors.add(view, 'crl', `Failed to load CRL from ${sourceName(view.crl)} without trusted CA`)
   }
-  if (view.caCertificateProviderInstance !== undefined) {
-    errors.add(view, 'caCertificateProviderInstance', 'ca_certificate_provider_instance is not supported')
-  }
-  if (view.requireSignedCertificateTimestamp === true) {
-    errors.add(view, 'requireSignedCertificateTimestamp', 'require_signed_certificate_timestamp is not supported')
+  if (view?.allowExpiredCertificate === true) {
+    const message = 'Certificate validity period is always ignored without trusted CA'
+    errors.add(view, 'allowExpiredCertificate', message)
   }
 }
 
-function loadTrusted(view: ValidationContextView | undefined, errors: ConfigErrors): TrustedCertificates {
+function loadTrusted(view: ValidationContextView | undefined, errors: ConfigErrors): Omit<TrustedCertificates, 'name'> {
   if (view?.trustedCa === undefined) {
+    if (view?.systemRootCerts === undefined) refuseWithoutTrust(view, errors)
     if (view?.systemRootCerts === undefined) return { path: '', certificates: [] }
     return { path: 'system', certificates: systemRootCertificates() }
   }
@@ -234,7 +242,6 @@ function loadRevocationLists(
     if (bytes === undefined) continue
     try {
       const found = RevocationList.readAll(bytes)
-      if (source === view.crl && found.length === 0) throw new Error('no list')
       parsed.push(...found)
       texts.push(...splitRevocationLists(bytes))
     } catch {

@@ -21,6 +21,18 @@ const standardNames: Readonly<Record<string, string>> = {
 
 const suites: ReadonlySet<string> = new Set(Object.values(standardNames))
 
+/** Known to BoringSSL; here they could not be agreed on, for want of a shared key or of the cipher. */
+const withoutEffect: ReadonlySet<string> = new Set(
+  `DES-CBC3-SHA PSK-AES128-CBC-SHA PSK-AES256-CBC-SHA ECDHE-PSK-AES128-CBC-SHA ECDHE-PSK-AES256-CBC-SHA
+   ECDHE-PSK-CHACHA20-POLY1305 PSK kPSK aPSK 3DES TLSv1`.split(/\s+/),
+)
+
+/** Names of lists. */
+const lists: Readonly<Record<string, string>> = {
+  DEFAULT: 'ALL',
+  FIPS: 'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384',
+}
+
 /** Groups of suites by what they have in common. */
 const keywords: ReadonlySet<string> = new Set(
   `ALL kRSA kECDHE kEECDH aRSA aECDSA ECDSA ECDHE EECDH AES128 AES256 AES AESGCM CHACHA20 SHA1 SHA SHA256 SHA384 TLSv1.2
@@ -54,21 +66,33 @@ export function translateCipherSuites(entries: readonly string[]): CipherList {
   for (const part of entries.flatMap((entry) => entry.split(/[:, ;]/)).filter((entry) => entry !== '')) {
     const group = /^\[(.*)\]$/.exec(part)
     const names = group === null ? [part] : group[1].split('|')
-    const translated = names.map(translateRule)
-    if (translated.includes(undefined)) {
-      rejected.push(part)
-      continue
-    }
+    const unknown = names.flatMap(unknownTerms)
+    rejected.push(...unknown)
+    if (unknown.length > 0) continue
     if (group !== null) hasEquals = true
-    for (const rule of translated) rules.push(rule as string)
+    rules.push(...names.flatMap(translateRule))
   }
   return { openssl: rules.join(':'), hasEquals, rejected }
 }
 
-function translateRule(rule: string): string | undefined {
-  if (rule === '@STRENGTH') return rule
-  const [, operator, selector] = /^([!+-]?)(.*)$/.exec(rule) as unknown as [string, string, string]
-  const terms = selector.split('+').map((term) => standardNames[term] ?? term)
-  if (terms.some((term) => !suites.has(term) && !keywords.has(term))) return undefined
-  return operator + terms.join('+')
+function termsOf(rule: string): string[] {
+  const selector = rule.replace(/^[!+-]/, '')
+  return selector in lists || suites.has(selector) ? [selector] : selector.split('+')
+}
+
+function unknownTerms(rule: string): string[] {
+  if (rule === '@STRENGTH') return []
+  return termsOf(rule).filter(
+    (term) =>
+      !(suites.has(standardNames[term] ?? term) || keywords.has(term) || withoutEffect.has(term) || term in lists),
+  )
+}
+
+/** Nothing for what is without effect. */
+function translateRule(rule: string): string[] {
+  if (rule === '@STRENGTH') return [rule]
+  const terms = termsOf(rule)
+  if (terms.some((term) => withoutEffect.has(term))) return []
+  const operator = /^[!+-]/.exec(rule)?.[0] ?? ''
+  return [operator + terms.map((term) => lists[term] ?? standardNames[term] ?? term).join('+')]
 }

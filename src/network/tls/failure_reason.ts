@@ -15,6 +15,7 @@ const reasonNumbers: Readonly<Record<string, number>> = {
   DIGEST_CHECK_FAILED: 141,
   ENCRYPTED_LENGTH_TOO_LONG: 144,
   EXCESSIVE_MESSAGE_SIZE: 150,
+  HANDSHAKE_FAILURE_ON_CLIENT_HELLO: 154,
   HTTP_REQUEST: 156,
   HTTPS_PROXY_REQUEST: 155,
   INAPPROPRIATE_FALLBACK: 157,
@@ -29,7 +30,7 @@ const reasonNumbers: Readonly<Record<string, number>> = {
   UNSUPPORTED_PROTOCOL: 240,
   WRONG_CIPHER_RETURNED: 242,
   WRONG_VERSION_NUMBER: 247,
-  KEY_USAGE_BIT_INCORRECT: 274,
+  KEY_USAGE_BIT_INCORRECT: 302,
   OCSP_CB_ERROR: 277,
 }
 
@@ -87,10 +88,17 @@ export function tlsErrorName(code: string | undefined): string {
   return otherNames[name] ?? name
 }
 
-/** `TLS_error:|268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end`; details follow the name. */
-export function tlsFailureReason(name: string, details = ''): string {
+/**
+ * `TLS_error:|268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end`; details follow the name, and
+ * then a second name, where the library has two.
+ */
+export function tlsFailureReason(name: string, details = '', second = ''): string {
+  const more = second === '' ? '' : `|${numberedName(second)}`
+  return `TLS_error:|${numberedName(name)}${details === '' ? '' : `:${details}`}${more}:TLS_error_end`
+}
+
+function numberedName(name: string): string {
   const alert = alertNumbers[name]
   const number = alert === undefined ? (reasonNumbers[name] ?? 0) : 1000 + alert
-  const end = details === '' ? '' : `:${details}`
-  return `TLS_error:|${libraryBase + number}:SSL routines:OPENSSL_internal:${name}${end}:TLS_error_end`
+  return `${libraryBase + number}:SSL routines:OPENSSL_internal:${name}`
 }

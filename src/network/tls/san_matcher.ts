@@ -42,7 +42,9 @@ function compileTyped(view: TypedMatcher, errors: ConfigErrors): SanPredicate {
     else if (!/^[0-2](\.\d+)+$/.test(oid)) errors.add(view, 'oid', `Failed to create OID object from '${oid}'`)
     return (name) => name.type === 'OTHER_NAME' && name.oid === oid && matches(name.value)
   }
-  if (sanType === 'SAN_TYPE_UNSPECIFIED') return () => false
+  if (sanType === 'SAN_TYPE_UNSPECIFIED') {
+    errors.add(view, 'sanType', 'SubjectAltNameMatcher.san_type: value must not be in list [SAN_TYPE_UNSPECIFIED]')
+  }
   return (name) => name.type === sanType && matches(name.value)
 }
 

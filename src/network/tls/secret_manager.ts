@@ -4,17 +4,16 @@
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { envoy } from '../../../proto/generated/api.d.ts'
-import { getLogger } from '../../common/log.ts'
-import { ConfigErrors, renderIssues } from '../../config/errors.ts'
-import { loadResourceFile } from '../../config/load.ts'
+import type { ConfigErrors } from '../../config/errors.ts'
+import type { Scope } from '../../stats/store.ts'
 import type { WatchedFolders } from '../watched_folders.ts'
+import { LoadedContexts } from './loaded_contexts.ts'
+import { SecretFile } from './secret_file.ts'
 
 export type SecretView = envoy.extensions.transport_sockets.tls.v3.Secret
 type SdsSecretConfig = envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig
 export type SecretKind = 'tlsCertificate' | 'validationContext' | 'sessionTicketKeys' | 'genericSecret'
 type Content<Kind extends SecretKind> = NonNullable<SecretView[Kind]>
-
-const log = getLogger('secret')
 
 /** One secret that may not be there yet, and may change. */
 export interface SecretProvider<T> {
@@ -44,17 +43,19 @@ export class SecretManager {
   readonly #static = new Map<string, SecretView>()
   readonly #files = new Map<string, SecretFile>()
   readonly #folders: WatchedFolders
-  /** One process tells what is wrong with an update; all refuse it. */
-  readonly #logsUpdates: boolean
+  readonly #updateScope: Scope | undefined
+  /** What uses the secrets. */
+  readonly contexts = new LoadedContexts()
 
+  /** `updateScope` is for main, which counts updates and tells what is wrong with them; all refuse them. */
   constructor(
     secrets: readonly SecretView[],
     folders: WatchedFolders,
     errors: ConfigErrors,
-    options: { logsUpdates: boolean },
+    updateScope: Scope | undefined,
   ) {
     this.#folders = folders
-    this.#logsUpdates = options.logsUpdates
+    this.#updateScope = updateScope
     for (const secret of secrets) {
       const key = `${secret.type}.${secret.name}`
       if (secret.type === undefined) errors.add(secret, undefined, 'Secret type not implemented')
@@ -103,6 +104,8 @@ export class SecretManager {
     }
     const folder = sdsConfig.pathConfigSource?.watchedDirectory?.path ?? dirname(path)
     const file = this.#file(path, folder)
+    const problem = file.subscribe(name)
+    if (problem !== undefined) errors.warn(config, 'name', problem)
     return {
       name,
       isDynamic: true,
@@ -115,7 +118,7 @@ export class SecretManager {
     const key = `${path}\0${folder}`
     let file = this.#files.get(key)
     if (file === undefined) {
-      file = new SecretFile(path, this.#logsUpdates)
+      file = new SecretFile(path, this.#updateScope)
       this.#files.set(key, file)
       const added = file
       this.#folders.watch(folder, () => added.refresh())
@@ -123,53 +126,3 @@ export class SecretManager {
     return file
   }
 }
-
-/** A DiscoveryResponse in a file. What is wrong in it leaves the secrets as they were. */
-class SecretFile {
-  readonly #path: string
-  readonly #logsUpdates: boolean
-  #text = ''
-  #secrets = new Map<string, SecretView>()
-  readonly #callbacks: (() => void)[] = []
-
-  constructor(path: string, logsUpdates: boolean) {
-    this.#path = path
-    this.#logsUpdates = logsUpdates
-    this.#read()
-  }
-
-  secret(name: string): SecretView | undefined {
-    return this.#secrets.get(name)
-  }
-
-  secrets(): Iterable<SecretView> {
-    return this.#secrets.values()
-  }
-
-  onUpdate(callback: () => void): void {
-    this.#callbacks.push(callback)
-  }
-
-  refresh(): void {
-    if (this.#read()) for (const callback of this.#callbacks) callback()
-  }
-
-  /** True where there is something new. */
-  #read(): boolean {
-    const errors = new ConfigErrors(this.#path)
-    const loaded = loadResourceFile(this.#path, errors)
-    if (loaded === undefined || errors.hasErrors) {
-      if (this.#logsUpdates) log.warn(`secrets of ${this.#path} rejected:\n${renderIssues(errors.errors)}`)
-      return false
-    }
-    if (loaded.text === this.#text) return false
-    this.#text = loaded.text
-    const secrets = loaded.resources
-      .filter(({ typeUrl }) => typeUrl === secretType)
-      .map(({ value }) => value as SecretView)
-    this.#secrets = new Map(secrets.map((secret) => [secret.name, secret]))
-    return true
-  }
-}
-
-const secretType = 'envoy.extensions.transport_sockets.tls.v3.Secret'

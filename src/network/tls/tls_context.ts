@@ -7,9 +7,11 @@ import { getLogger } from '../../common/log.ts'
 import { ConfigErrors, renderIssues } from '../../config/errors.ts'
 import { mergeView } from '../../config/merge.ts'
 import { messageSchema } from '../../config/schema.ts'
+import type { Scope } from '../../stats/store.ts'
 import type { WatchedFolders } from '../watched_folders.ts'
 import { type LoadedCertificate, loadCertificate, type TlsCertificateView } from './certificate.ts'
 import { CertificateValidator, type ValidationContextView } from './certificate_validator.ts'
+import { setExpiryStats } from './expiry_stats.ts'
 import type { SecretManager, SecretProvider } from './secret_manager.ts'
 import { type ParameterDefaults, protocolOptions, type TlsProtocol } from './tls_parameters.ts'
 
@@ -48,15 +50,19 @@ export class TlsContextSource {
   readonly #validation: SecretProvider<ValidationContextView> | undefined
   readonly #parts: TlsContextParts
   readonly #watched = new Set<string>()
+  readonly #scope: Scope
+  /** What is in force. */
+  loaded: LoadedTlsContext | undefined = undefined
   #onUpdate: () => void = () => {}
 
-  /** Errors of what is there now go to `parts.errors` as soon as `load` is first called. */
-  constructor(view: CommonTlsContext, defaults: ParameterDefaults, parts: TlsContextParts) {
+  /** `scope` is `listener.<address>.` or `cluster.<name>.`. Secrets that cannot be are reported to `parts.errors`. */
+  constructor(view: CommonTlsContext, defaults: ParameterDefaults, scope: Scope, parts: TlsContextParts) {
+    this.#scope = scope
+    parts.secrets.contexts.add(this)
     this.#view = view
     this.#defaults = defaults
     this.#parts = parts
     const { errors, secrets } = parts
-    refuseUnsupported(view, errors)
     this.#certificates = view.tlsCertificateSdsSecretConfigs.flatMap(
       (config) => secrets.find(config, 'tlsCertificate', errors) ?? [],
     )
@@ -81,19 +87,42 @@ export class TlsContextSource {
       this.#watchCertificate(view, i >= this.#view.tlsCertificates.length)
     })
     this.#watchValidation(validation)
-    return {
-      certificates: certificateViews.flatMap((view) => loadCertificate(view, errors) ?? []),
-      validator: new CertificateValidator(validation, errors),
-      protocol: protocolOptions(this.#view.tlsParams, this.#defaults, errors),
-      alpnProtocols: this.#view.alpnProtocols,
+    const validator = new CertificateValidator(validation, errors, this.#validation?.name)
+    if (validator.trustsAnyName) {
+      const message = 'SAN-based verification of peer certificates without trusted CA is insecure and not allowed'
+      errors.add(validation, undefined, message)
     }
+    const loaded = {
+      certificates: certificateViews.flatMap((view, i) => loadCertificate(view, errors, this.#nameOf(i)) ?? []),
+      validator,
+      protocol: protocolOptions(this.#view.tlsParams, this.#defaults, errors),
+      alpnProtocols: protocolNames(this.#view, errors),
+    }
+    if (!errors.hasErrors) this.#accept(loaded)
+    return loaded
   }
 
-  /** After an update: undefined, with a line in the log, where the new state is of no use. */
-  reload(what: string): LoadedTlsContext | undefined {
+  #accept(loaded: LoadedTlsContext): void {
+    this.loaded = loaded
+    if (this.#parts.workerIndex < 0) setExpiryStats(this.#scope, loaded)
+  }
+
+  #nameOf(index: number): string {
+    return this.#certificates[index - this.#view.tlsCertificates.length]?.name ?? ''
+  }
+
+  /**
+   * After an update: undefined where nothing is new (with `isForced` it is given all the same), or, with a line in the
+   * log, where the new state is of no use.
+   */
+  reload(what: string, isForced = false): LoadedTlsContext | undefined {
     const errors = new ConfigErrors(what)
+    const before = this.loaded
     const loaded = this.load(errors)
-    if (!errors.hasErrors) return loaded
+    if (!errors.hasErrors) {
+      const isNew = isForced || before === undefined || loaded === undefined || !isSame(before, loaded)
+      return isNew ? loaded : undefined
+    }
     if (this.#parts.workerIndex < 0)
       log.warn(`${what}: new TLS certificates rejected, the old ones stay:\n${renderIssues(errors.errors)}`)
     return undefined
@@ -139,19 +168,25 @@ export class TlsContextSource {
   }
 }
 
-function refuseUnsupported(view: CommonTlsContext, errors: ConfigErrors): void {
-  const unsupported: readonly (keyof CommonTlsContext)[] = [
-    'tlsCertificateProviderInstance',
-    'tlsCertificateCertificateProvider',
-    'tlsCertificateCertificateProviderInstance',
-    'validationContextCertificateProvider',
-    'validationContextCertificateProviderInstance',
-    'customHandshaker',
-    'customTlsCertificateSelector',
-  ]
-  for (const field of unsupported) {
-    if (view[field] !== undefined) errors.add(view, field, `${field} is known to Envoy but not supported by Nuncio`)
-  }
+/** Of two states of one context. */
+function isSame(one: LoadedTlsContext, other: LoadedTlsContext): boolean {
+  return contentKey(one) === contentKey(other)
+}
+
+function contentKey({ certificates, validator }: LoadedTlsContext): string {
+  const shown = certificates.map(({ chain, ocspResponse }) => [
+    chain.map((certificate) => certificate.fingerprint256),
+    ocspResponse?.der.toString('base64'),
+  ])
+  return JSON.stringify([shown, validator.policyKey])
+}
+
+/** Names that one entry may hold several of; Envoy joins all entries and splits them at commas. */
+function protocolNames(view: CommonTlsContext, errors: ConfigErrors): string[] {
+  const names = view.alpnProtocols.flatMap((entry) => entry.split(',')).filter((name) => name !== '')
+  if (names.some((name) => Buffer.byteLength(name) > 255))
+    errors.add(view, 'alpnProtocols', 'Invalid ALPN protocol string')
+  return names
 }
 
 /** A secure context for one certificate, or for none. Throws OpenSSL's error. */

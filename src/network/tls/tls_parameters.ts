@@ -59,8 +59,19 @@ const versionOrder: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', '
 
 const defaultCurves: readonly string[] = ['X25519MLKEM768', 'X25519', 'P-256']
 
-/** Envoy's names of groups that OpenSSL knows by the same name. */
-const curveNames: ReadonlySet<string> = new Set(['X25519MLKEM768', 'X25519', 'P-256', 'P-384', 'P-521'])
+/** Envoy's names of groups and OpenSSL's. */
+const curveNames: Readonly<Record<string, string>> = {
+  X25519MLKEM768: 'X25519MLKEM768',
+  MLKEM1024: 'MLKEM1024',
+  X25519: 'X25519',
+  x25519: 'X25519',
+  'P-256': 'P-256',
+  prime256v1: 'P-256',
+  'P-384': 'P-384',
+  secp384r1: 'P-384',
+  'P-521': 'P-521',
+  secp521r1: 'P-521',
+}
 
 /** The policy that NIST's SP 800-52 demands: what `FIPS_202205` stands for. */
 const fipsPolicy = {
@@ -90,11 +101,12 @@ export function protocolOptions(
       `The following ciphers were rejected when tried individually: ${list.rejected.join(', ')}`
     errors.add(view, 'cipherSuites', message)
   }
-  const curves = view?.ecdhCurves.length ? view.ecdhCurves : isFips ? fipsPolicy.curves : defaultCurves
-  const badCurve = curves.find((curve) => !curveNames.has(curve))
+  const given = view?.ecdhCurves.length ? view.ecdhCurves : isFips ? fipsPolicy.curves : defaultCurves
+  const curves = given.flatMap((entry) => entry.split(':'))
+  const badCurve = curves.find((curve) => curveNames[curve] === undefined)
   if (badCurve !== undefined) {
     errors.add(view, 'ecdhCurves', `Failed to initialize ECDH curves ${curves.join(':')}`, {
-      expected: `names among ${[...curveNames].join(', ')}; '${badCurve}' is none of them`,
+      expected: `names among ${Object.keys(curveNames).join(', ')}; '${badCurve}' is none of them`,
     })
   }
   const isOld = versionOrder.indexOf(minVersion) < versionOrder.indexOf('TLSv1.2')
@@ -104,7 +116,7 @@ export function protocolOptions(
     minVersion,
     maxVersion,
     ciphers,
-    ecdhCurve: curves.join(':'),
+    ecdhCurve: curves.map((curve) => curveNames[curve]).join(':'),
     secureOptions: secureOptions(defaults),
     ...(view?.signatureAlgorithms.length ? { sigalgs: view.signatureAlgorithms.join(':') } : {}),
   }

@@ -16,7 +16,6 @@ export class TlsStats {
   readonly ocspStapleOmitted: Counter
   readonly ocspStapleRequests: Counter
   readonly ocspStapleResponses: Counter
-  readonly wasKeyUsageInvalid: Counter
   readonly #failVerify: Readonly<Record<VerifyFailure, Counter>>
   readonly #scope: Scope
   /** By what was negotiated; made as it is met. */
@@ -40,7 +39,6 @@ export class TlsStats {
     this.ocspStapleOmitted = ssl.counter('ocsp_staple_omitted')
     this.ocspStapleRequests = ssl.counter('ocsp_staple_requests')
     this.ocspStapleResponses = ssl.counter('ocsp_staple_responses')
-    this.wasKeyUsageInvalid = ssl.counter('was_key_usage_invalid')
   }
 
   onVerifyFailure(failure: VerifyFailure): void {
@@ -48,7 +46,7 @@ export class TlsStats {
   }
 
   /** A handshake that has succeeded. */
-  onHandshake(info: TlsConnectionInfo, wasReused: boolean): void {
+  onHandshake(info: TlsConnectionInfo, wasReused: boolean, countsSignature = !wasReused): void {
     this.handshake.inc()
     if (wasReused) this.sessionReused.inc()
     if (!info.peerCertificatePresented) this.noCertificate.inc()
@@ -56,13 +54,7 @@ export class TlsStats {
     this.#count('versions', info.version)
     if (info.group !== '') this.#count('curves', info.group)
     const [leaf] = info.peerChain
-    if (leaf !== undefined && !wasReused) this.#count('sigalgs', signatureAlgorithm(leaf))
-  }
-
-  /** When a certificate in use expires. */
-  setExpiry(name: string, certificate: CertificateInfo): void {
-    const gauge = this.#scope.gauge(`certificate.${name}.expiration_unix_time_seconds`, 'neverImport')
-    gauge.set(Math.floor(certificate.validToMs / 1000))
+    if (leaf !== undefined && countsSignature) this.#count('sigalgs', signatureAlgorithm(leaf))
   }
 
   #count(kind: string, name: string): void {

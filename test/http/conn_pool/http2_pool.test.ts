@@ -115,6 +115,16 @@ describe('streams side by side', () => {
     expectNothingHeld(cluster)
   })
 
+  it('in a burst are not more than a backend can be expected to take, until it says how many it takes', async () => {
+    const backend = await start({ settings: { maxConcurrentStreams: 100 } })
+    const cluster = clusterOn(backend)
+    const exchanges = await all(begin(cluster, 250))
+    expect(exchanges.filter(({ status }) => status !== 200)).toEqual([])
+    expect(cluster.info.stats.upstreamRqTotal.value()).toBe(250)
+    expect(backend.connections.length).toBeLessThanOrEqual(3)
+    expectNothingHeld(cluster)
+  })
+
   it('follow the limit that the backend sets', async () => {
     const { backend, held } = await holding({ maxConcurrentStreams: 1 })
     const cluster = clusterOn(backend)

@@ -7,7 +7,7 @@ import { bootstrap, cluster, HTTP_LOG, http1Options, httpListener, routes } from
 /** How much has been read when a connection ends is chance. */
 const STATS = '^(cluster\\..*\\.(upstream_rq|http2|retry|upstream_cx_[^rt]|upstream_cx_total)|http\\.)'
 const FAST = 'retry_back_off: { base_interval: 0.001s, max_interval: 0.002s }'
-const LOG = `${HTTP_LOG} upstream=%UPSTREAM_PROTOCOL%`
+const LOG = `${HTTP_LOG} upstream=%UPSTREAM_PROTOCOL% received=%UPSTREAM_WIRE_BYTES_RECEIVED%`
 
 const http2 = (fields = '{}', more = '') =>
   http1Options(`explicit_http_config: { http2_protocol_options: ${fields} }\n${more}`)
@@ -20,6 +20,9 @@ const clusterRoutes = `
 - { match: { prefix: "/one_request" }, route: { cluster: one_request } }
 - { match: { prefix: "/no_request" }, route: { cluster: no_request } }
 - { match: { prefix: "/no_pending" }, route: { cluster: no_pending } }
+- { match: { prefix: "/one_stream" }, route: { cluster: one_stream } }
+- { match: { prefix: "/one_at_a_time" }, route: { cluster: one_at_a_time } }
+- { match: { prefix: "/one_active" }, route: { cluster: one_active } }
 - { match: { prefix: "/idle" }, route: { cluster: idle } }
 - { match: { prefix: "/duration" }, route: { cluster: duration } }
 - { match: { prefix: "/refused" }, route: { cluster: refused } }
@@ -75,6 +78,13 @@ const yaml = bootstrap(
       http2('{}', 'common_http_protocol_options: { max_connection_duration: 0.05s }'),
       '{{backend:main}}',
     ),
+    cluster('one_stream', http2('{ max_concurrent_streams: 1 }'), '{{backend:main}}'),
+    cluster(
+      'one_at_a_time',
+      `${http2('{ max_concurrent_streams: 1 }')}\ncircuit_breakers: { thresholds: [ { max_connections: 1 } ] }`,
+      '{{backend:main}}',
+    ),
+    toMain('one_active', 'circuit_breakers: { thresholds: [ { max_requests: 1 } ] }'),
     cluster('refused', http2(), '1'),
     cluster('speaks_http1', http2(), '{{backend:plain}}'),
     cluster('silent', http2(), '{{backend:silent}}'),
@@ -341,6 +351,13 @@ const limits: ParityCase[] = [
     steps: [get('/duration'), { waitFor: 'ok' }, { quietMs: 120 }, get('/duration'), { waitCount: ['ok', 2] }],
     logLines: 2,
   }),
+  ...['/one_stream', '/one_at_a_time', '/one_active', '/'].map((path) =>
+    one(`a second request beside the first: ${path}`, get(path), {
+      holdConnections: 1,
+      holdBytes: get(path),
+      http2Replies: [[{ pauseMs: 300 }, ...ok], ok],
+    }),
+  ),
   one('connection refused', get('/refused')),
   one('a backend of HTTP/1', get('/http1'), {
     replyAt: 'connect',

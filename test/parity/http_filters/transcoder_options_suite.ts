@@ -155,10 +155,15 @@ const cases: readonly ParityCase[] = [
   ),
   ...on('disabled', { 'a request': get('/v1/echo'), 'a body': post('/v1/echo', '{') }),
   ...on('mapped', { 'wrong JSON': post('/v1/echo', '{]'), 'a wrong parameter': get('/v1/echo?id=x') }),
+  {
+    name: 'transcoder: its gauges',
+    listener: 'disabled',
+    steps: [get('/'), { waitFor: 'ok' }, { admin: '/stats?filter=http\\.(disabled|mapped)\\.transcoder' }],
+  },
   // One listener's limits are those of its connection.
   {
     name: 'main: a large body',
-    steps: [post('/v1/echo', `{"title":"${'x'.repeat(3_000_000)}"}`)],
+    steps: [post('/v1/echo', `{"title":"${'x'.repeat(300_000)}"}`)],
     normalize: [
       [/x{1000,}/g, 'x...'],
       [/\r\n[0-9a-f]{4,5}\r\n/g, ''],

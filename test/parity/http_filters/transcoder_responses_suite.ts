@@ -312,6 +312,16 @@ const cases: readonly ParityCase[] = [
     reply: grpcAnswer(['']),
   },
   {
+    name: 'limit: a request in chunks',
+    listener: 'limited',
+    steps: [
+      'POST /v1/echo HTTP/1.1\r\nhost: a.test\r\ntransfer-encoding: chunked\r\n\r\nf\r\n{"title":"aaaaa\r\n',
+      { quietMs: 50 },
+      'f\r\nbbbbbbbbbbbbb"}\r\n0\r\n\r\n',
+    ],
+    reply: grpcAnswer(['']),
+  },
+  {
     name: 'limit: a request of an HttpBody',
     listener: 'limited',
     steps: [post('/files/raw', 'x'.repeat(40))],

@@ -89,7 +89,31 @@ matcher_list:
 on_no_match: ${chain('d')}
 `
 
+const domainTree = `
+matcher_tree:
+  ${input('ServerNameInput')}
+  custom_match:
+    name: domains
+    typed_config:
+      "@type": ${XDS}.ServerNameMatcher
+      domain_matchers:
+      - { domains: [ "a.test", "*.b.test" ], on_match: ${chain('a')} }
+      - { domains: [ "*.x.b.test" ], on_match: { matcher: { ${exact('SourceTypeInput', { remote: chain('b') })} } } }
+      - { domains: [ "exact.x.b.test" ], on_match: { matcher: { ${exact('SourceTypeInput', { remote: chain('b') })} } } }
+      - { domains: [ "*.local.test" ], on_match: { matcher: { ${exact('SourceTypeInput', { local: chain('c') })} } } }
+      - { domains: [ "*" ], on_match: ${chain('d')} }
+`
+const statsMatchers = {
+  stats_none: '{ reject_all: true }',
+  stats_all: '{ reject_all: false }',
+  stats_without:
+    '{ exclusion_list: { patterns: [ { prefix: listener.stats_without.downstream_cx_t }, { contains: sni } ] } }',
+  stats_with:
+    '{ inclusion_list: { patterns: [ { suffix: downstream_cx_total }, { exact: tls_inspector.tls_found } ] } }',
+}
+
 const listeners = [
+  matched('domains', [tlsInspector()], domainTree, byDefault),
   matched('name', [tlsInspector()], exact('ServerNameInput', { 'a.test': chain('a'), '': chain('b') })),
   matched(
     'nested',
@@ -126,6 +150,9 @@ const listeners = [
     exact('FilterStateInput', { 'a.test': chain('a') }, ', key: envoy.network.proxy_protocol.tlv, field: authority'),
     byDefault,
   ),
+  ...Object.entries(statsMatchers).map(([name, matcher]) =>
+    listener(name, [tlsInspector()], {}, `stats_matcher: ${matcher}`),
+  ),
   listener('limited', [
     listenerFilter(
       'local_ratelimit',
@@ -146,6 +173,20 @@ const to = (destination: string, port = 443, source = '9.2.3.4', sourcePort = 56
   `PROXY TCP4 ${source} ${destination} ${sourcePort} ${port}\r\ndata`
 
 const cases: ParityCase[] = [
+  ...[
+    'a.test',
+    'A.TEST',
+    'b.test',
+    'y.b.test',
+    'z.y.b.test',
+    'y.x.b.test',
+    'exact.x.b.test',
+    'x.local.test',
+    'other.test',
+    '.b.test',
+  ].map((name) => sends(`domain ${name}`, 'domains', clientHello({ serverName: name }))),
+  sends('domain absent', 'domains', clientHello()),
+  sends('domain of plain text', 'domains', 'hello world'),
   sends('name found', 'name', clientHello({ serverName: 'A.test' })),
   sends('name not found', 'name', clientHello({ serverName: 'b.test' })),
   sends('name absent', 'name', clientHello()),
@@ -194,9 +235,12 @@ const cases: ParityCase[] = [
       'latin1',
     ),
   ),
+  ...Object.keys(statsMatchers).map((name) => ({
+    ...sends(`stats_matcher ${name}`, name, clientHello({ serverName: 'a.test' })),
+    stats: `listener.${name}|tls_inspector`,
+  })),
   sends('rate limit: the first', 'limited', 'data'),
   sends('rate limit: the second', 'limited', '', { steps: [{ waitClosed: true }] }),
-  sends('rate limit: the third sends', 'limited', 'data', { steps: ['data', { waitClosed: true }], normalize: [] }),
   sends('rate limit off: the first', 'limited_off', 'data'),
   sends('rate limit off: the second', 'limited_off', 'data'),
 ]

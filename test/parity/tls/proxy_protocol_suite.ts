@@ -81,8 +81,9 @@ ${indent(tcpProxy(`cluster: ${name}`, `pipe_${name}`), 4)}
   Object.values(clusters),
 )
 
-/** Ports of the client and of the listener are in the header, and differ. */
-const BINARY: readonly [RegExp, string][] = [
+/** Ports of the client and of the listener, in text and in bytes. */
+const PORTS: readonly [RegExp, string][] = [
+  [/(PROXY TCP4 \S+ \S+) \d+ \d+/g, '$1 <ports>'],
   [/(\r\n\r\n\0\r\nQUIT\n!\x11\0.\x7f\0\0\x01\x7f\0\0\x01)[\s\S]{4}/g, '$1<ports>'],
 ]
 
@@ -91,7 +92,7 @@ const http = (name: string, more: Partial<ParityCase> = {}): ParityCase => ({
   steps: [get(`/${name}`), { waitFor: '\r\n\r\n' }, get(`/${name}`), { waitCount: ['\r\n\r\nok', 2] }],
   reply: response(200, 'ok'),
   stats: `^cluster\\.${name}\\.`,
-  normalize: BINARY,
+  normalize: PORTS,
   logLines: 2,
   ...more,
 })
@@ -101,7 +102,7 @@ const tcp = (name: string, more: Partial<ParityCase> = {}): ParityCase => ({
   listener: `tcp_${name}`,
   steps: ['hello', { waitFor: 'echo(hello)' }, { halfClose: true }, { waitClosed: true }],
   stats: `^cluster\\.${name}\\.`,
-  normalize: BINARY,
+  normalize: PORTS,
   ...more,
 })
 

@@ -2,6 +2,7 @@
 import type { TlsOptions } from 'node:tls'
 import { CertificateAuthority, type IssuedCertificate } from '../../support/certificate_authority.ts'
 import type { ParityCase, ParitySuite } from '../case.ts'
+import { listener, tcpProxy } from '../l4/l4_yaml.ts'
 import { get, getHost, response } from '../requests.ts'
 import { bootstrap, cluster, http1Options, httpListener, indent } from '../yaml.ts'
 
@@ -20,6 +21,7 @@ const certificates = {
   }),
   expired: ca.issue({ name: 'expired', altNames: ['DNS:a.test'], expired: true }),
   untrusted: otherCa.issue({ name: 'untrusted', altNames: ['DNS:a.test'] }),
+  nameless: ca.issue({ name: 'nameless' }),
   client: ca.issue({ name: 'client', altNames: ['URI:spiffe://a.test/client', 'DNS:client.test'] }),
 }
 
@@ -35,6 +37,9 @@ const tlsBackends: Record<string, TlsOptions> = {
   mutual: server(certificates.good, asksClient),
   mutual12: server(certificates.good, { ...asksClient, maxVersion: 'TLSv1.2' }),
   tls12: server(certificates.good, { maxVersion: 'TLSv1.2' }),
+  nameless: server(certificates.nameless),
+  x25519: server(certificates.good, { ecdhCurve: 'X25519' }),
+  tcp: server(certificates.good),
   alpn: server(certificates.good, { ALPNProtocols: ['http/1.1', 'h2'] }),
 }
 
@@ -59,6 +64,11 @@ const clientCertificate = ({ certPath, keyPath }: IssuedCertificate): string =>
   `tls_certificates: [ { certificate_chain: { filename: ${certPath} }, private_key: { filename: ${keyPath} } } ]`
 const names = (fields: string): string =>
   http1Options(`upstream_http_protocol_options: { ${fields} }\nexplicit_http_config: { http_protocol_options: {} }`)
+
+const tls13 = (fields: string, more = ''): string =>
+  common(
+    `tls_params: { tls_minimum_protocol_version: TLSv1_3, tls_maximum_protocol_version: TLSv1_3${more} }\n${fields}`,
+  )
 
 const GOOD = '{{backend:good}}'
 const HASH = '00'.repeat(32)
@@ -100,6 +110,31 @@ const clusters: Record<string, string> = {
     tls(common('tls_params: { tls_minimum_protocol_version: TLSv1_3, tls_maximum_protocol_version: TLSv1_3 }')),
     '{{backend:tls12}}',
   ),
+  tls13: cluster('tls13', tls(`sni: a.test\n${tls13(`validation_context: { ${trusted} }`)}`), GOOD),
+  tls13_curves: cluster('tls13_curves', tls(tls13('', ', ecdh_curves: [ P-256 ]')), GOOD),
+  mutual13: cluster('mutual13', tls(tls13(clientCertificate(certificates.client))), '{{backend:mutual}}'),
+  mutual13_without: cluster('mutual13_without', tls(tls13('')), '{{backend:mutual}}'),
+  mutual13_wrong: cluster(
+    'mutual13_wrong',
+    tls(tls13(clientCertificate(certificates.untrusted))),
+    '{{backend:mutual}}',
+  ),
+  key_usage_lenient: cluster('key_usage_lenient', tls('enforce_rsa_key_usage: false'), '{{backend:rsa_no_signing}}'),
+  cipher: cluster('cipher', tls(common('tls_params: { cipher_suites: [ ECDHE-ECDSA-AES256-GCM-SHA384 ] }')), GOOD),
+  cipher_none: cluster(
+    'cipher_none',
+    tls(common('tls_params: { cipher_suites: [ ECDHE-RSA-AES256-GCM-SHA384 ] }')),
+    GOOD,
+  ),
+  curve_none: cluster('curve_none', tls(common('tls_params: { ecdh_curves: [ P-384 ] }')), '{{backend:x25519}}'),
+  alpn_none: cluster('alpn_none', tls(common('alpn_protocols: [ foo ]')), '{{backend:alpn}}'),
+  san_list_untrusted: cluster('san_list_untrusted', tls('') + names('auto_sni: true, auto_san_validation: true'), GOOD),
+  san_accept_untrusted: cluster(
+    'san_accept_untrusted',
+    tls(validation('trust_chain_verification: ACCEPT_UNTRUSTED')) + names('auto_sni: true, auto_san_validation: true'),
+    '{{backend:untrusted}}',
+  ),
+  no_name: cluster('no_name', tls(sanMatch('DNS', 'exact: a.test')), '{{backend:nameless}}'),
   plain_server: cluster('plain_server', tls(''), '{{backend:plain}}'),
   plain_client: cluster('plain_client', '', GOOD),
   closer: cluster('closer', tls(''), '{{backend:closer}}'),
@@ -159,6 +194,9 @@ ${Object.keys(clusters)
 const yaml = bootstrap(
   [
     httpListener({ name: 'main', virtualHosts: hosts, logFormat: LOG }),
+    listener('tcp', tcpProxy('cluster: tcp', 'tcp', LOG)),
+    listener('tcp_mutual', tcpProxy('cluster: tcp_mutual', 'tcp_mutual', LOG)),
+    listener('tcp_refused', tcpProxy('cluster: tcp_refused', 'tcp_refused', LOG)),
     httpListener({
       name: 'scheme',
       virtualHosts: hosts,
@@ -166,14 +204,29 @@ const yaml = bootstrap(
       hcm: 'scheme_header_transformation: { match_upstream: true }',
     }),
   ],
-  Object.values(clusters),
+  [
+    ...Object.values(clusters),
+    cluster('tcp', tls('sni: a.test'), '{{backend:tcp}}'),
+    cluster('tcp_mutual', tls(tls13('')), '{{backend:mutual}}'),
+    cluster('tcp_refused', tls(validation()), '{{backend:untrusted}}'),
+    cluster('never', tls(common(clientCertificate(certificates.client))), GOOD),
+    cluster('never_plain', '', GOOD),
+    cluster(
+      'never_matched',
+      `transport_socket_matches:\n- name: secure\n  match: { tls: "yes" }\n${indent(tls(''), 2)}`,
+      GOOD,
+    ),
+  ],
 )
 
 const STATS = (name: string): string => `^cluster\\.${name}\\.`
 
+/** What a backend without TLS gets, which two TLS libraries word differently. */
+const HELLO: readonly [RegExp, string][] = [[/\x16\x03\x01[\s\S]*/g, '<hello>']]
+
 function to(name: string, more: Partial<ParityCase> = {}, host = 'x.test:80'): ParityCase {
   const steps = [getHost(host, `/${name}`), { waitFor: '\r\n\r\n' }]
-  return { name: `upstream tls: ${name}`, steps, stats: STATS(name), ...more }
+  return { name: `upstream tls: ${name}`, steps, stats: STATS(name), normalize: HELLO, ...more }
 }
 
 /** Each answer ends its connection: the next request needs another handshake. */
@@ -205,6 +258,11 @@ export const upstreamSuite: ParitySuite = {
       raw: true,
       onConnection: (connection) => connection.send('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n'),
     },
+    tcp: {
+      raw: true,
+      onTunnelData: (connection, data) =>
+        data === 'end' ? connection.finish('bye') : connection.send(`echo(${data})`),
+    },
     closer: { raw: true, onTunnelData: (connection) => connection.finish() },
     silent: { raw: true, onTunnelData() {} },
   },
@@ -214,6 +272,8 @@ export const upstreamSuite: ParitySuite = {
       .map((name) => to(name)),
     to('silent', { quietMs: 300 }),
     { ...to('auto_san', {}, 'a.test'), name: 'upstream tls: auto_san right' },
+    { ...to('san_list_untrusted', {}, 'a.test'), name: 'upstream tls: auto_san without trusted certificates' },
+    { ...to('san_accept_untrusted', {}, 'a.test'), name: 'upstream tls: auto_san of an accepted stranger' },
     { ...to('auto_san', {}, 'z.test'), name: 'upstream tls: auto_san wrong' },
     { ...to('auto_san', {}, '127.0.0.1:99'), name: 'upstream tls: auto_san address' },
     { ...to('auto_sni', {}, '127.0.0.1'), name: 'upstream tls: auto_sni address' },
@@ -244,6 +304,45 @@ export const upstreamSuite: ParitySuite = {
     { ...to('twice'), name: 'upstream tls: retried', stats: STATS('untrusted') },
     twice('unverified'),
     twice('no_sessions'),
+    twice('tls13'),
+    {
+      name: 'upstream tls: statistics of a cluster',
+      steps: [
+        { admin: '/stats?filter=^cluster\\.(never|never_plain)\\.(ssl|client_ssl|default|secure)' },
+        { admin: '/stats?filter=^cluster\\.never_matched\\.(.*total_match|ssl|client_ssl)' },
+      ],
+      logLines: 0,
+    },
+    {
+      name: 'upstream tls: tcp',
+      listener: 'tcp',
+      steps: ['hello', { waitFor: 'echo(hello)' }, { halfClose: true }, { waitClosed: true }],
+      stats: STATS('tcp'),
+    },
+    {
+      name: 'upstream tls: tcp without a certificate',
+      listener: 'tcp_mutual',
+      steps: ['x', { waitClosed: true }],
+      stats: STATS('tcp_mutual'),
+    },
+    {
+      name: 'upstream tls: tcp refused',
+      listener: 'tcp_refused',
+      steps: ['x', { waitClosed: true }],
+      stats: STATS('tcp_refused'),
+    },
+    {
+      name: 'upstream tls: tcp the backend ends',
+      listener: 'tcp',
+      steps: ['end', { waitFor: 'bye' }, { waitClosed: true }],
+      stats: STATS('tcp'),
+    },
+    {
+      name: 'upstream tls: tcp the client resets',
+      listener: 'tcp',
+      steps: ['hello', { waitFor: 'echo(hello)' }, { reset: true }],
+      stats: STATS('tcp'),
+    },
     twice('resumed12'),
     { ...to('unverified'), name: 'upstream tls: scheme of the upstream', listener: 'scheme' },
     {

@@ -34,7 +34,7 @@ export class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
     const common = view.commonTlsContext
     checkContext(view, common, errors)
     const defaults = { ...serverDefaults, preferClientCiphers: view.preferClientCiphers }
-    this.#source = new TlsContextSource(common ?? emptyTlsContext, defaults, context)
+    this.#source = new TlsContextSource(common ?? emptyTlsContext, defaults, listenerScope, context)
     const sds = view.sessionTicketKeysSdsSecretConfig
     this.#ticketKeys = sds === undefined ? undefined : context.secrets.find(sds, 'sessionTicketKeys', errors)
     this.#stats = new TlsStats(listenerScope)
@@ -44,17 +44,16 @@ export class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
     socketFactory.counter('upstream_context_secrets_not_ready')
     this.#settings = {
       stats: this.#stats,
-      requiresSni: view.requireSni ?? false,
       keyLog: common?.keyLog === undefined ? undefined : createKeyLog(common.keyLog, errors),
       contexts: () => this.#contexts,
       onNotReady: () => notReady.inc(),
     }
     this.#contexts = this.#load(errors)
-    const update = () => {
-      if (this.#reload() && context.workerIndex < 0) updates.inc()
+    const update = (isForced: boolean) => {
+      if (this.#reload(isForced) && context.workerIndex < 0) updates.inc()
     }
-    this.#source.onUpdate(update)
-    this.#ticketKeys?.onUpdate(update)
+    this.#source.onUpdate(() => update(false))
+    this.#ticketKeys?.onUpdate(() => update(true))
   }
 
   wrap(facts: Parameters<DownstreamTransportSocketFactory['wrap']>[0]): DownstreamTlsSocket {
@@ -74,9 +73,9 @@ export class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
   }
 
   /** A new state that is of no use leaves the old one in force. */
-  #reload(): boolean {
+  #reload(isForced: boolean): boolean {
     const what = `listener ${this.#context.listenerName}`
-    const loaded = this.#source.reload(what)
+    const loaded = this.#source.reload(what, isForced)
     const errors = new ConfigErrors(what)
     const keys = this.#keys(errors)
     if (loaded === undefined || keys === undefined) return false
@@ -100,6 +99,10 @@ function checkContext(view: DownstreamTlsContext, common: CommonTlsContext | und
   if (count === 0) errors.add(view, 'commonTlsContext', 'No TLS certificates found for server context')
   if (common !== undefined && common.tlsCertificates.length > 0 && common.tlsCertificateSdsSecretConfigs.length > 0) {
     errors.add(common, 'tlsCertificates', 'SDS and non-SDS TLS certificates may not be mixed in server contexts')
+  }
+  if (view.requireClientCertificate === true && common?.validationContextType === undefined) {
+    const message = 'no client is asked for a certificate, since there is no validation context to check it with'
+    errors.warn(view, 'requireClientCertificate', message)
   }
   if (common?.validationContextType !== undefined && view.requireClientCertificate === undefined) {
     const message = 'a client without a certificate is let in, since require_client_certificate is not set'

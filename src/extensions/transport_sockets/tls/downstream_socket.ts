@@ -14,11 +14,13 @@ import type { TlsInfo } from '../../../stream_info/stream_info.ts'
 import type { ServerCertificate, ServerContexts } from './server_contexts.ts'
 
 const log = getLogger('connection')
+const noCertificate = 'PEER_DID_NOT_RETURN_A_CERTIFICATE'
+/** What OpenSSL says of a hello that cannot be read. */
+const malformed: ReadonlySet<string> = new Set(['LENGTH_TOO_SHORT', 'LENGTH_MISMATCH', 'BAD_LENGTH', 'BAD_EXTENSION'])
 
 /** What all connections of one filter chain share; the contexts change with their certificates. */
 export interface DownstreamTlsSettings {
   readonly stats: TlsStats
-  readonly requiresSni: boolean
   /** Writes a line of key material to a file, where the configuration asks for it. */
   readonly keyLog: ((line: Buffer, facts: ConnectionSocket) => void) | undefined
   /** Undefined while a secret is missing. */
@@ -79,12 +81,7 @@ export class DownstreamTlsSocket implements TransportSocket {
       this.#fail('TLS_error: Secret is not supplied by SDS', 'its certificate has not been supplied yet')
       return
     }
-    const hello = this.#hello
-    if (hello !== undefined && hello.serverName === '' && this.#settings.requiresSni) {
-      this.#refuse(tlsFailureReason('CLIENTHELLO_TLSEXT'), 'the client names no server, and require_sni is set')
-      return
-    }
-    const chosen = contexts.select(hello)
+    const chosen = contexts.select(this.#hello)
     if (!this.#countStaple(contexts, chosen)) return
     this.#startHandshake(contexts, chosen)
   }
@@ -110,9 +107,9 @@ export class DownstreamTlsSocket implements TransportSocket {
     const socket = new TLSSocket(this.#socket, {
       isServer: true,
       secureContext: chosen.contextFor(this.#hello),
-      requestCert: requiresClientCertificate || validator.asksForCertificate,
+      requestCert: validator.asksForCertificate,
       // Whether a certificate that was shown is good is found out below; this asks that there is one.
-      rejectUnauthorized: requiresClientCertificate,
+      rejectUnauthorized: requiresClientCertificate && validator.asksForCertificate,
       ...(protocol === undefined ? {} : { ALPNProtocols: protocol }),
     })
     const { ocspResponse } = chosen.certificate
@@ -151,12 +148,14 @@ export class DownstreamTlsSocket implements TransportSocket {
 
   #onError(error: NodeJS.ErrnoException): void {
     if (this.tls !== undefined || this.failureReason !== '') return
-    const name = tlsErrorName(error.code)
-    if (name === '') return
+    const found = tlsErrorName(error.code)
+    if (found === '') return
+    const name = this.#hello === undefined && malformed.has(found) ? 'CLIENTHELLO_PARSE_FAILED' : found
     const { stats } = this.#settings
-    if (name === 'PEER_DID_NOT_RETURN_A_CERTIFICATE') stats.onVerifyFailure('no_cert')
+    const details = name === noCertificate ? 'peer did not provide required client certificate' : ''
+    if (name === noCertificate) stats.onVerifyFailure('no_cert')
     else stats.connectionError.inc()
-    this.#fail(tlsFailureReason(name), failureWords[name] ?? error.message)
+    this.#fail(tlsFailureReason(name, details), failureWords[name] ?? error.message)
   }
 
   #refuse(reason: string, words: string): void {

@@ -1,6 +1,7 @@
 // `key_log`: writes the secrets of connections to a file, for tools that look into captured traffic.
 
-import { appendFileSync } from 'node:fs'
+import { accessSync, appendFileSync, constants, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { envoy } from '../../../../proto/generated/api.d.ts'
 import { parseIp } from '../../../common/cidr.ts'
 import { getLogger } from '../../../common/log.ts'
@@ -27,6 +28,7 @@ export function createKeyLog(view: TlsKeyLog, errors: ConfigErrors): (line: Buff
       return ip !== undefined && set.contains(ip)
     }
   }
+  refuseUnwritable(view, errors)
   const isLocal = matcher(view.localAddressRange)
   const isRemote = matcher(view.remoteAddressRange)
   let failed = false
@@ -38,5 +40,14 @@ export function createKeyLog(view: TlsKeyLog, errors: ConfigErrors): (line: Buff
       if (!failed) log.warn(`key log ${view.path}: ${(error as Error).message}`)
       failed = true
     }
+  }
+}
+
+function refuseUnwritable(view: TlsKeyLog, errors: ConfigErrors): void {
+  try {
+    const exists = statSync(view.path, { throwIfNoEntry: false }) !== undefined
+    accessSync(exists ? view.path : dirname(view.path), constants.W_OK)
+  } catch (error) {
+    errors.add(view, 'path', `unable to open file '${view.path}': ${(error as Error).message}`)
   }
 }

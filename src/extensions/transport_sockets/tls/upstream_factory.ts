@@ -36,7 +36,7 @@ export class UpstreamTlsFactory implements UpstreamTransportSocketFactory {
     this.#view = view
     this.#clusterName = clusterName
     checkContext(view, errors)
-    this.#source = new TlsContextSource(view.commonTlsContext ?? emptyTlsContext, clientDefaults, context)
+    this.#source = new TlsContextSource(view.commonTlsContext ?? emptyTlsContext, clientDefaults, clusterScope, context)
     const socketFactory = clusterScope.createScope('client_ssl_socket_factory')
     const updates = socketFactory.counter('ssl_context_update_by_sds')
     const notReady = socketFactory.counter('upstream_context_secrets_not_ready')
@@ -44,7 +44,6 @@ export class UpstreamTlsFactory implements UpstreamTransportSocketFactory {
     this.#settings = {
       stats: new TlsStats(clusterScope),
       clusterName,
-      enforcesKeyUsage: view.enforceRsaKeyUsage ?? true,
       context: () => this.#current,
       onNotReady: () => notReady.inc(),
     }
@@ -75,8 +74,8 @@ export class UpstreamTlsFactory implements UpstreamTransportSocketFactory {
       remote: host.address.text,
       serverName,
       alpnProtocols: options?.alpnOverride ?? fallback,
-      subjectAltNames:
-        options?.verifySanListOverride ?? (autoSniSanValidation && serverName !== '' ? [serverName] : undefined),
+      subjectAltNames: options?.verifySanListOverride,
+      checksServerName: autoSniSanValidation,
     })
   }
 
@@ -88,6 +87,10 @@ export class UpstreamTlsFactory implements UpstreamTransportSocketFactory {
 function checkContext(view: UpstreamTlsContext, errors: ConfigErrors): void {
   const common = view.commonTlsContext
   const count = (common?.tlsCertificates.length ?? 0) + (common?.tlsCertificateSdsSecretConfigs.length ?? 0)
+  if (view.autoSniSanValidation && common?.validationContextType === undefined) {
+    const message = "'auto_sni_san_validation' was configured without a validation context"
+    errors.add(view, 'autoSniSanValidation', message)
+  }
   if (count > 1)
     errors.add(common, 'tlsCertificates', 'Multiple TLS certificates are not supported for client contexts')
 }

@@ -9,8 +9,8 @@ import { TlsConnectionInfo } from '../../../network/tls/tls_connection_info.ts'
 import { chainResult, peerChain } from '../../../network/tls/tls_session.ts'
 import type { TlsStats } from '../../../network/tls/tls_stats.ts'
 import type { TransportSocket, TransportSocketCallbacks } from '../../../network/transport_socket.ts'
-import type { TlsInfo } from '../../../stream_info/stream_info.ts'
 import type { ClientContext } from './client_context.ts'
+import type { CachedSession, SessionCache } from './session_cache.ts'
 
 const log = getLogger('connection')
 
@@ -18,8 +18,6 @@ const log = getLogger('connection')
 export interface UpstreamTlsSettings {
   readonly stats: TlsStats
   readonly clusterName: string
-  /** A certificate whose key is not for signing is refused, else only counted. */
-  readonly enforcesKeyUsage: boolean
   /** Undefined while a secret is missing. */
   context(): ClientContext | undefined
   onNotReady(): void
@@ -34,18 +32,25 @@ export interface HandshakeRequest {
   readonly alpnProtocols: readonly string[]
   /** Names of which the certificate must have one; undefined where only the configuration says. */
   readonly subjectAltNames: readonly string[] | undefined
+  /** The certificate must have the server's name. */
+  readonly checksServerName: boolean
 }
+
+/** A record of one alert in plain text. */
+const alertBytes = 7
 
 /** The first bit of the key usage extension (RFC 5280, section 4.2.1.3). */
 const digitalSignature = 0x8000
 
 export class UpstreamTlsSocket implements TransportSocket {
-  tls: TlsInfo | undefined = undefined
+  tls: TlsConnectionInfo | undefined = undefined
   nextProtocol = ''
   failureReason = ''
   readonly #settings: UpstreamTlsSettings
   readonly #request: HandshakeRequest
   #socket!: Socket
+  #readBefore = 0
+  #resuming: CachedSession | undefined = undefined
 
   constructor(settings: UpstreamTlsSettings, request: HandshakeRequest) {
     this.#settings = settings
@@ -54,6 +59,7 @@ export class UpstreamTlsSocket implements TransportSocket {
 
   onConnected(tcpSocket: Socket, callbacks: TransportSocketCallbacks): void {
     this.#socket = tcpSocket
+    this.#readBefore = tcpSocket.bytesRead
     const context = this.#settings.context()
     if (context === undefined) {
       this.#settings.onNotReady()
@@ -74,8 +80,7 @@ export class UpstreamTlsSocket implements TransportSocket {
   #begin(tcpSocket: Socket, { secureContext, sessions }: ClientContext): TLSSocket {
     const { serverName, alpnProtocols } = this.#request
     const isAddress = isIP(serverName) !== 0
-    const sessionKey = this.#sessionKey
-    const session = sessions.take(sessionKey)
+    this.#resuming = sessions.take(this.#sessionKey)
     const socket = connect({
       socket: tcpSocket,
       secureContext,
@@ -84,40 +89,67 @@ export class UpstreamTlsSocket implements TransportSocket {
       checkServerIdentity: () => undefined,
       ...(serverName === '' || isAddress ? {} : { servername: serverName }),
       ...(alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...alpnProtocols] }),
-      ...(session === undefined ? {} : { session }),
+      ...(this.#resuming === undefined ? {} : { session: this.#resuming.session }),
     })
-    if (sessions.enabled)
-      socket.on('session', (each) => sessions.put(sessionKey, each, socket.getProtocol() === 'TLSv1.3'))
+    if (sessions.enabled) socket.on('session', (session) => this.#onSession(socket, session, sessions))
     return socket
   }
 
-  /** A session was accepted for these names alone. */
+  /** A session is accepted for these names alone. */
   get #sessionKey(): string {
     const { serverName, subjectAltNames } = this.#request
     return subjectAltNames === undefined ? serverName : `${serverName} ${subjectAltNames.join(' ')}`
   }
 
+  /** Also told of servers that have been refused: their sessions are not kept. */
+  #onSession(socket: TLSSocket, session: Buffer, sessions: SessionCache): void {
+    const info = this.tls
+    if (info === undefined) return
+    sessions.put({
+      key: this.#sessionKey,
+      session,
+      singleUse: socket.getProtocol() === 'TLSv1.3',
+      chain: info.peerChain,
+      validated: info.peerCertificateValidated,
+    })
+  }
+
   #onSecure(socket: TLSSocket, context: ClientContext, callbacks: TransportSocketCallbacks): void {
-    const { stats } = this.#settings
-    const chain = peerChain(socket)
-    const reused = socket.isSessionReused()
-    if (!this.#checkKeyUsage(chain[0])) return
-    const validated = this.#verify(chain, socket, context)
+    const resumed = socket.isSessionReused() ? this.#resuming : undefined
+    // What is resumed was accepted when the session began.
+    const chain = resumed?.chain ?? peerChain(socket)
+    const validated = resumed?.validated ?? this.#judge(chain, socket, context)
     if (validated === undefined) return
     const info = new TlsConnectionInfo(socket, this.#request.serverName, chain, validated, context.certificate)
-    stats.onHandshake(info, reused)
+    this.#settings.stats.onHandshake(info, resumed !== undefined, true)
     this.tls = info
     this.nextProtocol = info.alpn
     callbacks.onTransportReady()
   }
 
+  /** Whether something was checked; undefined where the server is refused. */
+  #judge(chain: readonly CertificateInfo[], socket: TLSSocket, { validator }: ClientContext): boolean | undefined {
+    if (!this.#checkKeyUsage(chain[0])) return undefined
+    const { subjectAltNames, serverName, checksServerName } = this.#request
+    if (subjectAltNames !== undefined && validator.trusted.certificates.length === 0) {
+      // A name that anybody may have put there proves nothing.
+      const words = 'its names are to be checked, and there are no trusted certificates'
+      this.#fail(tlsFailureReason('CERTIFICATE_VERIFY_FAILED'), words)
+      return undefined
+    }
+    const name = checksServerName ? serverName : ''
+    const verdict = validator.verify(chain, chainResult(socket), subjectAltNames, name)
+    if (verdict.failure !== undefined) this.#settings.stats.onVerifyFailure(verdict.failure)
+    if (verdict.accepted) return verdict.validated
+    const words = verdict.details.replace('verify cert failed: ', '')
+    const reason = tlsFailureReason('CERTIFICATE_VERIFY_FAILED', verdict.details)
+    this.#fail(reason, `the server's certificate is not accepted: ${words}`)
+    return undefined
+  }
+
   #checkKeyUsage(leaf: CertificateInfo | undefined): boolean {
     const usage = leaf?.keyUsage
     if (usage === undefined || (usage & digitalSignature) !== 0) return true
-    if (!this.#settings.enforcesKeyUsage) {
-      this.#settings.stats.wasKeyUsageInvalid.inc()
-      return true
-    }
     this.#settings.stats.connectionError.inc()
     this.#fail(
       tlsFailureReason('KEY_USAGE_BIT_INCORRECT'),
@@ -126,27 +158,18 @@ export class UpstreamTlsSocket implements TransportSocket {
     return false
   }
 
-  /** Whether something was checked; undefined where the server is refused. */
-  #verify(chain: readonly CertificateInfo[], socket: TLSSocket, { validator }: ClientContext): boolean | undefined {
-    const { stats } = this.#settings
-    // What is resumed was accepted when the session began.
-    if (socket.isSessionReused()) return validator.asksForCertificate
-    const verdict = validator.verify(chain, chainResult(socket), this.#request.subjectAltNames)
-    if (verdict.failure !== undefined) stats.onVerifyFailure(verdict.failure)
-    if (verdict.accepted) return verdict.validated
-    const words = verdict.details.replace('verify cert failed: ', '')
-    const reason = tlsFailureReason('CERTIFICATE_VERIFY_FAILED', verdict.details)
-    this.#fail(reason, `the server's certificate is not accepted: ${words}`)
-    return undefined
-  }
-
   /** Of the TLS library: what the network does is told by the socket itself. */
   #onError(error: NodeJS.ErrnoException): void {
     const name = tlsErrorName(error.code)
     if (name === '' || this.failureReason !== '') return
-    this.failureReason = tlsFailureReason(name)
+    this.failureReason = tlsFailureReason(name, '', this.#answersHello(name) ? 'HANDSHAKE_FAILURE_ON_CLIENT_HELLO' : '')
     this.#settings.stats.connectionError.inc()
     this.#log(failureWords[name] ?? error.message)
+  }
+
+  /** The alert is all that has come. */
+  #answersHello(name: string): boolean {
+    return name === 'SSLV3_ALERT_HANDSHAKE_FAILURE' && this.#socket.bytesRead - this.#readBefore <= alertBytes
   }
 
   #fail(reason: string, words: string): void {

@@ -44,6 +44,8 @@ function tlvs(entries: readonly TlvEntry[], errors: ConfigErrors): ProxyProtocol
   return entries.map((entry) => {
     if (entry.formatString !== undefined)
       errors.add(entry, 'formatString', 'format_string is not supported here: a fixed value is')
+    else if (entry.value.length === 0)
+      errors.add(entry, 'value', "Invalid TLV configuration: one of 'value' or 'format_string' must be set.")
     return { type: entry.type, value: Buffer.from(entry.value) }
   })
 }

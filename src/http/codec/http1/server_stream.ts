@@ -9,6 +9,7 @@ import type { Http1ServerCodec } from './server_codec.ts'
 export class Http1ServerStream implements ResponseEncoder {
   readonly #codec: Http1ServerCodec
   readonly #method: string
+  readonly details = ''
   callbacks: StreamCallbacks | undefined = undefined
   /** How the request's body is framed. */
   framing = 0

@@ -10,8 +10,13 @@ const generalDetails = 'codec_error:The_user_callback_function_failed'
 export class Http2ConnectionError extends CodecProtocolError {
   readonly errorCode: ErrorCode
 
-  constructor(message: string, errorCode: ErrorCode = ErrorCode.protocolError, details = generalDetails) {
-    super(message, details)
+  constructor(
+    message: string,
+    errorCode: ErrorCode = ErrorCode.protocolError,
+    details = generalDetails,
+    isFlood = false,
+  ) {
+    super(message, details, isFlood)
     this.errorCode = errorCode
   }
 }
@@ -19,6 +24,6 @@ export class Http2ConnectionError extends CodecProtocolError {
 /** A peer that makes us work or keep things for nothing: counted apart from other errors. */
 export class Http2FloodError extends Http2ConnectionError {
   constructor(message: string) {
-    super(message, ErrorCode.enhanceYourCalm, `codec_error:${message.replaceAll(' ', '_')}`)
+    super(message, ErrorCode.enhanceYourCalm, `codec_error:${message.replaceAll(' ', '_')}`, true)
   }
 }

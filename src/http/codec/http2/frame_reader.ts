@@ -143,6 +143,8 @@ export class FrameReader implements FrameHandler {
       return
     }
     http2.stats.rxReset.inc()
+    http2.constraints.onRstStreamFrame()
+    stream.wireBytesReceived += end - start + frameHeaderBytes
     http2.endStreamByPeer(stream, data.readUInt32BE(start))
   }
 

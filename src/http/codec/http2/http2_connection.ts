@@ -81,7 +81,7 @@ export class Http2Connection {
     this.side = side
     this.constraints = new ProtocolConstraints(connection, settings, stats, () => this.#onOutboundFlood())
     this.writer = new FrameWriter(connection, this.constraints)
-    this.encoder = new HpackEncoder(settings.hpackTableBytes)
+    this.encoder = new HpackEncoder(settings.hpackTableBytes, settings.huffman)
     this.parser = new FrameParser(new FrameReader(this), side.isServer)
     this.receiveWindow = settings.initialConnectionWindowBytes
     const limit = connection.bufferLimitBytes

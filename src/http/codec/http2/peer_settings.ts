@@ -70,8 +70,8 @@ export function ownSettings(settings: Http2Settings, isServer: boolean): (readon
   if (!isServer) entries.push([SettingId.enablePush, 0])
   entries.push(...settings.customSettings)
   entries.push([SettingId.headerTableSize, settings.hpackTableBytes])
+  entries.push([SettingId.enableConnectProtocol, settings.allowConnect ? 1 : 0])
   entries.push([SettingId.maxConcurrentStreams, settings.maxConcurrentStreams])
   entries.push([SettingId.initialWindowSize, settings.initialStreamWindowBytes])
-  if (isServer) entries.push([SettingId.enableConnectProtocol, settings.allowConnect ? 1 : 0])
   return entries
 }

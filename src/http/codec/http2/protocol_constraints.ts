@@ -1,8 +1,10 @@
 // Limits on what a peer can make us do or keep for nothing, by Envoy's rules and counters (its ProtocolConstraints).
 
+import { TokenBucket } from '../../../common/token_bucket.ts'
 import type { Connection } from '../../../network/connection.ts'
 import type { Http2CodecStats } from './codec_stats.ts'
-import { Http2FloodError } from './errors.ts'
+import { ErrorCode } from './constants.ts'
+import { Http2ConnectionError, Http2FloodError } from './errors.ts'
 import type { Http2Stream } from './http2_stream.ts'
 import type { Http2Settings } from './settings.ts'
 
@@ -13,6 +15,7 @@ export class ProtocolConstraints {
   #emptyInARow = 0
   #priorityFrames = 0
   #windowUpdates = 0
+  readonly #resets: TokenBucket | undefined
   /** Frames that wait to be taken by the kernel. */
   #outbound = 0
   #outboundControl = 0
@@ -28,6 +31,15 @@ export class ProtocolConstraints {
     this.#onOutboundFlood = onOutboundFlood
     this.#settings = settings
     this.#stats = stats
+    const resets = settings.streamResets
+    this.#resets =
+      resets &&
+      new TokenBucket({ maxTokens: resets.burst, tokensPerFill: Math.max(1, resets.perSecond), fillIntervalMs: 1000 })
+  }
+
+  onRstStreamFrame(): void {
+    if (this.#resets?.tryConsume(1) === false)
+      throw new Http2ConnectionError('Too many RST_STREAM frames', ErrorCode.internalError)
   }
 
   /** HEADERS, CONTINUATION and DATA, of a stream that may be over. */

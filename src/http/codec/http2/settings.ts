@@ -24,6 +24,8 @@ export interface Http2Settings {
   readonly maxConsecutiveEmptyFrames: number
   readonly maxPriorityFramesPerStream: number
   readonly maxWindowUpdatesPerDataFrame: number
+  /** How fast the peer may reset streams; undefined where only resets of unanswered requests count. */
+  readonly streamResets: { readonly burst: number; readonly perSecond: number } | undefined
   /** A message that breaks HTTP ends its stream only, not the connection. */
   readonly streamErrorOnInvalidMessage: boolean
   /** Further SETTINGS, as identifier and value. */

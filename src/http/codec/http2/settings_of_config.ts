@@ -10,6 +10,9 @@ type Keepalive = envoy.config.core.v3.KeepaliveSettings
 
 const defaultMaxConcurrentStreams = 1024
 const defaultStreamWindowBytes = 16 * 1024 * 1024
+/** nghttp2's, where only one of the two is given. */
+const defaultResetBurst = 1000
+const defaultResetsPerSecond = 33
 const defaultConnectionWindowBytes = 24 * 1024 * 1024
 
 /** What of HTTP/2's behaviour is configured outside of its options. */
@@ -23,7 +26,8 @@ export function http2Settings(
   surroundings: Http2Surroundings,
   errors: ConfigErrors,
 ): Http2Settings {
-  const streamError = options?.overrideStreamErrorOnInvalidHttpMessage
+  const streamError =
+    options?.overrideStreamErrorOnInvalidHttpMessage ?? (options?.streamErrorOnInvalidHttpMessaging || undefined)
   return {
     hpackTableBytes: options?.hpackTableSize ?? defaultHeaderTableBytes,
     maxConcurrentStreams: options?.maxConcurrentStreams ?? defaultMaxConcurrentStreams,
@@ -36,6 +40,7 @@ export function http2Settings(
     maxConsecutiveEmptyFrames: options?.maxConsecutiveInboundFramesWithEmptyPayload ?? 1,
     maxPriorityFramesPerStream: options?.maxInboundPriorityFramesPerStream ?? 100,
     maxWindowUpdatesPerDataFrame: options?.maxInboundWindowUpdateFramesPerDataFrameSent ?? 10,
+    streamResets: options === undefined ? undefined : streamResetLimit(options),
     customSettings: options === undefined ? [] : customSettings(options, errors),
     keepalive: keepaliveSettings(options?.connectionKeepalive),
     huffman: options?.enableHuffmanEncoding ?? true,
@@ -44,6 +49,11 @@ export function http2Settings(
     ...surroundings,
     streamErrorOnInvalidMessage: streamError ?? surroundings.streamErrorOnInvalidMessage,
   }
+}
+
+function streamResetLimit({ streamResetBurst, streamResetRate }: Http2ProtocolOptions): Http2Settings['streamResets'] {
+  if (streamResetBurst === undefined && streamResetRate === undefined) return undefined
+  return { burst: streamResetBurst ?? defaultResetBurst, perSecond: streamResetRate ?? defaultResetsPerSecond }
 }
 
 function keepaliveSettings(keepalive: Keepalive | undefined): KeepaliveSettings | undefined {

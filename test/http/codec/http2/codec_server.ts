@@ -27,6 +27,7 @@ export const defaultSettings: Http2Settings = {
   maxPriorityFramesPerStream: 100,
   maxWindowUpdatesPerDataFrame: 10,
   streamErrorOnInvalidMessage: false,
+  streamResets: undefined,
   customSettings: [],
   keepalive: undefined,
   huffman: true,

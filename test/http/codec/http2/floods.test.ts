@@ -86,6 +86,15 @@ describe('floods', () => {
     expect(server.streams.length).toBeLessThan(100)
   })
 
+  test('resets faster than stream_reset_rate', async () => {
+    await start({ streamResets: { burst: 10, perSecond: 1 } }, {})
+    peer.send(
+      repeated(60, (i) => Buffer.concat([headers(1 + 2 * i, request([], 'POST'), false), rstStream(1 + 2 * i, 8)])),
+    )
+    expect(await peer.goAwayError()).toBe(ErrorCode.internalError)
+    expect(server.stats.rxReset.value()).toBe(11)
+  })
+
   test('SETTINGS with more entries than there are settings', async () => {
     await start()
     peer.send(settings(...Array.from({ length: 2400 }, () => [SettingId.maxConcurrentStreams, 1] as const)))
@@ -217,16 +226,20 @@ describe('slow peers', () => {
     expect(String(peer.dataOf(1))).toBe('abcdefgh')
   })
 
-  test('a PING that is not answered ends the connection; one that is keeps it', async () => {
-    const keepalive = { intervalMs: 20, timeoutMs: 20, intervalJitter: 0, idleIntervalMs: 0 }
-    await start({ keepalive })
+  test('a PING that is not answered ends the connection', async () => {
+    await start({ keepalive: { intervalMs: 5, timeoutMs: 20, intervalJitter: 0, idleIntervalMs: 0 } })
+    await peer.find(() => false)
+    expect(countOf(FrameType.ping)).toBe(1)
+    expect(server.stats.keepaliveTimeout.value()).toBe(1)
+  })
+
+  test('one that is answered keeps it', async () => {
+    await start({ keepalive: { intervalMs: 5, timeoutMs: 20_000, intervalJitter: 0, idleIntervalMs: 0 } })
     for (let i = 1; i <= 3; i++) {
       const got = await peer.find(({ type }) => type === FrameType.ping && countOf(FrameType.ping) >= i)
       peer.send(frame(FrameType.ping, FrameFlag.ack, 0, got?.payload))
     }
     expect(peer.ended).toBe(false)
-    await once(peer.socket, 'close')
-    expect(server.stats.keepaliveTimeout.value()).toBe(1)
   })
 })
 

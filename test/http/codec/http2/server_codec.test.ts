@@ -120,6 +120,16 @@ describe('exchanges', () => {
     expect(head['long']).toBe(long)
   })
 
+  test('without Huffman code where that is configured', async () => {
+    await start(
+      { onRequest: (stream) => stream.answer(200, '', { 'x-word': 'wwwwwwww'.repeat(20) }) },
+      { huffman: false },
+    )
+    const [head] = await once(session.request({}), 'response')
+    expect(head['x-word']).toBe('wwwwwwww'.repeat(20))
+    expect(server.streams[0].encoder.headerBytesSent).toBeGreaterThan(160)
+  })
+
   test('curl', async () => {
     await start(echo)
     const url = `http://127.0.0.1:${server.port}/c`

@@ -138,12 +138,12 @@ function buildMatcher(
   return matcher
 }
 
-const noRule: HttpRule = { method: '', path: '', body: '', responseBody: '', additionalBindings: [] }
+const noRule: HttpRule = { hasPattern: false, method: '', path: '', body: '', responseBody: '', additionalBindings: [] }
 
 /** The rule of a method that declares none. */
 function autoRule(config: GrpcJsonTranscoder, method: MethodDescriptor): HttpRule {
   if (!config.autoMapping) return noRule
-  return { ...noRule, method: 'POST', path: `/${method.serviceName}/${method.name}`, body: '*' }
+  return { ...noRule, hasPattern: true, method: 'POST', path: `/${method.serviceName}/${method.name}`, body: '*' }
 }
 
 /** Registers every binding of a method; answers what is wrong. */
@@ -173,7 +173,7 @@ function register(
   }
   const bindings = (one: HttpRule): HttpRule[] => [one, ...one.additionalBindings.flatMap(bindings)]
   for (const one of bindings(rule)) {
-    if (one === noRule || (one.method === '' && one.path === '')) continue
+    if (!one.hasPattern) continue
     const bodyPath = one.body === '*' ? [] : one.body.split('.').filter((part) => part !== '')
     if (!matcher.register(one.method, one.path, { ...common, bodyPath })) return ' to path matcher'
   }

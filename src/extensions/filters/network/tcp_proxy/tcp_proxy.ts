@@ -276,7 +276,6 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
     const info = this.#streamInfo.upstreamInfo()
     info.detectedCloseType = upstream.detectedCloseType
     info.localCloseReason = upstream.localCloseReason
-    if (upstream.transportFailureReason !== '') info.transportFailureReason = upstream.transportFailureReason
     this.#noteUpstreamBytes(upstream)
   }
 

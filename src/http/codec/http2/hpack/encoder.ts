@@ -100,12 +100,14 @@ export class HpackEncoder {
   readonly #table: DynamicTable<Entry>
   readonly #names = new Map<string, NameState>()
   readonly #limitBytes: number
+  readonly #huffman: boolean
   /** The smallest size since the last block, to be told before the table's own; -1: the peer knows the size. */
   #untoldSmallest = -1
 
   /** The table takes `limitBytes` at most, whatever the peer allows. */
-  constructor(limitBytes = defaultTableBytes) {
+  constructor(limitBytes = defaultTableBytes, huffman = true) {
     this.#limitBytes = limitBytes
+    this.#huffman = huffman
     this.#table = new DynamicTable<Entry>(defaultTableBytes, forget)
     this.setMaxTableSize(defaultTableBytes)
   }
@@ -212,9 +214,14 @@ export class HpackEncoder {
     else if (newest !== undefined) writeInteger(out, bits, prefixMask, this.#dynamicIndex(newest))
     else {
       out.bytes[out.length++] = bits
-      writeString(out, state.name)
+      this.#writeString(out, state.name)
     }
-    writeString(out, value)
+    this.#writeString(out, value)
+  }
+
+  #writeString(out: ByteWriter, text: string): void {
+    if (this.#huffman) writeString(out, text)
+    else writePlainString(out, text)
   }
 }
 
@@ -251,7 +258,13 @@ function writeInteger(out: ByteWriter, bits: number, prefixMask: number, value: 
 /** The bytes of a long string that is being written. */
 const raw = new ByteWriter(8 * 1024)
 
-/** RFC 7541 5.2: in Huffman code where that is shorter; the caller has reserved room. */
+/** RFC 7541 5.2; the caller has reserved room. */
+function writePlainString(out: ByteWriter, text: string): void {
+  writeInteger(out, 0, 0x7f, text.length)
+  out.length += out.bytes.write(text, out.length, 'latin1')
+}
+
+/** The same, in Huffman code where that is shorter. */
 function writeString(out: ByteWriter, text: string): void {
   const { length } = text
   if (length <= longestShort) {

@@ -27,6 +27,8 @@ export interface AnsweredStream {
 }
 
 export class AnsweredStreams {
+  /** A client sends on: when what was read is dealt with, those whose end was not in it are told. */
+  someGoOn = false
   readonly #http2: Http2Connection
   readonly #streams = new Map<number, AnsweredStream>()
   /** Its callback lets what has arrived meanwhile be read first: a process that was held up finds both at once. */
@@ -62,6 +64,7 @@ export class AnsweredStreams {
   }
 
   tellAll(): void {
+    this.someGoOn = false
     for (const stream of this.#streams.values()) this.#tell(stream)
   }
 
@@ -86,7 +89,7 @@ export class AnsweredStreams {
       }
     }
     if (endStream) this.#end(stream, 'ended')
-    else this.#tell(stream)
+    else if (!stream.told) this.someGoOn = true
   }
 
   /** A header block, which must be trailers. */

@@ -115,6 +115,7 @@ export class Http2Connection {
     this.#dispatching = true
     try {
       this.parser.execute(data)
+      if (this.answeredStreams.someGoOn) this.answeredStreams.tellAll()
       if (this.constraints.violation !== undefined) throw this.constraints.violation
     } catch (error) {
       if (error instanceof Http2ConnectionError)

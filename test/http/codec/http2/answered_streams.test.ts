@@ -61,6 +61,7 @@ describe('the client is told to stop', () => {
 
 test.each<[string, Buffer[]]>([
   ['data', [data(1, 'the rest', true)]],
+  ['data in two frames', [data(1, 'the rest'), data(1, '', true)]],
   ['the data that content-length said', [data(1, 'four', true)]],
   ['trailers', [headers(1, [['a', 'b']])]],
 ])('a request that ends with %s needs no reset', async (name, rest) => {

@@ -23,7 +23,14 @@ export interface Example {
   check(proxy: ExampleProxy): Promise<void>
 }
 
-export const exampleNames = ['front_proxy', 'tcp_proxy', 'websocket', 'redirect_and_rewrite', 'access_log'] as const
+export const exampleNames = [
+  'front_proxy',
+  'tcp_proxy',
+  'websocket',
+  'redirect_and_rewrite',
+  'access_log',
+  'sni_passthrough',
+] as const
 
 export async function loadExample(name: string): Promise<Example> {
   if (!exampleNames.some((each) => each === name))

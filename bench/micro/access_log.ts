@@ -49,6 +49,7 @@ function browserRequest(): FormatterContext {
     requestedServerName: '',
     tls: undefined,
     transportFailureReason: '',
+    isSecure: false,
     detectedCloseType: '',
     localCloseReason: '',
     listenerName: 'ingress',

@@ -20,6 +20,7 @@ const streamInfo = new StreamInfo(
     requestedServerName: '',
     tls: undefined,
     transportFailureReason: '',
+    isSecure: false,
     detectedCloseType: '',
     localCloseReason: '',
     listenerName: '',

@@ -72,6 +72,7 @@ function downstreamOf(socket: Socket, connectionId: number): DownstreamInfo {
     requestedServerName: '',
     tls: undefined,
     transportFailureReason: '',
+    isSecure: false,
     detectedCloseType: '',
     localCloseReason: '',
     listenerName: 'admin',

@@ -32,7 +32,7 @@ export function adminEndpoints(control: ServerControl, settings: AdminSettings):
   const lookups = new RecentLookups(control)
   const endpoints: AdminEndpoint[] = [
     homeEndpoint(() => endpoints),
-    certsEndpoint(),
+    certsEndpoint(control),
     clustersEndpoint(control),
     configDumpEndpoint(control),
     contentionEndpoint(),

@@ -194,6 +194,12 @@ export class HeaderMap {
     this.values.splice(index, 1)
   }
 
+  /** Removes every header; pseudo-headers stay. */
+  clear(): void {
+    this.names.length = 0
+    this.values.length = 0
+  }
+
   /** Size as Envoy counts it: names and values, pseudo-headers included. */
   byteSize(): number {
     let size = 0

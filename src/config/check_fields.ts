@@ -4,9 +4,12 @@ import { bootstrapFields } from './fields/bootstrap.ts'
 import { clusterFields } from './fields/cluster.ts'
 import { commonFields } from './fields/common.ts'
 import type { FieldTable } from './fields/field_table.ts'
+import { grpcFields } from './fields/grpc.ts'
 import { hcmFields } from './fields/hcm.ts'
 import { listenerFields } from './fields/listener.ts'
 import { routeFields } from './fields/route.ts'
+import { tlsFields } from './fields/tls.ts'
+import { transcoderFields } from './fields/transcoder.ts'
 import type { MessageSchema } from './schema.ts'
 import { elementsOf, messageIn } from './view_walk.ts'
 
@@ -18,6 +21,9 @@ export const fieldTables: readonly FieldTable[] = [
   clusterFields,
   routeFields,
   hcmFields,
+  grpcFields,
+  tlsFields,
+  transcoderFields,
 ]
 
 /**

@@ -1,6 +1,6 @@
 // Loads a bootstrap: files and command-line YAML to one validated view, with every error and warning found on the way.
 import { readFileSync } from 'node:fs'
-import type { envoy } from '../../proto/generated/api.d.ts'
+import type { envoy, TypedConfig } from '../../proto/generated/api.d.ts'
 import { type ConfigNode, SourceText, SyntaxProblem } from './config_node.ts'
 import { checkDeprecatedFields } from './deprecated_fields.ts'
 import { ConfigErrors, type ConfigIssue } from './errors.ts'
@@ -112,6 +112,22 @@ function readText(
     issues.addSyntaxProblem(error)
     return undefined
   }
+}
+
+/**
+ * The resources of a DiscoveryResponse in a file, checked, with the text they were read from. Undefined where there is
+ * nothing to be read.
+ */
+export function loadResourceFile(
+  path: string,
+  issues: ConfigErrors,
+): { readonly text: string; readonly resources: readonly TypedConfig[] } | undefined {
+  const schema = messageSchema('envoy.service.discovery.v3.DiscoveryResponse')!
+  const view = readFile(schema, path, issues, true)
+  if (view === undefined) return undefined
+  checkView(schema, view, issues, true)
+  const { resources } = view as unknown as envoy.service.discovery.v3.DiscoveryResponse
+  return { text: JSON.stringify(resources), resources }
 }
 
 export interface DecodeOptions {

@@ -3,7 +3,18 @@
 import type { ExtensionFactory } from '../config/registry.ts'
 import { fileAccessLogFactory } from './access_loggers/file/config.ts'
 import { stderrAccessLogFactory, stdoutAccessLogFactory } from './access_loggers/stream/config.ts'
+import { connectGrpcBridgeFilter } from './filters/http/connect_grpc_bridge/config.ts'
+import { corsFilter } from './filters/http/cors/config.ts'
+import { grpcHttp1BridgeFilter } from './filters/http/grpc_http1_bridge/config.ts'
+import { grpcHttp1ReverseBridgeFilter } from './filters/http/grpc_http1_reverse_bridge/config.ts'
+import { grpcJsonTranscoder } from './filters/http/grpc_json_transcoder/config.ts'
+import { grpcStatsFilter } from './filters/http/grpc_stats/config.ts'
+import { grpcWebFilter } from './filters/http/grpc_web/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
+import { httpInspector } from './filters/listener/http_inspector/config.ts'
+import { listenerLocalRateLimit } from './filters/listener/local_ratelimit/config.ts'
+import { proxyProtocol } from './filters/listener/proxy_protocol/config.ts'
+import { tlsInspector } from './filters/listener/tls_inspector/config.ts'
 import { connectionLimit } from './filters/network/connection_limit/config.ts'
 import { directResponse } from './filters/network/direct_response/config.ts'
 import { echo } from './filters/network/echo/config.ts'
@@ -19,10 +30,20 @@ import { xffIpDetection } from './http/original_ip_detection/xff/config.ts'
 import { leastRequest } from './load_balancing_policies/least_request/config.ts'
 import { random } from './load_balancing_policies/random/config.ts'
 import { roundRobin } from './load_balancing_policies/round_robin/config.ts'
-import { rawBufferDownstreamFactory } from './transport_sockets/raw_buffer/config.ts'
+import { rawBufferDownstreamFactory, rawBufferUpstreamFactory } from './transport_sockets/raw_buffer/config.ts'
+import { startTlsUpstreamFactory } from './transport_sockets/starttls/config.ts'
+import { tlsDownstreamFactory, tlsUpstreamFactory } from './transport_sockets/tls/config.ts'
+import { proxyProtocolUpstreamFactory } from './transport_sockets/upstream_proxy_protocol/config.ts'
 
 export const allExtensions: readonly ExtensionFactory[] = [
   // HTTP filters
+  connectGrpcBridgeFilter,
+  corsFilter,
+  grpcHttp1BridgeFilter,
+  grpcHttp1ReverseBridgeFilter,
+  grpcJsonTranscoder,
+  grpcStatsFilter,
+  grpcWebFilter,
   routerFilter,
   // Network filters
   connectionLimit,
@@ -32,8 +53,18 @@ export const allExtensions: readonly ExtensionFactory[] = [
   localRateLimit,
   sniCluster,
   tcpProxy,
+  // Listener filters
+  httpInspector,
+  listenerLocalRateLimit,
+  proxyProtocol,
+  tlsInspector,
   // Transport sockets
+  proxyProtocolUpstreamFactory,
   rawBufferDownstreamFactory,
+  rawBufferUpstreamFactory,
+  startTlsUpstreamFactory,
+  tlsDownstreamFactory,
+  tlsUpstreamFactory,
   // Load balancing policies
   leastRequest,
   random,

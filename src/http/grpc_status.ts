@@ -12,6 +12,12 @@ export function isGrpcRequest(headers: HeaderMap): boolean {
   return isGrpcContentType(headers.get('content-type'))
 }
 
+/** A response of headers alone needs the status; one with a body (or trailers) the content type and HTTP's 200. */
+export function isGrpcResponse(headers: HeaderMap, endStream: boolean): boolean {
+  if (endStream) return headers.has('grpc-status')
+  return headers.status === 200 && isGrpcContentType(headers.get('content-type'))
+}
+
 /** The gRPC status for an HTTP status (gRPC's http-grpc-status-mapping): Unknown where none is named. */
 export function grpcStatusOfHttp(status: number): number {
   switch (status) {
@@ -37,4 +43,15 @@ export function grpcStatusOfHttp(status: number): number {
 export function httpStatusOfGrpc(status: number): number {
   const table = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401]
   return table[status] ?? 500
+}
+
+/** Percent-encoding of grpc-message: all but printable ASCII, and `%` itself (gRPC over HTTP/2, "Status-Message"). */
+export function encodeGrpcMessage(message: string): string {
+  let encoded = ''
+  for (let i = 0; i < message.length; i++) {
+    const byte = message.charCodeAt(i)
+    const plain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25
+    encoded += plain ? message[i] : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  }
+  return encoded
 }

@@ -70,9 +70,16 @@ export interface StreamDecoderFilterCallbacks extends StreamFilterCallbacks {
   continueDecoding(): void
   /** What the chain has buffered for this filter (StopIterationAndBuffer); undefined for nothing. */
   decodingBuffer(): Buffer | undefined
-  /** Adds to the buffer, or (from decodeHeaders) makes a request without a body have one. */
-  addDecodedData(data: Buffer): void
+  /** Takes it out of the chain, for a filter that passes it on in another form (Envoy's modifyDecodingBuffer). */
+  takeDecodingBuffer(): Buffer | undefined
+  /**
+   * Adds to the buffer, or (from decodeHeaders) makes a request without a body have one. Over the limit the chain stops
+   * reading; with `streaming` false it answers 413.
+   */
+  addDecodedData(data: Buffer, streaming?: boolean): void
+  /** Gives other data than came to the filters behind: from decodeData, which then returns StopIterationNoBuffer. */
   injectDecodedDataToFilterChain(data: Buffer, endStream: boolean): void
+  /** Trailers for a request that has none; only while the last data passes. */
   addDecodedTrailers(): HeaderMap
   /** The bytes the chain may buffer for one stream; 0 for no limit. */
   decoderBufferLimit(): number
@@ -100,7 +107,9 @@ export interface StreamDecoderFilterCallbacks extends StreamFilterCallbacks {
 export interface StreamEncoderFilterCallbacks extends StreamFilterCallbacks {
   continueEncoding(): void
   encodingBuffer(): Buffer | undefined
-  addEncodedData(data: Buffer): void
+  takeEncodingBuffer(): Buffer | undefined
+  /** As addDecodedData; with `streaming` false a response over the limit is answered with 500. */
+  addEncodedData(data: Buffer, streaming?: boolean): void
   injectEncodedDataToFilterChain(data: Buffer, endStream: boolean): void
   addEncodedTrailers(): HeaderMap
   encoderBufferLimit(): number

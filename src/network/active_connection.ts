@@ -5,11 +5,11 @@ import type { FormatterContext } from '../access_log/formatter_context.ts'
 import { monotonicMs } from '../common/clock.ts'
 import { Timer } from '../common/timer.ts'
 import type { StreamInfo } from '../stream_info/stream_info.ts'
-import type { BuiltListener } from './built_listener.ts'
-import type { Connection, ConnectionCallbacks, ConnectionEvent } from './connection.ts'
+import type { BuiltListener, FilterChain } from './built_listener.ts'
+import type { Connection } from './connection.ts'
 import type { ConnectionSocket } from './connection_socket.ts'
+import type { ConnectionCallbacks, ConnectionEvent } from './connection_types.ts'
 import { FilterManager } from './filter_manager.ts'
-import type { NetworkFilterFactoryCb } from './network_filter.ts'
 
 export class ActiveConnection implements ConnectionCallbacks {
   readonly connection: Connection
@@ -18,6 +18,7 @@ export class ActiveConnection implements ConnectionCallbacks {
   readonly filterManager: FilterManager
   readonly #listener: BuiltListener
   #highWatermarkTimer: Timer | undefined = undefined
+  #handshakeTimer: Timer | undefined = undefined
   readonly #onClosed: (connection: ActiveConnection) => void
 
   constructor(
@@ -41,20 +42,34 @@ export class ActiveConnection implements ConnectionCallbacks {
     stats.workerCxActive.inc()
   }
 
-  /** Makes the filters and tells them of the connection. */
-  start(filters: readonly NetworkFilterFactoryCb[]): void {
+  /** Makes the filters, and tells them of the connection as soon as its handshake is over. */
+  start({ filters, transportSocketConnectTimeoutMs }: FilterChain): void {
     this.filterManager.createFilters(filters)
     // After the filters' own: when the log is written they have said how the connection ended.
     this.connection.addConnectionCallbacks(this)
-    if (filters.length > 0) this.filterManager.initializeReadFilters()
-    else {
+    if (filters.length === 0) {
       this.#listener.stats.networkExtensionConfigMissing.inc()
       this.connection.close('noFlush', 'no_network_filters')
+      return
     }
+    if (this.connection.isOpen) {
+      this.filterManager.initializeReadFilters()
+      return
+    }
+    if (transportSocketConnectTimeoutMs === 0) return
+    this.#handshakeTimer = new Timer(() => {
+      this.#listener.stats.cxTransportSocketConnectTimeout.inc()
+      this.connection.close('noFlush', 'transport_socket_timeout')
+    })
+    this.#handshakeTimer.enable(transportSocketConnectTimeoutMs)
   }
 
   onEvent(event: ConnectionEvent): void {
-    if (event === 'connected') return
+    this.#handshakeTimer?.disable()
+    if (event === 'connected') {
+      this.filterManager.initializeReadFilters()
+      return
+    }
     const { connection, facts, streamInfo } = this
     facts.detectedCloseType = connection.detectedCloseType
     facts.localCloseReason = connection.localCloseReason

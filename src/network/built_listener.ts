@@ -4,7 +4,7 @@ import type { AccessLog } from '../access_log/access_log.ts'
 import type { Scope } from '../stats/store.ts'
 import type { ConnectionLimit } from './connection_limits.ts'
 import type { DownstreamTransportSocketFactory } from './factory.ts'
-import type { FilterChainManager } from './filter_chain_manager.ts'
+import type { FilterChainFinder } from './filter_chain_matcher.ts'
 import type { ListenerFilterFactory } from './listener_filter.ts'
 import type { ListenerStats } from './listener_stats.ts'
 import type { NetworkFilterFactoryCb } from './network_filter.ts'
@@ -25,7 +25,7 @@ export interface BuiltListener {
   readonly sockets: ListenerSocketSettings
   readonly scope: Scope
   readonly stats: ListenerStats
-  readonly filterChains: FilterChainManager<FilterChain>
+  readonly filterChains: FilterChainFinder<FilterChain>
   readonly listenerFilters: readonly ListenerFilterFactory[]
   /** 0: no limit. */
   readonly listenerFiltersTimeoutMs: number

@@ -1,75 +1,32 @@
 // One TCP or pipe connection, downstream or upstream: bytes in to its filters, bytes out with watermarks, and its end.
 
 import type { Socket } from 'node:net'
+import type { ByteWriter } from '../common/byte_writer.ts'
 import { getLogger } from '../common/log.ts'
 import { Timer } from '../common/timer.ts'
 import { measurements } from '../stream_info/measurements.ts'
-import type { AddressInfo, DownstreamInfo, StreamInfo } from '../stream_info/stream_info.ts'
+import type { AddressInfo, DownstreamInfo, StreamInfo, TlsInfo } from '../stream_info/stream_info.ts'
+import { connectErrorWords } from './connect_errors.ts'
+import { takeConnectionId } from './connection_id.ts'
+import type {
+  ConnectionByteStats,
+  ConnectionCallbacks,
+  ConnectionCloseType,
+  ConnectionEvent,
+  ConnectionReader,
+} from './connection_types.ts'
 import { reuseReadBuffer } from './read_buffer.ts'
+import type { TransportSocket, TransportSocketCallbacks } from './transport_socket.ts'
 import { runWrites, WriteBatch } from './write_batch.ts'
-
-/** How a connection ended, or what happened to it. */
-export type ConnectionEvent = 'connected' | 'remoteClose' | 'localClose'
-
-/**
- * - noFlush: drop what is not written yet, close now (FIN)
- * - abortReset: drop what is not written yet, close with RST
- * - flushWrite: write what is pending, then close
- * - flushWriteAndDelay: write what is pending, then wait for the peer's FIN, or for it to be silent for the delayed close
- *   timeout, so that a peer still sending does not lose our answer to a RST
- */
-export type ConnectionCloseType = 'noFlush' | 'abortReset' | 'flushWrite' | 'flushWriteAndDelay'
-
-export interface ConnectionCallbacks {
-  onEvent(event: ConnectionEvent): void
-  /** More than the buffer limit waits to be written: stop producing. Paired with the call below. */
-  onAboveWriteBufferHighWatermark(): void
-  onBelowWriteBufferLowWatermark(): void
-}
-
-/** What reads a connection's bytes: the network filter chain downstream, a codec client or TCP pool user upstream. */
-export interface ConnectionReader {
-  onData(data: Buffer, endStream: boolean): void
-}
-
-/** Byte counters of whoever owns the connection: a listener's HTTP or TCP stats downstream, a cluster's upstream. */
-export interface ConnectionByteStats {
-  readTotal: { add(n: number): void }
-  writeTotal: { add(n: number): void }
-}
-
-/** What strerror(3) says of the errors that connecting meets. */
-const errnoWords: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'Connection refused',
-  ECONNRESET: 'Connection reset by peer',
-  EHOSTUNREACH: 'No route to host',
-  ENETUNREACH: 'Network is unreachable',
-  ETIMEDOUT: 'Connection timed out',
-  EADDRNOTAVAIL: 'Cannot assign requested address',
-  EADDRINUSE: 'Address already in use',
-  EAFNOSUPPORT: 'Address family not supported by protocol',
-  EINVAL: 'Invalid argument',
-  ENOENT: 'No such file or directory',
-  EACCES: 'Permission denied',
-  EPERM: 'Operation not permitted',
-}
-
-/** What connect(2) says at once, where other errors come later. */
-const immediateErrors: ReadonlySet<string> = new Set(['EACCES', 'EADDRNOTAVAIL', 'EINVAL', 'ENETUNREACH', 'EPERM'])
-
-export function errorWords(code: string): string {
-  return errnoWords[code] ?? code
-}
 
 const log = getLogger('connection')
 const noReader: ConnectionReader = { onData() {} }
 const emptyBuffer = Buffer.alloc(0)
 
-let nextConnectionId = 1
-
-export class Connection {
+export class Connection implements TransportSocketCallbacks {
   readonly id: number
-  readonly socket: Socket
+  /** Whose bytes are the connection's: with TLS not the TCP socket itself. */
+  socket: Socket
   /** The connection's facts; undefined upstream. */
   readonly downstream: DownstreamInfo | undefined
   /** The connection-level stream info that TCP access logs read; HTTP streams have their own. */
@@ -95,6 +52,10 @@ export class Connection {
   delayedCloseTimedOut = false
   /** Where an upstream connection starts from; set when it is connected. */
   localAddress: AddressInfo | undefined = undefined
+  /** Undefined where the connection's bytes are those of the TCP socket. */
+  readonly #transport: TransportSocket | undefined
+  /** The TCP socket below. */
+  readonly #tcpSocket: Socket
   #callbacks: ConnectionCallbacks[] = []
   #readDisableCount = 0
   #aboveHighWatermark = false
@@ -104,21 +65,61 @@ export class Connection {
   /** Why there was no connecting at all: its source address cannot be had. */
   #bindFailure = ''
 
-  constructor(socket: Socket, downstream: DownstreamInfo | undefined, bufferLimitBytes: number, connected: boolean) {
-    this.id = downstream?.connectionId ?? nextConnectionId++
+  constructor(
+    socket: Socket,
+    downstream: DownstreamInfo | undefined,
+    bufferLimitBytes: number,
+    connected: boolean,
+    transport?: TransportSocket,
+  ) {
+    this.id = downstream?.connectionId ?? takeConnectionId()
     this.socket = socket
+    this.#tcpSocket = socket
+    this.#transport = transport
     this.downstream = downstream
     this.bufferLimitBytes = bufferLimitBytes
     this.state = connected ? 'open' : 'connecting'
-    if (!connected) socket.once('connect', () => this.#onConnect())
-    socket.on('data', (data: Buffer) => this.#onData(data))
-    socket.on('end', () => this.#onEnd())
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error))
-    socket.on('close', () => this.#onClose())
+    if (!connected) socket.once('connect', () => this.#onTcpConnect())
+    this.#listenTo(socket)
   }
 
-  static nextId(): number {
-    return nextConnectionId++
+  #listenTo(socket: Socket): void {
+    socket.on('data', (data: Buffer) => this.#onData(data))
+    socket.on('end', () => this.#onEnd())
+    // A socket that has another above it ends with that one, which knows why.
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (this.socket === socket) this.#onError(error)
+    })
+    socket.on('close', () => {
+      if (this.socket === socket) this.#onClose()
+    })
+  }
+
+  replaceSocket(socket: Socket): void {
+    this.socket = socket
+    this.#listenTo(socket)
+    if (this.#readDisableCount > 0) socket.pause()
+  }
+
+  /** Undefined on a plain connection, and until the handshake is over. */
+  get tls(): TlsInfo | undefined {
+    return (this.#transport ?? this.downstream)?.tls
+  }
+
+  /** The protocol that ALPN agreed on; '' for none. */
+  get nextProtocol(): string {
+    return this.#transport?.nextProtocol ?? this.downstream?.tls?.alpn ?? ''
+  }
+
+  /** What the transport socket has failed by, in Envoy's words; '' for nothing. */
+  get transportFailureReason(): string {
+    return this.#transport?.failureReason ?? this.downstream?.transportFailureReason ?? ''
+  }
+
+  /** Secures a connection that began in plain text (starttls): false where it is no such connection. */
+  startSecureTransport(): boolean {
+    this.flush()
+    return this.#transport?.startSecureTransport() ?? false
   }
 
   addConnectionCallbacks(callbacks: ConnectionCallbacks): void {
@@ -133,10 +134,7 @@ export class Connection {
   /** Why connecting failed, in Envoy's words for %UPSTREAM_TRANSPORT_FAILURE_REASON%. */
   connectFailureReason(remote: AddressInfo): string {
     if (this.#bindFailure !== '') return this.#bindFailure
-    if (this.socketErrorCode === '') return ''
-    if (immediateErrors.has(this.socketErrorCode) || remote.family === 'pipe')
-      return `immediate connect error: ${errorWords(this.socketErrorCode)}|remote address:${remote.text}`
-    return `delayed_connect_error: ${errorWords(this.socketErrorCode)}`
+    return this.transportFailureReason || connectErrorWords(this.socketErrorCode, remote)
   }
 
   get isOpen(): boolean {
@@ -159,20 +157,38 @@ export class Connection {
   write(data: Buffer | string, endStream = false): void {
     if (this.state !== 'open' && this.state !== 'connecting') return
     if (data.length > 0) {
-      this.bytesSent += data.length
-      this.byteStats?.writeTotal.add(data.length)
       this.pending.add(this, data)
-      if (!this.#aboveHighWatermark && this.bufferLimitBytes > 0 && this.bufferedBytes > this.bufferLimitBytes) {
-        this.#aboveHighWatermark = true
-        for (const callbacks of this.#callbacks) callbacks.onAboveWriteBufferHighWatermark()
-      }
+      this.#noteWritten(data.length)
     }
     if (endStream && !this.#writeEnded) {
       this.#writeEnded = true
+      if (this.state === 'connecting') return
       this.flush()
       this.socket.end()
       if (this.#readEnded) this.close('flushWrite', '')
     }
+  }
+
+  /**
+   * Memory to append a few bytes to, where a string or a buffer for each would cost more than the bytes do; undefined
+   * where write() would drop them. Say how many they were by wrote(), before anything else is written.
+   */
+  writer(): ByteWriter | undefined {
+    if (this.state !== 'open' && this.state !== 'connecting') return undefined
+    return this.pending.writer(this.socket)
+  }
+
+  wrote(byteCount: number): void {
+    this.pending.wrote(this, byteCount)
+    this.#noteWritten(byteCount)
+  }
+
+  #noteWritten(byteCount: number): void {
+    this.bytesSent += byteCount
+    this.byteStats?.writeTotal.add(byteCount)
+    if (this.#aboveHighWatermark || this.bufferLimitBytes === 0 || this.bufferedBytes <= this.bufferLimitBytes) return
+    this.#aboveHighWatermark = true
+    for (const callbacks of this.#callbacks) callbacks.onAboveWriteBufferHighWatermark()
   }
 
   /** Writes what a closed connection was to write and did not; its bytes were counted there. */
@@ -186,9 +202,9 @@ export class Connection {
     return this.bytesSent - this.pending.bytes
   }
 
-  /** Hands what was gathered to the socket. Called at the end of each event; calling it earlier is harmless. */
+  /** Hands what was gathered to the socket, once that is connected: at the end of each event, or earlier. */
   flush(): void {
-    if (this.pending.bytes === 0 || this.state === 'closed') return
+    if (this.pending.bytes === 0 || this.state === 'closed' || this.state === 'connecting') return
     this.pending.writeTo(this.socket, this.#aboveHighWatermark ? () => this.#onFlushed() : undefined)
   }
 
@@ -262,22 +278,28 @@ export class Connection {
 
   /** Ends the connection whose event has met an error that nobody expects; its requests end with it. */
   abandon(error: unknown): void {
-    const { id, state, bytesReceived, bytesSent } = this
+    const facts = `${this.state}, ${this.bytesReceived} in, ${this.bytesSent} out`
     const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    log.critical(
-      `connection ${id} ends by an unexpected error (${state}, ${bytesReceived} in, ${bytesSent} out): ${reason}`,
-    )
+    log.critical(`connection ${this.id} ends by an unexpected error (${facts}): ${reason}`)
     this.localCloseReason = 'internal_error'
     this.#destroy('localClose', false)
   }
 
-  #onConnect(): void {
+  #onTcpConnect(): void {
+    if (this.state !== 'connecting') return
+    if (this.#transport === undefined) this.onTransportReady()
+    else this.#transport.onConnected(this.#tcpSocket, this)
+  }
+
+  onTransportReady(): void {
     if (this.state !== 'connecting') return
     this.state = 'open'
     runWrites(this, Connection.#connected)
   }
 
   static #connected(connection: Connection): void {
+    connection.flush()
+    if (connection.#writeEnded) connection.socket.end()
     connection.#raise('connected')
   }
 
@@ -297,6 +319,7 @@ export class Connection {
 
   #onEnd(): void {
     this.#readEnded = true
+    if (this.state === 'connecting') this.#destroy('remoteClose', false)
     if (measurements.roundTrip) this.downstream?.roundTripTimeMs()
     if (this.state === 'closing' && this.socket.writableLength === 0) {
       // Who ends first during the delay has closed the connection.
@@ -351,11 +374,16 @@ export class Connection {
   #destroy(event: ConnectionEvent, reset: boolean): void {
     if (this.state === 'closed') return
     if (measurements.roundTrip) this.downstream?.roundTripTimeMs()
+    const established = this.state !== 'connecting'
     this.state = 'closed'
     this.#closeTimer?.disable()
     if (this.detectedCloseType === '') this.detectedCloseType = reset ? 'local_reset' : 'normal'
-    if (reset) this.socket.resetAndDestroy()
-    else this.socket.destroy()
+    if (reset) this.#tcpSocket.resetAndDestroy()
+    else {
+      // As far as it can be written at once, the peer is told that TLS has come to its end and was not cut off.
+      if (established && this.socket !== this.#tcpSocket && event === 'localClose') this.socket.end()
+      this.socket.destroy()
+    }
     // What is pending still stands for whoever hears of the end: it may be written elsewhere.
     runWrites(this, Connection.#raiseEvent, event)
     this.pending.clear()

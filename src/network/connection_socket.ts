@@ -21,8 +21,11 @@ export class ConnectionSocket implements DownstreamInfo {
   detectedTransportProtocol = ''
   requestedServerName = ''
   requestedApplicationProtocols: readonly string[] = []
+  ja3Fingerprint = ''
+  ja4Fingerprint = ''
   tls: TlsInfo | undefined = undefined
   transportFailureReason = ''
+  isSecure = false
   detectedCloseType = ''
   localCloseReason = ''
   readonly listenerName: string

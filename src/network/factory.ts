@@ -1,6 +1,5 @@
 // What extensions of the network layer are made of: the factories of network filters, listener filters and transport sockets.
 
-import type { Socket } from 'node:net'
 import type { AccessLogManager } from '../access_log/access_log_manager.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { ExtensionFactory, ExtensionRegistry } from '../config/registry.ts'
@@ -11,6 +10,9 @@ import type { ConnectionLimit } from './connection_limits.ts'
 import type { ConnectionSocket } from './connection_socket.ts'
 import type { ListenerFilterFactoryCb } from './listener_filter.ts'
 import type { NetworkFilterFactoryCb } from './network_filter.ts'
+import type { SecretManager } from './tls/secret_manager.ts'
+import type { TransportSocket } from './transport_socket.ts'
+import type { WatchedFolders } from './watched_folders.ts'
 
 /** Memory that all workers share, by name. */
 export interface SharedMemory {
@@ -29,6 +31,8 @@ export interface NetworkServerContext {
   readonly errors: ConfigErrors
   readonly shared: SharedMemory
   readonly globalConnectionLimit: ConnectionLimit
+  readonly secrets: SecretManager
+  readonly folders: WatchedFolders
   /** 0-based index of the worker; -1 in main. */
   readonly workerIndex: number
 }
@@ -76,10 +80,10 @@ export interface DownstreamTransportSocketFactory {
   /** The name that `filter_chain_match.transport_protocol` and logs know: `raw_buffer`, `tls`. */
   readonly transportProtocol: string
   /**
-   * The socket whose bytes are the connection's, once it may be used: `done` is called with it, at once or after a
-   * handshake, or with undefined if that failed (the socket is destroyed then, and `facts` say why).
+   * What one connection's bytes pass through, before its socket is read; undefined where they are those of the socket.
+   * What goes wrong is said in `facts`.
    */
-  wrap(socket: Socket, facts: ConnectionSocket, done: (transport: Socket | undefined) => void): void
+  wrap(facts: ConnectionSocket): TransportSocket | undefined
 }
 
 /** Category `envoy.transport_sockets.downstream`. */

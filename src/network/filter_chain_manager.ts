@@ -163,8 +163,8 @@ function findServerName<T>(names: ServerNames<T>, requested: string): TransportP
   if (requested !== '') {
     const exact = names.exact.get(requested)
     if (exact !== undefined) return exact
-    // Longest suffix first, as dots are met from the left.
-    for (let dot = requested.indexOf('.', 1); dot >= 0; dot = requested.indexOf('.', dot + 1)) {
+    // Longest suffix first, as dots are met from the left; a name may be as long as the suffix itself.
+    for (let dot = requested.indexOf('.'); dot >= 0; dot = requested.indexOf('.', dot + 1)) {
       const wildcard = names.wildcard.get(requested.slice(dot))
       if (wildcard !== undefined) return wildcard
     }
@@ -193,7 +193,7 @@ function findSource<T>(types: SourceTypes<T>, socket: ConnectionSocket): T | und
 }
 
 /** A pipe's peer is on this machine. */
-function isSameIpOrLoopback(socket: ConnectionSocket): boolean {
+export function isSameIpOrLoopback(socket: ConnectionSocket): boolean {
   if (socket.remoteAddress.family === 'pipe') return true
   const remote = ipOf(socket.remoteAddress)
   return isLoopback(remote) || sameIp(remote, ipOf(socket.localAddress))

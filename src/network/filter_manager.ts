@@ -1,6 +1,7 @@
 // The read filter chain of one connection: the only loop over network filters.
 
-import type { Connection, ConnectionReader } from './connection.ts'
+import type { Connection } from './connection.ts'
+import type { ConnectionReader } from './connection_types.ts'
 import {
   FilterStatus,
   type NetworkFilterFactoryCb,

@@ -4,13 +4,13 @@ import { once } from 'node:events'
 import { Server, type Socket } from 'node:net'
 import { monotonicMs, wallMs } from '../common/clock.ts'
 import { getLogger } from '../common/log.ts'
-import { Timer } from '../common/timer.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
 import { type AddressInfo, StreamInfo } from '../stream_info/stream_info.ts'
 import { ActiveConnection, writeAccessLogs } from './active_connection.ts'
 import { isMapped, isWildcard, localAddressOf, remoteAddressOf } from './address.ts'
 import type { BuiltListener, FilterChain } from './built_listener.ts'
 import { Connection } from './connection.ts'
+import { takeConnectionId } from './connection_id.ts'
 import { ConnectionSocket } from './connection_socket.ts'
 import { DescriptorReserve } from './descriptor_reserve.ts'
 import { ListenerFilterManager, type ListenerFilterOutcome } from './listener_filter_manager.ts'
@@ -81,7 +81,7 @@ export class Listener {
       return
     }
     const acceptedAtMs = monotonicMs()
-    const id = Connection.nextId()
+    const id = takeConnectionId()
     const facts = new ConnectionSocket(socket, id, remoteAddress, localAddress, this.built.name, acceptedAtMs)
     const streamInfo = new StreamInfo(facts, acceptedAtMs, wallMs())
     if (this.built.listenerFilters.length === 0) {
@@ -161,7 +161,7 @@ export class Listener {
   }
 
   #matchFilterChain(facts: ConnectionSocket, streamInfo: StreamInfo): void {
-    const chain = this.built.filterChains.find(facts)
+    const chain = this.built.filterChains.find(facts, streamInfo)
     if (chain === undefined) {
       if (log.enabled('debug')) {
         log.debug(`closing connection from ${facts.remoteAddress.text}: no matching filter chain found`)
@@ -173,46 +173,32 @@ export class Listener {
       return
     }
     facts.filterChainName = chain.name
-    this.#wrap(facts, streamInfo, chain)
-  }
-
-  #wrap(facts: ConnectionSocket, streamInfo: StreamInfo, chain: FilterChain): void {
-    let timer: Timer | undefined
-    let settled = false
-    chain.transportSocket.wrap(facts.socket, facts, (transport) => {
-      if (settled) return
-      settled = true
-      timer?.disable()
-      if (transport === undefined) this.#drop(facts, streamInfo)
-      else this.#createConnection(transport, facts, streamInfo, chain)
-    })
-    if (settled || chain.transportSocketConnectTimeoutMs === 0) return
-    timer = new Timer(() => {
-      settled = true
-      this.built.stats.cxTransportSocketConnectTimeout.inc()
-      facts.localCloseReason = 'transport_socket_timeout'
-      this.#drop(facts, streamInfo)
-    })
-    timer.enable(chain.transportSocketConnectTimeoutMs)
+    this.#createConnection(facts, streamInfo, chain)
   }
 
   /** Closes a socket that never became a connection, and logs it. */
   #drop(facts: ConnectionSocket, streamInfo: StreamInfo): void {
-    facts.socket.destroy()
+    // With bytes unread the kernel would send a RST; those that listener filters looked at are unread.
+    if (facts.socket.readableLength > 0) facts.socket.resetAndDestroy()
+    else facts.socket.destroy()
     facts.detectedCloseType = 'normal'
     this.#releaseLimits()
     writeAccessLogs(this.built.accessLogs, streamInfo)
   }
 
-  #createConnection(transport: Socket, facts: ConnectionSocket, streamInfo: StreamInfo, chain: FilterChain): void {
+  /** The connection, its filters and its statistics are there from the beginning, its data after the handshake. */
+  #createConnection(facts: ConnectionSocket, streamInfo: StreamInfo, chain: FilterChain): void {
     const { built } = this
-    const connection = new Connection(transport, facts, built.bufferLimitBytes, true)
+    facts.isSecure = chain.transportSocket.transportProtocol === 'tls'
+    const transport = chain.transportSocket.wrap(facts)
+    const connection = new Connection(facts.socket, facts, built.bufferLimitBytes, transport === undefined, transport)
     const active = new ActiveConnection(connection, facts, streamInfo, built, (closed) => {
       this.connections.delete(closed)
       this.#releaseLimits()
     })
     this.connections.add(active)
-    active.start(chain.filters)
-    connection.startReading()
+    active.start(chain)
+    if (transport === undefined) connection.startReading()
+    else if (connection.state === 'connecting') transport.onConnected(facts.socket, connection)
   }
 }

@@ -2,7 +2,12 @@
 
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { createAccessLogs } from '../access_log/access_log.ts'
+import { compileStringMatcher, matcherErrorMessage, type StringPredicate } from '../common/string_matcher.ts'
 import { ConfigErrors } from '../config/errors.ts'
+import { messageSchema } from '../config/schema.ts'
+import { FilteredScope } from '../stats/filtered_scope.ts'
+import { createRejects } from '../stats/stats_config.ts'
+import type { Scope } from '../stats/store.ts'
 import type { BuiltListener, FilterChain } from './built_listener.ts'
 import { listenerConnectionLimit } from './connection_limits.ts'
 import type {
@@ -15,6 +20,7 @@ import type {
   NetworkServerContext,
 } from './factory.ts'
 import { FilterChainManager, type MatchableChain } from './filter_chain_manager.ts'
+import { buildFilterChainMatcher, type FilterChainFinder } from './filter_chain_matcher.ts'
 import type { ListenerFilterFactory } from './listener_filter.ts'
 import { compileFilterDisabled } from './listener_filter_predicate.ts'
 import { ListenerStats } from './listener_stats.ts'
@@ -27,6 +33,7 @@ type FilterChainView = envoy.config.listener.v3.FilterChain
 
 const defaultBufferLimitBytes = 1024 * 1024
 const defaultListenerFiltersTimeoutMs = 15_000
+const proxyProtocolName = 'envoy.filters.listener.proxy_protocol'
 
 /**
  * Everything that is wrong goes to `context.errors`; undefined if there is no address to build on, otherwise a listener
@@ -40,7 +47,8 @@ export function buildListener<Server extends NetworkServerContext>(
   const sockets = listenerSocketSettings(view, errors)
   if (sockets === undefined) return undefined
   const prefix = view.statPrefix === '' ? sockets.sockets[0].address.text : view.statPrefix
-  const scope = server.scope.createScope('listener').createScope(prefix)
+  const root = listenerRootScope(view, server)
+  const scope = root.createScope('listener').createScope(prefix)
   const bufferLimitBytes = view.perConnectionBufferLimitBytes ?? defaultBufferLimitBytes
   let sharedNames = 0
   const info: ListenerInfo = {
@@ -52,7 +60,7 @@ export function buildListener<Server extends NetworkServerContext>(
     listenerHasAccessLogs: view.accessLog.length > 0,
     sharedName: (kind) => `listener.${sockets.listenerName}.${kind}.${sharedNames++}`,
   }
-  const context: ListenerFactoryContext<Server> = Object.assign(Object.create(server), info)
+  const context: ListenerFactoryContext<Server> = Object.assign(Object.create(server), info, { scope: root })
   return {
     name: sockets.listenerName,
     trafficDirection: view.trafficDirection,
@@ -71,6 +79,21 @@ export function buildListener<Server extends NetworkServerContext>(
     transparent: view.transparent ?? false,
     highWatermarkTimeoutMs: view.perConnectionBufferHighWatermarkTimeout ?? 0,
   }
+}
+
+/** Where everything of the listener makes its stats. Virtual hosts are the server's: their stats are always kept. */
+function listenerRootScope(view: ListenerView, { scope, errors }: NetworkServerContext): Scope {
+  const compileMatcher = (matcher: envoy.type.matcher.v3.StringMatcher): StringPredicate => {
+    try {
+      return compileStringMatcher(matcher)
+    } catch (error) {
+      errors.add(matcher, undefined, matcherErrorMessage(error))
+      return () => false
+    }
+  }
+  const rejects = createRejects(view.statsMatcher, { compileMatcher })
+  if (rejects === undefined) return scope
+  return new FilteredScope(scope, '', (name) => !name.startsWith('vhost.') && rejects(name))
 }
 
 /** Reports listeners that have an address which another one before them has; port 0 is an address of its own each time. */
@@ -96,16 +119,11 @@ function buildFilterChains<Server extends NetworkServerContext>(
   view: ListenerView,
   sockets: ListenerSocketSettings,
   context: ListenerFactoryContext<Server>,
-): FilterChainManager<FilterChain> {
+): FilterChainFinder<FilterChain> {
   const { errors } = context
-  if (view.filterChainMatcher !== undefined) {
-    errors.add(view, 'filterChainMatcher', 'filter_chain_matcher is not supported yet; use filter_chain_match')
-  }
   if (view.useOriginalDst === true) {
     errors.add(view, 'useOriginalDst', 'use_original_dst is not supported yet')
   }
-  if (view.statsMatcher !== undefined)
-    errors.add(view, 'statsMatcher', 'stats_matcher of a listener is not supported yet')
   if (view.filterChains.length === 0 && view.defaultFilterChain === undefined) {
     errors.add(
       view,
@@ -123,18 +141,14 @@ function buildFilterChains<Server extends NetworkServerContext>(
   )
   const fallback =
     view.defaultFilterChain === undefined ? undefined : buildFilterChain(view.defaultFilterChain, context)
-  // With a filter_chain_matcher the chains have no match of their own, and are no doubles of each other.
-  return new FilterChainManager(view.filterChainMatcher === undefined ? chains : [], fallback, errors)
+  // A matcher tree names the chains: their own filter_chain_match is not looked at.
+  if (view.filterChainMatcher !== undefined) {
+    return buildFilterChainMatcher(view.filterChainMatcher, chains, fallback, context)
+  }
+  return new FilterChainManager(chains, fallback, errors)
 }
 
 function buildFilterChain(view: FilterChainView, context: ListenerFactoryContext): FilterChain {
-  if (view.useProxyProto === true) {
-    context.errors.add(
-      view,
-      'useProxyProto',
-      'use_proxy_proto is not supported; use the proxy_protocol listener filter',
-    )
-  }
   return {
     name: view.name,
     filters: buildNetworkFilters(view, context),
@@ -196,6 +210,15 @@ function buildListenerFilters(view: ListenerView, context: ListenerFactoryContex
       create: factory.createFilterFactory(filter.typedConfig?.value, context),
       disabled: compileFilterDisabled(filter.filterDisabled),
     })
+  }
+  // The old way to ask for it: the first chain speaks for all of them.
+  const factory =
+    view.filterChains[0]?.useProxyProto === true
+      ? registry.byName<ListenerFilterConfigFactory>('envoy.filters.listener', proxyProtocolName)
+      : undefined
+  if (factory !== undefined) {
+    const config = messageSchema(factory.typeUrls[0])?.emptyView()
+    factories.push({ create: factory.createFilterFactory(config, context), disabled: undefined })
   }
   return factories
 }

@@ -16,13 +16,15 @@ export interface ListenerFilterCallbacks {
   readonly streamInfo: StreamInfo
   /** Resumes after a StopIteration that waited for something other than bytes; false closes the socket. */
   continueFilterChain(success: boolean): void
+  /** Refuses the socket: the filter that calls it returns StopIteration. */
+  close(): void
 }
 
 /** One listener filter of one socket. */
 export interface ListenerFilter {
   /**
    * StopIteration either waits for bytes (if `maxReadBytes` is not 0), or until `continueFilterChain` is called.
-   * A filter that refuses the socket destroys it and returns StopIteration.
+   * A filter that refuses the socket closes it (`callbacks.close()`) and returns StopIteration.
    */
   onAccept(callbacks: ListenerFilterCallbacks): FilterStatus
   /** Called each time more bytes have arrived, with all that are there. StopIteration asks for more. */

@@ -72,7 +72,11 @@ export class ListenerFilterManager implements ListenerFilterCallbacks, ListenerF
   continueFilterChain(success: boolean): void {
     if (this.#finished || this.#waitsForBytes) return
     if (success) this.#next()
-    else this.#finish('refused')
+    else this.close()
+  }
+
+  close(): void {
+    this.#finish('refused')
   }
 
   drain(bytes: number): void {
@@ -145,9 +149,11 @@ export class ListenerFilterManager implements ListenerFilterCallbacks, ListenerF
     socket.off('close', this.#onSocketEnd)
     socket.off('error', this.#onSocketError)
     if (outcome !== 'done') this.#filters[this.#index]?.onClose?.()
-    // After a timeout too: the listener may be told to go on without the filters.
-    if ((outcome === 'done' || outcome === 'timeout') && this.data.length > 0) {
-      socket.unshift(this.data)
+    if (this.data.length > 0) {
+      // After a timeout too: the listener may be told to go on without the filters. A socket that closes with bytes
+      // unread tells its peer by a RST, as it would have done had they stayed in the kernel.
+      if (outcome === 'done' || outcome === 'timeout') socket.unshift(this.data)
+      else socket.resetAndDestroy()
       this.data = noBytes
     }
     this.#onDone(outcome)

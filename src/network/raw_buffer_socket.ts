@@ -4,5 +4,5 @@ import type { DownstreamTransportSocketFactory } from './factory.ts'
 
 export const rawBufferSocketFactory: DownstreamTransportSocketFactory = {
   transportProtocol: 'raw_buffer',
-  wrap: (socket, _facts, done) => done(socket),
+  wrap: () => undefined,
 }

@@ -3,6 +3,9 @@
 import type { Counter, Histogram, Scope } from '../stats/store.ts'
 import type { ClusterInfo } from '../upstream/cluster_info.ts'
 
+/** Stands for a code that is not to be counted: only that there was a response. */
+export const uncounted = -1
+
 /** The stats of one prefix; made at their first use, as in Envoy: a cluster has only the codes it has met. */
 export class CodeStats {
   readonly #scope: Scope
@@ -20,6 +23,7 @@ export class CodeStats {
     const hundred = Math.floor(status / 100)
     this.#completed ??= this.#scope.counter('upstream_rq_completed')
     this.#completed.inc()
+    if (status === uncounted) return
     if (hundred < 1 || hundred > 5) {
       this.#unknown ??= this.#scope.counter('upstream_rq_unknown')
       this.#unknown.inc()

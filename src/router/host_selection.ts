@@ -1,11 +1,17 @@
 // Which host of its cluster a try goes to, and by which connections.
 
+import { isIP } from 'node:net'
 import type { HeaderMap } from '../common/header_map.ts'
 import type { HttpConnectionPool } from '../http/conn_pool/connection_pool.ts'
-import type { StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
+import type { LocalReply, StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
 import type { AddCookie, ForwardRoute } from '../http/route.ts'
+import { ResponseFlag } from '../stream_info/response_flags.ts'
+import type { Protocol } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
+import type { ClusterInfo } from '../upstream/cluster_info.ts'
 import type { Host } from '../upstream/host.ts'
+import type { TransportSocketOptions } from '../upstream/transport_socket.ts'
+import { type RequestedNames, transportSocketOptions } from '../upstream/transport_socket_options.ts'
 import type { HttpPools } from './router_settings.ts'
 import { TcpUpstreamPool } from './tcp_upstream.ts'
 
@@ -42,7 +48,52 @@ export function poolOf(
   route: ForwardRoute,
   headers: HeaderMap,
   pools: HttpPools,
+  downstream: Protocol | '',
+  options: TransportSocketOptions | undefined,
 ): HttpConnectionPool | undefined {
   const terminates = headers.method === 'CONNECT' && route.upgrades.get('connect')?.terminateConnect === true
-  return terminates ? new TcpUpstreamPool(host, route.priority) : pools.get(host, route.priority)
+  if (terminates) return new TcpUpstreamPool(host, route.priority, options)
+  return pools.get(host, route.priority, downstream, options)
+}
+
+/** Undefined where the connection is as the cluster configures it. `headers` are those that go upstream. */
+export function requestTransportOptions(
+  cluster: ClusterInfo,
+  headers: HeaderMap,
+  callbacks: StreamDecoderFilterCallbacks,
+): TransportSocketOptions | undefined {
+  const { streamInfo, connection } = callbacks
+  const { usesProxyProtocol } = cluster.transportSockets
+  return transportSocketOptions(streamInfo, connection.streamInfo, usesProxyProtocol, requestedNames(cluster, headers))
+}
+
+function requestedNames(cluster: ClusterInfo, headers: HeaderMap): RequestedNames | undefined {
+  const options = cluster.http.upstream
+  if (options === undefined || !(options.autoSni || options.autoSanValidation)) return undefined
+  const { overrideAutoSniHeader } = options
+  const override = overrideAutoSniHeader === '' ? undefined : headers.get(overrideAutoSniHeader.toLowerCase())
+  const host = hostOfAuthority(override || headers.authority)
+  return {
+    // An address is no server name (RFC 6066, section 3).
+    serverName: options.autoSni && isIP(host) === 0 ? host : undefined,
+    subjectAltName: options.autoSanValidation ? host : undefined,
+  }
+}
+
+/** Without the port, and an IPv6 address without its brackets. */
+function hostOfAuthority(authority: string): string {
+  if (authority.startsWith('[')) {
+    const end = authority.indexOf(']')
+    return end < 0 ? authority : authority.slice(1, end)
+  }
+  const colon = authority.indexOf(':')
+  return colon < 0 || colon !== authority.lastIndexOf(':') ? authority : authority.slice(0, colon)
+}
+
+/** The cluster has no host to offer, or none that may have another connection. */
+export const noHealthyUpstream: LocalReply = {
+  status: 503,
+  body: 'no healthy upstream',
+  details: 'no_healthy_upstream',
+  flag: ResponseFlag.NoHealthyUpstream,
 }

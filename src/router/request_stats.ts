@@ -5,7 +5,7 @@ import { httpStatusOfGrpc, isGrpcRequest } from '../http/grpc_status.ts'
 import type { RequestStatsInfo } from '../http/route.ts'
 import type { ClusterInfo } from '../upstream/cluster_info.ts'
 import type { Host } from '../upstream/host.ts'
-import { type ClusterCodeStats, codeStats, type RequestOrigin } from './code_stats.ts'
+import { type ClusterCodeStats, codeStats, type RequestOrigin, uncounted } from './code_stats.ts'
 import type { RouterSettings } from './router_settings.ts'
 
 export class RequestStats {
@@ -72,10 +72,11 @@ export class RequestStats {
   }
 
   #chargeIn(codes: ClusterCodeStats, status: number): void {
-    codes.all.charge(status)
-    codes.of(this.#origin).charge(status)
-    if (this.#canary) codes.part('canary').charge(status)
-    if (this.#zone !== '') codes.part(this.#zone).charge(status)
+    const code = this.#grpc && this.#settings.suppressGrpcCodeStats ? uncounted : status
+    codes.all.charge(code)
+    codes.of(this.#origin).charge(code)
+    if (this.#canary) codes.part('canary').charge(code)
+    if (this.#zone !== '') codes.part(this.#zone).charge(code)
   }
 
   /** Milliseconds from the end of the request to that of the response. */

@@ -9,10 +9,10 @@ const words: Readonly<Record<StreamResetReason, string>> = {
   remoteConnectionFailure: 'remote connection failure',
   connectionTimeout: 'connection timeout',
   localReset: 'local reset',
-  localRefusedStreamReset: 'local refused-stream reset',
+  localRefusedStreamReset: 'local refused stream reset',
   overflow: 'overflow',
   remoteReset: 'remote reset',
-  remoteRefusedStreamReset: 'remote refused-stream reset',
+  remoteRefusedStreamReset: 'remote refused stream reset',
   connectionTermination: 'connection termination',
   connectError: 'remote error with CONNECT request',
   protocolError: 'protocol error',
@@ -34,10 +34,6 @@ const flags: Readonly<Record<StreamResetReason, number>> = {
   protocolError: ResponseFlag.UpstreamProtocolError,
   overloadManager: ResponseFlag.OverloadManagerTerminated,
   httpOneHundredContinueUnsupported: ResponseFlag.UpstreamProtocolError,
-}
-
-export function resetReasonFlag(reason: StreamResetReason): number {
-  return flags[reason]
 }
 
 /** 502 where the upstream broke the protocol, 503 for all else. */

@@ -10,12 +10,13 @@ import { ResponseFlag } from '../stream_info/response_flags.ts'
 import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
-import { chooseHost, poolOf } from './host_selection.ts'
+import type { TransportSocketOptions } from '../upstream/transport_socket.ts'
+import { chooseHost, noHealthyUpstream, poolOf, requestTransportOptions } from './host_selection.ts'
 import { applyInternalRedirect, becomesGet } from './internal_redirect.ts'
 import { RequestBody } from './request_body.ts'
 import { RequestStats } from './request_stats.ts'
 import { type RequestTimerCallbacks, RequestTimers } from './request_timers.ts'
-import { resetDetails, resetReasonFlag, resetReply } from './reset_reasons.ts'
+import { resetDetails, resetReply } from './reset_reasons.ts'
 import { type RetryDecision, RetryState } from './retry_state.ts'
 import { prepareForHost } from './route_config/host_rewrite.ts'
 import type { RouterSettings } from './router_settings.ts'
@@ -31,6 +32,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   readonly #timeouts: RequestTimeouts
   readonly #timers = new RequestTimers(this)
   readonly #requestStats: RequestStats
+  readonly #transportOptions: TransportSocketOptions | undefined
   /** The request asks to change protocols; CONNECT has rules of its own. */
   readonly #upgrade: boolean
   readonly #retryState: RetryState | undefined
@@ -67,6 +69,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1')
     if (virtualCluster !== undefined) info.virtualClusterName = virtualCluster.name
     route.finalizeRequestHeaders(headers, info, !settings.suppressEnvoyHeaders)
+    this.#transportOptions = requestTransportOptions(cluster.info, headers, callbacks)
     this.#requestStats.add(virtualCluster)
     this.#requestStats.add(route.requestStats)
     this.#upgrade = (headers.known & KnownHeader.upgrade) !== 0 && isUpgrade(headers)
@@ -92,13 +95,15 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const headers = this.#headers
     const route = this.#route
     const cluster = this.#cluster
+    const downstream = this.#callbacks.streamInfo.protocol
     const host = chooseHost(route, cluster, headers, this.#callbacks, this.#addCookie, this.#tried)
-    const pool = host === undefined ? undefined : poolOf(host, route, headers, this.#settings.pools)
+    const { pools } = this.#settings
+    const pool =
+      host === undefined ? undefined : poolOf(host, route, headers, pools, downstream, this.#transportOptions)
     if (host === undefined || pool === undefined) {
       if (host === undefined) cluster.info.stats.upstreamCxNoneHealthy.inc()
       this.#requestStats.charge(503)
-      const flag = ResponseFlag.NoHealthyUpstream
-      this.#callbacks.sendLocalReply({ status: 503, body: 'no healthy upstream', details: 'no_healthy_upstream', flag })
+      this.#callbacks.sendLocalReply(noHealthyUpstream)
       return
     }
     if (route.virtualHost.includeRequestAttemptCount)
@@ -110,7 +115,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (this.#timeouts.perTryMs > 0 && this.#requestComplete) this.#timers.armPerTry(this.#timeouts.perTryMs)
     const maxDurationMs = this.#timeouts.maxDurationMs || cluster.info.maxStreamDurationMs
     if (maxDurationMs > 0) this.#timers.armMaxDuration(maxDurationMs)
-    if (cluster.info.predictivePreconnectRatio > 1) this.#settings.pools.preconnect(cluster, route.priority)
+    if (cluster.info.predictivePreconnectRatio > 1) pools.preconnect(cluster, route.priority, downstream)
     attempt.start(pool)
   }
 
@@ -287,13 +292,10 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#timers.disarmPerTry()
     const info = this.#callbacks.streamInfo
     const details = resetDetails(this.#responseStarted || this.#interimStarted, reason, transportFailureReason)
-    if (this.#responseStarted) {
-      info.setResponseFlag(resetReasonFlag(reason))
-      this.#callbacks.resetStream('remoteReset', details)
-      return
-    }
-    if (this.#retryReset(reason, attempt.requestSent)) return
-    this.#abort(resetReply(reason, details, info.attemptCount > 1, this.#settings.suppressEnvoyHeaders))
+    const reply = resetReply(reason, details, info.attemptCount > 1, this.#settings.suppressEnvoyHeaders)
+    // What the client has seen nothing of yet, because a filter holds it, can still be replaced; else this resets.
+    if (this.#responseStarted) this.#callbacks.sendLocalReply(reply)
+    else if (!this.#retryReset(reason, attempt.requestSent)) this.#abort(reply)
   }
 
   // ---- Timeouts --------------------------------------------------------------------------------------------------

@@ -2,16 +2,23 @@
 
 import type { HttpConnectionPool } from '../http/conn_pool/connection_pool.ts'
 import type { Counter, Scope } from '../stats/store.ts'
+import type { Protocol } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
 import type { Host } from '../upstream/host.ts'
+import type { TransportSocketOptions } from '../upstream/transport_socket.ts'
 
 /** The HTTP pools of this worker, one per host, priority and protocol. */
 export interface HttpPools {
-  /** Undefined where the circuit breaker allows no more pools. */
-  get(host: Host, priority: 'DEFAULT' | 'HIGH'): HttpConnectionPool | undefined
+  /** By `downstream`, what the request came by. Undefined where the circuit breaker allows no more pools. */
+  get(
+    host: Host,
+    priority: 'DEFAULT' | 'HIGH',
+    downstream: Protocol | '',
+    options: TransportSocketOptions | undefined,
+  ): HttpConnectionPool | undefined
   /** Connects ahead for the requests after the next one. */
-  preconnect(cluster: Cluster, priority: 'DEFAULT' | 'HIGH'): void
+  preconnect(cluster: Cluster, priority: 'DEFAULT' | 'HIGH', downstream: Protocol | ''): void
 }
 
 export interface RouterSettings {
@@ -21,6 +28,8 @@ export interface RouterSettings {
   readonly suppressEnvoyHeaders: boolean
   /** dynamic_stats: counts codes and times. */
   readonly dynamicStats: boolean
+  /** Responses to gRPC calls count, but not under their HTTP codes. */
+  readonly suppressGrpcCodeStats: boolean
   /** The zone that the proxy runs in; '' where it is not known. */
   readonly localZone: string
 }

@@ -5,18 +5,22 @@ import { HeaderMap } from '../common/header_map.ts'
 import { Timer } from '../common/timer.ts'
 import type { RequestEncoder, ResponseDecoder, StreamCallbacks } from '../http/codec/codec.ts'
 import type { HttpConnectionPool, PendingStream, PoolCallbacks } from '../http/conn_pool/connection_pool.ts'
-import type { Connection, ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../network/connection.ts'
+import type { Connection } from '../network/connection.ts'
+import type { ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../network/connection_types.ts'
 import type { Host } from '../upstream/host.ts'
 import { countClosed, countConnect, countConnected, countConnectFailure } from '../upstream/pooled_connection.ts'
+import type { TransportSocketOptions } from '../upstream/transport_socket.ts'
 
 /** A pool of connections that each serve one tunnel. */
 export class TcpUpstreamPool implements HttpConnectionPool {
   readonly #host: Host
   readonly #priority: 'DEFAULT' | 'HIGH'
+  readonly #options: TransportSocketOptions | undefined
 
-  constructor(host: Host, priority: 'DEFAULT' | 'HIGH') {
+  constructor(host: Host, priority: 'DEFAULT' | 'HIGH', options: TransportSocketOptions | undefined) {
     this.#host = host
     this.#priority = priority
+    this.#options = options
   }
 
   newStream(decoder: ResponseDecoder, callbacks: PoolCallbacks): PendingStream | undefined {
@@ -26,7 +30,8 @@ export class TcpUpstreamPool implements HttpConnectionPool {
       callbacks.onPoolFailure('overflow', '', this.#host)
       return undefined
     }
-    return new Tunnel(this.#host, resources.connections, decoder, callbacks)
+    const connection = this.#host.connect(this.#options)
+    return new Tunnel(this.#host, connection, resources.connections, decoder, callbacks)
   }
 }
 
@@ -47,12 +52,18 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
   headerBytesReceived = 0
   headerBytesSent = 0
 
-  constructor(host: Host, slot: { release(): void }, decoder: ResponseDecoder, callbacks: PoolCallbacks) {
+  constructor(
+    host: Host,
+    connection: Connection,
+    slot: { release(): void },
+    decoder: ResponseDecoder,
+    callbacks: PoolCallbacks,
+  ) {
     this.#host = host
     this.#slot = slot
     this.#decoder = decoder
     this.#poolCallbacks = callbacks
-    this.#connection = host.connect()
+    this.#connection = connection
     this.#connection.halfCloseEnabled = true
     this.#connection.reader = this
     this.#connection.addConnectionCallbacks(this)
@@ -71,6 +82,10 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
     return this.#connection.bufferedBytes > 0
   }
 
+  get aboveHighWatermark(): boolean {
+    return this.#connection.aboveHighWatermark
+  }
+
   cancel(): void {
     this.#done = true
     this.#connection.close('noFlush', '')
@@ -82,7 +97,8 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
       this.#connected = true
       countConnected(this.#host, this.#startedAtMs)
       this.#host.cluster.stats.upstreamRqTotal.inc()
-      this.#poolCallbacks.onPoolReady(this, this.#host, this.#connection, 1)
+      const upstream = { connection: this.#connection, streamCount: 1, protocol: '' } as const
+      this.#poolCallbacks.onPoolReady(this, this.#host, upstream)
       return
     }
     countClosed(this.#host, event, this.#startedAtMs, this.#connected)

@@ -7,9 +7,9 @@ import type {
   HttpConnectionPool,
   PendingStream,
   PoolCallbacks,
+  PoolConnectionInfo,
   PoolFailureReason,
 } from '../http/conn_pool/connection_pool.ts'
-import type { Connection } from '../network/connection.ts'
 import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Host } from '../upstream/host.ts'
 
@@ -44,6 +44,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   #heldTrailers: HeaderMap | undefined = undefined
   #readDisables = 0
   #headers: HeaderMap | undefined = undefined
+  /** All of the request has been given to the encoder. */
+  #requestComplete = false
   #bodyBytesSent = 0
   #bodyBytesReceived = 0
   readonly startedAtMs = monotonicMs()
@@ -65,16 +67,18 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
 
   // ---- The request -----------------------------------------------------------------------------------------------
 
-  onPoolReady(encoder: RequestEncoder, host: Host, connection: Connection, streamCount: number): void {
+  onPoolReady(encoder: RequestEncoder, host: Host, upstream: PoolConnectionInfo): void {
     this.#pending = undefined
     this.#encoder = encoder
     this.host = host
     encoder.setCallbacks(this)
-    this.#describe(host, connection, streamCount)
+    if (encoder.aboveHighWatermark) this.#readDisable(true)
+    this.#describe(host, upstream)
     const info = this.#parent.upstreamInfo()
     const held = this.#held
     const nothingHeld = held === undefined && this.#heldTrailers === undefined && !this.#heldEnd
     this.#headers = this.#parent.headersFor(host)
+    this.#requestComplete = this.#endsWithHeaders || this.#heldEnd || this.#heldTrailers !== undefined
     encoder.encodeHeaders(this.#headers, this.#endsWithHeaders)
     info.firstTxByteSentMs = monotonicMs()
     if (this.#endsWithHeaders) info.lastTxByteSentMs = info.firstTxByteSentMs
@@ -89,13 +93,14 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     if (this.#heldBytes > this.#parent.bufferLimitBytes && this.#parent.bufferLimitBytes > 0) this.#readDisable(false)
   }
 
-  #describe(host: Host, connection: Connection, streamCount: number): void {
+  #describe(host: Host, { connection, streamCount, protocol }: PoolConnectionInfo): void {
     const info = this.#parent.upstreamInfo()
     info.host = host
     info.connectionId = connection.id
     info.streamCount = streamCount
-    info.protocol = 'HTTP/1.1'
+    info.protocol = protocol
     info.localAddress = connection.localAddress
+    info.tls = connection.tls
     info.remoteAddress = host.address
     info.connectionPoolReadyMs = monotonicMs()
     info.hostsAttempted.push(host)
@@ -106,6 +111,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     if (this.done) return
     this.#bodyBytesSent += data.length
     if (this.#encoder !== undefined) {
+      this.#requestComplete = endStream
       this.#encoder.encodeData(data, endStream)
       if (endStream) this.#parent.upstreamInfo().lastTxByteSentMs = monotonicMs()
       return
@@ -129,6 +135,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     if (this.done) return
     if (this.#encoder === undefined) this.#heldTrailers = trailers
     else {
+      this.#requestComplete = true
       this.#encoder.encodeTrailers(trailers)
       this.#parent.upstreamInfo().lastTxByteSentMs = monotonicMs()
     }
@@ -149,7 +156,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
 
   #finish(): void {
     this.done = true
-    this.#copyByteCounts()
+    this.#addByteCounts()
     this.#recordTracked()
     while (this.#readDisables > 0) this.#readDisable(false)
   }
@@ -163,14 +170,15 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     if (this.responseStarted) sizeStats.onResponseEnd(this.#bodyBytesReceived)
   }
 
-  #copyByteCounts(): void {
+  /** The bytes of all attempts add up. */
+  #addByteCounts(): void {
     const encoder = this.#encoder
     if (encoder === undefined) return
     const info = this.#parent.upstreamInfo()
-    info.wireBytesSent = encoder.wireBytesSent
-    info.wireBytesReceived = encoder.wireBytesReceived
-    info.headerBytesSent = encoder.headerBytesSent
-    info.headerBytesReceived = encoder.headerBytesReceived
+    info.wireBytesSent += encoder.wireBytesSent
+    info.wireBytesReceived += encoder.wireBytesReceived
+    info.headerBytesSent += encoder.headerBytesSent
+    info.headerBytesReceived += encoder.headerBytesReceived
   }
 
   // ---- The response ----------------------------------------------------------------------------------------------
@@ -187,6 +195,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     this.host.cluster.sizeStats?.onResponseHeaders(headers)
     if (endStream) this.#complete(info)
     this.#parent.onUpstreamHeaders(this, headers, endStream)
+    if (endStream) this.#dropRest()
   }
 
   decodeData(data: Buffer, endStream: boolean): void {
@@ -194,6 +203,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     this.#bodyBytesReceived += data.length
     if (endStream) this.#complete(this.#parent.upstreamInfo())
     this.#parent.onUpstreamData(this, data, endStream)
+    if (endStream) this.#dropRest()
   }
 
   retainsData(): boolean {
@@ -204,6 +214,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     if (this.done) return
     this.#complete(this.#parent.upstreamInfo())
     this.#parent.onUpstreamTrailers(this, trailers)
+    this.#dropRest()
   }
 
   #complete(info: UpstreamInfo): void {
@@ -211,8 +222,13 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     this.#finish()
   }
 
-  onPoolMoved(host: Host, connection: Connection, streamCount: number): void {
-    this.#describe(host, connection, streamCount)
+  /** A response that came whole before the request: the rest of that has nowhere to go. */
+  #dropRest(): void {
+    if (!this.#requestComplete) this.#encoder?.resetStream('localReset')
+  }
+
+  onPoolMoved(host: Host, upstream: PoolConnectionInfo): void {
+    this.#describe(host, upstream)
   }
 
   onPoolFailure(reason: PoolFailureReason, transportFailureReason: string, host: Host | undefined): void {

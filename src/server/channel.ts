@@ -59,6 +59,8 @@ export type ToWorker =
 export type WorkerUpdate =
   | { readonly type: 'hosts'; readonly update: HostsUpdate }
   | { readonly type: 'runtime'; readonly values: Readonly<Record<string, RuntimeValue>> }
+  /** Files in a folder have changed. */
+  | { readonly type: 'folder'; readonly folder: string }
   | { readonly type: 'drain'; readonly drain: DrainState }
   | { readonly type: 'stopListeners'; readonly inboundOnly: boolean }
   | { readonly type: 'healthCheck'; readonly failed: boolean }

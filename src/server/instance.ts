@@ -7,10 +7,13 @@ import type { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import type { Runtime } from '../config/runtime.ts'
+import { checkCodecSettings } from '../http/conn_pool/codec_settings.ts'
 import type { BuiltListener } from '../network/built_listener.ts'
 import { globalConnectionLimit, overloadConnectionLimit } from '../network/connection_limits.ts'
 import type { SharedMemory } from '../network/factory.ts'
 import { buildListener } from '../network/listener_builder.ts'
+import { SecretManager } from '../network/tls/secret_manager.ts'
+import type { WatchedFolders } from '../network/watched_folders.ts'
 import { createStatsSettings, defaultStatsSettings, parseStatsTag, type StatsSettings } from '../stats/stats_config.ts'
 import type { Scope } from '../stats/store.ts'
 import type { TagRegex } from '../stats/tag_extractor.ts'
@@ -24,6 +27,7 @@ export interface InstanceParts {
   readonly registry: ExtensionRegistry
   readonly accessLogManager: AccessLogManager
   readonly shared: SharedMemory
+  readonly folders: WatchedFolders
   readonly localInfo: LocalInfo
   readonly errors: ConfigErrors
   readonly drainManager: DrainManager
@@ -41,7 +45,7 @@ export class Instance {
   readonly #drainManager: DrainManager
 
   constructor(bootstrap: Bootstrap, parts: InstanceParts) {
-    const { errors, shared, runtime, drainManager } = parts
+    const { errors, shared, runtime, drainManager, folders, workerIndex } = parts
     this.#drainManager = drainManager
     this.clusterManager = new ClusterManager(bootstrap.clusterManager)
     this.context = {
@@ -56,7 +60,14 @@ export class Instance {
         runtime,
         overloadConnectionLimit(bootstrap.overloadManager, errors),
       ),
-      workerIndex: parts.workerIndex,
+      secrets: new SecretManager(
+        bootstrap.staticResources?.secrets ?? [],
+        folders,
+        errors,
+        workerIndex < 0 ? parts.scope : undefined,
+      ),
+      folders,
+      workerIndex,
       clusterManager: this.clusterManager,
       localInfo: parts.localInfo,
       drainDecision: drainManager.forListener({ inbound: false, modifyOnly: false }),
@@ -80,7 +91,8 @@ export class Instance {
         this.context.errors.add(view, 'name', `cluster manager: duplicate cluster '${view.name}'`)
         continue
       }
-      this.clusterManager.addOrUpdate(view, this.context)
+      const { info } = this.clusterManager.addOrUpdate(view, this.context)
+      checkCodecSettings(info, this.context.errors)
     }
     if (localClusterName === '' || this.clusterManager.get(localClusterName) !== undefined) return
     const message = `local cluster '${localClusterName}' must be defined`

@@ -20,6 +20,7 @@ import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
 import { logSettings } from './application_log.ts'
 import type { DrainState, HostNumbers, ProfilerQuery, WorkerSettings } from './channel.ts'
 import { DrainManager, notDraining } from './drain_decision.ts'
+import { FolderWatcher } from './folder_watcher.ts'
 import { hostKeys } from './host_keys.ts'
 import { Instance, statsSettings } from './instance.ts'
 import { ListenError, type ListenerSockets, openListenerSockets } from './listen_sockets.ts'
@@ -57,6 +58,7 @@ export class Server implements ServerControl {
   readonly #managerStats: ManagerStats
   readonly #runtime = new Runtime()
   readonly #runtimeLayers: RuntimeLayers
+  readonly #folderWatcher = new FolderWatcher((folder) => void this.#workers.apply({ type: 'folder', folder }))
   readonly #instance: Instance
   readonly #discoveries = new Map<string, ClusterDiscovery>()
   readonly #hosts = new Map<string, HostsUpdate>()
@@ -113,6 +115,7 @@ export class Server implements ServerControl {
       registry,
       accessLogManager: new AccessLogManager(this.#store, { opensFiles: false }),
       shared: sharedMemory(this.#segment, cellsFd, MAIN_SLAB),
+      folders: this.#folderWatcher.folders,
       localInfo: this.localInfo,
       errors,
       drainManager,
@@ -125,6 +128,7 @@ export class Server implements ServerControl {
         scope: this.#store,
         typedDnsResolverConfig: bootstrap.typedDnsResolverConfig,
         dnsResolutionConfig: bootstrap.dnsResolutionConfig,
+        countMatches: (hosts) => cluster.info.transportSockets.countMatches(hosts),
       })
       if (discovery !== undefined) this.#discoveries.set(cluster.info.name, discovery)
     }
@@ -229,7 +233,8 @@ export class Server implements ServerControl {
   }
 
   #updateServerStats(): void {
-    this.#serverStats.update(this.startedAtWallMs, this.state(), this.context.globalConnectionLimit.active())
+    const { globalConnectionLimit, secrets } = this.context
+    this.#serverStats.update(this.startedAtWallMs, this.state(), globalConnectionLimit.active(), secrets.contexts)
   }
 
   #flushStats(): void {
@@ -368,6 +373,7 @@ export class Server implements ServerControl {
     log.info('shutting down server instance')
     clearInterval(this.#flushTimer)
     this.#runtimeLayers.close()
+    this.#folderWatcher.close()
     for (const discovery of this.#discoveries.values()) discovery.stop()
     await Promise.all([this.#workers.stop(stopGraceMs), this.adminAccessLogManager.flushAll()])
     log.info('exiting')

@@ -2,6 +2,7 @@
 
 import { getFips } from 'node:crypto'
 import { wallMs } from '../common/clock.ts'
+import type { LoadedContexts } from '../network/tls/loaded_contexts.ts'
 import type { Gauge, Scope } from '../stats/store.ts'
 import { threadNames } from './manager_stats.ts'
 import type { Options } from './options.ts'
@@ -32,6 +33,8 @@ export class ServerStats {
   readonly #memoryHeapSize: Gauge
   readonly #memoryPhysicalSize: Gauge
   readonly #totalConnections: Gauge
+  readonly #daysUntilExpiry: Gauge
+  readonly #secondsUntilOcspExpiry: Gauge
   readonly #initializationTime: { recordValue(value: number): void }
 
   constructor(
@@ -49,14 +52,14 @@ export class ServerStats {
     server.gauge('parent_connections')
     this.#initializationTime = server.histogram('initialization_time_ms', 'ms')
     server.gauge('concurrency').set(concurrency)
-    server.gauge('days_until_first_cert_expiring').set(2 ** 32 - 1)
+    this.#daysUntilExpiry = server.gauge('days_until_first_cert_expiring')
     const hotRestartEpoch = server.gauge('hot_restart_epoch')
     if (!disableHotRestart) {
       hotRestartEpoch.set(restartEpoch)
       server.gauge('hot_restart_generation').set(1)
     }
     server.gauge('compilation_settings.fips_mode').set(getFips())
-    server.gauge('seconds_until_first_ocsp_response_expiring')
+    this.#secondsUntilOcspExpiry = server.gauge('seconds_until_first_ocsp_response_expiring')
     server.gauge('stats_recent_lookups').set(0)
     this.#totalConnections = server.gauge('total_connections')
     server.gauge('version').set(version ?? versionNumber())
@@ -88,7 +91,7 @@ export class ServerStats {
   }
 
   /** `connections` are those of all listeners. */
-  update(startedAtWallMs: number, state: ServerState, connections: number): void {
+  update(startedAtWallMs: number, state: ServerState, connections: number, contexts: LoadedContexts): void {
     const memory = process.memoryUsage()
     this.#live.set(state === 'LIVE' ? 1 : 0)
     this.#state.set(stateNumbers[state])
@@ -97,6 +100,8 @@ export class ServerStats {
     this.#memoryHeapSize.set(memory.heapTotal)
     this.#memoryPhysicalSize.set(memory.rss)
     this.#totalConnections.set(connections)
+    this.#daysUntilExpiry.set(contexts.daysUntilFirstCertExpiring())
+    this.#secondsUntilOcspExpiry.set(contexts.secondsUntilFirstOcspResponseExpiring())
   }
 }
 

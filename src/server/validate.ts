@@ -8,6 +8,7 @@ import type { ExtensionRegistry } from '../config/registry.ts'
 import { Runtime } from '../config/runtime.ts'
 import { messageSchema } from '../config/schema.ts'
 import { checkDuplicateAddresses } from '../network/listener_builder.ts'
+import { WatchedFolders } from '../network/watched_folders.ts'
 import { SharedCounter } from '../stats/shared_counter.ts'
 import { createLocalStore } from '../stats/store.ts'
 import { createDiscovery } from '../upstream/discovery/discovery.ts'
@@ -75,6 +76,7 @@ export function validateBootstrap(
       counter: () => new SharedCounter(new Int32Array(1), new Int32Array(1), 0),
       cell64: () => new BigInt64Array(1),
     },
+    folders: new WatchedFolders(),
     localInfo: info,
     errors,
     drainManager: new DrainManager(() => false),

@@ -7,6 +7,7 @@ import type { ExtensionRegistry } from '../config/registry.ts'
 import { Runtime } from '../config/runtime.ts'
 import { ipAddress } from '../network/address.ts'
 import { Listener } from '../network/listener.ts'
+import { WatchedFolders } from '../network/watched_folders.ts'
 import { receiveDescriptors } from '../os/descriptor_passing.ts'
 import { openSegment } from '../stats/segment.ts'
 import { StatsStore } from '../stats/store.ts'
@@ -50,6 +51,7 @@ function send(message: FromWorker): void {
 
 class Worker {
   readonly #runtime = new Runtime()
+  readonly #folders = new WatchedFolders()
   readonly #instance: Instance
   readonly #accessLogManager: AccessLogManager
   readonly #listeners: Listener[]
@@ -77,6 +79,7 @@ class Worker {
       registry,
       accessLogManager: this.#accessLogManager,
       shared: sharedMemory(segment, inheritedFd.cells, workerIndex + 1),
+      folders: this.#folders,
       localInfo: settings.localInfo,
       errors,
       drainManager,
@@ -118,6 +121,9 @@ class Worker {
         break
       case 'runtime':
         this.#runtime.update(change.values)
+        break
+      case 'folder':
+        this.#folders.changed(change.folder)
         break
       case 'drain':
         this.#instance.setDrain(change.drain)

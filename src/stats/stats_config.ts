@@ -95,9 +95,10 @@ export function createStatsSettings<M>(
   }
 }
 
-function createRejects<M>(
+/** Which names a stats_matcher does not keep; undefined where it keeps all. */
+export function createRejects<M>(
   view: StatsMatcherView<M> | undefined,
-  tools: StatsConfigTools<M>,
+  tools: Pick<StatsConfigTools<M>, 'compileMatcher'>,
 ): ((name: string) => boolean) | undefined {
   switch (view?.statsMatcher) {
     case undefined:

@@ -354,7 +354,8 @@ class PrefixScope implements Scope {
   }
 }
 
-function scopePrefix(outer: string, prefix: string): string {
+/** The prefix of a scope within one of prefix `outer`, with a dot at its end; `outer` where nothing is added. */
+export function scopePrefix(outer: string, prefix: string): string {
   const name = sanitizeStatName(prefix)
   return name === '' ? outer : `${outer}${name}.`
 }

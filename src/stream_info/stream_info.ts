@@ -14,15 +14,45 @@ export interface AddressInfo {
   readonly family: 'ipv4' | 'ipv6' | 'pipe'
 }
 
-/** TLS facts of one side of a connection; undefined on plain sockets. Filled by the tls transport socket. */
+/** TLS facts of one connection; undefined on plain sockets. Filled by the tls transport socket. */
 export interface TlsInfo {
+  /** `TLSv1.3` */
   readonly version: string
+  /** Envoy's (OpenSSL's) name: `ECDHE-RSA-AES128-GCM-SHA256`, `TLS_AES_128_GCM_SHA256`. */
   readonly cipher: string
+  /** The key exchange's group, `X25519`; '' where there was none. */
+  readonly group: string
   readonly sni: string
   readonly alpn: string
+  /** Monotonic milliseconds of the end of the handshake. */
+  readonly handshakeCompleteMs: number
+  /** Hexadecimal, lower case. */
   readonly sessionId: string
   readonly peerCertificatePresented: boolean
   readonly peerCertificateValidated: boolean
+  /** The peer's certificates, its own first; empty where it has shown none. */
+  readonly peerChain: readonly CertificateFacts[]
+  /** The certificate that this side has shown. */
+  readonly localCertificate: CertificateFacts | undefined
+}
+
+/** What logs and headers say of a certificate. Names are byte strings, times milliseconds since the epoch. */
+export interface CertificateFacts {
+  /** RFC 2253. */
+  readonly subject: string
+  readonly issuer: string
+  /** Hexadecimal, lower case, as the fingerprints. */
+  readonly serial: string
+  readonly fingerprint1: string
+  readonly fingerprint256: string
+  readonly validFromMs: number
+  readonly validToMs: number
+  readonly pem: string
+  readonly uriSans: readonly string[]
+  readonly dnsSans: readonly string[]
+  readonly ipSans: readonly string[]
+  readonly emailSans: readonly string[]
+  readonly otherNameSans: readonly string[]
 }
 
 /** The downstream connection's facts, shared by all its streams. */
@@ -35,6 +65,11 @@ export interface DownstreamInfo {
   readonly directRemoteAddress: AddressInfo
   readonly directLocalAddress: AddressInfo
   requestedServerName: string
+  /** The connection is encrypted, or about to be. */
+  readonly isSecure: boolean
+  /** Of the client's TLS handshake; absent or '' where none was taken. */
+  readonly ja3Fingerprint?: string
+  readonly ja4Fingerprint?: string
   tls: TlsInfo | undefined
   transportFailureReason: string
   /** '' | 'normal' | 'local_reset' | 'remote_reset' for %DOWNSTREAM_DETECTED_CLOSE_TYPE%. */
@@ -184,6 +219,15 @@ export class StreamInfo {
   setDynamicMetadata(namespace: string, fields: Record<string, unknown>): void {
     this.#dynamicMetadata ??= {}
     this.#dynamicMetadata[namespace] = { ...this.#dynamicMetadata[namespace], ...fields }
+  }
+
+  get hasFilterState(): boolean {
+    return this.#filterState !== undefined
+  }
+
+  /** Reads one object of the filter state, which a request mostly has none of. */
+  filterStateObject(key: string): unknown {
+    return this.#filterState?.get(key)
   }
 
   get filterState(): Map<string, unknown> {

@@ -5,24 +5,12 @@ import type { ConfigErrors } from '../config/errors.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
 
-const rawBufferType = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer'
 const noEffect = 'is accepted but has no effect'
 
 /** Reports to `errors`; the cluster is built all the same, so that all is reported at once. */
 export function checkCluster(view: ClusterView, errors: ConfigErrors): void {
-  checkTransportSocket(view, errors)
   checkConnectionPools(view, errors)
   warnOfLoadBalancing(view, errors)
-}
-
-/** Connecting in plain text where encryption is asked for would be the worst way not to support it. */
-function checkTransportSocket(view: ClusterView, errors: ConfigErrors): void {
-  const socket = view.transportSocket
-  if (socket === undefined) return
-  const type = socket.typedConfig?.typeUrl ?? ''
-  if (type === rawBufferType || (type === '' && socket.name === 'envoy.transport_sockets.raw_buffer')) return
-  const message = `upstream transport socket '${socket.name}' with type URL '${type}' is not supported`
-  errors.add(socket, type === '' ? 'name' : 'typedConfig', message, { expected: rawBufferType })
 }
 
 function checkConnectionPools(view: ClusterView, errors: ConfigErrors): void {

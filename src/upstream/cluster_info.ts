@@ -6,12 +6,18 @@ import type { Scope } from '../stats/store.ts'
 import type { ClusterStats } from './cluster_stats.ts'
 import type { ResourceManager, RoutingPriority } from './resource_manager.ts'
 import type { BudgetStats, SizeStats } from './tracked_stats.ts'
+import type { TransportSocketMatcher } from './transport_socket_matcher.ts'
 import type { UpstreamConnector } from './upstream_connector.ts'
 
 /** HttpProtocolOptions of the cluster, from typed_extension_protocol_options or the older fields. */
 export interface UpstreamHttpOptions {
+  /** `auto`: what each connection agrees on with the host (ALPN); `downstream`: what the request came by. */
+  readonly protocol: 'http1' | 'http2' | 'auto' | 'downstream'
+  /** How the server's name comes from the request. */
+  readonly upstream: envoy.config.core.v3.UpstreamHttpProtocolOptions | undefined
   readonly common: envoy.config.core.v3.HttpProtocolOptions | undefined
   readonly http1: envoy.config.core.v3.Http1ProtocolOptions | undefined
+  readonly http2: envoy.config.core.v3.Http2ProtocolOptions | undefined
 }
 
 /** Milliseconds throughout; 0 means none. */
@@ -36,6 +42,8 @@ export interface ClusterInfo {
   readonly http: UpstreamHttpOptions
   /** Opens the sockets of its connections. */
   readonly connector: UpstreamConnector
+  /** Knows what stands between them and those sockets. */
+  readonly transportSockets: TransportSocketMatcher
   readonly metadata: Readonly<Record<string, Record<string, unknown>>>
   /** How many connections a host has in all workers; undefined where per_host_thresholds set no limit. */
   readonly hostConnectionCount: ((address: string) => SharedCounter) | undefined

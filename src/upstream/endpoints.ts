@@ -17,6 +17,7 @@ export interface ConfiguredEndpoint {
   readonly priority: number
   readonly locality: Locality
   readonly localityWeight: number
+  readonly localityMetadata: HostSnapshot['localityMetadata']
 }
 
 const noLocality: Locality = { region: '', zone: '', subZone: '' }
@@ -28,6 +29,7 @@ export function configuredEndpoints(assignment: ClusterLoadAssignment | undefine
       priority: group.priority,
       locality: group.locality === undefined ? noLocality : { ...group.locality },
       localityWeight: group.loadBalancingWeight ?? 0,
+      localityMetadata: group.metadata?.filterMetadata,
     })),
   )
 }
@@ -50,6 +52,10 @@ export function hostSnapshot(
     locality: endpoint.locality,
     localityWeight: endpoint.localityWeight,
     metadata: view.metadata?.filterMetadata ?? {},
+    ...(Object.keys(view.metadata?.typedFilterMetadata ?? {}).length === 0
+      ? {}
+      : { typedMetadata: view.metadata?.typedFilterMetadata }),
+    ...(endpoint.localityMetadata === undefined ? {} : { localityMetadata: endpoint.localityMetadata }),
     healthStatus: view.healthStatus,
   }
 }

@@ -1,12 +1,14 @@
 // One upstream host: its address, its state, its pools.
 
+import type { TypedConfig } from '../../proto/generated/api.d.ts'
 import { monotonicMs } from '../common/clock.ts'
 import { Connection } from '../network/connection.ts'
 import type { SharedCounter } from '../stats/shared_counter.ts'
-import type { AddressInfo, UpstreamHostInfo } from '../stream_info/stream_info.ts'
+import type { AddressInfo } from '../stream_info/stream_info.ts'
 import type { ClusterInfo } from './cluster_info.ts'
 import { createHostStats, type HostStats } from './host_stats.ts'
 import type { ResourceManager } from './resource_manager.ts'
+import type { TransportHost, TransportSocketOptions, UpstreamTransportSocketFactory } from './transport_socket.ts'
 
 export interface Locality {
   readonly region: string
@@ -27,6 +29,10 @@ export interface HostSnapshot {
   /** `load_balancing_weight` of its locality; 0 where that has none. */
   readonly localityWeight: number
   readonly metadata: Readonly<Record<string, Record<string, unknown>>>
+  /** `typed_filter_metadata`; absent where it has none. */
+  readonly typedMetadata?: Readonly<Record<string, TypedConfig>>
+  /** Absent where its locality has none. */
+  readonly localityMetadata?: Readonly<Record<string, Record<string, unknown>>>
   readonly healthStatus: 'UNKNOWN' | 'HEALTHY' | 'UNHEALTHY' | 'DRAINING' | 'TIMEOUT' | 'DEGRADED'
 }
 
@@ -38,7 +44,9 @@ export interface ConnectionPoolLike {
   addIdleCallback(callback: () => void): void
 }
 
-export class Host implements UpstreamHostInfo {
+const noTypedMetadata: Readonly<Record<string, TypedConfig>> = Object.freeze({})
+
+export class Host implements TransportHost {
   readonly cluster: ClusterInfo
   readonly address: AddressInfo
   readonly hostname: string
@@ -50,13 +58,16 @@ export class Host implements UpstreamHostInfo {
   locality!: Locality
   localityWeight!: number
   metadata!: Readonly<Record<string, Record<string, unknown>>>
+  typedMetadata!: Readonly<Record<string, TypedConfig>>
+  /** What its connections are made of. */
+  transportSocket!: UpstreamTransportSocketFactory
   /** `canary` of the `envoy.lb` metadata. */
   canary = false
   healthStatus: HostSnapshot['healthStatus']
   /** When it came, or became healthy: slow start counts from then. */
   availableSinceMs = monotonicMs()
   readonly stats: HostStats
-  /** By protocol and priority. */
+  /** By protocol, priority and transport socket options. */
   readonly pools = new Map<string, ConnectionPoolLike>()
   /** Over all workers; only where per_host_thresholds limit it. */
   readonly #connectionCount: SharedCounter | undefined
@@ -81,6 +92,8 @@ export class Host implements UpstreamHostInfo {
     this.locality = snapshot.locality
     this.localityWeight = snapshot.localityWeight
     this.metadata = snapshot.metadata
+    this.typedMetadata = snapshot.typedMetadata ?? noTypedMetadata
+    this.transportSocket = this.cluster.transportSockets.resolve(snapshot)
     this.canary = snapshot.metadata['envoy.lb']?.['canary'] === true
     this.healthStatus = snapshot.healthStatus
     if (this.healthy && !wasHealthy) this.availableSinceMs = monotonicMs()
@@ -100,9 +113,10 @@ export class Host implements UpstreamHostInfo {
   }
 
   /** Starts a connection; it tells its callbacks when it stands. */
-  connect(): Connection {
+  connect(options: TransportSocketOptions | undefined): Connection {
     const socket = this.cluster.connector.connect(this.address, this.additionalAddresses)
-    return new Connection(socket, undefined, this.cluster.perConnectionBufferLimitBytes, false)
+    const transport = this.transportSocket.wrap(socket, this, options)
+    return new Connection(socket, undefined, this.cluster.perConnectionBufferLimitBytes, false, transport)
   }
 
   /**

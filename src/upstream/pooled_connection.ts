@@ -1,7 +1,7 @@
 // What every pooled upstream connection counts, whichever protocol it carries.
 
 import { monotonicMs } from '../common/clock.ts'
-import type { ConnectionEvent } from '../network/connection.ts'
+import type { ConnectionEvent } from '../network/connection_types.ts'
 import type { Host } from './host.ts'
 
 export function countConnect(host: Host): void {

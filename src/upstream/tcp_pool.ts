@@ -2,10 +2,12 @@
 
 import { monotonicMs } from '../common/clock.ts'
 import { Timer } from '../common/timer.ts'
-import type { Connection, ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../network/connection.ts'
+import type { Connection } from '../network/connection.ts'
+import type { ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../network/connection_types.ts'
 import type { ConnectionPoolLike, Host } from './host.ts'
 import { countClosed, countConnect, countConnected, countConnectFailure } from './pooled_connection.ts'
 import type { ResourceManager } from './resource_manager.ts'
+import type { TransportSocketOptions } from './transport_socket.ts'
 
 export type TcpPoolFailureReason =
   | 'overflow'
@@ -45,6 +47,8 @@ const mostConnectsAtOnce = 3
 export class TcpPool implements ConnectionPoolLike {
   readonly host: Host
   readonly resources: ResourceManager
+  readonly options: TransportSocketOptions | undefined
+  readonly #onLeave: () => void
   /** Connected, and nobody's yet: made ahead by preconnect_policy. */
   readonly #ready: TcpConnection[] = []
   readonly #busy = new Set<TcpConnection>()
@@ -52,8 +56,11 @@ export class TcpPool implements ConnectionPoolLike {
   readonly #waiting: Waiting[] = []
   #idleCallbacks: (() => void)[] = []
 
-  constructor(host: Host) {
+  /** `onLeave`: it has no connection any more, and nobody waits for one. */
+  constructor(host: Host, options: TransportSocketOptions | undefined, onLeave: () => void) {
     this.host = host
+    this.options = options
+    this.#onLeave = onLeave
     this.resources = host.cluster.resourceManager('DEFAULT')
   }
 
@@ -63,6 +70,7 @@ export class TcpPool implements ConnectionPoolLike {
     if (!this.resources.connections.canCreate()) {
       stats.upstreamCxOverflow.inc()
       callbacks.onPoolFailure('overflow', '', undefined)
+      this.#checkIdle()
       return undefined
     }
     const ready = this.#ready.shift()
@@ -74,6 +82,7 @@ export class TcpPool implements ConnectionPoolLike {
     if (!this.resources.pendingRequests.tryAcquire()) {
       stats.upstreamRqPendingOverflow.inc()
       callbacks.onPoolFailure('overflow', '', undefined)
+      this.#checkIdle()
       return undefined
     }
     stats.upstreamRqPendingTotal.inc()
@@ -181,6 +190,7 @@ export class TcpPool implements ConnectionPoolLike {
 
   #checkIdle(): void {
     if (this.#ready.length + this.#busy.size + this.#connecting.size + this.#waiting.length > 0) return
+    this.#onLeave()
     for (const callback of this.#idleCallbacks.splice(0)) callback()
   }
 }
@@ -201,7 +211,7 @@ class TcpConnection implements ConnectionCallbacks, ConnectionReader {
     const { host } = pool
     const { cluster } = host
     this.#pool = pool
-    this.connection = host.connect()
+    this.connection = host.connect(pool.options)
     this.connection.reader = this
     this.connection.byteStats = {
       readTotal: cluster.stats.upstreamCxRxBytesTotal,
@@ -268,11 +278,15 @@ class TcpConnection implements ConnectionCallbacks, ConnectionReader {
   onBelowWriteBufferLowWatermark(): void {}
 }
 
-export function tcpPool(host: Host): TcpPool {
-  let pool = host.pools.get('tcp') as TcpPool | undefined
+export function tcpPool(host: Host, options?: TransportSocketOptions): TcpPool {
+  const key = options === undefined ? 'tcp' : `tcp ${host.transportSocket.hashKey(options)}`
+  let pool = host.pools.get(key) as TcpPool | undefined
   if (pool === undefined) {
-    pool = new TcpPool(host)
-    host.pools.set('tcp', pool)
+    pool = new TcpPool(host, options, () => {
+      // Of pools for one server name or one client there may be many in time.
+      if (options !== undefined) host.pools.delete(key)
+    })
+    host.pools.set(key, pool)
   }
   return pool
 }

@@ -4,7 +4,7 @@ import { connect, isIPv6, type LookupFunction, Socket, type TcpNetConnectOpts } 
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { ConfigErrors } from '../config/errors.ts'
 import { connectOptions, nativeAddress, resolveSocketAddress } from '../network/address.ts'
-import { errorWords } from '../network/connection.ts'
+import { errorWords } from '../network/connect_errors.ts'
 import { configuredOptions, keepaliveOptions } from '../network/socket_settings.ts'
 import { applySocketOptions, type ConnectSocketOptions, createConnectSocket, type SocketOption } from '../os/socket.ts'
 import type { Counter } from '../stats/store.ts'

@@ -175,7 +175,7 @@ describe('what comes from clients cannot break a line', () => {
 
   test('the server name of the TLS handshake', () => {
     const info = streamInfo(downstreamInfo({ requestedServerName: 'a b\n.Example-1.com' }))
-    expect(text('REQUESTED_SERVER_NAME', formatterContext({ streamInfo: info }))).toBe('a_b_.Example-1.com')
+    expect(text('REQUESTED_SERVER_NAME', formatterContext({ streamInfo: info }))).toBe('invalid:a_b_.Example-1.com')
   })
 
   test('strings in dynamic metadata', () => {

@@ -19,6 +19,7 @@ export function downstreamInfo(overrides: Partial<DownstreamInfo> = {}): Downstr
     requestedServerName: '',
     tls: undefined,
     transportFailureReason: '',
+    isSecure: false,
     detectedCloseType: '',
     localCloseReason: '',
     listenerName: 'ingress',

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Connection, type ConnectionEvent } from '../../src/network/connection.ts'
+import { Connection } from '../../src/network/connection.ts'
+import type { ConnectionEvent } from '../../src/network/connection_types.ts'
 import { socketPair } from './support.ts'
 
 const cleanups: (() => unknown)[] = []

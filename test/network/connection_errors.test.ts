@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { setAllLevels } from '../../src/common/log.ts'
-import { Connection, type ConnectionEvent } from '../../src/network/connection.ts'
+import { Connection } from '../../src/network/connection.ts'
+import type { ConnectionEvent } from '../../src/network/connection_types.ts'
 
 let server: ReturnType<typeof createServer>
 const events: ConnectionEvent[] = []

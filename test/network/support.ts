@@ -19,6 +19,8 @@ import { globalConnectionLimit } from '../../src/network/connection_limits.ts'
 import type { NetworkServerContext, SharedMemory } from '../../src/network/factory.ts'
 import { Listener } from '../../src/network/listener.ts'
 import { buildListener } from '../../src/network/listener_builder.ts'
+import { SecretManager } from '../../src/network/tls/secret_manager.ts'
+import { WatchedFolders } from '../../src/network/watched_folders.ts'
 import { createListenSocket } from '../../src/os/socket.ts'
 import { SharedCounter } from '../../src/stats/shared_counter.ts'
 import { createLocalStore, type StatsStore } from '../../src/stats/store.ts'
@@ -69,13 +71,17 @@ export function testContext(options: TestContextOptions = {}): TestContext {
   const runtime = new Runtime()
   runtime.update(options.runtime ?? {})
   const shared = options.shared ?? new LocalSharedMemory()
+  const errors = new ConfigErrors('test.yaml')
+  const folders = new WatchedFolders()
   return {
     scope,
     runtime,
     registry,
     shared,
     accessLogManager: new AccessLogManager(scope),
-    errors: new ConfigErrors('test.yaml'),
+    errors,
+    folders,
+    secrets: new SecretManager([], folders, errors, undefined),
     globalConnectionLimit: globalConnectionLimit(shared, runtime, options.maxConnections),
     workerIndex: options.workerIndex ?? 0,
   }

@@ -1,5 +1,7 @@
 /** What a parity case is made of: a suite starts both proxies once from one YAML, a case is one client connection. */
+import type { ConnectionOptions, TlsOptions } from 'node:tls'
 import type { BackendScript } from '../support/echo_backend.ts'
+import type { Http2BackendScript, Http2ReplyStep } from '../support/http2_backend.ts'
 
 /** A step of the client. A string is sent as it is, one byte a character. */
 export type Step =
@@ -36,11 +38,15 @@ export interface ParityCase {
   host?: string
   /** A pipe to connect to instead: a path (`{{dir}}` is the process's folder), or `@name`. */
   pipe?: string
+  /** The client speaks TLS, and believes every certificate. */
+  tls?: ConnectionOptions
   steps: readonly Step[]
   /** What the backends answer: raw bytes, steps, or one entry a request (the last repeats). */
   reply?: string | readonly ReplyStep[]
   /** Answers of the first, second, ... request on any backend; the last repeats. */
   replies?: readonly (readonly ReplyStep[])[]
+  /** The same for backends that speak HTTP/2. */
+  http2Replies?: readonly (readonly Http2ReplyStep[])[]
   /** `head` answers as soon as the head is there, `request` (default) when the request is complete. */
   replyAt?: 'head' | 'request' | 'connect'
   /** Filter (RE2) of the stats whose movement is compared; nothing is compared without it. */
@@ -67,8 +73,14 @@ export interface ParitySuite {
   yaml: string
   /** Names of the backends to start; `main` alone by default. */
   backends?: readonly string[]
+  /** Backends that speak HTTP/2 (prior knowledge). */
+  http2Backends?: readonly string[]
+  /** SETTINGS of those. */
+  http2Settings?: Http2BackendScript['settings']
   /** A script for backends that do more than `reply` can say. */
   scripts?: Readonly<Record<string, BackendScript>>
+  /** Backends that speak TLS; what each is told in the handshake stands before what it receives. */
+  tlsBackends?: Readonly<Record<string, TlsOptions>>
   flags?: readonly string[]
   cases: readonly ParityCase[]
 }

@@ -2,6 +2,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BackendRequest, type BackendScript, EchoBackend } from '../support/echo_backend.ts'
+import {
+  Http2Backend,
+  type Http2BackendRequest,
+  type Http2BackendScript,
+  playHttp2Reply,
+} from '../support/http2_backend.ts'
 import { type ProxyKind, type ProxyProcess, startProxy } from '../support/proxy_process.ts'
 import { RawClient } from '../support/raw_client.ts'
 import type { Observation, ParityCase, ParitySuite, ReplyStep, Step } from './case.ts'
@@ -16,13 +22,15 @@ const DEFAULT_REPLY = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
 /** Format of the line that suites log to `{{dir}}/access.log`; the two ports in front tell whose line it is. */
 export const LOG_PREFIX = '%DOWNSTREAM_LOCAL_PORT%:%DOWNSTREAM_DIRECT_REMOTE_PORT%|'
 
+type ParityBackend = EchoBackend | Http2Backend
+
 export class SuiteDriver {
   readonly suite: ParitySuite
   readonly proxy: ProxyProcess
-  readonly backends: Map<string, EchoBackend>
+  readonly backends: Map<string, ParityBackend>
   readonly #ports: KnownPort[] = []
 
-  private constructor(suite: ParitySuite, proxy: ProxyProcess, backends: Map<string, EchoBackend>) {
+  private constructor(suite: ParitySuite, proxy: ProxyProcess, backends: Map<string, ParityBackend>) {
     this.suite = suite
     this.proxy = proxy
     this.backends = backends
@@ -31,8 +39,11 @@ export class SuiteDriver {
   }
 
   static async start(suite: ParitySuite, kind: ProxyKind): Promise<SuiteDriver> {
-    const backends = new Map<string, EchoBackend>()
-    for (const name of suite.backends ?? ['main']) backends.set(name, await EchoBackend.start())
+    const backends = new Map<string, ParityBackend>()
+    for (const name of suite.backends ?? ['main'])
+      backends.set(name, await EchoBackend.start({}, '127.0.0.1', 0, suite.tlsBackends?.[name]))
+    for (const name of suite.http2Backends ?? [])
+      backends.set(name, await Http2Backend.start({ settings: suite.http2Settings }))
     const yaml = suite.yaml.replaceAll(/\{\{backend(?::(\w+))?\}\}/g, (_, name: string | undefined) => {
       const backend = backends.get(name ?? 'main')
       if (backend === undefined) throw new Error(`${suite.name}: no backend ${name ?? 'main'}`)
@@ -94,12 +105,13 @@ export class SuiteDriver {
   }
 
   #connect(one: ParityCase, port: number): Promise<RawClient> {
+    if (one.tls !== undefined) return RawClient.connectTls(port, one.host, one.tls)
     if (one.pipe === undefined) return RawClient.connect(port, one.host)
     // Node spells the abstract namespace as the kernel does.
     return RawClient.connect(one.pipe.replace('{{dir}}', this.proxy.folder).replace(/^@/, '\0'))
   }
 
-  async #step(step: Step, client: RawClient, admin: string[], marks: Map<EchoBackend, number[]>): Promise<void> {
+  async #step(step: Step, client: RawClient, admin: string[], marks: Map<ParityBackend, number[]>): Promise<void> {
     if (typeof step === 'string') client.write(step)
     else if ('waitFor' in step) await client.waitFor(() => client.text.includes(step.waitFor) || client.ended)
     else if ('waitCount' in step) {
@@ -185,11 +197,26 @@ export class SuiteDriver {
         }
       },
     }
-    for (const [name, backend] of this.backends) backend.script = { ...script, ...this.suite.scripts?.[name] }
+    for (const [name, backend] of this.backends) {
+      if (backend instanceof Http2Backend) backend.script = this.#http2Script(one)
+      else backend.script = { ...script, ...this.suite.scripts?.[name] }
+    }
   }
 
-  #markBackends(): Map<EchoBackend, number[]> {
-    const marks = new Map<EchoBackend, number[]>()
+  #http2Script({ http2Replies, replyAt }: ParityCase): Http2BackendScript {
+    const settings = this.suite.http2Settings
+    if (http2Replies === undefined) return { settings }
+    let requests = 0
+    const answer = (request: Http2BackendRequest) => {
+      const steps = http2Replies[Math.min(requests, http2Replies.length - 1)]
+      requests += 1
+      void playHttp2Reply(request, steps)
+    }
+    return replyAt === 'head' ? { settings, onHead: answer } : { settings, onRequest: answer }
+  }
+
+  #markBackends(): Map<ParityBackend, number[]> {
+    const marks = new Map<ParityBackend, number[]>()
     for (const backend of this.backends.values()) {
       marks.set(
         backend,
@@ -199,7 +226,7 @@ export class SuiteDriver {
     return marks
   }
 
-  #receivedSince(marks: Map<EchoBackend, number[]>): string[] {
+  #receivedSince(marks: Map<ParityBackend, number[]>): string[] {
     const received: string[] = []
     for (const [backend, lengths] of marks) {
       for (const connection of backend.connections) {

@@ -44,6 +44,10 @@ export interface HttpListener {
   /** Fields of the listener, at column 0. */
   listener?: string
   statPrefix?: string
+  /** HTTP filters before the router: list items, at column 0. */
+  filters?: string
+  /** Fields of the router filter, in flow style without braces. */
+  router?: string
 }
 
 export const ALL_TO_MAIN = `
@@ -70,14 +74,21 @@ ${indent(options.hcm ?? '', 8)}
         access_log:
 ${indent(accessLog(options.logFormat), 8)}
         http_filters:
+${indent(options.filters ?? '', 8)}
         - name: envoy.filters.http.router
-          typed_config: { "@type": ${ROUTER} }
+          typed_config: { "@type": ${ROUTER}${options.router === undefined ? '' : `, ${options.router}`} }
         route_config:
           name: ${options.name}
 ${indent(options.routeConfig ?? '', 10)}
           virtual_hosts:
 ${indent(options.virtualHosts ?? ALL_TO_MAIN, 10)}
 `
+}
+
+/** One HTTP filter by the last part of its name; `config` in flow style, without braces. */
+export function httpFilter(name: string, message: string, config = ''): string {
+  const type = `type.googleapis.com/envoy.extensions.filters.http.${name}.v3.${message}`
+  return `- { name: envoy.filters.http.${name}, typed_config: { "@type": ${type}${config === '' ? '' : `, ${config}`} } }`
 }
 
 /** One route entry list as a virtual host for all domains. */

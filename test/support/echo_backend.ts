@@ -1,6 +1,7 @@
 /** An HTTP/1.1 server for tests on plain sockets: keeps the raw bytes of each request and answers raw bytes by script. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls'
 import { MessageReader } from './message_reader.ts'
 
 export interface BackendRequest {
@@ -43,7 +44,8 @@ export class BackendConnection {
   }
 
   reset(): void {
-    this.socket.resetAndDestroy()
+    if (this.socket instanceof TLSSocket) this.socket.destroy()
+    else this.socket.resetAndDestroy()
   }
 }
 
@@ -72,14 +74,26 @@ export class EchoBackend {
   /** May be replaced at any time; applies from the next step on. */
   script: BackendScript
   #waiters: (() => void)[] = []
+  /** Of TLS, those whose handshake failed included. */
+  readonly #sockets = new Set<Socket>()
 
-  constructor(script: BackendScript) {
+  constructor(script: BackendScript, tls?: TlsOptions) {
     this.script = script
-    this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket))
+    const options = { allowHalfOpen: true, noDelay: true }
+    this.server =
+      tls === undefined
+        ? createServer(options, (socket) => this.#accept(socket))
+        : createTlsServer({ ...options, ...tls }, (socket) => this.#accept(socket, tlsFacts(socket)))
+    if (tls !== undefined) this.server.on('connection', (socket) => this.#sockets.add(socket))
   }
 
-  static async start(script: BackendScript = {}, host = '127.0.0.1', port = 0): Promise<EchoBackend> {
-    const backend = new EchoBackend(script)
+  static async start(
+    script: BackendScript = {},
+    host = '127.0.0.1',
+    port = 0,
+    tls: TlsOptions | undefined = undefined,
+  ): Promise<EchoBackend> {
+    const backend = new EchoBackend(script, tls)
     backend.server.listen(port, host)
     await once(backend.server, 'listening')
     return backend
@@ -107,6 +121,7 @@ export class EchoBackend {
 
   async stop(): Promise<void> {
     for (const connection of this.connections) connection.socket.destroy()
+    for (const socket of this.#sockets) socket.destroy()
     const closed = once(this.server, 'close')
     this.server.close()
     await closed
@@ -116,7 +131,8 @@ export class EchoBackend {
     for (const wake of this.#waiters.splice(0)) wake()
   }
 
-  #accept(socket: Socket): void {
+  /** `preface` stands before what the connection receives, if it is anything. */
+  #accept(socket: Socket, preface = ''): void {
     const connection = new BackendConnection(socket, this.connections.length)
     this.connections.push(connection)
     let current: BackendRequest | undefined
@@ -143,7 +159,7 @@ export class EchoBackend {
     })
     socket.on('data', (chunk) => {
       const text = chunk.toString('latin1')
-      connection.received += text
+      connection.received += connection.received === '' ? preface + text : text
       const rest = tunnel ? text : reader.push(text)
       if (tunnel && rest !== '') this.script.onTunnelData?.(connection, rest)
       this.#wake()
@@ -177,4 +193,12 @@ export class EchoBackend {
     this.requests.push(request)
     return request
   }
+}
+
+/** What a TLS backend was told in the handshake. */
+function tlsFacts(socket: TLSSocket): string {
+  const { CN } = socket.getPeerCertificate()?.subject ?? {}
+  const client = CN === undefined ? 'none' : String(CN)
+  const sni = socket.servername || 'none'
+  return `[sni=${sni} alpn=${socket.alpnProtocol || 'none'} client=${client} resumed=${socket.isSessionReused()}]`
 }

@@ -1,6 +1,7 @@
 /** A plain TCP client for tests: sends exact bytes, keeps every byte received, and sees FIN and RST apart. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 
 const DEFAULT_TIMEOUT_MS = 5000
 
@@ -51,6 +52,18 @@ export class RawClient {
       client.ended = true
     }
     client.localPort = socket.localPort ?? 0
+    return client
+  }
+
+  /** Through TLS; a handshake that fails leaves a client that has ended. */
+  static async connectTls(port: number, host = '127.0.0.1', options: ConnectionOptions = {}): Promise<RawClient> {
+    const tcp = connect({ port, host, allowHalfOpen: true })
+    await once(tcp, 'connect')
+    const localPort = tcp.localPort ?? 0
+    const socket = connectTls({ socket: tcp, rejectUnauthorized: false, ...options })
+    const client = new RawClient(socket)
+    client.localPort = localPort
+    await Promise.race([once(socket, 'secureConnect'), once(socket, 'close')]).catch(() => {})
     return client
   }
 

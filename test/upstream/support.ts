@@ -6,6 +6,7 @@ import { loadBootstrap } from '../../src/config/load.ts'
 import { leastRequest } from '../../src/extensions/load_balancing_policies/least_request/config.ts'
 import { random } from '../../src/extensions/load_balancing_policies/random/config.ts'
 import { roundRobin } from '../../src/extensions/load_balancing_policies/round_robin/config.ts'
+import { rawBufferUpstreamFactory } from '../../src/extensions/transport_sockets/raw_buffer/config.ts'
 import { createLocalStore, type StatsStore } from '../../src/stats/store.ts'
 import { buildCluster } from '../../src/upstream/build_cluster.ts'
 import type { Cluster } from '../../src/upstream/cluster.ts'
@@ -87,7 +88,10 @@ export function serverContext(
   options: TestContextOptions & Partial<envoy.config.bootstrap.v3.ClusterManager> = {},
 ): TestServerContext {
   return {
-    ...testContext({ ...options, extensions: [roundRobin, leastRequest, random, ...(options.extensions ?? [])] }),
+    ...testContext({
+      ...options,
+      extensions: [roundRobin, leastRequest, random, rawBufferUpstreamFactory, ...(options.extensions ?? [])],
+    }),
     clusterManager: new ClusterManager(options),
     localInfo: {
       nodeId: '',

@@ -144,11 +144,11 @@ const requestedServerName: OperatorSpec = {
   },
 }
 
-/** The server name the client sent, with what cannot be part of a host name replaced: it is the client's free text. */
+/** The server name the client sent: free text of the client's, so what cannot be part of a name is replaced and marked. */
 function sniOf(ctx: FormatterContext): string | undefined {
   const name = ctx.streamInfo.downstream.requestedServerName
   if (name === '') return undefined
-  return /^[A-Za-z0-9.-]*$/.test(name) ? name : name.replace(/[^A-Za-z0-9.-]/g, '_')
+  return /^[A-Za-z0-9._-]*$/.test(name) ? name : `invalid:${name.replace(/[^A-Za-z0-9._-]/g, '_')}`
 }
 
 function attempted(of: (host: UpstreamHostInfo) => string): OperatorSpec {

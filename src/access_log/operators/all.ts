@@ -7,6 +7,7 @@ import { headerOperators } from './header_operators.ts'
 import { metadataOperators } from './metadata_operators.ts'
 import { streamOperators } from './stream_operators.ts'
 import { timeOperators } from './time_operators.ts'
+import { tlsOperators } from './tls_operators.ts'
 
 /** CEL needs an expression language that Nuncio does not carry: a format that uses it is refused. */
 function unsupported(name: string): OperatorSpec {
@@ -23,6 +24,7 @@ export const operatorSpecs: ReadonlyMap<string, OperatorSpec> = new Map([
   ...headerOperators,
   ...streamOperators,
   ...timeOperators,
+  ...tlsOperators,
   ...addressOperators,
   ...metadataOperators,
   ...grpcOperators,

@@ -43,8 +43,8 @@ const unknownStatus = 2
 
 /** The status; -1 for a grpc-status that is not a number; undefined without a response. */
 export function grpcStatusOf(ctx: FormatterContext): number | undefined {
-  const value = ctx.responseTrailers?.get('grpc-status') ?? ctx.responseHeaders?.get('grpc-status')
-  if (value !== undefined) return /^\d+$/.test(value) ? Number(value) : -1
+  const value = ctx.responseTrailers?.get('grpc-status') || ctx.responseHeaders?.get('grpc-status')
+  if (value !== undefined && value !== '') return /^\d+$/.test(value) ? Number(value) : -1
   const code = ctx.streamInfo.responseCode
   return code === 0 ? undefined : (httpMapping.get(code) ?? unknownStatus)
 }

@@ -1,18 +1,11 @@
 // Operators of metadata and filter state.
 
+import { filterStateField, filterStateText, isFilterStateObject } from '../../stream_info/filter_state.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { FormatterContext, Metadata } from '../formatter_context.ts'
 import { byteString, jsonText, quoteJson } from '../json_text.ts'
 import { metadataAtPath } from '../metadata_matcher.ts'
 import { decodedTextOperator, FormatError, type Operator, type OperatorSpec, valueOperator } from '../operator.ts'
-
-/** What an object in the filter state may offer to logs. Strings and numbers stand there as they are. */
-export interface FilterStateObject {
-  serializeAsString?(): string | undefined
-  /** JSON for TYPED; without it the string is used. */
-  serializeAsJson?(): unknown
-  getField?(name: string): string | number | undefined
-}
 
 type MetadataOf = (ctx: FormatterContext) => Metadata | undefined
 
@@ -70,7 +63,7 @@ function filterState(lookUp: (info: StreamInfo, key: string) => unknown): Operat
       if (kind === 'TYPED') return typedState((ctx) => lookUp(ctx.streamInfo, key), maxLength)
       return decodedTextOperator((ctx) => {
         const object = lookUp(ctx.streamInfo, key)
-        const value = kind === 'PLAIN' ? plainState(object) : fieldOf(object, field ?? '')
+        const value = kind === 'PLAIN' ? filterStateText(object) : filterStateField(object, field ?? '')
         return value === undefined ? undefined : byteString(value)
       }, maxLength)
     },
@@ -81,25 +74,10 @@ function typedState(lookUp: (ctx: FormatterContext) => unknown, maxLength: numbe
   const json = (ctx: FormatterContext): string | undefined => {
     const object = lookUp(ctx)
     if (isFilterStateObject(object) && object.serializeAsJson !== undefined) return jsonText(object.serializeAsJson())
-    const plain = plainState(object)
+    const plain = filterStateText(object)
     return plain === undefined ? undefined : quoteJson(byteString(plain))
   }
   return { text: maxLength === undefined ? json : (ctx) => json(ctx)?.slice(0, maxLength), json }
-}
-
-function plainState(object: unknown): string | undefined {
-  if (typeof object === 'string') return object
-  if (typeof object === 'number' || typeof object === 'boolean' || typeof object === 'bigint') return String(object)
-  return isFilterStateObject(object) ? object.serializeAsString?.() : undefined
-}
-
-function fieldOf(object: unknown, field: string): string | undefined {
-  const value = isFilterStateObject(object) ? object.getField?.(field) : undefined
-  return value === undefined ? undefined : String(value)
-}
-
-function isFilterStateObject(object: unknown): object is FilterStateObject {
-  return typeof object === 'object' && object !== null
 }
 
 export const metadataOperators: readonly (readonly [string, OperatorSpec])[] = [

@@ -78,55 +78,6 @@ const environment: OperatorSpec = {
   },
 }
 
-function tls(): OperatorSpec {
-  return plainText(() => undefined)
-}
-
-/** Operators that only a TLS connection answers and that no transport socket fills. */
-const certificateSubjects = [
-  'PEER_SUBJECT',
-  'PEER_ISSUER',
-  'PEER_URI_SAN',
-  'PEER_DNS_SAN',
-  'PEER_IP_SAN',
-  'LOCAL_URI_SAN',
-  'LOCAL_DNS_SAN',
-  'LOCAL_IP_SAN',
-  'PEER_CERT',
-  'TLS_GROUP',
-]
-const downstreamCertificateSubjects = [
-  'LOCAL_SUBJECT',
-  'LOCAL_EMAIL_SAN',
-  'LOCAL_OTHERNAME_SAN',
-  'PEER_EMAIL_SAN',
-  'PEER_OTHERNAME_SAN',
-  'PEER_SERIAL',
-  'PEER_FINGERPRINT_1',
-  'PEER_FINGERPRINT_256',
-  'PEER_ISSUER_SERIAL',
-  'PEER_ISSUER_FINGERPRINT_256',
-  'PEER_CHAIN_SERIALS',
-  'PEER_CHAIN_FINGERPRINTS_1',
-  'PEER_CHAIN_FINGERPRINTS_256',
-]
-
-const certificateOperators: (readonly [string, OperatorSpec])[] = [
-  ...certificateSubjects.flatMap((name) => [
-    [`DOWNSTREAM_${name}`, tls()] as const,
-    [`UPSTREAM_${name}`, tls()] as const,
-  ]),
-  ...downstreamCertificateSubjects.map((name) => [`DOWNSTREAM_${name}`, tls()] as const),
-  ...['DOWNSTREAM', 'UPSTREAM'].flatMap((side) =>
-    ['START', 'END'].map((end): [string, OperatorSpec] => [
-      `${side}_PEER_CERT_V_${end}`,
-      { argument: 'optional', length: false, make: () => textOperator(() => undefined) },
-    ]),
-  ),
-  ['TLS_JA3_FINGERPRINT', tls()],
-  ['TLS_JA4_FINGERPRINT', tls()],
-]
-
 const host = byteString(hostname())
 
 export const streamOperators: readonly (readonly [string, OperatorSpec])[] = [
@@ -166,11 +117,6 @@ export const streamOperators: readonly (readonly [string, OperatorSpec])[] = [
   ],
   ['ROUTE_RESOLUTION_COUNT', plainNumber((ctx) => ctx.streamInfo.routeResolutionCount)],
   ['DOWNSTREAM_CX_RTT', measuredNumber('roundTrip', (ctx) => ctx.streamInfo.downstream.roundTripTimeMs())],
-  ['DOWNSTREAM_TLS_VERSION', plainText((ctx) => ctx.streamInfo.downstream.tls?.version || undefined)],
-  ['DOWNSTREAM_TLS_CIPHER', plainText((ctx) => ctx.streamInfo.downstream.tls?.cipher || undefined)],
-  ['DOWNSTREAM_TLS_SESSION_ID', plainText((ctx) => ctx.streamInfo.downstream.tls?.sessionId || undefined)],
-  ['UPSTREAM_TLS_VERSION', plainText((ctx) => ctx.streamInfo.upstream?.tls?.version || undefined)],
-  ['UPSTREAM_TLS_CIPHER', plainText((ctx) => ctx.streamInfo.upstream?.tls?.cipher || undefined)],
-  ['UPSTREAM_TLS_SESSION_ID', plainText((ctx) => ctx.streamInfo.upstream?.tls?.sessionId || undefined)],
-  ...certificateOperators,
+  ['TLS_JA3_FINGERPRINT', plainText((ctx) => ctx.streamInfo.downstream.ja3Fingerprint || undefined)],
+  ['TLS_JA4_FINGERPRINT', plainText((ctx) => ctx.streamInfo.downstream.ja4Fingerprint || undefined)],
 ]

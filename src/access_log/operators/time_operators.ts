@@ -83,7 +83,12 @@ export const timeOperators: readonly (readonly [string, OperatorSpec])[] = [
   ['RESPONSE_TX_DURATION', between('US_RX_BEG', 'DS_TX_END')],
   // The moment of the client's last acknowledgement is known to QUIC only.
   ['ROUNDTRIP_DURATION', plainNumber(() => undefined)],
-  ['DOWNSTREAM_HANDSHAKE_DURATION', plainNumber(() => undefined)],
+  [
+    'DOWNSTREAM_HANDSHAKE_DURATION',
+    plainNumber(({ streamInfo }) =>
+      Math.max(0, Math.trunc((streamInfo.downstream.tls?.handshakeCompleteMs ?? Number.NaN) - streamInfo.startTimeMs)),
+    ),
+  ],
   [
     'UPSTREAM_CONNECTION_POOL_READY_DURATION',
     plainNumber((ctx) =>

@@ -10,7 +10,7 @@ export const bootstrapFields: FieldTable = {
       default_socket_interface inline_headers grpc_async_client_manager_config memory_allocator_manager
       enable_worker_cpu_affinity stats_eviction_interval node_context_params default_regex_engine`),
   },
-  'envoy.config.bootstrap.v3.Bootstrap.StaticResources': { acts: words('listeners clusters') },
+  'envoy.config.bootstrap.v3.Bootstrap.StaticResources': { acts: words('listeners clusters secrets') },
   'envoy.config.bootstrap.v3.Admin': {
     acts: words('access_log access_log_path profile_path address socket_options allow_paths ignore_global_conn_limit'),
   },

@@ -5,15 +5,14 @@ export const clusterFields: FieldTable = {
   'envoy.config.cluster.v3.Cluster': {
     acts: words(`name alt_stat_name type connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment
       max_requests_per_connection circuit_breakers upstream_http_protocol_options common_http_protocol_options
-      http_protocol_options typed_extension_protocol_options dns_lookup_family dns_resolvers use_tcp_for_dns_lookups
+      http_protocol_options http2_protocol_options protocol_selection typed_extension_protocol_options dns_lookup_family dns_resolvers use_tcp_for_dns_lookups
       dns_resolution_config typed_dns_resolver_config dns_refresh_rate dns_jitter dns_failure_refresh_rate
       respect_dns_ttl wait_for_warm_on_init upstream_bind_config least_request_lb_config
-      round_robin_lb_config common_lb_config transport_socket metadata upstream_connection_options
+      round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata upstream_connection_options
       load_balancing_policy preconnect_policy connection_pool_per_downstream_connection
       track_timeout_budgets track_cluster_stats cluster_type`),
-    // The first is for ORIGINAL_DST alone, the next two matter to health checks alone; only HTTP/1 is there to be selected.
-    harmless: words(`cleanup_interval close_connections_on_host_health_failure ignore_health_on_host_removal
-      protocol_selection`),
+    // The first is for ORIGINAL_DST alone, the next two matter to health checks alone.
+    harmless: words('cleanup_interval close_connections_on_host_health_failure ignore_health_on_host_removal'),
   },
   'envoy.config.cluster.v3.Cluster.CustomClusterType': { acts: words('name typed_config') },
   'envoy.extensions.clusters.dns.v3.DnsCluster': {
@@ -65,9 +64,17 @@ export const clusterFields: FieldTable = {
   },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
     acts: words(`common_http_protocol_options upstream_http_protocol_options explicit_http_config
-      use_downstream_protocol_config http_filters`),
+      use_downstream_protocol_config auto_config http_filters`),
   },
-  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': { acts: ['http_protocol_options'] },
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': {
+    acts: words('http_protocol_options http2_protocol_options'),
+  },
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig': {
+    acts: words('http_protocol_options http2_protocol_options'),
+  },
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig': {
+    acts: words('http_protocol_options http2_protocol_options'),
+  },
   'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin': {
     acts: words('slow_start_config locality_lb_config'),
   },
@@ -81,7 +88,17 @@ export const clusterFields: FieldTable = {
       locality_basis`),
   },
   'envoy.config.core.v3.UpstreamHttpProtocolOptions': {
-    acts: [],
-    harmless: words('auto_sni auto_san_validation override_auto_sni_header'),
+    acts: words('auto_sni auto_san_validation override_auto_sni_header'),
   },
+  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': {
+    acts: words(`common_tls_context sni allow_renegotiation max_session_keys auto_host_sni auto_sni_san_validation`),
+    // Envoy refuses such keys whatever this says.
+    harmless: ['enforce_rsa_key_usage'],
+  },
+  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': {
+    acts: words('config transport_socket tlv_as_pool_key'),
+    harmless: ['allow_unspecified_address'],
+  },
+  'envoy.config.core.v3.ProxyProtocolConfig': { acts: words('version pass_through_tlvs added_tlvs') },
+  'envoy.config.cluster.v3.Cluster.TransportSocketMatch': { acts: words('name match transport_socket') },
 }

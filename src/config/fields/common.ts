@@ -8,8 +8,8 @@ export const commonFields: FieldTable = {
     harmless: ['watched_directory'],
   },
   'envoy.config.core.v3.JsonFormatOptions': { acts: [], harmless: ['sort_properties'] },
-  // No extension here reads typed metadata.
-  'envoy.config.core.v3.Metadata': { acts: ['filter_metadata'], harmless: ['typed_filter_metadata'] },
+  // Typed metadata is of no use to anything but the extension that it is for.
+  'envoy.config.core.v3.Metadata': { acts: words('filter_metadata typed_filter_metadata') },
   'envoy.config.core.v3.SubstitutionFormatString': {
     acts: words(`text_format json_format text_format_source omit_empty_values content_type formatters
       json_format_options`),

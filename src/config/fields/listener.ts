@@ -3,7 +3,7 @@ import { type FieldTable, words } from './field_table.ts'
 
 export const listenerFields: FieldTable = {
   'envoy.config.listener.v3.Listener': {
-    acts: words(`name address additional_addresses stat_prefix filter_chains use_original_dst default_filter_chain
+    acts: words(`name address additional_addresses stat_prefix filter_chains filter_chain_matcher use_original_dst default_filter_chain
       per_connection_buffer_limit_bytes metadata drain_type listener_filters listener_filters_timeout
       continue_on_listener_filters_timeout transparent freebind socket_options traffic_direction enable_reuse_port access_log tcp_backlog_size bind_to_port deprecated_v1 ignore_global_conn_limit
       bypass_overload_manager stats_matcher per_connection_buffer_high_watermark_timeout tcp_keepalive
@@ -21,6 +21,17 @@ export const listenerFields: FieldTable = {
   },
   'envoy.config.listener.v3.Filter': { acts: words('name typed_config') },
   'envoy.config.listener.v3.ListenerFilter': { acts: words('name typed_config filter_disabled') },
+  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': {
+    acts: words(`enable_ja3_fingerprinting initial_read_buffer_size enable_ja4_fingerprinting
+      close_connection_on_client_hello_parsing_errors max_client_hello_size`),
+  },
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol': {
+    acts: words(`rules allow_requests_without_proxy_protocol pass_through_tlvs disallowed_versions stat_prefix
+      tlv_location`),
+  },
+  'envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit': {
+    acts: words('stat_prefix token_bucket runtime_enabled'),
+  },
   'envoy.config.core.v3.Address': { acts: words('socket_address pipe') },
   'envoy.config.core.v3.SocketAddress': { acts: words('address port_value ipv4_compat protocol') },
   'envoy.config.core.v3.SocketOption': {

@@ -35,6 +35,8 @@ export interface CodecStream {
   readDisable(disable: boolean): void
   /** Bytes given to encodeData may still wait to be written. */
   readonly hasBufferedData: boolean
+  /** More waits to be written than the buffer limit allows: what a stream is told of from its beginning on. */
+  readonly aboveHighWatermark: boolean
   /** Bytes read and written on the wire for this stream, heads included. */
   readonly wireBytesReceived: number
   readonly wireBytesSent: number
@@ -62,6 +64,10 @@ export interface RequestDecoder extends DataReceiver {
 }
 
 export interface ResponseEncoder extends CodecStream {
+  /** What the client broke in this stream, for %RESPONSE_CODE_DETAILS%; '' for nothing. */
+  readonly details: string
+  /** How long what is written may wait for the client behind the response's end; 0 for ever. HTTP/1 does not wait. */
+  setFlushTimeout(timeoutMs: number): void
   encode1xxHeaders(headers: HeaderMap): void
   encodeHeaders(headers: HeaderMap, endStream: boolean): void
   encodeData(data: Buffer, endStream: boolean): void
@@ -85,25 +91,43 @@ export interface RequestEncoder extends CodecStream {
 /** A codec error that ends the connection: the details string is Envoy's (`http1.codec_error`, ...). */
 export class CodecProtocolError extends Error {
   readonly details: string
+  /** The peer makes us work or keep things for nothing, which Envoy does not count among protocol errors. */
+  readonly isFlood: boolean
 
-  constructor(message: string, details: string) {
+  constructor(message: string, details: string, isFlood = false) {
     super(message)
     this.details = details
+    this.isFlood = isFlood
   }
 }
 
 export interface ServerCodecCallbacks {
-  /** A request begins. The returned decoder gets its events. */
+  /** A request begins (HTTP/2: with the first byte of its head). The returned decoder gets its events. */
   newStream(encoder: ResponseEncoder): RequestDecoder
 }
 
 /** Server side of one connection. */
 export interface ServerCodec {
   readonly protocol: Protocol
+  /** Streams run side by side: the end of one leaves the connection to the others. */
+  readonly multiplexed: boolean
+  /** A head has begun and is not whole: request_headers_timeout runs. */
+  readonly readingHead: boolean
   /** Consumes bytes; throws CodecProtocolError where the connection cannot go on. */
   dispatch(data: Buffer): void
-  /** Half-closes politely where the protocol can (GOAWAY); HTTP/1 has no such signal. */
+  /** What was dispatched last may still be in use. */
+  retainsData(): boolean
+  /** Goes on with requests that the client has sent ahead; called when a stream is over. HTTP/2 has none that wait. */
+  continuePipelined(): void
+  /** The connection is closing: nothing that the client sent behind the last request is looked at. */
+  stop(): void
+  /** Answers the request whose head has not come in time. */
+  refuseUnfinishedHead(status: number, body: string, details: string): void
+  /** The client left in the middle of a head. */
+  abandonUnfinishedHead(): void
+  /** Tells the client to open no more streams soon (GOAWAY with the highest stream id); HTTP/1 has no such signal. */
   shutdownNotice(): void
+  /** Tells the client which streams are served, and that later ones are not. */
   goAway(): void
   onUnderlyingConnectionAboveWriteBufferHighWatermark(): void
   onUnderlyingConnectionBelowWriteBufferLowWatermark(): void

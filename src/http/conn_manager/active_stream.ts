@@ -5,7 +5,13 @@ import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
 import type { Connection } from '../../network/connection.ts'
 import { ResponseFlag } from '../../stream_info/response_flags.ts'
 import { StreamInfo } from '../../stream_info/stream_info.ts'
-import type { RequestDecoder, ResponseEncoder, StreamCallbacks, StreamResetReason } from '../codec/codec.ts'
+import type {
+  CodecProtocolError,
+  RequestDecoder,
+  ResponseEncoder,
+  StreamCallbacks,
+  StreamResetReason,
+} from '../codec/codec.ts'
 import { wantsClose } from '../codec/http1/request_head.ts'
 import type { DownstreamWatermarkCallbacks, LocalReply } from '../http_filter.ts'
 import type { RewrittenReply } from '../local_reply.ts'
@@ -31,6 +37,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   readonly #manager: ConnectionManager
   readonly settings: ConnectionManagerSettings
   readonly #encoder: ResponseEncoder
+  readonly #multiplexed: boolean
   readonly connection: Connection
   readonly streamInfo: StreamInfo
   readonly filters: FilterManager
@@ -44,15 +51,17 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   localComplete = false
   /** Its request goes on in another stream (internal redirect). */
   recreated = false
+  resetByClient = false
   #ended = false
   /** The filters have seen the request's head and let the codec go on; until then an answer is at once. */
   headPassed = false
   /** The codec has refused the request. */
   #broken = false
-  #closeAfter = false
-  #http10 = false
+  /** The connection ends with this response (HTTP/1). */
+  closeAfter = false
+  http10 = false
   #upgradeType = ''
-  #upgraded = false
+  upgraded = false
   #upgradeCounted = false
   readonly #routeCache: RouteCache
   readonly #watermarks = new WatermarkCallbacks()
@@ -63,6 +72,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.#manager = manager
     this.settings = settings
     this.#encoder = encoder
+    this.#multiplexed = manager.codec?.multiplexed === true
     this.#routeCache = new RouteCache(settings)
     this.connection = connection
     if (connection.downstream === undefined) throw new Error('a connection manager serves downstream connections only')
@@ -75,18 +85,21 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     encoder.setCallbacks(this)
   }
 
+  setFlushTimeout(timeoutMs: number): void {
+    this.#encoder.setFlushTimeout(timeoutMs)
+  }
+
   // ---- The request, from the codec -------------------------------------------------------------------------------
 
   decodeHeaders(headers: HeaderMap, endStream: boolean): void {
-    const { streamInfo: info } = this
-    const settings = this.settings
+    const { streamInfo: info, settings } = this
     this.requestHeaders = headers
     info.protocol = this.#manager.codec?.protocol ?? 'HTTP/1.1'
-    this.#http10 = info.protocol === 'HTTP/1.0'
+    this.http10 = info.protocol === 'HTTP/1.0'
     this.#noteReceived(endStream)
     this.timers.start(endStream)
     if ((headers.known & KnownHeader.expect) !== 0 && !settings.proxy100Continue) this.#answerExpect(headers)
-    if (wantsClose(headers, this.#http10)) this.#closeAfter = true
+    if (!this.#multiplexed && wantsClose(headers, this.http10)) this.closeAfter = true
     this.#upgradeType = requestedUpgrade(headers)
     const refusal = checkRequestHead(headers, settings, this.connection)
     if (refusal !== undefined) {
@@ -118,7 +131,8 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const connectWithoutRoute = type === 'connect' && route === undefined
     if (type !== '' && allowed === undefined && !connectWithoutRoute) {
       this.settings.stats.downstreamRqWsOnNonWsRoute.inc()
-      this.#closeAfter = true
+      // What follows may be meant for the protocol that was asked for.
+      this.closeAfter = !this.#multiplexed
       filters.sendLocalReply({ status: 403, body: '', details: 'upgrade_failed' })
       return
     }
@@ -153,21 +167,25 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   sendProtocolErrorReply(status: number, body: string, details: string): void {
     this.streamInfo.protocol = this.#manager.codec?.protocol ?? 'HTTP/1.1'
     this.#broken = true
-    if (!this.settings.http1.streamErrorOnInvalidHttpMessage) this.#closeAfter = true
+    this.#closeAfterInvalidMessage()
     this.filters.sendLocalReply({ status, body, details })
   }
 
   sendLocalReply(reply: LocalReply): void {
     this.streamInfo.protocol = this.#manager.codec?.protocol ?? 'HTTP/1.1'
-    this.#closeAfter = true
+    this.closeAfter = !this.#multiplexed
     this.filters.sendLocalReply(reply)
   }
 
   /** 400 is read as trouble with the message: nothing more is taken from the connection. */
   onBadRequest(): void {
-    if (this.settings.http1.streamErrorOnInvalidHttpMessage) return
-    this.#closeAfter = true
-    this.#manager.delayClose()
+    if (this.#closeAfterInvalidMessage()) this.#manager.delayClose()
+  }
+
+  #closeAfterInvalidMessage(): boolean {
+    if (this.#multiplexed || this.settings.http1.streamErrorOnInvalidHttpMessage) return false
+    this.closeAfter = true
+    return true
   }
 
   #noteReceived(endStream: boolean): void {
@@ -209,39 +227,18 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
 
   encodeHeaders(headers: HeaderMap, endStream: boolean): void {
     if (this.#ended) return
-    const { streamInfo: info } = this
-    const settings = this.settings
+    const { streamInfo: info, settings } = this
     this.responseHeaders = headers
     info.responseCode = headers.status
-    this.#upgraded = isUpgradeAccepted(this.#upgradeType, headers)
-    mutateResponseHeaders(headers, this.requestHeaders, settings, this.#upgraded)
-    this.#decideClose(headers)
+    this.upgraded = isUpgradeAccepted(this.#upgradeType, headers)
+    mutateResponseHeaders(headers, this.requestHeaders, settings, this.upgraded)
+    this.#manager.beforeResponse(this, headers)
     chargeResponse(settings, headers.status)
     info.firstDownstreamTxByteMs = monotonicMs()
     // request_timeout is about getting to an answer.
     this.timers.onActivity(true)
     this.#encoder.encodeHeaders(headers, endStream)
     if (endStream) this.#endResponse()
-  }
-
-  /** Ends the connection after this response where client, drain or an unread request ask for it. */
-  #decideClose(headers: HeaderMap): void {
-    const manager = this.#manager
-    const settings = this.settings
-    if (this.#closeAfter) manager.drainState = 'closing'
-    if (manager.drainState === 'notDraining' && settings.drainDecision.drainClose()) {
-      settings.stats.downstreamCxDrainClose.inc()
-      manager.drainState = 'closing'
-    }
-    if (!this.remoteComplete) {
-      settings.stats.downstreamRqResponseBeforeRqComplete.inc()
-      if (!this.#upgraded) manager.drainState = 'closing'
-    }
-    // Bodiless ones too: an old client takes every response without a length for one that ends with the connection.
-    if (this.#http10 && !headers.has('content-length')) manager.drainState = 'closing'
-    if (this.#upgraded) return
-    if (manager.drainState !== 'notDraining') headers.set('connection', 'close')
-    else if (this.#http10) headers.set('connection', 'keep-alive')
   }
 
   encodeData(data: Buffer, endStream: boolean): void {
@@ -261,11 +258,9 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
 
   #endResponse(): void {
     this.localComplete = true
-    if (!this.remoteComplete && !this.#upgraded) this.settings.stats.downstreamRqRxReset.inc()
+    if (!this.remoteComplete) this.settings.stats.downstreamRqRxReset.inc()
     this.streamInfo.lastDownstreamTxByteMs = monotonicMs()
-    // The upstream has ended an upgraded stream: so does the client's connection, after what is written.
-    if (this.#upgraded && !this.remoteComplete) this.#manager.drainState = 'closing'
-    this.#end()
+    this.#end(this.remoteComplete ? undefined : 'localReset')
   }
 
   finalizeLocalReply(headers: HeaderMap): void {
@@ -302,7 +297,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   }
 
   addDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void {
-    this.#watermarks.add(callbacks, this.connection.aboveHighWatermark)
+    this.#watermarks.add(callbacks, this.#encoder.aboveHighWatermark)
   }
 
   removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void {
@@ -320,32 +315,34 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
 
   // ---- The end ---------------------------------------------------------------------------------------------------
 
-  /** A filter or timer gives the stream up after its response has begun: for HTTP/1 the connection goes with it. */
-  resetStream(_reason: StreamResetReason, details: string): void {
+  /** A filter or timer gives the stream up after its response has begun. */
+  resetStream(reason: StreamResetReason, details: string): void {
     if (this.#ended) return
     if (details !== '') this.streamInfo.responseCodeDetails = details
     this.settings.stats.downstreamRqTxReset.inc()
     this.settings.stats.downstreamRqRxReset.inc()
-    this.#manager.drainState = 'closing'
     this.remoteComplete = false
-    this.#end()
+    this.#end(reason)
   }
 
-  /** The codec has lost the stream (HTTP/2 RST_STREAM). */
-  onResetStream(_reason: StreamResetReason, details: string): void {
+  /** The codec has lost the stream: the client has reset it, or broke the protocol in it. */
+  onResetStream(reason: StreamResetReason, details: string): void {
     if (this.#ended) return
     this.settings.stats.downstreamRqRxReset.inc()
-    this.streamInfo.setResponseFlag(ResponseFlag.DownstreamConnectionTermination)
-    this.streamInfo.responseCodeDetails = details === '' ? 'downstream_remote_disconnect' : details
+    const remote = reason === 'remoteReset' || reason === 'remoteRefusedStreamReset'
+    this.streamInfo.setResponseFlag(remote ? ResponseFlag.DownstreamRemoteReset : ResponseFlag.DownstreamProtocolError)
+    if (details !== '') this.streamInfo.responseCodeDetails = details
+    this.resetByClient = true
     this.#end()
   }
 
-  onCodecError(): void {
+  /** The client broke the protocol: in this stream, or elsewhere on its connection. */
+  onCodecError(error: CodecProtocolError): void {
     if (this.#ended) return
     const info = this.streamInfo
     this.settings.stats.downstreamRqRxReset.inc()
     info.setResponseFlag(ResponseFlag.DownstreamProtocolError)
-    if (info.responseCodeDetails === '') info.responseCodeDetails = 'http1.codec_error'
+    info.responseCodeDetails ||= this.#multiplexed ? this.#encoder.details || error.details : 'http1.codec_error'
     this.remoteComplete = false
     this.#end()
   }
@@ -374,8 +371,8 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const headers = before.requestHeaders
     if (headers === undefined) return
     this.requestHeaders = headers
-    this.#http10 = before.#http10
-    this.#closeAfter = before.#closeAfter
+    this.http10 = before.http10
+    this.closeAfter = before.closeAfter
     this.streamInfo.continueFrom(before.streamInfo)
     this.remoteComplete = true
     this.timers.start(true)
@@ -385,9 +382,11 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.filters.decodePath.runData(0, body, true)
   }
 
-  #end(): void {
+  /** `abandoned`: the client need not send the rest of its request, and HTTP/2 can say so. */
+  #end(abandoned?: StreamResetReason): void {
     this.#ended = true
     this.timers.stop()
+    if (abandoned !== undefined && this.#multiplexed) this.#encoder.resetStream(abandoned)
     copyByteCounts(this.#encoder, this.streamInfo)
     if (this.#upgradeCounted) this.settings.stats.downstreamCxUpgradesActive.dec()
     this.filters.destroy()

@@ -1,17 +1,23 @@
 // The HTTP connection manager of one downstream connection: owns its codec, its streams, and when it ends.
 
 import { monotonicMs } from '../../common/clock.ts'
+import type { HeaderMap } from '../../common/header_map.ts'
 import { Timer } from '../../common/timer.ts'
-import type { Connection, ConnectionCallbacks, ConnectionEvent } from '../../network/connection.ts'
+import type { Connection } from '../../network/connection.ts'
+import type { ConnectionCallbacks, ConnectionEvent } from '../../network/connection_types.ts'
 import { FilterStatus, type ReadFilter, type ReadFilterCallbacks } from '../../network/network_filter.ts'
 import {
   CodecProtocolError,
   type RequestDecoder,
   type ResponseEncoder,
+  type ServerCodec,
   type ServerCodecCallbacks,
 } from '../codec/codec.ts'
 import { Http1ServerCodec } from '../codec/http1/server_codec.ts'
+import { Http2ServerCodec } from '../codec/http2/server_codec.ts'
 import { ActiveStream } from './active_stream.ts'
+import { speaksHttp2 } from './codec_type.ts'
+import { PrematureResets } from './premature_resets.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 
 /**
@@ -23,10 +29,11 @@ export type DrainState = 'notDraining' | 'draining' | 'closing'
 export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, ConnectionCallbacks {
   readonly settings: ConnectionManagerSettings
   connection!: Connection
-  codec: Http1ServerCodec | undefined = undefined
+  codec: ServerCodec | undefined = undefined
   drainState: DrainState = 'notDraining'
-  /** Streams whose access log is not written yet. HTTP/1 has one at most, but for internal redirects. */
+  /** Streams whose access log is not written yet. */
   readonly #streams: ActiveStream[] = []
+  #prematureResets: PrematureResets | undefined = undefined
   #requestCount = 0
   #idleTimer: Timer | undefined = undefined
   #durationTimer: Timer | undefined = undefined
@@ -48,6 +55,10 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     connection.addConnectionCallbacks(this)
     stats.downstreamCxTotal.inc()
     stats.downstreamCxActive.inc()
+    if (connection.downstream?.isSecure === true) {
+      stats.downstreamCxSslTotal.inc()
+      stats.downstreamCxSslActive.inc()
+    }
   }
 
   onNewConnection(): FilterStatus {
@@ -66,22 +77,31 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
   }
 
   onData(data: Buffer, _endStream: boolean): FilterStatus {
-    const codec = this.codec ?? this.#createCodec()
+    const codec = this.codec ?? this.#createCodec(data)
     try {
       codec.dispatch(data)
     } catch (error) {
       if (!(error instanceof CodecProtocolError)) throw error
-      this.#onCodecError()
+      this.#onCodecError(error)
     }
     if (this.settings.requestHeadersTimeoutMs > 0) this.#watchHead(codec)
     return FilterStatus.StopIteration
   }
 
-  #createCodec(): Http1ServerCodec {
-    const { stats, http1, codecStats } = this.settings
-    stats.downstreamCxHttp1Total.inc()
-    stats.downstreamCxHttp1Active.inc()
-    this.codec = new Http1ServerCodec(this.connection, this, http1, codecStats)
+  #createCodec(data: Buffer): ServerCodec {
+    const { settings, connection } = this
+    const { stats } = settings
+    const isHttp2 = speaksHttp2(settings.codecType, connection.nextProtocol, data)
+    if (isHttp2) {
+      stats.downstreamCxHttp2Total.inc()
+      stats.downstreamCxHttp2Active.inc()
+      this.#prematureResets = new PrematureResets(settings.prematureResets)
+      this.codec = new Http2ServerCodec(connection, this, settings.http2, settings.http2Stats)
+    } else {
+      stats.downstreamCxHttp1Total.inc()
+      stats.downstreamCxHttp1Active.inc()
+      this.codec = new Http1ServerCodec(connection, this, settings.http1, settings.codecStats)
+    }
     return this.codec
   }
 
@@ -92,10 +112,10 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     if (
       maxRequestsPerConnection > 0 &&
       this.#requestCount >= maxRequestsPerConnection &&
-      this.drainState !== 'closing'
+      this.drainState === 'notDraining'
     ) {
       stats.downstreamCxMaxRequestsReached.inc()
-      this.drainState = 'closing'
+      this.#drain()
     }
     return this.#addStream(encoder)
   }
@@ -108,11 +128,36 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
   #addStream(encoder: ResponseEncoder): ActiveStream {
     const { stats } = this.settings
     stats.downstreamRqTotal.inc()
-    stats.downstreamRqHttp1Total.inc()
+    if (this.codec?.multiplexed === true) stats.downstreamRqHttp2Total.inc()
+    else stats.downstreamRqHttp1Total.inc()
     stats.downstreamRqActive.inc()
     const stream = new ActiveStream(this, encoder)
     this.#streams.push(stream)
     return stream
+  }
+
+  /** Before a stream's response head is written: decides whether the connection ends with it, and tells the client. */
+  beforeResponse(stream: ActiveStream, headers: HeaderMap): void {
+    const { stats, drainDecision } = this.settings
+    const multiplexed = this.codec?.multiplexed === true
+    if (stream.closeAfter) this.drainState = 'closing'
+    if (this.drainState === 'notDraining' && drainDecision.drainClose()) {
+      stats.downstreamCxDrainClose.inc()
+      this.#drain()
+    }
+    if (!stream.remoteComplete) {
+      stats.downstreamRqResponseBeforeRqComplete.inc()
+      if (!stream.upgraded && !multiplexed) {
+        this.drainState = 'closing'
+        this.#delayClose = true
+      }
+    }
+    if (multiplexed) return
+    // Bodiless ones too: an old client takes every response without a length for one that ends with the connection.
+    if (stream.http10 && !headers.has('content-length')) this.drainState = 'closing'
+    if (stream.upgraded) return
+    if (this.drainState !== 'notDraining') headers.set('connection', 'close')
+    else if (stream.http10) headers.set('connection', 'keep-alive')
   }
 
   /** Called once per stream, when it is over. */
@@ -122,12 +167,22 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     if (index >= 0) this.#streams.splice(index, 1)
     stats.downstreamRqActive.dec()
     if (stream.recreated) return
+    if (this.codec?.multiplexed === true) this.#watchResets(stream)
+    // Where the next request would begin is not known.
+    else if (!stream.remoteComplete) this.drainState = 'closing'
     // As Envoy: the close behind an answer at once waits for the client too, though its request is whole.
     if (!stream.remoteComplete || (!stream.headPassed && this.drainState === 'closing')) this.#delayClose = true
     if (this.#streams.length === 0 && this.drainState !== 'closing') this.codec?.continuePipelined()
     if (this.drainState === 'closing' && this.#streams.length === 0) this.#closeWhenWritten()
     else if (this.#streams.length === 0 && idleTimeoutMs > 0 && this.connection.isOpen)
       this.#idleTimer?.enable(idleTimeoutMs)
+  }
+
+  /** A client that does little but open streams and reset them is let go (rapid reset, CVE-2023-44487). */
+  #watchResets(stream: ActiveStream): void {
+    if (this.#prematureResets?.onStreamEnd(stream) !== true || !this.connection.isOpen) return
+    this.settings.stats.downstreamRqTooManyPrematureResets.inc()
+    this.connection.close('flushWriteAndDelay', 'too_many_premature_resets')
   }
 
   /** The client may be sending: the close, when it comes, waits for it. */
@@ -141,16 +196,16 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
   }
 
   /** The client sent what cannot be parsed; its answer, if one was possible, has been written. */
-  #onCodecError(): void {
-    this.settings.stats.downstreamCxProtocolError.inc()
+  #onCodecError(error: CodecProtocolError): void {
+    if (!error.isFlood) this.settings.stats.downstreamCxProtocolError.inc()
     this.#delayClose = true
     this.drainState = 'closing'
-    for (const stream of this.#streams.slice()) stream.onCodecError()
+    for (const stream of this.#streams.slice()) stream.onCodecError(error)
     this.#closeWhenWritten()
   }
 
   /** request_headers_timeout runs from a request's first byte until its head is whole. */
-  #watchHead(codec: Http1ServerCodec): void {
+  #watchHead(codec: ServerCodec): void {
     if (!codec.readingHead) this.#headersTimer?.disable()
     else if (this.#headersTimer?.enabled !== true) {
       this.#headersTimer ??= new Timer(() => this.#onHeadersTimeout())
@@ -179,8 +234,15 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     else this.#startDrainSequence()
   }
 
+  /** HTTP/2 clients are told beforehand; HTTP/1 ones with the response that ends the connection. */
+  #drain(): void {
+    if (this.codec?.multiplexed === true) this.#startDrainSequence()
+    else this.drainState = 'closing'
+  }
+
   #startDrainSequence(): void {
     if (this.drainState !== 'notDraining') return
+    this.codec?.shutdownNotice()
     const { drainTimeoutMs, drainTimeoutJitter } = this.settings
     this.drainState = 'draining'
     this.#drainTimer = new Timer(() => this.#onDrainTimeout())
@@ -189,6 +251,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
 
   #onDrainTimeout(): void {
     this.drainState = 'closing'
+    this.codec?.goAway()
     if (this.#streams.length === 0) this.connection.close('flushWriteAndDelay', '')
   }
 
@@ -200,8 +263,10 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     this.#headersTimer?.disable()
     this.#drainTimer?.disable()
     stats.downstreamCxActive.dec()
+    if (this.connection.downstream?.isSecure === true) stats.downstreamCxSslActive.dec()
     stats.downstreamCxDestroy.inc()
-    if (this.codec !== undefined) stats.downstreamCxHttp1Active.dec()
+    if (this.codec?.multiplexed === true) stats.downstreamCxHttp2Active.dec()
+    else if (this.codec !== undefined) stats.downstreamCxHttp1Active.dec()
     const remote = event === 'remoteClose'
     this.codec?.abandonUnfinishedHead()
     if (remote) stats.downstreamCxDestroyRemote.inc()

@@ -1,9 +1,10 @@
 // The HTTP filters of one stream: makes them, runs both directions, and makes every local reply.
 
-import { HeaderMap } from '../../common/header_map.ts'
+import { HeaderMap, KnownHeader } from '../../common/header_map.ts'
 import type { Connection } from '../../network/connection.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { StreamResetReason } from '../codec/codec.ts'
+import { isGrpcRequest } from '../grpc_status.ts'
 import {
   type DownstreamWatermarkCallbacks,
   type FilterChainBuilder,
@@ -11,12 +12,11 @@ import {
   type HttpFilterFactoryCb,
   type LocalReply,
   type StreamDecoderFilter,
-  type StreamDecoderFilterCallbacks,
   type StreamEncoderFilter,
-  type StreamEncoderFilterCallbacks,
 } from '../http_filter.ts'
 import type { RewrittenReply } from '../local_reply.ts'
 import type { Route } from '../route.ts'
+import { FilterHandle } from './filter_handle.ts'
 import { decodeCalls, encodeCalls, FilterPath } from './filter_path.ts'
 import { finishLocalReply } from './local_reply_headers.ts'
 
@@ -66,7 +66,9 @@ export class FilterManager implements FilterChainBuilder {
   responseHeaders: HeaderMap | undefined = undefined
   /** Response headers have gone to the codec: a local reply is no longer possible. */
   responseStarted = false
-  #sendingLocalReply = false
+  /** As the client asked, whatever filters make of the request; undefined until they see it. */
+  #isGrpcRequest: boolean | undefined = undefined
+  #isHeadRequest: boolean | undefined = undefined
   destroyed = false
 
   constructor(stream: FilterManagerStream, bufferLimitBytes: number) {
@@ -77,6 +79,8 @@ export class FilterManager implements FilterChainBuilder {
 
   /** Makes the stream's filters. A filter that the route disables is left out, one it enables is put in. */
   createFilterChain(filters: readonly ConfiguredFilter[], route: Route | undefined): void {
+    this.#isGrpcRequest = isGrpc(this.stream.requestHeaders)
+    this.#isHeadRequest = this.stream.requestHeaders?.method === 'HEAD'
     for (let i = 0; i < filters.length; i++) {
       const filter = filters[i]
       if (route?.filterDisabled(filter.name) ?? filter.disabled) continue
@@ -126,19 +130,19 @@ export class FilterManager implements FilterChainBuilder {
   }
 
   /**
-   * The one place where the proxy answers by itself. The reply passes the encoder filters as an upstream's would. Once
-   * response headers are out, all that is left is a reset.
+   * The one place where the proxy answers by itself. The reply passes the encoder filters as an upstream's would, but
+   * goes straight to the client where they have seen a response already. Once response headers are out, all that is left
+   * is a reset.
    */
   sendLocalReply(reply: LocalReply): void {
     if (this.destroyed) return
     const info = this.stream.streamInfo
     if (reply.flag !== undefined) info.setResponseFlag(reply.flag)
     info.responseCodeDetails = reply.details
-    if (this.responseStarted || this.#sendingLocalReply) {
+    if (this.responseStarted) {
       this.stream.resetStream('localReset', reply.details)
       return
     }
-    this.#sendingLocalReply = true
     this.decodePath.halt()
     if (reply.status === 400) this.stream.onBadRequest()
     const { requestHeaders } = this.stream
@@ -147,10 +151,22 @@ export class FilterManager implements FilterChainBuilder {
     this.stream.finalizeLocalReply(headers)
     reply.modifyHeaders?.(headers)
     const rewritten = this.stream.rewriteLocalReply(headers, reply.body)
-    const body = finishLocalReply(headers, reply, rewritten, requestHeaders)
-    const headersOnly = body === '' || requestHeaders?.method === 'HEAD'
-    this.encodeHeaders(headers, headersOnly)
-    if (!headersOnly && !this.destroyed) this.encodePath.runData(0, Buffer.from(body, 'latin1'), true)
+    const asGrpc = this.#isGrpcRequest ?? isGrpc(requestHeaders)
+    const body = finishLocalReply(headers, reply, rewritten, requestHeaders, asGrpc)
+    const headersOnly = body === '' || (this.#isHeadRequest ?? requestHeaders?.method === 'HEAD')
+    const data = headersOnly ? undefined : Buffer.from(body, 'latin1')
+    if (this.responseHeaders === undefined) {
+      this.encodeHeaders(headers, headersOnly)
+      if (data !== undefined && !this.destroyed) this.encodePath.runData(0, data, true)
+    } else this.#replyDirectly(headers, data)
+  }
+
+  #replyDirectly(headers: HeaderMap, data: Buffer | undefined): void {
+    this.encodePath.halt()
+    this.responseHeaders = headers
+    this.responseStarted = true
+    this.stream.encodeHeaders(headers, data === undefined)
+    if (data !== undefined) this.stream.encodeData(data, true)
   }
 
   /** Tells every filter that the stream is over. Their callbacks do nothing from here on. */
@@ -161,6 +177,10 @@ export class FilterManager implements FilterChainBuilder {
     this.encodePath.halt()
     for (const handle of this.#handles) (handle.decoder ?? handle.encoder)?.onDestroy()
   }
+}
+
+function isGrpc(request: HeaderMap | undefined): boolean {
+  return request !== undefined && (request.known & KnownHeader.contentType) !== 0 && isGrpcRequest(request)
 }
 
 class RequestSink {
@@ -211,180 +231,4 @@ class ResponseSink {
   }
 
   bufferAboveLimit(): void {}
-}
-
-/** One filter's view of its stream. */
-class FilterHandle implements StreamDecoderFilterCallbacks, StreamEncoderFilterCallbacks {
-  readonly #manager: FilterManager
-  readonly #name: string
-  readonly decoder: StreamDecoderFilter | undefined
-  readonly encoder: StreamEncoderFilter | undefined
-  decodeIndex = -1
-  encodeIndex = -1
-
-  constructor(
-    manager: FilterManager,
-    name: string,
-    decoder: StreamDecoderFilter | undefined,
-    encoder: StreamEncoderFilter | undefined,
-  ) {
-    this.#manager = manager
-    this.#name = name
-    this.decoder = decoder
-    this.encoder = encoder
-  }
-
-  get connection(): Connection {
-    return this.#manager.stream.connection
-  }
-
-  get streamInfo(): StreamInfo {
-    return this.#manager.stream.streamInfo
-  }
-
-  route(): Route | undefined {
-    return this.#manager.stream.route()
-  }
-
-  clearRouteCache(): void {
-    this.#manager.stream.clearRouteCache()
-  }
-
-  perFilterConfig(): unknown {
-    return this.route()?.mostSpecificPerFilterConfig(this.#name)
-  }
-
-  allPerFilterConfigs(): readonly unknown[] {
-    return this.route()?.perFilterConfigs(this.#name) ?? []
-  }
-
-  sendLocalReply(reply: LocalReply): void {
-    this.#manager.sendLocalReply(reply)
-  }
-
-  resetStream(reason: StreamResetReason = 'localReset', details = ''): void {
-    this.#manager.stream.resetStream(reason, details)
-  }
-
-  requestHeaders(): HeaderMap | undefined {
-    return this.#manager.stream.requestHeaders
-  }
-
-  responseHeaders(): HeaderMap | undefined {
-    return this.#manager.responseHeaders
-  }
-
-  requestTrailers(): HeaderMap | undefined {
-    return this.#manager.decodePath.trailers
-  }
-
-  responseTrailers(): HeaderMap | undefined {
-    return this.#manager.encodePath.trailers
-  }
-
-  continueDecoding(): void {
-    this.#manager.decodePath.continueFrom(this.decodeIndex)
-  }
-
-  decodingBuffer(): Buffer | undefined {
-    return this.#manager.decodePath.heldData(this.decodeIndex)
-  }
-
-  addDecodedData(data: Buffer): void {
-    this.#manager.decodePath.addData(this.decodeIndex, data)
-  }
-
-  injectDecodedDataToFilterChain(data: Buffer, endStream: boolean): void {
-    this.#manager.decodePath.injectData(this.decodeIndex, data, endStream)
-  }
-
-  addDecodedTrailers(): HeaderMap {
-    const trailers = new HeaderMap()
-    this.#manager.decodePath.addTrailers(trailers)
-    return trailers
-  }
-
-  decoderBufferLimit(): number {
-    return this.#manager.decodePath.bufferLimitBytes
-  }
-
-  setDecoderBufferLimit(bytes: number): void {
-    this.#manager.decodePath.bufferLimitBytes = bytes
-  }
-
-  encode1xxHeaders(headers: HeaderMap): void {
-    this.#manager.encode1xxHeaders(headers)
-  }
-
-  encodeHeaders(headers: HeaderMap, endStream: boolean, details: string): void {
-    this.streamInfo.responseCodeDetails = details
-    this.#manager.encodeHeaders(headers, endStream)
-  }
-
-  encodeData(data: Buffer, endStream: boolean): void {
-    this.#manager.encodePath.runData(0, data, endStream)
-  }
-
-  encodeTrailers(trailers: HeaderMap): void {
-    this.#manager.encodePath.runTrailers(0, trailers)
-  }
-
-  onDecoderFilterAboveWriteBufferHighWatermark(): void {
-    this.#manager.stream.requestReadDisable(true)
-  }
-
-  onDecoderFilterBelowWriteBufferLowWatermark(): void {
-    this.#manager.stream.requestReadDisable(false)
-  }
-
-  addDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void {
-    this.#manager.stream.addDownstreamWatermarkCallbacks(callbacks)
-  }
-
-  removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void {
-    this.#manager.stream.removeDownstreamWatermarkCallbacks(callbacks)
-  }
-
-  retainsEncodedData(): boolean {
-    const { encodePath, stream } = this.#manager
-    return stream.hasBufferedData || encodePath.retainsData()
-  }
-
-  recreateStream(response: HeaderMap, body: Buffer | undefined): void {
-    this.#manager.stream.recreateStream(response, body)
-  }
-
-  continueEncoding(): void {
-    this.#manager.encodePath.continueFrom(this.encodeIndex)
-  }
-
-  encodingBuffer(): Buffer | undefined {
-    return this.#manager.encodePath.heldData(this.encodeIndex)
-  }
-
-  addEncodedData(data: Buffer): void {
-    this.#manager.encodePath.addData(this.encodeIndex, data)
-  }
-
-  injectEncodedDataToFilterChain(data: Buffer, endStream: boolean): void {
-    this.#manager.encodePath.injectData(this.encodeIndex, data, endStream)
-  }
-
-  addEncodedTrailers(): HeaderMap {
-    const trailers = new HeaderMap()
-    this.#manager.encodePath.addTrailers(trailers)
-    return trailers
-  }
-
-  encoderBufferLimit(): number {
-    return this.#manager.encodePath.bufferLimitBytes
-  }
-
-  setEncoderBufferLimit(bytes: number): void {
-    this.#manager.encodePath.bufferLimitBytes = bytes
-  }
-
-  // The response side is paced by the downstream connection's own watermarks, which reach the upstream directly.
-  onEncoderFilterAboveWriteBufferHighWatermark(): void {}
-  onEncoderFilterBelowWriteBufferLowWatermark(): void {}
 }

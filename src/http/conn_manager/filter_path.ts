@@ -77,6 +77,8 @@ export class FilterPath<F extends DataFilter> {
   bufferLimitBytes: number
   /** The filter whose callback is running, -1 outside: data it adds goes to those after it. */
   #running = -1
+  /** The filter that made trailers while it saw the last data; -1 for none. */
+  #trailersMadeBy = -1
 
   constructor(calls: PathCalls<F>, sink: PathSink, bufferLimitBytes: number) {
     this.#calls = calls
@@ -137,6 +139,11 @@ export class FilterPath<F extends DataFilter> {
 
   runData(from: number, data: Buffer, endStream: boolean): void {
     if (from === 0 && endStream) this.complete = true
+    this.#passData(from, data, endStream)
+    if (this.#trailersMadeBy >= from) this.#passMadeTrailers()
+  }
+
+  #passData(from: number, data: Buffer, endStream: boolean): void {
     const entries = this.#entries
     for (let i = from; i < entries.length; i++) {
       const entry = entries[i]
@@ -145,7 +152,7 @@ export class FilterPath<F extends DataFilter> {
         return
       }
       this.#running = i
-      const status = this.#calls.data(entry.filter, data, endStream)
+      const status = this.#calls.data(entry.filter, data, endStream && this.#noTrailers())
       this.#running = -1
       if (this.halted) return
       if (status !== FilterDataStatus.Continue) {
@@ -162,8 +169,7 @@ export class FilterPath<F extends DataFilter> {
       }
       if (entry.held !== undefined) {
         this.#hold(entry, data, true)
-        const joined = takeHeld(entry)
-        this.runData(i + 1, joined, endStream && this.#noTrailers())
+        this.#passData(i + 1, takeHeld(entry), endStream)
         return
       }
     }
@@ -180,9 +186,8 @@ export class FilterPath<F extends DataFilter> {
         entry.heldTrailers = true
         return
       }
-      this.#running = i
+      // Not marked as running: data that is added now goes on at once, before the trailers.
       const status = this.#calls.trailers(entry.filter, trailers)
-      this.#running = -1
       if (this.halted) return
       if (status !== FilterTrailersStatus.Continue) {
         entry.heldTrailers = true
@@ -196,6 +201,16 @@ export class FilterPath<F extends DataFilter> {
       }
     }
     this.#sink.trailersPassed(trailers)
+  }
+
+  /** Trailers that a filter made run behind it, after the data in whose course it made them; a stopped filter keeps them. */
+  #passMadeTrailers(): void {
+    const index = this.#trailersMadeBy
+    const entry = this.#entries[index]
+    this.#trailersMadeBy = -1
+    if (this.halted || this.#trailers === undefined) return
+    if (entry.headersPassedOn && entry.held === undefined) this.runTrailers(index + 1, this.#trailers)
+    else entry.heldTrailers = true
   }
 
   /** Resumes behind a filter that stopped; behind one that stopped all, its own data calls come first. */
@@ -225,6 +240,7 @@ export class FilterPath<F extends DataFilter> {
     const held = takeHeld(this.#entries[index])
     this.runHeaders(index + 1, headers, false)
     if (!this.halted) this.runData(index + 1, held, this.complete && this.#noTrailers())
+    if (this.#trailersMadeBy === index) this.#passMadeTrailers()
   }
 
   /** What the chain holds for a filter, joined; undefined for nothing. */
@@ -235,10 +251,22 @@ export class FilterPath<F extends DataFilter> {
     return this.#entries[index].held?.[0]
   }
 
-  /** A filter adds to what is held for it; called while it handles headers or trailers, the rest of the chain sees it. */
-  addData(index: number, data: Buffer): void {
+  /** What the chain holds for a filter is the filter's now, to pass on in another form; undefined for nothing. */
+  takeData(index: number): Buffer | undefined {
     const entry = this.#entries[index]
-    if (this.#running === index || entry.stopped !== FilterHeadersStatus.Continue) this.#hold(entry, data, true)
+    if (entry.held === undefined) return undefined
+    const held = takeHeld(entry)
+    this.#releaseWatermark(entry)
+    return held
+  }
+
+  /**
+   * A filter adds to what is held for it; called while it handles headers or trailers, the rest of the chain sees it. One
+   * that does not stream is held to the limit of those that buffer.
+   */
+  addData(index: number, data: Buffer, streaming: boolean): void {
+    const entry = this.#entries[index]
+    if (this.#running === index || entry.stopped !== FilterHeadersStatus.Continue) this.#hold(entry, data, streaming)
     else this.runData(index + 1, data, false)
   }
 
@@ -252,8 +280,10 @@ export class FilterPath<F extends DataFilter> {
     this.runData(index + 1, data, endStream)
   }
 
-  addTrailers(trailers: HeaderMap): void {
+  /** A filter ends the stream with trailers of its own: called while it handles the last data, or headers it adds data to. */
+  addTrailers(index: number, trailers: HeaderMap): void {
     this.#trailers = trailers
+    this.#trailersMadeBy = index
   }
 
   #noTrailers(): boolean {

@@ -1,8 +1,8 @@
 // Gives a local reply its final form: a plain response, or a gRPC trailers-only one for gRPC requests.
 
-import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
+import type { HeaderMap } from '../../common/header_map.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
-import { grpcStatusOfHttp, isGrpcRequest } from '../grpc_status.ts'
+import { encodeGrpcMessage, grpcStatusOfHttp } from '../grpc_status.ts'
 import type { LocalReply } from '../http_filter.ts'
 import type { RewrittenReply } from '../local_reply.ts'
 import type { Route } from '../route.ts'
@@ -13,16 +13,17 @@ export function finishLocalReply(
   reply: LocalReply,
   rewritten: RewrittenReply,
   request: HeaderMap | undefined,
+  asGrpc: boolean,
 ): string {
-  const grpc = request !== undefined && (request.known & KnownHeader.contentType) !== 0 && isGrpcRequest(request)
-  if (grpc) {
+  if (asGrpc) {
     headers.status = 200
     headers.remove('content-length')
     headers.set('content-type', 'application/grpc')
     if (!headers.has('grpc-status')) {
       headers.add('grpc-status', String(reply.grpcStatus ?? grpcStatusOfHttp(rewritten.status)))
     }
-    if (rewritten.body !== '' && request.method !== 'HEAD') headers.add('grpc-message', percentEncode(rewritten.body))
+    if (rewritten.body !== '' && request?.method !== 'HEAD')
+      headers.add('grpc-message', encodeGrpcMessage(rewritten.body))
     return ''
   }
   if (rewritten.body === '') {
@@ -33,17 +34,6 @@ export function finishLocalReply(
   headers.set('content-length', String(rewritten.body.length))
   if (rewritten.contentType !== '') headers.set('content-type', rewritten.contentType)
   return rewritten.body
-}
-
-/** Percent-encoding of grpc-message: all but printable ASCII, and `%` itself (gRPC over HTTP/2, "Status-Message"). */
-function percentEncode(message: string): string {
-  let encoded = ''
-  for (let i = 0; i < message.length; i++) {
-    const byte = message.charCodeAt(i)
-    const plain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25
-    encoded += plain ? message[i] : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
-  }
-  return encoded
 }
 
 /** The response headers of a route are on our own answers as well; a direct response brings its own. */

@@ -57,9 +57,6 @@ export function mutateRequestHeaders(
     if (found.address !== undefined) info.remoteAddress = found.address
   }
   setScheme(headers, settings, tls)
-  // A client certificate was not checked here: nobody may claim one.
-  if ((headers.known & KnownHeader.xForwarded) !== 0 && !settings.forwardsClientCert)
-    headers.remove('x-forwarded-client-cert')
   if (settings.appendXForwardedPort) setForwardedPort(headers, settings, info.downstream.localAddress.port)
 
   const internal = trusted && settings.isInternalAddress(info.remoteAddress.ip)
@@ -71,6 +68,7 @@ export function mutateRequestHeaders(
   if (settings.via !== '') headers.append('via', settings.via, ', ')
   if (edge) headers.set('x-envoy-external-address', info.remoteAddress.ip)
   if (settings.generateRequestId) setRequestId(headers, edge && !settings.preserveExternalRequestId, info)
+  settings.forwardClientCert(headers, connection.downstream?.tls)
   return undefined
 }
 

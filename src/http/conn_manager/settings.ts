@@ -7,10 +7,15 @@ import type { ClusterManager } from '../../upstream/cluster_manager.ts'
 import type { DrainDecision } from '../../upstream/server_context.ts'
 import type { Http1CodecStats } from '../codec/http1/server_codec.ts'
 import type { Http1Settings } from '../codec/http1/settings.ts'
+import type { Http2CodecStats } from '../codec/http2/codec_stats.ts'
+import type { Http2Settings } from '../codec/http2/settings.ts'
 import type { LocalReplyRewriter } from '../local_reply.ts'
 import type { RouteConfig } from '../route.ts'
+import type { CodecType } from './codec_type.ts'
 import type { ConfiguredFilter } from './filter_manager.ts'
+import type { ForwardClientCert } from './forward_client_cert.ts'
 import type { PathNormalization } from './path_normalization.ts'
+import type { PrematureResetSettings } from './premature_resets.ts'
 import type { ConnectionManagerStats, ListenerHttpStats } from './stats.ts'
 
 /** An upgrade type (`websocket`, `connect`, ...) of upgrade_configs. */
@@ -32,7 +37,11 @@ export interface ConnectionManagerSettings {
   readonly stats: ConnectionManagerStats
   readonly listenerStats: ListenerHttpStats
   readonly codecStats: Http1CodecStats
+  readonly codecType: CodecType
   readonly http1: Http1Settings
+  readonly http2: Http2Settings
+  readonly http2Stats: Http2CodecStats
+  readonly prematureResets: PrematureResetSettings
   readonly filters: readonly ConfiguredFilter[]
   readonly upgrades: ReadonlyMap<string, UpgradeSettings>
   /** The route table in force; undefined while RDS has not delivered one. */
@@ -55,8 +64,7 @@ export interface ConnectionManagerSettings {
   readonly userAgent: string
   readonly nodeId: string
   readonly useRemoteAddress: boolean
-  /** forward_client_cert_details: ALWAYS_FORWARD_ONLY. */
-  readonly forwardsClientCert: boolean
+  readonly forwardClientCert: ForwardClientCert
   readonly xffNumTrustedHops: number
   readonly skipXffAppend: boolean
   readonly appendXForwardedPort: boolean

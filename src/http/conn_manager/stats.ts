@@ -5,8 +5,12 @@ import type { Counter, Gauge, Histogram, Scope } from '../../stats/store.ts'
 export interface ConnectionManagerStats {
   readonly downstreamCxTotal: Counter
   readonly downstreamCxActive: Gauge
+  readonly downstreamCxSslTotal: Counter
+  readonly downstreamCxSslActive: Gauge
   readonly downstreamCxHttp1Total: Counter
   readonly downstreamCxHttp1Active: Gauge
+  readonly downstreamCxHttp2Total: Counter
+  readonly downstreamCxHttp2Active: Gauge
   readonly downstreamCxHttp1SoftDrain: Counter
   readonly downstreamCxDestroy: Counter
   readonly downstreamCxDestroyLocal: Counter
@@ -32,6 +36,7 @@ export interface ConnectionManagerStats {
   readonly downstreamFlowControlResumedReadingTotal: Counter
   readonly downstreamRqTotal: Counter
   readonly downstreamRqHttp1Total: Counter
+  readonly downstreamRqHttp2Total: Counter
   readonly downstreamRqActive: Gauge
   readonly downstreamRqCompleted: Counter
   /** By hundreds: index 1 is downstream_rq_1xx. */
@@ -60,12 +65,9 @@ export function classCounters(scope: Scope, prefix: string): readonly (Counter |
   return [0, 1, 2, 3, 4, 5].map((hundred) => (hundred === 0 ? undefined : scope.counter(`${prefix}${hundred}xx`)))
 }
 
-/** Names that exist from the start in Envoy but that nothing here moves yet (HTTP/2, HTTP/3, TLS, tracing). */
+/** Names that exist from the start in Envoy but that nothing here moves yet (HTTP/3, tracing). */
 const laterCounters = [
-  'downstream_cx_http2_total',
   'downstream_cx_http3_total',
-  'downstream_cx_ssl_total',
-  'downstream_rq_http2_total',
   'downstream_rq_http3_total',
   'tracing.client_enabled',
   'tracing.health_check',
@@ -73,7 +75,7 @@ const laterCounters = [
   'tracing.random_sampling',
   'tracing.service_forced',
 ]
-const laterGauges = ['downstream_cx_http2_active', 'downstream_cx_http3_active', 'downstream_cx_ssl_active']
+const laterGauges = ['downstream_cx_http3_active']
 
 export function connectionManagerStats(scope: Scope, statPrefix: string): ConnectionManagerStats {
   const http = scope.createScope(`http.${statPrefix}`)
@@ -82,8 +84,12 @@ export function connectionManagerStats(scope: Scope, statPrefix: string): Connec
   return {
     downstreamCxTotal: http.counter('downstream_cx_total'),
     downstreamCxActive: http.gauge('downstream_cx_active'),
+    downstreamCxSslTotal: http.counter('downstream_cx_ssl_total'),
+    downstreamCxSslActive: http.gauge('downstream_cx_ssl_active'),
     downstreamCxHttp1Total: http.counter('downstream_cx_http1_total'),
     downstreamCxHttp1Active: http.gauge('downstream_cx_http1_active'),
+    downstreamCxHttp2Total: http.counter('downstream_cx_http2_total'),
+    downstreamCxHttp2Active: http.gauge('downstream_cx_http2_active'),
     downstreamCxHttp1SoftDrain: http.counter('downstream_cx_http1_soft_drain'),
     downstreamCxDestroy: http.counter('downstream_cx_destroy'),
     downstreamCxDestroyLocal: http.counter('downstream_cx_destroy_local'),
@@ -109,6 +115,7 @@ export function connectionManagerStats(scope: Scope, statPrefix: string): Connec
     downstreamFlowControlResumedReadingTotal: http.counter('downstream_flow_control_resumed_reading_total'),
     downstreamRqTotal: http.counter('downstream_rq_total'),
     downstreamRqHttp1Total: http.counter('downstream_rq_http1_total'),
+    downstreamRqHttp2Total: http.counter('downstream_rq_http2_total'),
     downstreamRqActive: http.gauge('downstream_rq_active'),
     downstreamRqCompleted: http.counter('downstream_rq_completed'),
     downstreamRqXx: classCounters(http, 'downstream_rq_'),

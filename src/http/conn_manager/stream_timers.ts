@@ -24,6 +24,12 @@ export class StreamTimers {
     this.#stream = stream
     this.#settings = settings
     this.#idleMs = settings.streamIdleTimeoutMs
+    this.#setFlushTimeout()
+  }
+
+  /** A response may wait for a client that does not read it as long as a stream may rest, where nothing else is said. */
+  #setFlushTimeout(): void {
+    this.#stream.setFlushTimeout(this.#settings.streamFlushTimeoutMs ?? this.#idleMs)
   }
 
   start(requestComplete: boolean): void {
@@ -43,6 +49,7 @@ export class StreamTimers {
     if (route.idleTimeoutMs === undefined) return
     this.#idleMs = route.idleTimeoutMs
     this.#armIdle()
+    this.#setFlushTimeout()
   }
 
   /** max_stream_duration as the route or a grpc-timeout header sets it; replaces the connection manager's. */

@@ -73,8 +73,7 @@ export function prepareForHost(
   info: StreamInfo,
   suppressEnvoyHeaders: boolean,
 ): void {
-  // No transport socket of ours encrypts.
-  if (info.schemeMatchesUpstream) headers.scheme = 'http'
+  if (info.schemeMatchesUpstream) headers.scheme = host.transportSocket.isSecure ? 'https' : 'http'
   if (route.autoHostRewrite && host.hostname !== '')
     rewriteAuthority(headers, host.hostname, route.appendXForwardedHost, !suppressEnvoyHeaders)
 }

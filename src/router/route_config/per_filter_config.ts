@@ -50,11 +50,27 @@ interface View {
   readonly typedPerFilterConfig: Readonly<Record<string, TypedConfig>>
 }
 
-/** Compiles a level; one without entries is the level around it. What is wrong goes to `context.errors`. */
-export function compilePerFilterConfigs(view: View, outer: PerFilterConfigs, context: ServerContext): PerFilterConfigs {
+const olderCors = 'envoy.config.route.v3.CorsPolicy'
+const corsType = 'envoy.extensions.filters.http.cors.v3.CorsPolicy'
+
+/**
+ * Compiles a level; one without entries is the level around it. What is wrong goes to `context.errors`.
+ *
+ * @param cors the level's older `cors` field, kept under its type's name: the cors filter asks for it by that
+ */
+export function compilePerFilterConfigs(
+  view: View,
+  outer: PerFilterConfigs,
+  context: ServerContext,
+  cors?: envoy.config.route.v3.CorsPolicy,
+): PerFilterConfigs {
   const names = Object.keys(view.typedPerFilterConfig)
-  if (names.length === 0) return outer
+  if (names.length === 0 && cors === undefined) return outer
   const entries = new Map<string, Entry>()
+  if (cors !== undefined) {
+    const factory = context.registry.lookupRouteType<HttpFilterFactory>('envoy.filters.http', corsType)
+    entries.set(olderCors, { config: factory?.createRouteSpecificConfig?.(cors, context), disabled: false })
+  }
   for (const name of names) {
     const entry = compileEntry(view, name, view.typedPerFilterConfig[name], context)
     if (entry !== undefined) entries.set(name, entry)

@@ -41,7 +41,7 @@ export function compileRouteSettings(
     name: view.name,
     virtualHost,
     metadata: view.metadata?.filterMetadata ?? noMetadata,
-    perFilter: compilePerFilterConfigs(view, virtualHost.perFilter, context),
+    perFilter: compilePerFilterConfigs(view, virtualHost.perFilter, context, view.route?.cors),
     requestHeaders: virtualHost.withRoute(virtualHost.requestHeaders, compileRequestHeaderParser(view, errors)),
     responseHeaders: virtualHost.withRoute(virtualHost.responseHeaders, compileResponseHeaderParser(view, errors)),
     decorator:

@@ -2,10 +2,10 @@
 
 import type { envoy, xds } from '../../../proto/generated/api.d.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
+import { type CompiledMatcher, compileMatcherTree, type MatchInput } from '../../config/matcher_tree.ts'
 import type { DirectResponseRoute, Route } from '../../http/route.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { ServerContext } from '../../upstream/server_context.ts'
-import { type CompiledMatcher, compileMatcherTree, type MatchInput } from '../matcher_tree.ts'
 import { compileRoutes, findRoute, type RouteResult } from './compile_route.ts'
 import { tlsRedirectRoute } from './local_routes.ts'
 import type { RouteList } from './route_index.ts'

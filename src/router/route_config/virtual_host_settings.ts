@@ -72,7 +72,7 @@ export class VirtualHostSettings implements VirtualHostInfo {
     this.includeAttemptCountInResponse = view.includeAttemptCountInResponse
     this.includeIsTimeoutRetryHeader = view.includeIsTimeoutRetryHeader
     this.metadata = view.metadata?.filterMetadata ?? {}
-    this.perFilter = compilePerFilterConfigs(view, routeConfig.perFilter, context)
+    this.perFilter = compilePerFilterConfigs(view, routeConfig.perFilter, context, view.cors)
     this.retryPolicy = view.retryPolicy === undefined ? undefined : compileRetryPolicy(view.retryPolicy, errors)
     this.requestBodyBufferLimitBytes = view.requestBodyBufferLimit ?? view.perRequestBufferLimitBytes
     this.requestHeaders = this.#levels(compileRequestHeaderParser(view, errors), routeConfig.requestHeaders)

@@ -10,6 +10,13 @@ import type { DnsEnvironment } from './dns_resolver.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
 export type Priorities = readonly (readonly HostSnapshot[])[]
+/** Counts for each host that is made which transport socket it has. */
+export type CountMatches = (hosts: readonly HostSnapshot[]) => void
+
+export interface DiscoveryEnvironment extends DnsEnvironment {
+  /** Where it is absent all count for the cluster's own transport socket. */
+  readonly countMatches?: CountMatches
+}
 
 /** Names of a cluster_type that say all without a typed_config. */
 const dnsClusterNames: ReadonlySet<string> = new Set([
@@ -26,15 +33,15 @@ export interface ClusterDiscovery {
 
 class StaticDiscovery implements ClusterDiscovery {
   readonly #priorities: Priorities
-  readonly #stats: ClusterStats
+  readonly #countMatches: CountMatches
 
-  constructor(priorities: Priorities, stats: ClusterStats) {
+  constructor(priorities: Priorities, countMatches: CountMatches) {
     this.#priorities = priorities
-    this.#stats = stats
+    this.#countMatches = countMatches
   }
 
   async start(onHosts: (priorities: Priorities) => void): Promise<void> {
-    this.#stats.defaultTotalMatchCount.add(this.#priorities.flat().length)
+    this.#countMatches(this.#priorities.flat())
     onHosts(this.#priorities)
   }
 
@@ -46,15 +53,18 @@ export function createDiscovery(
   view: ClusterView,
   stats: ClusterStats,
   errors: ConfigErrors,
-  environment: DnsEnvironment = {},
+  environment: DiscoveryEnvironment = {},
 ): ClusterDiscovery | undefined {
+  const countMatches =
+    environment.countMatches ?? ((hosts: readonly HostSnapshot[]) => stats.defaultTotalMatchCount.add(hosts.length))
   if (view.clusterDiscoveryType === 'clusterType') {
     if (view.clusterType?.typedConfig?.typeUrl === 'envoy.extensions.clusters.dns.v3.DnsCluster')
-      return createDnsDiscovery(view, stats, errors, environment)
+      return createDnsDiscovery(view, stats, errors, environment, countMatches)
     if (view.clusterType?.typedConfig === undefined) {
       const name = view.clusterType?.name ?? ''
-      if (name === 'envoy.cluster.static') return new StaticDiscovery(staticHosts(view.loadAssignment, errors), stats)
-      if (dnsClusterNames.has(name)) return createDnsDiscovery(view, stats, errors, environment)
+      if (name === 'envoy.cluster.static')
+        return new StaticDiscovery(staticHosts(view.loadAssignment, errors), countMatches)
+      if (dnsClusterNames.has(name)) return createDnsDiscovery(view, stats, errors, environment, countMatches)
     }
     errors.add(
       view.clusterType ?? view,
@@ -65,10 +75,10 @@ export function createDiscovery(
   }
   switch (view.type ?? 'STATIC') {
     case 'STATIC':
-      return new StaticDiscovery(staticHosts(view.loadAssignment, errors), stats)
+      return new StaticDiscovery(staticHosts(view.loadAssignment, errors), countMatches)
     case 'STRICT_DNS':
     case 'LOGICAL_DNS':
-      return createDnsDiscovery(view, stats, errors, environment)
+      return createDnsDiscovery(view, stats, errors, environment, countMatches)
     default:
       errors.add(view, 'type', `cluster type ${view.type} is not supported`)
       return undefined
@@ -80,7 +90,8 @@ function createDnsDiscovery(
   stats: ClusterStats,
   errors: ConfigErrors,
   environment: DnsEnvironment,
+  countMatches: CountMatches,
 ): ClusterDiscovery | undefined {
   const settings = dnsSettings(view, errors, environment)
-  return checkDnsCluster(view, settings, errors) ? new DnsDiscovery(view, settings, stats) : undefined
+  return checkDnsCluster(view, settings, errors) ? new DnsDiscovery(view, settings, stats, countMatches) : undefined
 }

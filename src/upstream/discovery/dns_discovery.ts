@@ -8,7 +8,7 @@ import { ipAddress, pipeAddress } from '../../network/address.ts'
 import type { ClusterStats } from '../cluster_stats.ts'
 import { byPriority, type ConfiguredEndpoint, configuredEndpoints, hostSnapshot } from '../endpoints.ts'
 import type { HostSnapshot } from '../host.ts'
-import type { ClusterDiscovery, Priorities } from './discovery.ts'
+import type { ClusterDiscovery, CountMatches, Priorities } from './discovery.ts'
 import {
   createResolver,
   type DnsAnswer,
@@ -99,14 +99,22 @@ class DnsTarget {
   readonly endpoint: ConfiguredEndpoint
   readonly #settings: DnsSettings
   readonly #stats: ClusterStats
+  readonly #countMatches: CountMatches
   readonly #onResolved: () => void
   hosts: readonly HostSnapshot[] = []
   #failures = 0
   #timer: NodeJS.Timeout | undefined
   #stopped = false
 
-  constructor(endpoint: ConfiguredEndpoint, settings: DnsSettings, stats: ClusterStats, onResolved: () => void) {
+  constructor(
+    endpoint: ConfiguredEndpoint,
+    settings: DnsSettings,
+    stats: ClusterStats,
+    countMatches: CountMatches,
+    onResolved: () => void,
+  ) {
     this.endpoint = endpoint
+    this.#countMatches = countMatches
     this.#settings = settings
     this.#stats = stats
     this.#onResolved = onResolved
@@ -146,10 +154,10 @@ class DnsTarget {
     const port = this.endpoint.view.endpoint?.address?.socketAddress?.portValue ?? 0
     const hostname = this.endpoint.view.endpoint?.hostname || name
     const found = [...new Set(addresses.map(({ ip }) => ip))].map((ip) => ipAddress(ip, port))
-    this.#stats.defaultTotalMatchCount.add(strict ? found.length : 1)
     if (strict) this.hosts = found.map((each) => hostSnapshot(this.endpoint, each, hostname))
     // The others are tried where the first does not answer.
     else this.hosts = [{ ...hostSnapshot(this.endpoint, found[0], hostname), additionalAddresses: found.slice(1) }]
+    this.#countMatches(this.hosts)
     this.#onResolved()
     const ttlMs = Math.min(...addresses.map((each) => each.ttlSeconds * 1000))
     const usesTtl = respectTtl && Number.isFinite(ttlMs) && ttlMs > 0
@@ -176,11 +184,11 @@ export class DnsDiscovery implements ClusterDiscovery {
   readonly #strict: boolean
   #last = ''
 
-  constructor(view: ClusterView, settings: DnsSettings, stats: ClusterStats) {
+  constructor(view: ClusterView, settings: DnsSettings, stats: ClusterStats, countMatches: CountMatches) {
     this.#waitsForWarmUp = settings.waitsForWarmUp
     this.#strict = settings.strict
     this.#targets = configuredEndpoints(view.loadAssignment).map(
-      (endpoint) => new DnsTarget(endpoint, settings, stats, () => this.#publish(stats)),
+      (endpoint) => new DnsTarget(endpoint, settings, stats, countMatches, () => this.#publish(stats)),
     )
   }
 

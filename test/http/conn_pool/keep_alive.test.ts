@@ -2,13 +2,10 @@ import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
-import { HeaderMap } from '../../../src/common/header_map.ts'
-import type { RequestEncoder, ResponseDecoder, StreamCallbacks } from '../../../src/http/codec/codec.ts'
-import type { PoolCallbacks } from '../../../src/http/conn_pool/connection_pool.ts'
 import { httpPools } from '../../../src/http/conn_pool/http_pools.ts'
-import type { Connection } from '../../../src/network/connection.ts'
 import type { Cluster } from '../../../src/upstream/cluster.ts'
 import { serverContext, startCluster, staticClusterYaml } from '../../upstream/support.ts'
+import { exchange } from './pool_user.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
 
@@ -45,66 +42,6 @@ class Backend {
     if (address === null || typeof address === 'string') throw new Error('no port')
     return address.port
   }
-}
-
-interface Outcome {
-  status: number
-  body: string
-  lost: string
-  connections: Connection[]
-}
-
-/** Sends one request of the pool's user and waits for what becomes of it. */
-function exchange(cluster: Cluster, path: string, body?: string): Promise<Outcome> {
-  const host = cluster.chooseHost()
-  const pool = host === undefined ? undefined : httpPools.get(host, 'DEFAULT')
-  if (pool === undefined) throw new Error('no pool')
-  const { promise, resolve } = Promise.withResolvers<Outcome>()
-  const seen: Outcome = { status: 0, body: '', lost: '', connections: [] }
-  const end = (isOver: boolean) => {
-    if (isOver) resolve(seen)
-  }
-  const decoder: ResponseDecoder = {
-    retainsData: () => false,
-    decode1xxHeaders() {},
-    decodeHeaders(headers, endStream) {
-      seen.status = headers.status
-      end(endStream)
-    },
-    decodeData(data, endStream) {
-      seen.body += String(data)
-      end(endStream)
-    },
-    decodeTrailers: () => end(true),
-  }
-  const lose = (reason: string) => {
-    seen.lost = reason
-    resolve(seen)
-  }
-  const stream: StreamCallbacks = {
-    onResetStream: lose,
-    onAboveWriteBufferHighWatermark() {},
-    onBelowWriteBufferLowWatermark() {},
-  }
-  const callbacks: PoolCallbacks = {
-    onPoolReady(encoder: RequestEncoder, _host, connection) {
-      seen.connections.push(connection)
-      encoder.setCallbacks(stream)
-      const headers = new HeaderMap()
-      headers.method = body === undefined ? 'GET' : 'POST'
-      headers.path = path
-      headers.authority = 'a.test'
-      if (body !== undefined) headers.set('content-length', String(body.length))
-      encoder.encodeHeaders(headers, body === undefined)
-      if (body !== undefined) encoder.encodeData(Buffer.from(body), true)
-    },
-    onPoolMoved(_host, connection) {
-      seen.connections.push(connection)
-    },
-    onPoolFailure: lose,
-  }
-  pool.newStream(decoder, callbacks)
-  return promise
 }
 
 async function clusterOn(backend: Backend, more = ''): Promise<Cluster> {
@@ -149,7 +86,7 @@ describe('an idle connection that the backend closes as a request takes it', () 
       if (got.endsWith(body)) socket.write(OK)
     }
     backend.sockets[0].destroy()
-    expect(await exchange(cluster, '/second', body)).toMatchObject({ status: 200, lost: '' })
+    expect(await exchange(cluster, '/second', { body })).toMatchObject({ status: 200, lost: '' })
     expect(got).toContain('content-length: 5000\r\n')
     expect(got.split(body)).toHaveLength(2)
   })
@@ -267,5 +204,5 @@ it('max_connection_pools limits the hosts that have connections', async () => {
   // With its last connection a pool makes room for another.
   for (const host of cluster.prioritySet.hosts()) host.drain()
   const [other] = [...cluster.prioritySet.hosts()].filter((host) => host.pools.size === 0)
-  expect(httpPools.get(other, 'DEFAULT')).toBeDefined()
+  expect(httpPools.get(other, 'DEFAULT', 'HTTP/1.1')).toBeDefined()
 })

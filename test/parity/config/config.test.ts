@@ -2,7 +2,11 @@
 import { describe, expect, it } from 'vitest'
 import { acceptedFor } from '../compare.ts'
 import { proxyPair } from '../define_suite.ts'
+import { filterVerdictCases } from './filter_verdict_cases.ts'
+import { protocolVerdictCases } from './protocol_verdict_cases.ts'
 import { routeVerdictCases } from './route_verdict_cases.ts'
+import { transcoderVerdictCases } from './transcoder_verdict_cases.ts'
+import { transportVerdictCases } from './transport_verdict_cases.ts'
 import { validate } from './validate.ts'
 import { verdictCases } from './verdict_cases.ts'
 
@@ -11,7 +15,15 @@ const LAST_LINES = 12
 describe('config verdicts', () => {
   const [first, second] = proxyPair()
 
-  for (const one of [...verdictCases, ...routeVerdictCases]) {
+  const cases = [
+    ...verdictCases,
+    ...routeVerdictCases,
+    ...filterVerdictCases,
+    ...transcoderVerdictCases,
+    ...protocolVerdictCases,
+    ...transportVerdictCases,
+  ]
+  for (const one of cases) {
     it(one.name, async () => {
       const [envoy, other] = await Promise.all([validate(first, one), validate(second, one)])
       if (envoy.accepted === other.accepted || acceptedFor(`config: ${one.name}`, 'admin') !== undefined) return

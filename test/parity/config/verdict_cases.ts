@@ -457,6 +457,66 @@ const listeners: VerdictCase[] = [
       listener: 'listener_filters: [ { name: x, typed_config: { "@type": type.googleapis.com/nonsense.Filter } } ]',
     }),
   },
+  {
+    name: 'proxy_protocol without a version',
+    yaml: boot({
+      listener:
+        'listener_filters: [ { name: x, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol, disallowed_versions: [ V1, V2 ] } } ]',
+    }),
+  },
+  {
+    name: 'proxy_protocol TLV of 256',
+    yaml: boot({
+      listener:
+        'listener_filters: [ { name: x, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol, rules: [ { tlv_type: 256, on_tlv_present: { key: a } } ] } } ]',
+    }),
+  },
+  {
+    name: 'proxy_protocol rule without a key',
+    yaml: boot({
+      listener:
+        'listener_filters: [ { name: x, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol, rules: [ { tlv_type: 2, on_tlv_present: {} } ] } } ]',
+    }),
+  },
+  {
+    name: 'tls_inspector hello too large',
+    yaml: boot({
+      listener:
+        'listener_filters: [ { name: x, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector, max_client_hello_size: 20000 } } ]',
+    }),
+  },
+  {
+    name: 'tls_inspector first read too small',
+    yaml: boot({
+      listener:
+        'listener_filters: [ { name: x, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector, initial_read_buffer_size: 10 } } ]',
+    }),
+  },
+  {
+    name: 'listener local_ratelimit fills too fast',
+    yaml: boot({
+      listener:
+        'listener_filters: [ { name: x, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit, stat_prefix: a, token_bucket: { max_tokens: 1, fill_interval: 0.01s } } } ]',
+    }),
+  },
+  {
+    name: 'listener stats_matcher',
+    yaml: boot({ listener: 'stats_matcher: { reject_all: true }' }),
+  },
+  {
+    name: 'filter_chain_matcher without chain names',
+    yaml: boot({
+      listener:
+        'filter_chain_matcher: { on_no_match: { action: { name: a, typed_config: { "@type": type.googleapis.com/google.protobuf.StringValue, value: a } } } }',
+    }),
+  },
+  {
+    name: 'filter_chain_matcher on headers',
+    yaml: boot({
+      listener:
+        'filter_chain_matcher: { matcher_tree: { input: { name: i, typed_config: { "@type": type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput, header_name: x } }, exact_match_map: { map: { x: { action: { name: a, typed_config: { "@type": type.googleapis.com/google.protobuf.StringValue, value: a } } } } } } }',
+    }),
+  },
   { name: 'negative buffer limit', yaml: boot({ listener: 'per_connection_buffer_limit_bytes: -5' }) },
   { name: 'traffic direction out of the list', yaml: boot({ listener: 'traffic_direction: SIDEWAYS' }) },
   { name: 'use_original_dst false', yaml: boot({ listener: 'use_original_dst: false' }) },

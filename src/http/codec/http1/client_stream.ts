@@ -105,6 +105,10 @@ export class Http1ClientStream implements RequestEncoder {
     return this.#codec.connection.bufferedBytes > 0
   }
 
+  get aboveHighWatermark(): boolean {
+    return this.#codec.connection.aboveHighWatermark
+  }
+
   /** The exchange goes on over another connection: nothing of it has left on the first. */
   moveTo(codec: Http1ClientCodec): void {
     this.#codec = codec

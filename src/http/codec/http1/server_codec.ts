@@ -39,6 +39,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   stream: Http1ServerStream | undefined = undefined
   #decoder: RequestDecoder | undefined = undefined
   protocol: Protocol = 'HTTP/1.1'
+  readonly multiplexed = false
   /** Bytes of later requests that wait until this one is answered. */
   #pipelined: Buffer | undefined = undefined
   #readStopped = false

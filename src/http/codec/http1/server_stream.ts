@@ -9,6 +9,7 @@ import type { Http1ServerCodec } from './server_codec.ts'
 export class Http1ServerStream implements ResponseEncoder {
   readonly #codec: Http1ServerCodec
   readonly #method: string
+  readonly details = ''
   callbacks: StreamCallbacks | undefined = undefined
   /** How the request's body is framed. */
   framing = 0
@@ -36,6 +37,8 @@ export class Http1ServerStream implements ResponseEncoder {
   setCallbacks(callbacks: StreamCallbacks): void {
     this.callbacks = callbacks
   }
+
+  setFlushTimeout(): void {}
 
   encode1xxHeaders(headers: HeaderMap): void {
     this.#writeHead(this.#statusLine(headers), this.#lines(headers))
@@ -119,6 +122,10 @@ export class Http1ServerStream implements ResponseEncoder {
 
   get hasBufferedData(): boolean {
     return this.#codec.connection.bufferedBytes > 0
+  }
+
+  get aboveHighWatermark(): boolean {
+    return this.#codec.connection.aboveHighWatermark
   }
 
   readDisable(disable: boolean): void {

@@ -21,6 +21,7 @@ export const routerFilter: HttpFilterFactory<Router> = {
       stats: routerStats(context.scope, context.statPrefix),
       suppressEnvoyHeaders: config.suppressEnvoyHeaders,
       dynamicStats: config.dynamicStats ?? true,
+      suppressGrpcCodeStats: config.suppressGrpcRequestFailureCodeStats,
       localZone: context.localInfo.zone,
     }
     const strict = config.strictCheckHeaders

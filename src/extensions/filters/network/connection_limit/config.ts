@@ -2,7 +2,7 @@
 
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
 import { Timer } from '../../../../common/timer.ts'
-import type { ConnectionCallbacks, ConnectionEvent } from '../../../../network/connection.ts'
+import type { ConnectionCallbacks, ConnectionEvent } from '../../../../network/connection_types.ts'
 import type { ListenerFactoryContext, NetworkFilterFactory } from '../../../../network/factory.ts'
 import {
   FilterStatus,

@@ -4,7 +4,9 @@ import type { envoy } from '../../../../../proto/generated/api.d.ts'
 import { createAccessLogs } from '../../../../access_log/access_log.ts'
 import { CidrRange, CidrSet, parseIp } from '../../../../common/cidr.ts'
 import { readCidrSet } from '../../../../config/cidr_ranges.ts'
+import { createHttp2CodecStats } from '../../../../http/codec/http2/codec_stats.ts'
 import { ConnectionManager } from '../../../../http/conn_manager/connection_manager.ts'
+import { compileForwardClientCert } from '../../../../http/conn_manager/forward_client_cert.ts'
 import type { ConnectionManagerSettings } from '../../../../http/conn_manager/settings.ts'
 import { connectionManagerStats, listenerHttpStats } from '../../../../http/conn_manager/stats.ts'
 import { compileLocalReply } from '../../../../http/local_reply.ts'
@@ -15,6 +17,7 @@ import { compileRouteConfig } from '../../../../router/route_config/route_config
 import type { ServerContext } from '../../../../upstream/server_context.ts'
 import { buildHttpFilters, buildUpgrades } from './http_filters.ts'
 import { downstreamHttp1Settings, http1CodecStats } from './http1_settings.ts'
+import { downstreamHttp2Settings } from './http2_settings.ts'
 import { buildEarlyHeaderMutation, buildIpDetection } from './request_extensions.ts'
 
 type HttpConnectionManager = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
@@ -43,18 +46,26 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
   const statPrefix = `http.${config.statPrefix}.`
   checkUnsupported(config, context)
   const streamError = config.streamErrorOnInvalidHttpMessage ?? false
+  const http1 = downstreamHttp1Settings(
+    config.httpProtocolOptions,
+    common,
+    config.maxRequestHeadersKb,
+    streamError,
+    context,
+  )
   const options = config.accessLogOptions
   return {
     stats: connectionManagerStats(context.scope, config.statPrefix),
     listenerStats: listenerHttpStats(context.listenerScope, config.statPrefix),
     codecStats: http1CodecStats(context.scope),
-    http1: downstreamHttp1Settings(
-      config.httpProtocolOptions,
-      common,
-      config.maxRequestHeadersKb,
-      streamError,
-      context,
-    ),
+    codecType: config.codecType === 'HTTP3' ? 'AUTO' : config.codecType,
+    http1,
+    http2: downstreamHttp2Settings(config.http2ProtocolOptions, http1, streamError, context.errors),
+    http2Stats: createHttp2CodecStats(context.scope),
+    prematureResets: {
+      totalStreamCount: context.runtime.getInteger('overload.premature_reset_total_stream_count', 500),
+      minStreamLifetimeMs: context.runtime.getInteger('overload.premature_reset_min_stream_lifetime_seconds', 1) * 1000,
+    },
     filters: buildHttpFilters(config.httpFilters, statPrefix, context),
     upgrades: buildUpgrades(config.upgradeConfigs, statPrefix, context),
     routeConfig: () => routeConfig,
@@ -73,7 +84,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     userAgent: config.addUserAgent === true ? context.localInfo.clusterName : '',
     nodeId: context.localInfo.nodeId,
     useRemoteAddress: config.useRemoteAddress ?? false,
-    forwardsClientCert: config.forwardClientCertDetails === 'ALWAYS_FORWARD_ONLY',
+    forwardClientCert: compileForwardClientCert(config),
     xffNumTrustedHops: config.xffNumTrustedHops,
     skipXffAppend: config.skipXffAppend,
     appendXForwardedPort: config.appendXForwardedPort,
@@ -113,10 +124,8 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
 
 /** What cannot be served as it says, beside the fields that no table has. */
 function checkUnsupported(config: HttpConnectionManager, context: Context): void {
-  if (config.codecType === 'HTTP2' || config.codecType === 'HTTP3')
-    context.errors.add(config, 'codecType', `codec_type ${config.codecType} is not supported yet`, {
-      expected: 'AUTO or HTTP1',
-    })
+  if (config.codecType === 'HTTP3')
+    context.errors.add(config, 'codecType', 'codec_type HTTP3 is not supported', { expected: 'AUTO, HTTP1 or HTTP2' })
   const extension = config.requestIdExtension?.typedConfig
   if (extension !== undefined && extension.typeUrl !== uuidRequestId)
     context.errors.add(

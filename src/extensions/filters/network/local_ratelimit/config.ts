@@ -1,7 +1,7 @@
 // envoy.filters.network.local_ratelimit: new connections take a token each; over all workers, and with share_key over filters.
 
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
-import { TokenBucket } from '../../../../common/token_bucket.ts'
+import type { TokenBucket } from '../../../../common/token_bucket.ts'
 import type { ListenerFactoryContext, NetworkFilterFactory } from '../../../../network/factory.ts'
 import {
   FilterStatus,
@@ -9,12 +9,11 @@ import {
   type ReadFilter,
   type ReadFilterCallbacks,
 } from '../../../../network/network_filter.ts'
+import { createRateLimitBucket } from '../../../../network/rate_limit_bucket.ts'
 import type { Counter } from '../../../../stats/store.ts'
 import { ResponseFlag } from '../../../../stream_info/response_flags.ts'
 
 type LocalRateLimitView = envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit
-
-const fillIntervalMinimumMs = 50
 
 export const localRateLimit: NetworkFilterFactory<LocalRateLimitView> = {
   category: 'envoy.filters.network',
@@ -40,22 +39,19 @@ interface Settings {
 }
 
 function createBucket(config: LocalRateLimitView, context: ListenerFactoryContext): TokenBucket {
-  const view = config.tokenBucket
-  const fillIntervalMs = view?.fillInterval ?? 0
-  if (fillIntervalMs < fillIntervalMinimumMs) {
-    context.errors.add(view ?? config, 'fillInterval', 'local rate limit token bucket fill timer must be >= 50ms')
-  }
-  const limits = {
-    maxTokens: view?.maxTokens ?? 0,
-    tokensPerFill: view?.tokensPerFill ?? 1,
-    fillIntervalMs: Math.max(fillIntervalMs, fillIntervalMinimumMs),
+  const { shareKey } = config
+  if (shareKey === '') {
+    const own = context.sharedName('local_ratelimit')
+    return createRateLimitBucket(config.tokenBucket, config, context, () => own)
   }
   // Filters share a bucket if they have both the key and the bucket's numbers in common.
-  const name =
-    config.shareKey === ''
-      ? context.sharedName('local_ratelimit')
-      : `local_ratelimit.${config.shareKey}.${limits.maxTokens}.${limits.tokensPerFill}.${limits.fillIntervalMs}`
-  return new TokenBucket(limits, context.shared.cell64(name))
+  return createRateLimitBucket(
+    config.tokenBucket,
+    config,
+    context,
+    ({ maxTokens, tokensPerFill, fillIntervalMs }) =>
+      `local_ratelimit.${shareKey}.${maxTokens}.${tokensPerFill}.${fillIntervalMs}`,
+  )
 }
 
 class LocalRateLimitFilter implements ReadFilter {

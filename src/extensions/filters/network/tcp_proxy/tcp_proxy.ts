@@ -4,12 +4,8 @@ import { monotonicMs } from '../../../../common/clock.ts'
 import { Timer } from '../../../../common/timer.ts'
 import { writeAccessLogs } from '../../../../network/active_connection.ts'
 import { localAddressOf } from '../../../../network/address.ts'
-import type {
-  Connection,
-  ConnectionCallbacks,
-  ConnectionEvent,
-  ConnectionReader,
-} from '../../../../network/connection.ts'
+import type { Connection } from '../../../../network/connection.ts'
+import type { ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../../../../network/connection_types.ts'
 import { FilterStatus, type ReadFilter, type ReadFilterCallbacks } from '../../../../network/network_filter.ts'
 import { ResponseFlag } from '../../../../stream_info/response_flags.ts'
 import type { StreamInfo } from '../../../../stream_info/stream_info.ts'
@@ -20,6 +16,7 @@ import {
   type TcpPoolFailureReason,
   tcpPool,
 } from '../../../../upstream/tcp_pool.ts'
+import { transportSocketOptions } from '../../../../upstream/transport_socket_options.ts'
 import { perConnectionCluster } from './filter_state.ts'
 import type { ClusterRoute, TcpProxySettings } from './settings.ts'
 import { UpstreamDrain } from './upstream_drain.ts'
@@ -160,6 +157,7 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
     // Only logs show it, and asking the kernel costs more than all the rest here.
     if (this.#settings.logsAddresses) info.localAddress = localAddressOf(connection.socket)
     info.transportFailureReason = ''
+    info.tls = connection.tls
     const side = new UpstreamSide(this)
     this.#upstream = connection
     connection.reader = side
@@ -239,7 +237,9 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
       return
     }
     this.#attempts++
-    this.#pending = tcpPool(host).newConnection(this)
+    const { usesProxyProtocol } = cluster.info.transportSockets
+    const options = transportSocketOptions(this.#streamInfo, undefined, usesProxyProtocol)
+    this.#pending = tcpPool(host, options).newConnection(this)
   }
 
   /** There is no upstream connection, and there will be none. */

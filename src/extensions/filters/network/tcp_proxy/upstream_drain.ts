@@ -1,7 +1,8 @@
 // Lets an upstream connection write out what it still holds after its downstream connection has gone.
 
 import { Timer } from '../../../../common/timer.ts'
-import type { Connection, ConnectionCallbacks, ConnectionEvent } from '../../../../network/connection.ts'
+import type { Connection } from '../../../../network/connection.ts'
+import type { ConnectionCallbacks, ConnectionEvent } from '../../../../network/connection_types.ts'
 import type { TcpProxyStats } from './stats.ts'
 
 /** The connection is closing already; it ends when all is written, the peer breaks it, or nothing moves for too long. */

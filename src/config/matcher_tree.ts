@@ -7,7 +7,8 @@ import {
   type StringPredicate,
   utf8ByteString,
 } from '../common/string_matcher.ts'
-import type { ConfigErrors } from '../config/errors.ts'
+import { compileCustomPredicate, compileCustomTree } from './custom_matchers.ts'
+import type { ConfigErrors } from './errors.ts'
 
 type MatcherView = xds.type.matcher.v3.Matcher
 type OnMatchView = xds.type.matcher.v3.Matcher.OnMatch
@@ -89,11 +90,10 @@ function compilePredicate<Data, Action>(
     case 'singlePredicate': {
       const single = view.singlePredicate!
       const input = single.input === undefined ? undefined : context.compileInput(single.input)
-      if (single.matcher === 'customMatch') {
-        context.errors.add(single, 'customMatch', 'custom matchers are not supported here', { expected: 'value_match' })
-        return never
-      }
-      const matches = compileValue(single, context.errors)
+      const matches =
+        single.customMatch === undefined
+          ? compileValue(single, context.errors)
+          : compileCustomPredicate(single.customMatch, context.errors)
       if (input === undefined || matches === undefined) return never
       return (data) => {
         const value = input(data)
@@ -136,11 +136,13 @@ function compileTree<Data, Action>(
   context: MatcherTreeContext<Data, Action>,
 ): CompiledMatcher<Data, Action> {
   const input = view.input === undefined ? undefined : context.compileInput(view.input)
-  if (view.treeType === 'customMatch') {
-    context.errors.add(view, 'customMatch', 'custom matchers are not supported here', {
-      expected: 'exact_match_map or prefix_match_map',
-    })
-    return () => undefined
+  if (view.customMatch !== undefined) {
+    const search = compileCustomTree(view.customMatch, context.errors, (onMatch) => compileOnMatch(onMatch, context))
+    if (input === undefined || search === undefined) return () => undefined
+    return (data) => {
+      const value = input(data)
+      return value === undefined ? undefined : search(value, data)
+    }
   }
   const map = view.treeType === 'prefixMatchMap' ? view.prefixMatchMap : view.exactMatchMap
   const branches = new Map<string, CompiledMatcher<Data, Action>>()

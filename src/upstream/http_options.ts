@@ -1,0 +1,70 @@
+// Which HTTP a cluster's connections speak: from its HttpProtocolOptions, or from the older fields of the cluster itself.
+
+import type { envoy } from '../../proto/generated/api.d.ts'
+import type { ConfigErrors } from '../config/errors.ts'
+import { absenceNote } from '../config/registry.ts'
+import type { UpstreamHttpOptions } from './cluster_info.ts'
+
+type ClusterView = envoy.config.cluster.v3.Cluster
+type HttpProtocolOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+
+const optionsType = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+const tlsType = 'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext'
+/** What these wrap may be TLS. */
+const wrappingTypes: ReadonlySet<string> = new Set([
+  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport',
+  'envoy.extensions.transport_sockets.starttls.v3.UpstreamStartTlsConfig',
+])
+const upstreamCodecType = 'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec'
+
+export function upstreamHttpOptions(view: ClusterView, errors: ConfigErrors): UpstreamHttpOptions {
+  for (const [name, config] of Object.entries(view.typedExtensionProtocolOptions)) {
+    if (config.typeUrl === optionsType && name === optionsType) continue
+    const note = config.typeUrl === optionsType ? '' : absenceNote(config.typeUrl)
+    const message = `Didn't find a registered network or http filter or protocol options implementation for name: '${name}'${note}`
+    errors.add(view, 'typedExtensionProtocolOptions', message)
+  }
+  const typed = view.typedExtensionProtocolOptions[optionsType]
+  if (typed === undefined) return optionsOfCluster(view, errors)
+  const options = typed.value as HttpProtocolOptions
+  for (const filter of options.httpFilters) {
+    if (filter.typedConfig?.typeUrl === upstreamCodecType) continue
+    errors.add(filter, 'name', `upstream HTTP filter '${filter.name}' is not supported`)
+  }
+  if (options.autoConfig !== undefined && !agreesOnProtocols(view)) {
+    const message = `ALPN configured for cluster ${view.name} which has a non-ALPN transport socket`
+    errors.add(options, 'autoConfig', message, { expected: `transport_socket: ${tlsType}` })
+  }
+  return typedOptions(options)
+}
+
+/** Whether the cluster's transport socket can ask hosts which protocol they speak. */
+function agreesOnProtocols({ transportSocket }: ClusterView): boolean {
+  const type = transportSocket?.typedConfig?.typeUrl ?? ''
+  return type === tlsType || wrappingTypes.has(type)
+}
+
+/** The fields that HttpProtocolOptions have replaced. */
+function optionsOfCluster(view: ClusterView, errors: ConfigErrors): UpstreamHttpOptions {
+  const { httpProtocolOptions: http1, http2ProtocolOptions: http2 } = view
+  const { upstreamHttpProtocolOptions: upstream, commonHttpProtocolOptions: common } = view
+  const explicit = http2 === undefined ? 'http1' : 'http2'
+  const usesDownstream = view.protocolSelection === 'USE_DOWNSTREAM_PROTOCOL'
+  if (http1 !== undefined && http2 !== undefined && !usesDownstream) {
+    const message = "Both HTTP1 and HTTP2 options may only be configured with non-default 'protocol_selection' values"
+    errors.add(view, 'http2ProtocolOptions', message)
+  }
+  return { protocol: usesDownstream ? 'downstream' : explicit, upstream, common, http1, http2 }
+}
+
+function typedOptions(options: HttpProtocolOptions): UpstreamHttpOptions {
+  const { explicitHttpConfig, autoConfig, useDownstreamProtocolConfig } = options
+  const { upstreamHttpProtocolOptions: upstream, commonHttpProtocolOptions: common } = options
+  const chosen = explicitHttpConfig ?? autoConfig ?? useDownstreamProtocolConfig
+  const http1 = chosen?.httpProtocolOptions
+  const http2 = chosen?.http2ProtocolOptions
+  let protocol: UpstreamHttpOptions['protocol'] = http2 === undefined ? 'http1' : 'http2'
+  if (autoConfig !== undefined) protocol = 'auto'
+  else if (useDownstreamProtocolConfig !== undefined) protocol = 'downstream'
+  return { protocol, upstream, common, http1, http2 }
+}

@@ -1,0 +1,4 @@
+import { defineSuite } from '../define_suite.ts'
+import { matcherSuite } from './matcher_suite.ts'
+
+defineSuite(matcherSuite)

@@ -16,7 +16,22 @@ export function get(port: number, path: string, headers: Record<string, string> 
   return answerOf(path, (onResponse) => request({ host: '127.0.0.1', port, path, headers, agent: false }, onResponse))
 }
 
-/** The same over TLS; `options` say what is trusted, what is shown, and by which name the server is asked for. */
+/** A POST with this body. A byte of the answer's body is a character where it is no UTF-8 text. */
+export function post(
+  port: number,
+  path: string,
+  body: string | Buffer,
+  headers: Record<string, string>,
+): Promise<Answer> {
+  return answerOf(path, (onResponse) => {
+    const options = { host: '127.0.0.1', port, path, method: 'POST', agent: false as const }
+    const sent = request({ ...options, headers: { ...headers, 'content-length': body.length } }, onResponse)
+    sent.write(body)
+    return sent
+  })
+}
+
+/** A GET over TLS; `options` say what is trusted, what is shown, and by which name the server is asked for. */
 export function getSecurely(port: number, path: string, options: RequestOptions): Promise<Answer> {
   return answerOf(path, (onResponse) =>
     requestSecurely({ host: '127.0.0.1', port, path, agent: false, ...options }, onResponse),

@@ -35,6 +35,8 @@ export const exampleNames = [
   'tls_termination',
   'mtls',
   'double_proxy',
+  'grpc_bridge',
+  'grpc_json',
 ] as const
 
 export async function loadExample(name: string): Promise<Example> {

@@ -42,8 +42,8 @@ describe.each(exampleNames)('%s', (name) => {
     cleanups.push(async () => rmSync(files, { recursive: true, force: true }))
     example.prepare?.(files)
     const text = readFileSync(join(folder, name, 'envoy.yaml'), 'utf8').replaceAll(
-      'filename: /tmp/',
-      `filename: ${files}/`,
+      /(filename|proto_descriptor): \/tmp\//g,
+      `$1: ${files}/`,
     )
     const yaml = adapt(text, await startBackends(example))
     const proxy = await startProxy(kind, yaml, ['--file-flush-interval-msec', '10'])

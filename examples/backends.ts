@@ -1,6 +1,6 @@
 // The small servers that stand behind the examples.
 import { createHash } from 'node:crypto'
-import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
+import { createServer as createHttpServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import type { Backend } from './example.ts'
 
@@ -14,14 +14,17 @@ export interface Echo {
 }
 
 /** Answers every request with an `Echo`; `status` may choose another status than 200. */
-export function httpEcho(name: string, status: (request: IncomingMessage) => number = () => 200): Backend {
-  return () =>
-    createHttpServer((request, response) => {
-      const { method = '', url: path = '', headers } = request
-      const echo: Echo = { backend: name, method, host: headers.host ?? '', path, headers }
-      response.writeHead(status(request), { 'content-type': 'application/json' })
-      response.end(`${JSON.stringify(echo)}\n`)
-    })
+export function httpEcho(name: string, status?: (request: IncomingMessage) => number): Backend {
+  return () => createHttpServer(echoRequest(name, status))
+}
+
+export function echoRequest(name: string, status: (request: IncomingMessage) => number = () => 200): RequestListener {
+  return (request, response) => {
+    const { method = '', url: path = '', headers } = request
+    const echo: Echo = { backend: name, method, host: headers.host ?? '', path, headers }
+    response.writeHead(status(request), { 'content-type': 'application/json' })
+    response.end(`${JSON.stringify(echo)}\n`)
+  }
 }
 
 /** Sends back what comes, and ends when the peer does. */

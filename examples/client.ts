@@ -1,5 +1,6 @@
 // HTTP requests as the examples' checks make them: one connection each, nothing followed, nothing decoded.
-import { request } from 'node:http'
+import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { type RequestOptions, request as requestSecurely } from 'node:https'
 import type { Echo } from './backends.ts'
 
 export interface Answer {
@@ -12,8 +13,37 @@ const timeoutMs = 10_000
 
 /** A GET of `path` on 127.0.0.1, with these headers (`host` among them). */
 export function get(port: number, path: string, headers: Record<string, string> = {}): Promise<Answer> {
+  return answerOf(path, (onResponse) => request({ host: '127.0.0.1', port, path, headers, agent: false }, onResponse))
+}
+
+/** A POST with this body. A byte of the answer's body is a character where it is no UTF-8 text. */
+export function post(
+  port: number,
+  path: string,
+  body: string | Buffer,
+  headers: Record<string, string>,
+): Promise<Answer> {
+  return answerOf(path, (onResponse) => {
+    const options = { host: '127.0.0.1', port, path, method: 'POST', agent: false as const }
+    const sent = request({ ...options, headers: { ...headers, 'content-length': body.length } }, onResponse)
+    sent.write(body)
+    return sent
+  })
+}
+
+/** A GET over TLS; `options` say what is trusted, what is shown, and by which name the server is asked for. */
+export function getSecurely(port: number, path: string, options: RequestOptions): Promise<Answer> {
+  return answerOf(path, (onResponse) =>
+    requestSecurely({ host: '127.0.0.1', port, path, agent: false, ...options }, onResponse),
+  )
+}
+
+function answerOf(
+  path: string,
+  send: (onResponse: (response: IncomingMessage) => void) => ClientRequest,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = request({ host: '127.0.0.1', port, path, headers, agent: false }, (response) => {
+    const sent = send((response) => {
       let body = ''
       response.setEncoding('utf8')
       response.on('data', (text: string) => {

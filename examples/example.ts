@@ -17,6 +17,8 @@ export interface ExampleProxy {
 }
 
 export interface Example {
+  /** Makes the files that the YAML reads, before anything is started; the folder stands for `/tmp` in the YAML. */
+  readonly prepare?: (folder: string) => void
   /** By the port that the YAML names. */
   readonly backends: Readonly<Record<number, Backend>>
   /** Throws where the proxy does not do what the README says. */
@@ -30,6 +32,11 @@ export const exampleNames = [
   'redirect_and_rewrite',
   'access_log',
   'sni_passthrough',
+  'tls_termination',
+  'mtls',
+  'double_proxy',
+  'grpc_bridge',
+  'grpc_json',
 ] as const
 
 export async function loadExample(name: string): Promise<Example> {

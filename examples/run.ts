@@ -9,7 +9,8 @@ if (name === undefined) {
   console.error(`usage: npm run example NAME, one of ${exampleNames.join(', ')}`)
   process.exit(1)
 }
-const { backends } = await loadExample(name)
+const { backends, prepare } = await loadExample(name)
+prepare?.('/tmp')
 for (const [port, backend] of Object.entries(backends)) {
   const server = backend()
   server.listen(Number(port), '127.0.0.1')

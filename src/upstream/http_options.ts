@@ -9,12 +9,7 @@ type ClusterView = envoy.config.cluster.v3.Cluster
 type HttpProtocolOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOptions
 
 const optionsType = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-const tlsType = 'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext'
-/** What these wrap may be TLS. */
-const wrappingTypes: ReadonlySet<string> = new Set([
-  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport',
-  'envoy.extensions.transport_sockets.starttls.v3.UpstreamStartTlsConfig',
-])
+const rawBufferType = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer'
 const upstreamCodecType = 'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec'
 
 export function upstreamHttpOptions(view: ClusterView, errors: ConfigErrors): UpstreamHttpOptions {
@@ -33,15 +28,15 @@ export function upstreamHttpOptions(view: ClusterView, errors: ConfigErrors): Up
   }
   if (options.autoConfig !== undefined && !agreesOnProtocols(view)) {
     const message = `ALPN configured for cluster ${view.name} which has a non-ALPN transport socket`
-    errors.add(options, 'autoConfig', message, { expected: `transport_socket: ${tlsType}` })
+    errors.add(options, 'autoConfig', message, { expected: 'a transport_socket that speaks TLS' })
   }
   return typedOptions(options)
 }
 
-/** Whether the cluster's transport socket can ask hosts which protocol they speak. */
+/** Whether the cluster's transport socket can ask hosts which protocol they speak. One that is not here is refused itself. */
 function agreesOnProtocols({ transportSocket }: ClusterView): boolean {
   const type = transportSocket?.typedConfig?.typeUrl ?? ''
-  return type === tlsType || wrappingTypes.has(type)
+  return type !== '' && type !== rawBufferType
 }
 
 /** The fields that HttpProtocolOptions have replaced. */

@@ -41,7 +41,7 @@ const beyondReach =
   /known to Envoy but not supported by Nuncio|Envoy has this extension, Nuncio does not| (is|are) not supported( yet|;|$)/
 /** Envoy's own words where a field is misused. */
 const envoysWords = /partial wildcards are not supported|keep_matching is not supported/
-const missingFile = /Invalid path|unable to read file|no such file|there is no folder/i
+const missingFile = /Invalid path|unable to read file|no such file|there is no folder|must refer to an existing path/i
 
 export function bootstrapFiles(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })

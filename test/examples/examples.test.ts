@@ -1,7 +1,8 @@
 /** Every example runs on Nuncio, does what its README says, and does the same on real Envoy. */
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import type { AddressInfo, Server } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Example, exampleNames, loadExample } from '../../examples/example.ts'
@@ -37,7 +38,14 @@ function adapt(yaml: string, ports: ReadonlyMap<number, number>): string {
 describe.each(exampleNames)('%s', (name) => {
   it.each<ProxyKind>(['nuncio', 'envoy'])('does what its README says on %s', async (kind) => {
     const example = await loadExample(name)
-    const yaml = adapt(readFileSync(join(folder, name, 'envoy.yaml'), 'utf8'), await startBackends(example))
+    const files = mkdtempSync(join(tmpdir(), 'nuncio-example-'))
+    cleanups.push(async () => rmSync(files, { recursive: true, force: true }))
+    example.prepare?.(files)
+    const text = readFileSync(join(folder, name, 'envoy.yaml'), 'utf8').replaceAll(
+      /(filename|proto_descriptor): \/tmp\//g,
+      `$1: ${files}/`,
+    )
+    const yaml = adapt(text, await startBackends(example))
     const proxy = await startProxy(kind, yaml, ['--file-flush-interval-msec', '10'])
     cleanups.push(() => proxy.stop())
     await example.check(proxy)

@@ -129,6 +129,8 @@ test('a main process killed under load takes its workers with it', async () => {
   expect(workers).toHaveLength(2)
   const port = proxy.port('main')
   proxy.child.kill('SIGKILL')
+  // It has the listening sockets as well, until it has really ended.
+  await until('main is gone', () => proxy.exited)
   for (const pid of workers) await until(`worker ${pid} is gone`, () => !isAlive(pid))
   await load.stop()
   expect(load.odd).toEqual([])

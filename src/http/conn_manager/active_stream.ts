@@ -57,7 +57,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   headPassed = false
   /** The codec has refused the request. */
   #broken = false
-  /** The connection ends with this response (HTTP/1). */
+  /** The connection ends with this response, or (HTTP/2) some time after it. */
   closeAfter = false
   http10 = false
   #upgradeType = ''
@@ -132,7 +132,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     if (type !== '' && allowed === undefined && !connectWithoutRoute) {
       this.settings.stats.downstreamRqWsOnNonWsRoute.inc()
       // What follows may be meant for the protocol that was asked for.
-      this.closeAfter = !this.#multiplexed
+      this.closeAfter = true
       filters.sendLocalReply({ status: 403, body: '', details: 'upgrade_failed' })
       return
     }

@@ -140,7 +140,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
   beforeResponse(stream: ActiveStream, headers: HeaderMap): void {
     const { stats, drainDecision } = this.settings
     const multiplexed = this.codec?.multiplexed === true
-    if (stream.closeAfter) this.drainState = 'closing'
+    if (stream.closeAfter) this.#drain()
     if (this.drainState === 'notDraining' && drainDecision.drainClose()) {
       stats.downstreamCxDrainClose.inc()
       this.#drain()

@@ -86,9 +86,10 @@ export class CertificateValidator {
     this.policyKey = view === undefined ? '' : JSON.stringify([view, trustedHashes, lists.texts])
   }
 
-  /** Names of certificates that nobody vouches for say nothing. */
+  /** Names of certificates that nobody vouches for say nothing. Trusted certificates that cannot be read are an error of their own. */
   get trustsAnyName(): boolean {
-    return this.#sanMatchers.length > 0 && this.trusted.certificates.length === 0
+    const trustsNobody = this.trusted.certificates.length === 0 && this.#view?.trustedCa === undefined
+    return this.#sanMatchers.length > 0 && trustsNobody
   }
 
   get #checksLeaf(): boolean {

@@ -2,7 +2,7 @@
 // nothing of: there, the list itself has to have the client's order.
 
 import { tls13Suites } from './cipher_list.ts'
-import type { ClientHello } from './client_hello.ts'
+import type { ClientOffer } from './client_offer.ts'
 
 const tls13Names: Readonly<Record<number, string>> = {
   4865: 'TLS_AES_128_GCM_SHA256',
@@ -17,7 +17,7 @@ const equals: readonly { readonly aes: number; readonly chaCha: number; readonly
 ]
 
 /** Equal for clients that get the same list of `orderedCiphers`: cheaper to make than the list, for each connection. */
-export function cipherOrderKey({ offersTls13, cipherSuites }: ClientHello): number {
+export function cipherOrderKey({ offersTls13, cipherSuites }: ClientOffer): number {
   let key = 0
   if (offersTls13) {
     // Each counts once, or clients could make ever new keys.
@@ -35,7 +35,7 @@ export function cipherOrderKey({ offersTls13, cipherSuites }: ClientHello): numb
 }
 
 /** The suites of TLS 1.3 as the client has them, where it speaks it: all are equal to a server with hardware for AES. */
-export function orderedCiphers(ciphers: string, hasEquals: boolean, hello: ClientHello): string {
+export function orderedCiphers(ciphers: string, hasEquals: boolean, hello: ClientOffer): string {
   const { offersTls13, cipherSuites } = hello
   if (offersTls13) {
     const named = cipherSuites.map((suite) => tls13Names[suite]).filter((name) => name !== undefined)

@@ -1,179 +1,122 @@
-// Reads what a TLS client offers in its first message (RFC 8446 4.1.2), before the handshake begins: the certificate is
-// chosen by it, and a failed handshake is explained by it.
+// The ClientHello message (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2), as far as a proxy that does not answer it looks.
 
 import { latin1Slice } from '../../common/latin1.ts'
+import { ByteCursor, uint16List } from './byte_cursor.ts'
 
-export interface ClientHello {
-  /** Lower case; '' where none was sent. */
-  readonly serverName: string
-  readonly applicationProtocols: readonly string[]
-  /** TLS 1.3 is among what the client speaks. */
-  readonly offersTls13: boolean
-  readonly cipherSuites: readonly number[]
-  readonly groups: readonly number[]
-  readonly signatureAlgorithms: readonly number[]
-  /** A stapled OCSP response is wanted. */
-  readonly wantsOcspResponse: boolean
-}
-
-const recordHeaderBytes = 5
-const handshakeRecord = 22
-const clientHelloMessage = 1
-const largestHelloBytes = 16 * 1024
-
-const extension = {
+export const ExtensionType = {
   serverName: 0,
   statusRequest: 5,
   supportedGroups: 10,
+  ecPointFormats: 11,
   signatureAlgorithms: 13,
-  applicationProtocols: 16,
+  applicationLayerProtocolNegotiation: 16,
   supportedVersions: 43,
+  encryptedClientHello: 65037,
 } as const
 
-/** The message, 'incomplete' where more bytes are needed, or 'invalid' for what is none: nothing is thrown. */
-export function parseClientHello(bytes: Buffer): ClientHello | 'incomplete' | 'invalid' {
-  const message = firstMessage(bytes)
-  if (typeof message === 'string') return message
-  try {
-    return readHello(new Reader(message, 4, message.length))
-  } catch (error) {
-    if (error instanceof RangeError) return 'invalid'
-    throw error
-  }
+export interface Extension {
+  readonly type: number
+  readonly data: Buffer
 }
 
-/** The first handshake message, put together from as many records as it came in. */
-function firstMessage(bytes: Buffer): Buffer | 'incomplete' | 'invalid' {
-  const parts: Buffer[] = []
-  let gathered = 0
-  let offset = 0
-  for (;;) {
-    if (offset >= bytes.length) return 'incomplete'
-    if (bytes[offset] !== handshakeRecord) return 'invalid'
-    if (offset + 1 < bytes.length && bytes[offset + 1] !== 3) return 'invalid'
-    if (offset + recordHeaderBytes > bytes.length) return 'incomplete'
-    const length = bytes.readUInt16BE(offset + 3)
-    if (length === 0) return 'invalid'
-    const end = offset + recordHeaderBytes + length
-    const part = bytes.subarray(offset + recordHeaderBytes, Math.min(end, bytes.length))
-    parts.push(part)
-    gathered += part.length
-    const message = parts.length === 1 ? part : Buffer.concat(parts, gathered)
-    if (gathered > 0 && message[0] !== clientHelloMessage) return 'invalid'
-    if (gathered >= 4) {
-      const size = 4 + message.readUIntBE(1, 3)
-      if (size > largestHelloBytes) return 'invalid'
-      if (gathered >= size) return message.subarray(0, size)
-    }
-    if (end > bytes.length) return 'incomplete'
-    offset = end
-  }
+/** The message taken apart: nothing but its outer form has been checked. */
+export interface ClientHello {
+  readonly legacyVersion: number
+  readonly cipherSuites: readonly number[]
+  /** In the order of the message, no type twice. */
+  readonly extensions: readonly Extension[]
 }
 
-/** Takes values off a part of a buffer. Throws RangeError at its end. */
-class Reader {
-  readonly #data: Buffer
-  #offset: number
-  readonly #end: number
+const sessionIdLimit = 32
+const randomLength = 32
+const hostNameLimit = 255
+const hostNameType = 0
 
-  constructor(data: Buffer, offset: number, end: number) {
-    if (end > data.length) throw new RangeError('truncated')
-    this.#data = data
-    this.#offset = offset
-    this.#end = end
-  }
+export const TlsVersion = { tls10: 0x0301, tls11: 0x0302, tls12: 0x0303, tls13: 0x0304 } as const
 
-  get hasMore(): boolean {
-    return this.#offset < this.#end
-  }
-
-  take(count: number): number {
-    if (this.#offset + count > this.#end) throw new RangeError('truncated')
-    const value = this.#data.readUIntBE(this.#offset, count)
-    this.#offset += count
-    return value
-  }
-
-  skip(count: number): void {
-    if (this.#offset + count > this.#end) throw new RangeError('truncated')
-    this.#offset += count
-  }
-
-  /** What follows a length of so many bytes. */
-  vector(lengthBytes: number): Reader {
-    const length = this.take(lengthBytes)
-    const start = this.#offset
-    this.skip(length)
-    return new Reader(this.#data, start, start + length)
-  }
-
-  text(): string {
-    return latin1Slice(this.#data, this.#offset, this.#end)
-  }
-
-  numbers16(): number[] {
-    const numbers: number[] = []
-    while (this.hasMore) numbers.push(this.take(2))
-    return numbers
-  }
+/** Undefined for a message that is not of the form. `body` is what follows the message's type and length. */
+export function parseClientHello(body: Buffer): ClientHello | undefined {
+  const cursor = new ByteCursor(body)
+  const legacyVersion = cursor.uint16()
+  const random = cursor.bytes(randomLength)
+  const sessionId = cursor.vector8()
+  const cipherSuites = cursor.vector16()
+  const compressionMethods = cursor.vector8()
+  if (random === undefined || sessionId === undefined || sessionId.length > sessionIdLimit) return undefined
+  if (cipherSuites === undefined || cipherSuites.length < 2 || cipherSuites.length % 2 === 1) return undefined
+  if (compressionMethods === undefined || compressionMethods.length === 0) return undefined
+  const extensions = cursor.remaining === 0 ? [] : parseExtensions(cursor.vector16())
+  if (extensions === undefined || cursor.remaining > 0) return undefined
+  return { legacyVersion, cipherSuites: uint16List(cipherSuites), extensions }
 }
 
-function readHello(reader: Reader): ClientHello {
-  // legacy_version and random
-  reader.skip(2 + 32)
-  reader.vector(1)
-  const cipherSuites = reader.vector(2).numbers16()
-  reader.vector(1)
-  const hello = {
-    serverName: '',
-    applicationProtocols: [] as string[],
-    offersTls13: false,
-    cipherSuites,
-    groups: [] as number[],
-    signatureAlgorithms: [] as number[],
-    wantsOcspResponse: false,
+function parseExtensions(block: Buffer | undefined): Extension[] | undefined {
+  if (block === undefined) return undefined
+  const cursor = new ByteCursor(block)
+  const extensions: Extension[] = []
+  const types = new Set<number>()
+  while (cursor.remaining > 0) {
+    const type = cursor.uint16()
+    const data = cursor.vector16()
+    if (data === undefined || types.has(type)) return undefined
+    types.add(type)
+    extensions.push({ type, data })
   }
-  const extensions = reader.hasMore ? reader.vector(2) : undefined
-  while (extensions?.hasMore) {
-    const type = extensions.take(2)
-    const body = extensions.vector(2)
-    switch (type) {
-      case extension.serverName:
-        hello.serverName = readServerName(body)
-        break
-      case extension.applicationProtocols:
-        hello.applicationProtocols = readProtocols(body)
-        break
-      case extension.supportedVersions:
-        hello.offersTls13 = body.vector(1).numbers16().includes(0x0304)
-        break
-      case extension.supportedGroups:
-        hello.groups = body.vector(2).numbers16()
-        break
-      case extension.signatureAlgorithms:
-        hello.signatureAlgorithms = body.vector(2).numbers16()
-        break
-      case extension.statusRequest:
-        hello.wantsOcspResponse = body.take(1) === 1
-        break
-    }
-  }
-  return hello
+  return extensions
 }
 
-function readServerName(body: Reader): string {
-  const list = body.vector(2)
-  while (list.hasMore) {
-    const type = list.take(1)
-    const name = list.vector(2)
-    if (type === 0) return name.text().toLowerCase()
-  }
-  return ''
+export function findExtension(hello: ClientHello, type: number): Buffer | undefined {
+  return hello.extensions.find((extension) => extension.type === type)?.data
 }
 
-function readProtocols(body: Reader): string[] {
-  const list = body.vector(2)
+/** The name in the server_name extension, '' without one; undefined where the extension is not of its form (RFC 6066). */
+export function serverNameOf(hello: ClientHello): string | undefined {
+  const data = findExtension(hello, ExtensionType.serverName)
+  if (data === undefined) return ''
+  const outer = new ByteCursor(data)
+  const list = outer.vector16()
+  if (list === undefined || outer.remaining > 0) return undefined
+  const inner = new ByteCursor(list)
+  const type = inner.uint8()
+  const name = inner.vector16()
+  if (name === undefined || inner.remaining > 0 || type !== hostNameType) return undefined
+  if (name.length === 0 || name.length > hostNameLimit || name.includes(0)) return undefined
+  return latin1Slice(name, 0, name.length)
+}
+
+/** The protocols that the client offers; undefined without the extension, or where it is not of its form (RFC 7301). */
+export function offeredProtocols(hello: ClientHello): string[] | undefined {
+  const data = findExtension(hello, ExtensionType.applicationLayerProtocolNegotiation)
+  if (data === undefined) return undefined
+  const outer = new ByteCursor(data)
+  const list = outer.vector16()
+  if (list === undefined || outer.remaining > 0 || list.length < 2) return undefined
+  const inner = new ByteCursor(list)
   const protocols: string[] = []
-  while (list.hasMore) protocols.push(list.vector(1).text())
+  while (inner.remaining > 0) {
+    const name = inner.vector8()
+    if (name === undefined || name.length === 0) return undefined
+    protocols.push(latin1Slice(name, 0, name.length))
+  }
   return protocols
+}
+
+const outerHello = 0
+
+/** Whether an encrypted_client_hello extension is of its form, which is looked at before all others (RFC 9849 section 5). */
+export function encryptedHelloIsWellFormed(hello: ClientHello): boolean {
+  const data = findExtension(hello, ExtensionType.encryptedClientHello)
+  if (data === undefined) return true
+  const cursor = new ByteCursor(data)
+  const type = cursor.uint8()
+  if (type !== outerHello) return type > outerHello
+  const suiteAndConfig = cursor.bytes(5)
+  const key = cursor.vector16()
+  const payload = cursor.vector16()
+  return suiteAndConfig !== undefined && key !== undefined && payload !== undefined && cursor.remaining === 0
+}
+
+/** Whether the version that the message itself names is one of TLS. */
+export function isTlsVersion(version: number): boolean {
+  return version >= TlsVersion.tls10 && version <= TlsVersion.tls13
 }

@@ -2,9 +2,9 @@ import { createSecureContext } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import { defaultCipherSuites, tls13Suites, translateCipherSuites } from '../../../src/network/tls/cipher_list.ts'
 import { cipherOrderKey, orderedCiphers } from '../../../src/network/tls/cipher_order.ts'
-import type { ClientHello } from '../../../src/network/tls/client_hello.ts'
+import type { ClientOffer } from '../../../src/network/tls/client_offer.ts'
 
-const hello = (offersTls13: boolean, cipherSuites: number[]): ClientHello => ({
+const hello = (offersTls13: boolean, cipherSuites: number[]): ClientOffer => ({
   serverName: '',
   applicationProtocols: [],
   offersTls13,

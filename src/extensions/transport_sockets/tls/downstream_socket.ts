@@ -4,7 +4,8 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { getLogger } from '../../../common/log.ts'
 import type { ConnectionSocket } from '../../../network/connection_socket.ts'
-import { type ClientHello, parseClientHello } from '../../../network/tls/client_hello.ts'
+import { ClientHelloReader } from '../../../network/tls/client_hello_reader.ts'
+import { type ClientOffer, readClientOffer } from '../../../network/tls/client_offer.ts'
 import { tlsErrorName, tlsFailureReason } from '../../../network/tls/failure_reason.ts'
 import { TlsConnectionInfo, unfinishedTlsInfo } from '../../../network/tls/tls_connection_info.ts'
 import { chainResult, peerChain, stapleOcspResponse } from '../../../network/tls/tls_session.ts'
@@ -36,7 +37,8 @@ export class DownstreamTlsSocket implements TransportSocket {
   readonly #facts: ConnectionSocket
   #callbacks!: TransportSocketCallbacks
   #socket!: Socket
-  #hello: ClientHello | undefined = undefined
+  #hello: ClientOffer | undefined = undefined
+  readonly #reader = new ClientHelloReader()
   #received: Buffer | undefined = undefined
   readonly #onData = (data: Buffer) => this.#gather(data)
 
@@ -59,7 +61,7 @@ export class DownstreamTlsSocket implements TransportSocket {
   /** What the client offers decides on what its handshake is made with. */
   #gather(data: Buffer): void {
     const received = this.#received === undefined ? data : Buffer.concat([this.#received, data])
-    const hello = parseClientHello(received)
+    const hello = readClientOffer(received, this.#reader)
     if (hello === 'incomplete') {
       this.#received = received
       return

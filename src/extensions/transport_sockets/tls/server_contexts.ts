@@ -8,7 +8,7 @@ import type { ConfigErrors } from '../../../config/errors.ts'
 import type { KeyType, LoadedCertificate } from '../../../network/tls/certificate.ts'
 import type { CertificateValidator } from '../../../network/tls/certificate_validator.ts'
 import { cipherOrderKey, orderedCiphers } from '../../../network/tls/cipher_order.ts'
-import type { ClientHello } from '../../../network/tls/client_hello.ts'
+import type { ClientOffer } from '../../../network/tls/client_offer.ts'
 import { type TicketKeys, useTicketKeys } from '../../../network/tls/ticket_keys.ts'
 import { certificateContext, type LoadedTlsContext } from '../../../network/tls/tls_context.ts'
 import type { TlsProtocol } from '../../../network/tls/tls_parameters.ts'
@@ -34,7 +34,7 @@ export class ServerCertificate {
     this.#context = make(protocol.options.ciphers)
   }
 
-  contextFor(hello: ClientHello | undefined): SecureContext {
+  contextFor(hello: ClientOffer | undefined): SecureContext {
     if (hello === undefined || this.#followsClient) return this.#context
     const key = cipherOrderKey(hello)
     let context = this.#contexts.get(key)
@@ -113,7 +113,7 @@ export class ServerContexts {
   }
 
   /** Envoy's choice: by name, exact before wildcard, ECDSA for a client that can verify it. */
-  select(hello: ClientHello | undefined): ServerCertificate {
+  select(hello: ClientOffer | undefined): ServerCertificate {
     const [first] = this.certificates
     if (this.certificates.length === 1 || hello === undefined) return first
     const preferred: KeyType = verifiesEcdsa(hello) ? 'ec' : 'rsa'
@@ -133,7 +133,7 @@ export class ServerContexts {
     )
   }
 
-  stapleAction(hello: ClientHello | undefined, { leaf, ocspResponse }: LoadedCertificate): StapleAction {
+  stapleAction(hello: ClientOffer | undefined, { leaf, ocspResponse }: LoadedCertificate): StapleAction {
     if (hello?.wantsOcspResponse !== true) return 'notAsked'
     const isValid = ocspResponse !== undefined && !ocspResponse.isExpired(wallMs())
     if (isValid) return 'staple'
@@ -142,7 +142,7 @@ export class ServerContexts {
   }
 
   /** The protocol to be spoken: the first of ours that the client offers; undefined where there is none. */
-  protocolFor(hello: ClientHello | undefined): Buffer | undefined {
+  protocolFor(hello: ClientOffer | undefined): Buffer | undefined {
     if (hello === undefined || hello.applicationProtocols.length === 0) return undefined
     for (const [name, wire] of this.protocols) {
       if (hello.applicationProtocols.includes(name)) return wire
@@ -161,7 +161,7 @@ const nistCurves: readonly number[] = [23, 24, 25]
 /** ECDHE-ECDSA with AES-GCM, ChaCha20 and AES-CBC. */
 const ecdsaSuites: readonly number[] = [0xc02b, 0xc02c, 0xcca9, 0xc009, 0xc00a, 0xc023, 0xc024]
 
-function verifiesEcdsa(hello: ClientHello): boolean {
+function verifiesEcdsa(hello: ClientOffer): boolean {
   if (hello.offersTls13) return hello.signatureAlgorithms.some((scheme) => ecdsaSchemes.includes(scheme))
   const curves = hello.groups.length === 0 || hello.groups.some((group) => nistCurves.includes(group))
   return curves && hello.cipherSuites.some((suite) => ecdsaSuites.includes(suite))

@@ -1,8 +1,8 @@
 // Fingerprints of TLS clients: JA3 (an MD5 over what a ClientHello lists) and JA4 (readable, order of extensions left out).
 
 import { createHash } from 'node:crypto'
-import { ByteCursor, uint16List } from './byte_cursor.ts'
-import { type ClientHello, ExtensionType, findExtension, TlsVersion } from './client_hello.ts'
+import { ByteCursor, uint16List } from '../../../../network/tls/byte_cursor.ts'
+import { type ClientHello, ExtensionType, findExtension, TlsVersion } from '../../../../network/tls/client_hello.ts'
 
 const ja4HashLength = 12
 

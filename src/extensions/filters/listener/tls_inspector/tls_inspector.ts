@@ -7,11 +7,11 @@ import type {
   ListenerFilterCallbacks,
 } from '../../../../network/listener_filter.ts'
 import { FilterStatus } from '../../../../network/network_filter.ts'
+import { type ClientHello, isTlsVersion, offeredProtocols, serverNameOf } from '../../../../network/tls/client_hello.ts'
+import { ClientHelloReader } from '../../../../network/tls/client_hello_reader.ts'
+import { failureText, type TlsFailure } from '../../../../network/tls/tls_failure.ts'
 import type { Counter, Histogram } from '../../../../stats/store.ts'
-import { type ClientHello, isTlsVersion, offeredProtocols, serverNameOf } from './client_hello.ts'
-import { ClientHelloReader } from './client_hello_reader.ts'
 import { ja3Fingerprint, ja4Fingerprint } from './fingerprints.ts'
-import { failureText, type TlsFailure } from './tls_failure.ts'
 
 export interface TlsInspectorSettings {
   readonly ja3: boolean

@@ -1,6 +1,6 @@
 // Finds the ClientHello in the bytes of a connection that have come so far (TLS records: RFC 8446 section 5.1).
 
-import { latin1Slice } from '../../../../common/latin1.ts'
+import { latin1Slice } from '../../common/latin1.ts'
 import { type ClientHello, encryptedHelloIsWellFormed, parseClientHello } from './client_hello.ts'
 import type { TlsFailure } from './tls_failure.ts'
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parseClientHello } from '../../../src/network/tls/client_hello.ts'
+import { readClientOffer } from '../../../src/network/tls/client_offer.ts'
 
 const acceptor = createServer()
 beforeAll(async () => {
@@ -23,9 +23,9 @@ async function helloOf(options: ConnectionOptions): Promise<Buffer> {
   return data
 }
 
-describe('a ClientHello', () => {
+describe('what a client offers', () => {
   it('is read from what a real client sends', async () => {
-    const hello = parseClientHello(
+    const hello = readClientOffer(
       await helloOf({
         servername: 'A.Test',
         ALPNProtocols: ['h2', 'http/1.1'],
@@ -43,7 +43,7 @@ describe('a ClientHello', () => {
   })
 
   it('of TLS 1.2 offers no 1.3', async () => {
-    const hello = parseClientHello(await helloOf({ maxVersion: 'TLSv1.2' }))
+    const hello = readClientOffer(await helloOf({ maxVersion: 'TLSv1.2' }))
     expect(hello).toMatchObject({
       serverName: '',
       applicationProtocols: [],
@@ -55,9 +55,9 @@ describe('a ClientHello', () => {
   it('is incomplete until its last byte is there', async () => {
     const bytes = await helloOf({ servername: 'a.test' })
     for (let length = 0; length < bytes.length; length++) {
-      expect(parseClientHello(bytes.subarray(0, length))).toBe('incomplete')
+      expect(readClientOffer(bytes.subarray(0, length))).toBe('incomplete')
     }
-    expect(parseClientHello(bytes)).toMatchObject({ serverName: 'a.test' })
+    expect(readClientOffer(bytes)).toMatchObject({ serverName: 'a.test' })
   })
 
   it('may be spread over several records', async () => {
@@ -70,7 +70,7 @@ describe('a ClientHello', () => {
       record(message.subarray(3, 100)),
       record(message.subarray(100)),
     ])
-    expect(parseClientHello(records)).toEqual(parseClientHello(bytes))
+    expect(readClientOffer(records)).toEqual(readClientOffer(bytes))
   })
 
   it('with any byte changed or cut out is never an exception', async () => {
@@ -79,9 +79,9 @@ describe('a ClientHello', () => {
       for (const value of [0, 1, 0x7f, 0xff]) {
         const changed = Buffer.from(bytes)
         changed[i] = value
-        parseClientHello(changed)
+        readClientOffer(changed)
       }
-      parseClientHello(Buffer.concat([bytes.subarray(0, i), bytes.subarray(i + 1)]))
+      readClientOffer(Buffer.concat([bytes.subarray(0, i), bytes.subarray(i + 1)]))
     }
   })
 
@@ -89,9 +89,9 @@ describe('a ClientHello', () => {
     ['plain HTTP', 'GET / HTTP/1.1\r\n'],
     ['an alert', '\x15\x03\x01\x00\x02\x02\x28'],
     ['another message', '\x16\x03\x01\x00\x04\x02\x00\x00\x00'],
-    ['an empty record', '\x16\x03\x01\x00\x00'],
-    ['a length beyond all limits', '\x16\x03\x01\x10\x00\x01\xff\xff\xff'],
+    ['one empty record after another', '\x16\x03\x01\x00\x00'.repeat(33)],
+    ['a length beyond all limits', '\x16\x03\x01\x00\x04\x01\xff\xff\xff'],
   ])('is not %s', (_, text) => {
-    expect(parseClientHello(Buffer.from(text, 'latin1'))).toBe('invalid')
+    expect(readClientOffer(Buffer.from(text, 'latin1'))).toBe('invalid')
   })
 })

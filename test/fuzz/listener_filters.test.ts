@@ -7,7 +7,7 @@ import { sanitizedUtf8 } from '../../src/extensions/filters/listener/proxy_proto
 import { ja3Fingerprint, ja4Fingerprint } from '../../src/extensions/filters/listener/tls_inspector/fingerprints.ts'
 import { offeredProtocols, serverNameOf } from '../../src/network/tls/client_hello.ts'
 import { ClientHelloReader } from '../../src/network/tls/client_hello_reader.ts'
-import { failureText } from '../../src/network/tls/tls_failure.ts'
+import { failureText } from '../../src/network/tls/failure_reason.ts'
 import { clientHello, record, splitHello, u8, versionsExtension } from '../support/client_hello.ts'
 import { proxyHeader } from '../support/proxy_header.ts'
 import { check, propertyTimeoutMs } from './property.ts'

@@ -2,7 +2,7 @@
 
 import { latin1Slice } from '../../common/latin1.ts'
 import { type ClientHello, encryptedHelloIsWellFormed, parseClientHello } from './client_hello.ts'
-import type { TlsFailure } from './tls_failure.ts'
+import type { TlsFailure } from './failure_reason.ts'
 
 /**
  * - more: the message is not all there

@@ -9,7 +9,7 @@ import type {
 import { FilterStatus } from '../../../../network/network_filter.ts'
 import { type ClientHello, isTlsVersion, offeredProtocols, serverNameOf } from '../../../../network/tls/client_hello.ts'
 import { ClientHelloReader } from '../../../../network/tls/client_hello_reader.ts'
-import { failureText, type TlsFailure } from '../../../../network/tls/tls_failure.ts'
+import { failureText, type TlsFailure } from '../../../../network/tls/failure_reason.ts'
 import type { Counter, Histogram } from '../../../../stats/store.ts'
 import { ja3Fingerprint, ja4Fingerprint } from './fingerprints.ts'
 

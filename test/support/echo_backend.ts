@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls'
+import { Condition } from './condition.ts'
 import { MessageReader } from './message_reader.ts'
 
 export interface BackendRequest {
@@ -73,7 +74,7 @@ export class EchoBackend {
   readonly requests: BackendRequest[] = []
   /** May be replaced at any time; applies from the next step on. */
   script: BackendScript
-  #waiters: (() => void)[] = []
+  readonly #changed = new Condition()
   /** Of TLS, those whose handshake failed included. */
   readonly #sockets = new Set<Socket>()
 
@@ -104,19 +105,8 @@ export class EchoBackend {
   }
 
   /** Resolves when `condition` holds after some event of the backend; rejects at the end of the time. */
-  async until(condition: () => boolean, timeoutMs = 5000): Promise<void> {
-    const deadline = performance.now() + timeoutMs
-    while (!condition()) {
-      const left = deadline - performance.now()
-      if (left <= 0) throw new Error(`backend: condition not met in ${timeoutMs} ms; ${this.requests.length} requests`)
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left)
-        this.#waiters.push(() => {
-          clearTimeout(timer)
-          resolve()
-        })
-      })
-    }
+  until(condition: () => boolean, timeoutMs = 5000): Promise<void> {
+    return this.#changed.until(condition, timeoutMs, () => `the backend has ${this.requests.length} requests`)
   }
 
   async stop(): Promise<void> {
@@ -125,10 +115,6 @@ export class EchoBackend {
     const closed = once(this.server, 'close')
     this.server.close()
     await closed
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiters.splice(0)) wake()
   }
 
   /** `preface` stands before what the connection receives, if it is anything. */
@@ -162,23 +148,23 @@ export class EchoBackend {
       connection.received += connection.received === '' ? preface + text : text
       const rest = tunnel ? text : reader.push(text)
       if (tunnel && rest !== '') this.script.onTunnelData?.(connection, rest)
-      this.#wake()
+      this.#changed.wake()
     })
     socket.on('end', () => {
       connection.ended = true
       if (this.script.onEnd !== undefined) this.script.onEnd(connection)
       else if (current === undefined) socket.end()
-      this.#wake()
+      this.#changed.wake()
     })
     socket.on('error', () => {
       connection.ended = true
     })
     socket.on('close', () => {
       connection.ended = true
-      this.#wake()
+      this.#changed.wake()
     })
     this.script.onConnection?.(connection)
-    this.#wake()
+    this.#changed.wake()
   }
 
   #newRequest(connection: BackendConnection, head: string): BackendRequest {

@@ -7,6 +7,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { Condition } from './condition.ts'
 
 /** A step of the answer to one request. */
 export type Http2ReplyStep =
@@ -63,7 +64,7 @@ export class Http2Backend {
   readonly requests: Http2BackendRequest[] = []
   /** May be replaced at any time; applies from the next step on. */
   script: Http2BackendScript
-  #waiters: (() => void)[] = []
+  readonly #changed = new Condition()
 
   constructor(script: Http2BackendScript) {
     this.script = script
@@ -82,19 +83,8 @@ export class Http2Backend {
   }
 
   /** Resolves when `condition` holds after some event of the backend; rejects at the end of the time. */
-  async until(condition: () => boolean, timeoutMs = 5000): Promise<void> {
-    const deadline = performance.now() + timeoutMs
-    while (!condition()) {
-      const left = deadline - performance.now()
-      if (left <= 0) throw new Error(`backend: condition not met in ${timeoutMs} ms; ${this.requests.length} requests`)
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left)
-        this.#waiters.push(() => {
-          clearTimeout(timer)
-          resolve()
-        })
-      })
-    }
+  until(condition: () => boolean, timeoutMs = 5000): Promise<void> {
+    return this.#changed.until(condition, timeoutMs, () => `the backend has ${this.requests.length} requests`)
   }
 
   async stop(): Promise<void> {
@@ -102,10 +92,6 @@ export class Http2Backend {
     const closed = once(this.server, 'close')
     this.server.close()
     await closed
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiters.splice(0)) wake()
   }
 
   #accept(socket: Socket): void {
@@ -119,16 +105,16 @@ export class Http2Backend {
     const end = () => {
       connection.ended = true
       socket.destroy()
-      this.#wake()
+      this.#changed.wake()
     }
     session.on('close', end)
     socket.on('close', end)
-    this.#wake()
+    this.#changed.wake()
   }
 
   #note(connection: Http2BackendConnection, line: string): void {
     connection.received += `${line}\n`
-    this.#wake()
+    this.#changed.wake()
   }
 
   #onStream(connection: Http2BackendConnection, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
@@ -142,7 +128,7 @@ export class Http2Backend {
     stream.setEncoding('latin1')
     stream.on('data', (data: string) => {
       request.body += data
-      this.#wake()
+      this.#changed.wake()
     })
     stream.on('trailers', (trailers: IncomingHttpHeaders) => {
       for (const [name, value] of Object.entries(trailers))
@@ -153,11 +139,11 @@ export class Http2Backend {
       if (request.body !== '') this.#note(connection, `stream ${id} body ${request.body}`)
       if (this.script.onRequest !== undefined) this.script.onRequest(request)
       else if (this.script.onHead === undefined) void playHttp2Reply(request, defaultReply)
-      this.#wake()
+      this.#changed.wake()
     })
     stream.on('aborted', () => this.#note(connection, `stream ${id} reset ${stream.rstCode}`))
     stream.on('error', () => {})
-    stream.on('close', () => this.#wake())
+    stream.on('close', () => this.#changed.wake())
     this.script.onHead?.(request)
   }
 }

@@ -347,10 +347,3 @@ function checkChunkExtension(line: string, position: number): void {
     if (valueCharacters[line.charCodeAt(p)] !== 1) throw new HeadError('INVALID_CHUNK_EXTENSION')
   }
 }
-
-/** A method is a token. */
-export function isToken(text: string): boolean {
-  if (text.length === 0) return false
-  for (let i = 0; i < text.length; i++) if (tokenCharacters[text.charCodeAt(i)] !== 1) return false
-  return true
-}

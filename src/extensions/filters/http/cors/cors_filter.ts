@@ -13,7 +13,7 @@ export interface CorsStats {
 }
 
 /** Where a route keeps the policies of the older `cors` fields, which count where no typed_per_filter_config has one. */
-export const olderPolicies = 'envoy.config.route.v3.CorsPolicy'
+const olderPolicies = 'envoy.config.route.v3.CorsPolicy'
 
 export class CorsFilter extends PassThroughFilter {
   readonly #stats: CorsStats

@@ -1,21 +1,19 @@
-// gRPC's length-prefixed messages (gRPC over HTTP/2, "Length-Prefixed-Message").
+// gRPC messages in parts: joined to a frame, and taken out of frames that come in pieces.
 
-const headerBytes = 5
+import { grpcFrameHeader, grpcFrameHeaderBytes } from '../../../../http/grpc_frames.ts'
 
-/** A message with its prefix, not compressed. */
+/** The frame of a message that is there in parts, not compressed. */
 export function grpcFrame(...parts: readonly Buffer[]): Buffer {
   let length = 0
   for (const part of parts) length += part.length
-  const header = Buffer.alloc(headerBytes)
-  header.writeUInt32BE(length, 1)
-  return Buffer.concat([header, ...parts])
+  return Buffer.concat([grpcFrameHeader(length), ...parts])
 }
 
 /** Messages that cannot be read. The message is Envoy's. */
 export class GrpcFrameError extends Error {}
 
 /** Collects data until messages are complete. */
-export class GrpcFrameReader {
+export class GrpcMessageReader {
   #chunks: Buffer[] = []
   /** Bytes in `#chunks`. */
   buffered = 0
@@ -28,25 +26,25 @@ export class GrpcFrameReader {
 
   /** The next complete message; undefined where more must come. Throws GrpcFrameError for compressed ones. */
   next(): Buffer | undefined {
-    if (this.buffered < headerBytes) return undefined
-    const header = this.#peek(headerBytes)
+    if (this.buffered < grpcFrameHeaderBytes) return undefined
+    const header = this.#peek(grpcFrameHeaderBytes)
     if (header[0] !== 0) throw new GrpcFrameError(`Unsupported gRPC frame flag: ${header[0]}`)
-    const total = headerBytes + header.readUInt32BE(1)
+    const total = grpcFrameHeaderBytes + header.readUInt32BE(1)
     if (this.buffered < total) return undefined
     const frame = this.#peek(total)
     const rest = this.#chunks[0].subarray(total)
     if (rest.length > 0) this.#chunks[0] = rest
     else this.#chunks.shift()
     this.buffered -= total
-    return frame.subarray(headerBytes)
+    return frame.subarray(grpcFrameHeaderBytes)
   }
 
   /** Nothing more will come. Throws GrpcFrameError where a message is cut off. */
   finish(): void {
     if (this.buffered === 0) return
-    if (this.buffered < headerBytes) throw new GrpcFrameError('Incomplete gRPC frame header received')
-    const size = this.#peek(headerBytes).readUInt32BE(1)
-    const actual = this.buffered - headerBytes
+    if (this.buffered < grpcFrameHeaderBytes) throw new GrpcFrameError('Incomplete gRPC frame header received')
+    const size = this.#peek(grpcFrameHeaderBytes).readUInt32BE(1)
+    const actual = this.buffered - grpcFrameHeaderBytes
     throw new GrpcFrameError(`Incomplete gRPC frame expected size: ${size} actual size: ${actual}`)
   }
 

@@ -6,7 +6,7 @@ import { WireError } from '../../../../config/dynamic/wire_message.ts'
 import { httpStatusOfGrpc, isGrpcContentType } from '../../../../http/grpc_status.ts'
 import type { StreamEncoderFilterCallbacks } from '../../../../http/http_filter.ts'
 import type { Gauge } from '../../../../stats/store.ts'
-import { GrpcFrameError, GrpcFrameReader } from './grpc_frames.ts'
+import { GrpcFrameError, GrpcMessageReader } from './grpc_frames.ts'
 import { decodeHttpBody } from './http_body.ts'
 import { ResponseTranslator } from './response_translator.ts'
 import type { TranscodedMethod } from './settings.ts'
@@ -20,7 +20,7 @@ export class ResponseSide {
   readonly #headers: HeaderMap
   /** One of these reads the messages: the first JSON's, the second HttpBody's. */
   readonly #response: ResponseTranslator | undefined
-  readonly #frames: GrpcFrameReader | undefined
+  readonly #frames: GrpcMessageReader | undefined
   /** What waits for the end of a response that is not streamed. */
   #pending: Buffer[] = []
   #pendingBytes = 0
@@ -36,7 +36,7 @@ export class ResponseSide {
     const { output, serverStreaming } = stream.matched.method.descriptor
     const { pool, format } = stream.settings
     const isHttpBody = stream.matched.method.responseIsHttpBody
-    this.#frames = isHttpBody ? new GrpcFrameReader() : undefined
+    this.#frames = isHttpBody ? new GrpcMessageReader() : undefined
     const translation = { pool, message: output, isStreaming: serverStreaming, format }
     this.#response = isHttpBody ? undefined : new ResponseTranslator(translation)
   }
@@ -72,7 +72,7 @@ export class ResponseSide {
       this.#encoder.injectEncodedDataToFilterChain(this.#takePending(), endStream)
   }
 
-  #httpBodyResponse(frames: GrpcFrameReader, data: Buffer, endStream: boolean): void {
+  #httpBodyResponse(frames: GrpcMessageReader, data: Buffer, endStream: boolean): void {
     const { method } = this.#stream.matched
     frames.push(data)
     let seen = false

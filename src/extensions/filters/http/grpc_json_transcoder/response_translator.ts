@@ -2,7 +2,7 @@
 
 import type { DescriptorPool, MessageDescriptor } from '../../../../config/dynamic/descriptors.ts'
 import { type PrintOptions, printJson } from '../../../../config/dynamic/json_printer.ts'
-import { GrpcFrameReader } from './grpc_frames.ts'
+import { GrpcMessageReader } from './grpc_frames.ts'
 
 /** `print_options`. */
 export interface ResponseFormat extends PrintOptions {
@@ -20,7 +20,7 @@ export interface ResponseTranslation {
 /** Methods throw GrpcFrameError, WireError and PrintError; the response is lost then. */
 export class ResponseTranslator {
   readonly #translation: ResponseTranslation
-  readonly #frames = new GrpcFrameReader()
+  readonly #frames = new GrpcMessageReader()
   #hasWritten = false
   /** One message is all that a response without streaming has. */
   #finished = false

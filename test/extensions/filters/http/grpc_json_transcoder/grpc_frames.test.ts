@@ -2,11 +2,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  GrpcFrameReader,
+  GrpcMessageReader,
   grpcFrame,
 } from '../../../../../src/extensions/filters/http/grpc_json_transcoder/grpc_frames.ts'
 
-function readAll(reader: GrpcFrameReader): string[] {
+function readAll(reader: GrpcMessageReader): string[] {
   const messages: string[] = []
   for (let next = reader.next(); next !== undefined; next = reader.next()) messages.push(next.toString('latin1'))
   return messages
@@ -20,7 +20,7 @@ describe('gRPC frames', () => {
         fc.integer({ min: 1, max: 9 }),
         (texts, step) => {
           const all = Buffer.concat(texts.map((text) => grpcFrame(Buffer.from(text, 'latin1'))))
-          const reader = new GrpcFrameReader()
+          const reader = new GrpcMessageReader()
           const seen: string[] = []
           for (let at = 0; at < all.length; at += step) {
             reader.push(all.subarray(at, at + step))
@@ -36,13 +36,13 @@ describe('gRPC frames', () => {
   })
 
   it('that are cut off or compressed are named', () => {
-    const header = new GrpcFrameReader()
+    const header = new GrpcMessageReader()
     header.push(Buffer.from([0, 0]))
     expect(() => header.finish()).toThrow('Incomplete gRPC frame header received')
-    const body = new GrpcFrameReader()
+    const body = new GrpcMessageReader()
     body.push(grpcFrame(Buffer.from('abc')).subarray(0, 6))
     expect(() => body.finish()).toThrow('Incomplete gRPC frame expected size: 3 actual size: 1')
-    const compressed = new GrpcFrameReader()
+    const compressed = new GrpcMessageReader()
     compressed.push(Buffer.from([1, 0, 0, 0, 0]))
     expect(() => compressed.next()).toThrow('Unsupported gRPC frame flag: 1')
   })

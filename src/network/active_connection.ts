@@ -16,6 +16,7 @@ export class ActiveConnection implements ConnectionCallbacks {
   readonly facts: ConnectionSocket
   readonly streamInfo: StreamInfo
   readonly filterManager: FilterManager
+  readonly chain: FilterChain
   readonly #listener: BuiltListener
   #highWatermarkTimer: Timer | undefined = undefined
   #handshakeTimer: Timer | undefined = undefined
@@ -26,6 +27,7 @@ export class ActiveConnection implements ConnectionCallbacks {
     facts: ConnectionSocket,
     streamInfo: StreamInfo,
     listener: BuiltListener,
+    chain: FilterChain,
     onClosed: (connection: ActiveConnection) => void,
   ) {
     this.connection = connection
@@ -33,6 +35,7 @@ export class ActiveConnection implements ConnectionCallbacks {
     this.streamInfo = streamInfo
     this.filterManager = new FilterManager(connection)
     this.#listener = listener
+    this.chain = chain
     this.#onClosed = onClosed
     connection.streamInfo = streamInfo
     const { stats } = listener
@@ -43,7 +46,8 @@ export class ActiveConnection implements ConnectionCallbacks {
   }
 
   /** Makes the filters, and tells them of the connection as soon as its handshake is over. */
-  start({ filters, transportSocketConnectTimeoutMs }: FilterChain): void {
+  start(): void {
+    const { filters, transportSocketConnectTimeoutMs } = this.chain
     this.filterManager.createFilters(filters)
     // After the filters' own: when the log is written they have said how the connection ended.
     this.connection.addConnectionCallbacks(this)

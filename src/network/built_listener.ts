@@ -1,8 +1,10 @@
 // A listener as its configuration builds it: everything decided that can be decided before the first connection.
 
 import type { AccessLog } from '../access_log/access_log.ts'
+import type { Lifetime } from '../common/lifetime.ts'
 import type { Scope } from '../stats/store.ts'
 import type { ConnectionLimit } from './connection_limits.ts'
+import type { Drain } from './drain.ts'
 import type { DownstreamTransportSocketFactory } from './factory.ts'
 import type { FilterChainFinder } from './filter_chain_matcher.ts'
 import type { ListenerFilterFactory } from './listener_filter.ts'
@@ -17,7 +19,13 @@ export interface FilterChain {
   readonly transportSocket: DownstreamTransportSocketFactory
   /** 0: no limit. */
   readonly transportSocketConnectTimeoutMs: number
+  /** Begins when the listener goes on without this chain. */
+  readonly drain: Drain
+  readonly lifetime: Lifetime
 }
+
+/** By what they say: chains of one key are alike in all. */
+export type FilterChains = ReadonlyMap<string, FilterChain>
 
 export interface BuiltListener {
   readonly name: string
@@ -25,6 +33,11 @@ export interface BuiltListener {
   readonly sockets: ListenerSocketSettings
   readonly scope: Scope
   readonly stats: ListenerStats
+  /** The same in versions of a listener that differ in filter chains alone. */
+  readonly body: string
+  /** Its own, without that of its chains. */
+  readonly lifetime: Lifetime
+  readonly chains: FilterChains
   readonly filterChains: FilterChainFinder<FilterChain>
   readonly listenerFilters: readonly ListenerFilterFactory[]
   /** 0: no limit. */

@@ -1,13 +1,17 @@
 // What extensions of the network layer are made of: the factories of network filters, listener filters and transport sockets.
 
 import type { AccessLogManager } from '../access_log/access_log_manager.ts'
+import type { Lifetime } from '../common/lifetime.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { ExtensionFactory, ExtensionRegistry } from '../config/registry.ts'
+import type { InitManager } from '../config/init_manager.ts'
 import type { Runtime } from '../config/runtime.ts'
+import type { WatchedResources } from '../config/watched_resources.ts'
 import type { SharedCounter } from '../stats/shared_counter.ts'
 import type { Scope } from '../stats/store.ts'
 import type { ConnectionLimit } from './connection_limits.ts'
 import type { ConnectionSocket } from './connection_socket.ts'
+import type { DrainDecision } from './drain.ts'
 import type { ListenerFilterFactoryCb } from './listener_filter.ts'
 import type { NetworkFilterFactoryCb } from './network_filter.ts'
 import type { SecretManager } from './tls/secret_manager.ts'
@@ -33,6 +37,12 @@ export interface NetworkServerContext {
   readonly globalConnectionLimit: ConnectionLimit
   readonly secrets: SecretManager
   readonly folders: WatchedFolders
+  readonly resources: WatchedResources
+  /** Waits for what discovery services bring to the listener or cluster that is being built. */
+  readonly initManager: InitManager
+  /** Of the listener, filter chain or cluster that is being built. */
+  readonly lifetime: Lifetime
+  readonly drainDecision: DrainDecision
   /** 0-based index of the worker; -1 in main. */
   readonly workerIndex: number
 }

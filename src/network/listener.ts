@@ -13,16 +13,24 @@ import { Connection } from './connection.ts'
 import { takeConnectionId } from './connection_id.ts'
 import { ConnectionSocket } from './connection_socket.ts'
 import { DescriptorReserve } from './descriptor_reserve.ts'
+import { type DrainSettings, DrainingChains } from './draining_chains.ts'
 import { ListenerFilterManager, type ListenerFilterOutcome } from './listener_filter_manager.ts'
 
 const log = getLogger('conn_handler')
 const descriptors = new DescriptorReserve()
 
+/** A socket that is accepted on, and for whom: a new version of a listener takes over the sockets of the one before. */
+interface AcceptingSocket {
+  readonly server: Server
+  listener: Listener
+}
+
 export class Listener {
-  readonly built: BuiltListener
+  built: BuiltListener
   readonly connections = new Set<ActiveConnection>()
   readonly #pending = new Set<ListenerFilterManager>()
-  readonly #servers: Server[] = []
+  readonly #draining = new DrainingChains(this)
+  readonly #sockets: AcceptingSocket[] = []
   #acceptedInEvent = 0
   readonly #recordAccepted = () => {
     this.built.stats.connectionsAcceptedPerSocketEvent.recordValue(this.#acceptedInEvent)
@@ -43,21 +51,64 @@ export class Listener {
     // A fixed address needs no question to the kernel for each connection.
     const varies = isWildcard(address) || isMapped(address) || this.built.transparent
     const localAddress = varies ? undefined : address
-    server.on('connection', (socket) => this.#onAccept(socket, localAddress))
+    const accepting: AcceptingSocket = { server, listener: this }
+    server.on('connection', (socket) => accepting.listener.#onAccept(socket, localAddress))
     server.listen({ fd, exclusive: true })
     await once(server, 'listening')
-    server.on('error', (error) => log.error(`listener ${this.built.name}: ${error.message}`))
-    this.#servers.push(server)
+    server.on('error', (error) => log.error(`listener ${accepting.listener.built.name}: ${error.message}`))
+    this.#sockets.push(accepting)
+  }
+
+  /** Accepts on the sockets of an earlier version from now on. Connections of that one stay with it. */
+  takeSockets(earlier: Listener): void {
+    for (const accepting of earlier.#sockets.splice(0)) {
+      accepting.listener = this
+      this.#sockets.push(accepting)
+    }
+  }
+
+  /** Goes on with other filter chains for new connections: those of chains that are gone are asked to leave. */
+  update(built: BuiltListener, settings: DrainSettings): void {
+    const dropped = [...this.built.chains].flatMap(([key, chain]) => (built.chains.get(key) === chain ? [] : chain))
+    this.built.lifetime.end()
+    this.built = built
+    this.#draining.start(dropped, settings)
+  }
+
+  /** Takes no new connections and asks all to leave. */
+  drain(settings: DrainSettings): void {
+    this.#closeSockets()
+    this.built.lifetime.end()
+    this.#draining.start(this.built.chains.values(), settings)
+  }
+
+  get isIdle(): boolean {
+    return this.connections.size === 0 && this.#pending.size === 0
+  }
+
+  isInUse(chain: FilterChain): boolean {
+    for (const active of this.connections) if (active.chain === chain) return true
+    return false
+  }
+
+  closeConnectionsOf(chain: FilterChain): void {
+    for (const active of [...this.connections]) {
+      if (active.chain === chain) active.connection.close('noFlush', 'filter_chain_is_being_removed')
+    }
   }
 
   /** Stops accepting; connections go on. */
   stopListening(): void {
-    for (const server of this.#servers.splice(0)) server.close()
+    this.#closeSockets()
     for (const pending of this.#pending) {
       this.#pending.delete(pending)
       pending.abort()
       this.#releasePending()
     }
+  }
+
+  #closeSockets(): void {
+    for (const { server } of this.#sockets.splice(0)) server.close()
   }
 
   closeConnections(reason: string): void {
@@ -192,12 +243,13 @@ export class Listener {
     facts.isSecure = chain.transportSocket.transportProtocol === 'tls'
     const transport = chain.transportSocket.wrap(facts)
     const connection = new Connection(facts.socket, facts, built.bufferLimitBytes, transport === undefined, transport)
-    const active = new ActiveConnection(connection, facts, streamInfo, built, (closed) => {
+    const active = new ActiveConnection(connection, facts, streamInfo, built, chain, (closed) => {
       this.connections.delete(closed)
       this.#releaseLimits()
+      this.#draining.onConnectionClosed(chain)
     })
     this.connections.add(active)
-    active.start(chain)
+    active.start()
     if (transport === undefined) connection.startReading()
     else if (connection.state === 'connecting') transport.onConnected(facts.socket, connection)
   }

@@ -2,46 +2,42 @@
 
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { createAccessLogs } from '../access_log/access_log.ts'
+import { fingerprint } from '../common/fingerprint.ts'
 import { compileStringMatcher, matcherErrorMessage, type StringPredicate } from '../common/string_matcher.ts'
 import { ConfigErrors } from '../config/errors.ts'
 import { messageSchema } from '../config/schema.ts'
 import { FilteredScope } from '../stats/filtered_scope.ts'
 import { createRejects } from '../stats/stats_config.ts'
 import type { Scope } from '../stats/store.ts'
-import type { BuiltListener, FilterChain } from './built_listener.ts'
+import type { BuiltListener } from './built_listener.ts'
 import { listenerConnectionLimit } from './connection_limits.ts'
 import type {
-  DownstreamTransportSocketConfigFactory,
-  DownstreamTransportSocketFactory,
   ListenerFactoryContext,
   ListenerFilterConfigFactory,
   ListenerInfo,
-  NetworkFilterFactory,
   NetworkServerContext,
 } from './factory.ts'
-import { FilterChainManager, type MatchableChain } from './filter_chain_manager.ts'
-import { buildFilterChainMatcher, type FilterChainFinder } from './filter_chain_matcher.ts'
+import { buildFilterChains } from './filter_chain_builder.ts'
 import type { ListenerFilterFactory } from './listener_filter.ts'
 import { compileFilterDisabled } from './listener_filter_predicate.ts'
 import { ListenerStats } from './listener_stats.ts'
-import type { NetworkFilterFactoryCb } from './network_filter.ts'
-import { rawBufferSocketFactory } from './raw_buffer_socket.ts'
-import { type ListenerSocketSettings, listenerSocketSettings } from './socket_settings.ts'
+import { listenerSocketSettings } from './socket_settings.ts'
 
 type ListenerView = envoy.config.listener.v3.Listener
-type FilterChainView = envoy.config.listener.v3.FilterChain
 
 const defaultBufferLimitBytes = 1024 * 1024
 const defaultListenerFiltersTimeoutMs = 15_000
 const proxyProtocolName = 'envoy.filters.listener.proxy_protocol'
 
 /**
- * Everything that is wrong goes to `context.errors`; undefined if there is no address to build on, otherwise a listener
- * that may only be run if no errors were added.
+ * Everything that is wrong goes to `server.errors`; undefined if there is no address to build on, otherwise a listener
+ * that may only be run if no errors were added. `previous` is the version that this one replaces: where only filter chains
+ * differ, it goes on with those that are the same.
  */
 export function buildListener<Server extends NetworkServerContext>(
   view: ListenerView,
   server: Server,
+  previous?: BuiltListener,
 ): BuiltListener | undefined {
   const { errors } = server
   const sockets = listenerSocketSettings(view, errors)
@@ -61,13 +57,20 @@ export function buildListener<Server extends NetworkServerContext>(
     sharedName: (kind) => `listener.${sockets.listenerName}.${kind}.${sharedNames++}`,
   }
   const context: ListenerFactoryContext<Server> = Object.assign(Object.create(server), info, { scope: root })
+  const body = fingerprint({ ...view, filterChains: undefined, defaultFilterChain: undefined, filterChainMatcher: undefined })
+  const isInPlace = previous?.body === body
+  checkChains(view, sockets.sockets[0].address.text, errors)
+  const { chains, finder } = buildFilterChains(view, isInPlace ? previous.chains : undefined, context)
   return {
     name: sockets.listenerName,
+    body,
+    chains,
+    lifetime: server.lifetime,
     trafficDirection: view.trafficDirection,
     sockets,
     scope,
     stats: new ListenerStats(scope, server.workerIndex),
-    filterChains: buildFilterChains(view, sockets, context),
+    filterChains: finder,
     listenerFilters: buildListenerFilters(view, context),
     listenerFiltersTimeoutMs: view.listenerFiltersTimeout ?? defaultListenerFiltersTimeoutMs,
     continueOnListenerFiltersTimeout: view.continueOnListenerFiltersTimeout,
@@ -78,6 +81,20 @@ export function buildListener<Server extends NetworkServerContext>(
     ignoreGlobalConnectionLimit: view.ignoreGlobalConnLimit || view.bypassOverloadManager,
     transparent: view.transparent ?? false,
     highWatermarkTimeoutMs: view.perConnectionBufferHighWatermarkTimeout ?? 0,
+  }
+}
+
+function checkChains(view: ListenerView, address: string, errors: ConfigErrors): void {
+  if (view.useOriginalDst === true) errors.add(view, 'useOriginalDst', 'use_original_dst is not supported yet')
+  if (view.filterChains.length > 0 || view.defaultFilterChain !== undefined) return
+  errors.add(view, undefined, `error adding listener '${address}': no filter chains specified`)
+}
+
+/** Ends what a listener has begun, but for the chains that another version of it goes on with. */
+export function endListener({ lifetime, chains }: BuiltListener, kept?: BuiltListener): void {
+  lifetime.end()
+  for (const [key, chain] of chains) {
+    if (kept?.chains.get(key) !== chain) chain.lifetime.end()
   }
 }
 
@@ -113,87 +130,6 @@ export function checkDuplicateAddresses(views: readonly ListenerView[], context:
     }
     for (const address of addresses) owners.set(address.text, sockets.listenerName)
   }
-}
-
-function buildFilterChains<Server extends NetworkServerContext>(
-  view: ListenerView,
-  sockets: ListenerSocketSettings,
-  context: ListenerFactoryContext<Server>,
-): FilterChainFinder<FilterChain> {
-  const { errors } = context
-  if (view.useOriginalDst === true) {
-    errors.add(view, 'useOriginalDst', 'use_original_dst is not supported yet')
-  }
-  if (view.filterChains.length === 0 && view.defaultFilterChain === undefined) {
-    errors.add(
-      view,
-      undefined,
-      `error adding listener '${sockets.sockets[0].address.text}': no filter chains specified`,
-    )
-  }
-  const chains = view.filterChains.map(
-    (each): MatchableChain<FilterChain> => ({
-      view: each,
-      name: each.name,
-      match: each.filterChainMatch,
-      chain: buildFilterChain(each, context),
-    }),
-  )
-  const fallback =
-    view.defaultFilterChain === undefined ? undefined : buildFilterChain(view.defaultFilterChain, context)
-  // A matcher tree names the chains: their own filter_chain_match is not looked at.
-  if (view.filterChainMatcher !== undefined) {
-    return buildFilterChainMatcher(view.filterChainMatcher, chains, fallback, context)
-  }
-  return new FilterChainManager(chains, fallback, errors)
-}
-
-function buildFilterChain(view: FilterChainView, context: ListenerFactoryContext): FilterChain {
-  return {
-    name: view.name,
-    filters: buildNetworkFilters(view, context),
-    transportSocket: buildTransportSocket(view, context),
-    transportSocketConnectTimeoutMs: view.transportSocketConnectTimeout ?? 0,
-  }
-}
-
-function buildNetworkFilters(view: FilterChainView, context: ListenerFactoryContext): NetworkFilterFactoryCb[] {
-  const { errors, registry } = context
-  const factories: NetworkFilterFactoryCb[] = []
-  view.filters.forEach((filter, index) => {
-    if (filter.configType === 'configDiscovery') {
-      errors.add(filter, 'configDiscovery', 'config_discovery of network filters is not supported yet')
-      return
-    }
-    const factory = registry.lookup<NetworkFilterFactory>('envoy.filters.network', filter, errors)
-    if (factory === undefined) return
-    const isLast = index === view.filters.length - 1
-    const named = `filter named ${filter.name} of type ${factory.name}`
-    if (factory.isTerminal && !isLast) {
-      errors.add(filter, undefined, `Error: terminal ${named} must be the last filter in a network filter chain.`)
-    }
-    if (!factory.isTerminal && isLast) {
-      errors.add(filter, undefined, `Error: non-terminal ${named} is the last filter in a network filter chain.`)
-    }
-    factories.push(factory.createFilterFactory(filter.typedConfig?.value, context))
-  })
-  return factories
-}
-
-function buildTransportSocket(
-  view: FilterChainView,
-  context: ListenerFactoryContext,
-): DownstreamTransportSocketFactory {
-  const socket = view.transportSocket
-  if (socket === undefined) return rawBufferSocketFactory
-  const factory = context.registry.lookup<DownstreamTransportSocketConfigFactory>(
-    'envoy.transport_sockets.downstream',
-    socket,
-    context.errors,
-  )
-  if (factory === undefined) return rawBufferSocketFactory
-  const serverNames = view.filterChainMatch?.serverNames ?? []
-  return factory.createTransportSocketFactory(socket.typedConfig?.value, context, serverNames)
 }
 
 function buildListenerFilters(view: ListenerView, context: ListenerFactoryContext): ListenerFilterFactory[] {

@@ -1,9 +1,11 @@
 // What main and its workers agree on: how a worker is started, and all the messages between them.
 
 import { fileURLToPath } from 'node:url'
+import type { envoy } from '../../proto/generated/api.d.ts'
 import type { LogLevel, LogSettings } from '../common/log.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { RuntimeValue } from '../config/runtime.ts'
+import type { DrainStrategy } from '../network/drain.ts'
 import type { HostsUpdate } from '../upstream/cluster_manager.ts'
 import type { LocalInfo } from '../upstream/server_context.ts'
 
@@ -18,7 +20,7 @@ export const inheritedFd = { ipc: 3, stats: 4, cells: 5, sockets: 6 } as const
 
 /** One address of a listener and the port it is really bound to; its socket comes over the descriptor channel. */
 export interface BoundSocketInfo {
-  readonly listenerIndex: number
+  readonly listenerId: number
   readonly socketIndex: number
   readonly port: number
 }
@@ -26,14 +28,18 @@ export interface BoundSocketInfo {
 export interface WorkerSettings {
   readonly workerIndex: number
   readonly concurrency: number
+  /** Without listeners and clusters: those are `changes`. */
   readonly bootstrap: Bootstrap
+  /** Everything there is, as a worker that has been there all the time has been told. */
+  readonly changes: readonly ConfigChange[]
+  readonly drainTimeMs: number
+  readonly drainStrategy: DrainStrategy
   readonly localInfo: LocalInfo
   readonly runtime: Readonly<Record<string, RuntimeValue>>
   readonly logLevels: readonly (readonly [name: string, level: LogLevel])[]
   readonly log: LogSettings
   readonly fileFlushIntervalMs: number
   readonly fileFlushMinSizeBytes: number
-  readonly hosts: readonly HostsUpdate[]
   readonly drain: DrainState
   readonly healthCheckFailed: boolean
 }
@@ -42,7 +48,7 @@ export interface WorkerSettings {
 export interface DrainState {
   readonly startedAtWallMs: number
   readonly drainTimeMs: number
-  readonly strategy: 'gradual' | 'immediate'
+  readonly strategy: DrainStrategy
   readonly direction: 'none' | 'all' | 'inboundOnly'
 }
 
@@ -55,9 +61,23 @@ export type ToWorker =
   | { readonly type: 'query'; readonly id: number; readonly what: WorkerQuery }
   | { readonly type: 'stop' }
 
+/** What it is about is checked in main before: it cannot fail in a worker. */
+export type ConfigChange =
+  /** A new cluster, or another one in the place of that of its name. */
+  | { readonly kind: 'cluster'; readonly view: envoy.config.cluster.v3.Cluster }
+  | { readonly kind: 'hosts'; readonly update: HostsUpdate }
+  | { readonly kind: 'removeCluster'; readonly name: string }
+  /** A resource of WatchedResources by its key: told before what uses it; undefined where it is gone. */
+  | { readonly kind: 'resource'; readonly key: string; readonly view: object | undefined }
+  | { readonly kind: 'unusedResource'; readonly key: string }
+  /** A new listener, whose sockets follow, or a new version of one, which goes on with its sockets. */
+  | { readonly kind: 'listener'; readonly id: number; readonly view: envoy.config.listener.v3.Listener }
+  /** Its connections are asked to leave. */
+  | { readonly kind: 'removeListener'; readonly id: number }
+
 /** A change of what a worker was started with. None can fail: what could is checked in main first. */
 export type WorkerUpdate =
-  | { readonly type: 'hosts'; readonly update: HostsUpdate }
+  | { readonly type: 'config'; readonly changes: readonly ConfigChange[] }
   | { readonly type: 'runtime'; readonly values: Readonly<Record<string, RuntimeValue>> }
   /** Files in a folder have changed. */
   | { readonly type: 'folder'; readonly folder: string }

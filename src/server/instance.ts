@@ -1,12 +1,16 @@
-// What main and workers build alike from the bootstrap: the context, the clusters, the listeners.
+// What main and workers have alike: the context of everything that is configured, and how clusters and listeners are built.
 
+import type { envoy } from '../../proto/generated/api.d.ts'
 import type { AccessLogManager } from '../access_log/access_log_manager.ts'
 import { compileEcmascriptRegex } from '../common/ecmascript_regex.ts'
 import { compileStringMatcher } from '../common/string_matcher.ts'
+import { Lifetime } from '../common/lifetime.ts'
 import type { ConfigErrors } from '../config/errors.ts'
+import { InitManager } from '../config/init_manager.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import type { Runtime } from '../config/runtime.ts'
+import type { WatchedResources } from '../config/watched_resources.ts'
 import { checkCodecSettings } from '../http/conn_pool/codec_settings.ts'
 import type { BuiltListener } from '../network/built_listener.ts'
 import { globalConnectionLimit, overloadConnectionLimit } from '../network/connection_limits.ts'
@@ -17,9 +21,14 @@ import type { WatchedFolders } from '../network/watched_folders.ts'
 import { createStatsSettings, defaultStatsSettings, parseStatsTag, type StatsSettings } from '../stats/stats_config.ts'
 import type { Scope } from '../stats/store.ts'
 import type { TagRegex } from '../stats/tag_extractor.ts'
+import { buildCluster } from '../upstream/build_cluster.ts'
+import type { Cluster } from '../upstream/cluster.ts'
 import { ClusterManager } from '../upstream/cluster_manager.ts'
 import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
 import type { DrainManager } from './drain_decision.ts'
+
+type ClusterView = envoy.config.cluster.v3.Cluster
+type ListenerView = envoy.config.listener.v3.Listener
 
 export interface InstanceParts {
   readonly scope: Scope
@@ -28,6 +37,7 @@ export interface InstanceParts {
   readonly accessLogManager: AccessLogManager
   readonly shared: SharedMemory
   readonly folders: WatchedFolders
+  readonly resources: WatchedResources
   readonly localInfo: LocalInfo
   readonly errors: ConfigErrors
   readonly drainManager: DrainManager
@@ -37,11 +47,11 @@ export interface InstanceParts {
   readonly concurrency: number
 }
 
-/** One process's server: clusters first, since routes and filters look them up while they are built. */
+/** One process's server, without listeners and clusters: those come and go. */
 export class Instance {
   readonly clusterManager: ClusterManager
+  /** The server's own: what listeners and clusters are built with is made of it by `contextFor`. */
   readonly context: ServerContext
-  readonly listeners: BuiltListener[] = []
   readonly #drainManager: DrainManager
 
   constructor(bootstrap: Bootstrap, parts: InstanceParts) {
@@ -67,6 +77,9 @@ export class Instance {
         workerIndex < 0 ? parts.scope : undefined,
       ),
       folders,
+      resources: parts.resources,
+      initManager: new InitManager(),
+      lifetime: new Lifetime(),
       workerIndex,
       clusterManager: this.clusterManager,
       localInfo: parts.localInfo,
@@ -74,29 +87,27 @@ export class Instance {
       healthCheckFailed: parts.healthCheckFailed,
       concurrency: parts.concurrency,
     }
-    this.#buildClusters(bootstrap)
-    for (const view of bootstrap.staticResources?.listeners ?? []) {
-      const inbound = view.trafficDirection === 'INBOUND'
-      const modifyOnly = view.drainType === 'MODIFY_ONLY'
-      const context = { ...this.context, drainDecision: drainManager.forListener({ inbound, modifyOnly }) }
-      const built = buildListener(view, context)
-      if (built !== undefined) this.listeners.push(built)
-    }
   }
 
-  #buildClusters(bootstrap: Bootstrap): void {
-    const { localClusterName } = this.clusterManager
-    for (const view of bootstrap.staticResources?.clusters ?? []) {
-      if (this.clusterManager.get(view.name) !== undefined) {
-        this.context.errors.add(view, 'name', `cluster manager: duplicate cluster '${view.name}'`)
-        continue
-      }
-      const { info } = this.clusterManager.addOrUpdate(view, this.context)
-      checkCodecSettings(info, this.context.errors)
-    }
-    if (localClusterName === '' || this.clusterManager.get(localClusterName) !== undefined) return
-    const message = `local cluster '${localClusterName}' must be defined`
-    this.context.errors.add(bootstrap.clusterManager, 'localClusterName', message)
+  /** For one listener or cluster: what it begins ends with a lifetime of its own, and it tells what it waits for. */
+  contextFor(errors: ConfigErrors): ServerContext {
+    const own: Partial<ServerContext> = { errors, lifetime: new Lifetime(), initManager: new InitManager() }
+    return Object.assign(Object.create(this.context) as ServerContext, own)
+  }
+
+  /** What is wrong goes to the context's errors; the cluster is not in force before it is put into the cluster manager. */
+  buildCluster(view: ClusterView, context: ServerContext): Cluster {
+    const cluster = buildCluster(view, context)
+    checkCodecSettings(cluster.info, context.errors)
+    return cluster
+  }
+
+  /** As `buildListener`, with the drain that the listener follows. */
+  buildListener(view: ListenerView, context: ServerContext, previous?: BuiltListener): BuiltListener | undefined {
+    const inbound = view.trafficDirection === 'INBOUND'
+    const modifyOnly = view.drainType === 'MODIFY_ONLY'
+    const drainDecision = this.#drainManager.forListener({ inbound, modifyOnly })
+    return buildListener(view, Object.assign(context, { drainDecision }), previous)
   }
 
   setDrain(state: DrainManager['state']): void {

@@ -3,71 +3,84 @@
 import { routerStats } from '../router/router_settings.ts'
 import type { Counter, Gauge, Scope } from '../stats/store.ts'
 
-export class ManagerStats {
-  readonly #listenersActive: Gauge
-  readonly #workersStarted: Gauge
-  readonly #listenersAdded: Counter
-  readonly #createSuccess: Counter
-  readonly #listenerStopped: Counter
-  readonly #activeClusters: Gauge
-  readonly #warmingClusters: Gauge
-  readonly #clustersAdded: Counter
-  readonly #scope: Scope
+export class ListenerManagerStats {
+  readonly added: Counter
+  readonly modified: Counter
+  readonly inPlaceUpdated: Counter
+  readonly removed: Counter
+  /** It stays among the active ones, as in Envoy. */
+  readonly stopped: Counter
+  /** Each worker that takes a listener on counts. */
+  readonly createSuccess: Counter
+  readonly createFailure: Counter
+  readonly active: Gauge
+  readonly warming: Gauge
+  readonly draining: Gauge
+  readonly filterChainsDraining: Gauge
+  readonly workersStarted: Gauge
 
   constructor(scope: Scope) {
-    const listeners = scope.createScope('listener_manager')
-    this.#listenersActive = listeners.gauge('total_listeners_active')
-    this.#workersStarted = listeners.gauge('workers_started')
-    listeners.gauge('workers_pinned')
-    for (const name of ['total_filter_chains_draining', 'total_listeners_draining']) listeners.gauge(name)
-    listeners.gauge('total_listeners_warming').set(0)
-    this.#listenersAdded = listeners.counter('listener_added')
-    this.#createSuccess = listeners.counter('listener_create_success')
-    this.#listenerStopped = listeners.counter('listener_stopped')
+    const own = scope.createScope('listener_manager')
+    this.added = own.counter('listener_added')
+    this.modified = own.counter('listener_modified')
+    this.inPlaceUpdated = own.counter('listener_in_place_updated')
+    this.removed = own.counter('listener_removed')
+    this.stopped = own.counter('listener_stopped')
+    this.createSuccess = own.counter('listener_create_success')
+    this.createFailure = own.counter('listener_create_failure')
+    this.active = own.gauge('total_listeners_active')
+    this.warming = own.gauge('total_listeners_warming')
+    this.draining = own.gauge('total_listeners_draining')
+    this.filterChainsDraining = own.gauge('total_filter_chains_draining')
+    this.workersStarted = own.gauge('workers_started')
+    own.gauge('workers_pinned')
+    this.warming.set(0)
+  }
+}
+
+export class ClusterManagerStats {
+  readonly warming: Gauge
+  readonly #active: Gauge
+  readonly #added: Counter
+  readonly #modified: Counter
+  readonly #removed: Counter
+  readonly #inflated: readonly Gauge[]
+
+  constructor(scope: Scope, workers: number) {
+    const own = scope.createScope('cluster_manager')
+    this.#active = own.gauge('active_clusters')
+    this.warming = own.gauge('warming_clusters')
+    this.#added = own.counter('cluster_added')
+    this.#modified = own.counter('cluster_modified')
+    this.#removed = own.counter('cluster_removed')
     for (const name of [
-      'listener_create_failure',
-      'listener_in_place_updated',
-      'listener_modified',
-      'listener_removed',
-    ])
-      listeners.counter(name)
-    const clusters = scope.createScope('cluster_manager')
-    this.#activeClusters = clusters.gauge('active_clusters')
-    this.#warmingClusters = clusters.gauge('warming_clusters')
-    this.#scope = scope
-    this.#clustersAdded = clusters.counter('cluster_added')
-    for (const name of [
-      'cluster_modified',
-      'cluster_removed',
       'cluster_updated',
       'cluster_updated_via_merge',
       'update_merge_cancelled',
       'update_out_of_merge_window',
     ])
-      clusters.counter(name)
+      own.counter(name)
     // Requests that the proxy makes itself go through a router of their own.
     routerStats(scope, 'http.async-client.')
+    const perThread = scope.createScope('thread_local_cluster_manager')
+    this.#inflated = threadNames(workers).map((thread) => perThread.gauge(`${thread}.clusters_inflated`))
+    this.onActive(0)
+    this.warming.set(0)
   }
 
-  onClusters(count: number, workers: number): void {
-    this.#activeClusters.set(count)
-    this.#warmingClusters.set(0)
-    this.#clustersAdded.add(count)
-    const perThread = this.#scope.createScope('thread_local_cluster_manager')
-    for (const thread of threadNames(workers)) perThread.gauge(`${thread}.clusters_inflated`).set(count)
+  onAdded(isModified: boolean): void {
+    const counter = isModified ? this.#modified : this.#added
+    counter.inc()
   }
 
-  /** Each worker adds each listener. */
-  onListeners(count: number, workers: number): void {
-    this.#listenersActive.set(count)
-    this.#listenersAdded.add(count)
-    this.#createSuccess.add(count * workers)
-    this.#workersStarted.set(1)
+  onRemoved(active: number): void {
+    this.#removed.inc()
+    this.onActive(active)
   }
 
-  /** It stays among the active ones, as in Envoy. */
-  onListenerStopped(): void {
-    this.#listenerStopped.inc()
+  onActive(count: number): void {
+    this.#active.set(count)
+    for (const gauge of this.#inflated) gauge.set(count)
   }
 }
 

@@ -73,6 +73,11 @@ export class WorkerPool {
     await Promise.all(this.#workers.map((worker) => worker.apply(version, update)))
   }
 
+  /** Hands further sockets to every worker; resolves when each accepts on them. */
+  async handOver(socketsOf: (workerIndex: number) => readonly OwnedSocket[]): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.handOver(socketsOf(worker.index))))
+  }
+
   /** Every worker's answer; a worker that does not answer in time is left out. */
   async query(what: WorkerQuery): Promise<unknown[]> {
     const answers = await Promise.all(this.#workers.map((worker) => worker.query(what)))
@@ -127,8 +132,10 @@ class Worker {
   #startedAtMs = 0
   #backoffMs = firstBackoffMs
   #built = false
-  /** Listening sockets that the worker has not been handed yet. */
+  /** Listening sockets that the worker has not been handed yet, and who waits until it has them all. */
   #unsent: OwnedSocket[] = []
+  #isHandingOver = false
+  #onHandedOver: (() => void)[] = []
   readonly #answers = new Map<number, (value: unknown) => void>()
   readonly #unapplied = new Map<number, () => void>()
   #nextQuery = 1
@@ -189,11 +196,11 @@ class Worker {
       case 'built':
         this.#built = true
         this.#unsent = [...this.#parts.socketsOf(this.index)]
-        this.#handOverSockets()
+        this.#sendSockets()
         break
       case 'listening':
-        if (this.#unsent.length > 0) this.#handOverSockets()
-        else this.#onListening()
+        if (this.#unsent.length > 0) this.#sendSockets()
+        else this.#onAllHandedOver()
         break
       case 'applied':
         this.#unapplied.get(message.version)?.()
@@ -208,8 +215,23 @@ class Worker {
     }
   }
 
+  /** A worker between two lives gets them with all others, when it is built. */
+  handOver(sockets: readonly OwnedSocket[]): Promise<void> {
+    if (!this.#built || !this.#process.connected) return Promise.resolve()
+    this.#unsent.push(...sockets)
+    if (!this.#isHandingOver) this.#sendSockets()
+    return new Promise((resolve) => this.#onHandedOver.push(resolve))
+  }
+
+  #onAllHandedOver(): void {
+    this.#isHandingOver = false
+    this.#onListening()
+    for (const done of this.#onHandedOver.splice(0)) done()
+  }
+
   /** As many as one message holds; the next goes when the worker accepts on these, so that no queue can fill up. */
-  #handOverSockets(): void {
+  #sendSockets(): void {
+    this.#isHandingOver = true
     const sockets = this.#unsent.splice(0, DESCRIPTORS_PER_MESSAGE_LIMIT)
     const fds = sockets.map((socket) => socket.fd)
     try {
@@ -266,6 +288,8 @@ class Worker {
     for (const id of [...this.#answers.keys()]) this.#settle(id, undefined)
     for (const applied of this.#unapplied.values()) applied()
     this.#unapplied.clear()
+    this.#isHandingOver = false
+    for (const done of this.#onHandedOver.splice(0)) done()
     this.#pool.onExit(this, why, this.#built)
   }
 }

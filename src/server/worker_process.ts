@@ -2,11 +2,10 @@
 
 import { AccessLogManager } from '../access_log/access_log_manager.ts'
 import { configureLog, getLogger, reopenLog, setAllLevels } from '../common/log.ts'
-import { ConfigErrors, renderIssues } from '../config/errors.ts'
+import { ConfigErrors } from '../config/errors.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import { Runtime } from '../config/runtime.ts'
-import { ipAddress } from '../network/address.ts'
-import { Listener } from '../network/listener.ts'
+import { WatchedResources } from '../config/watched_resources.ts'
 import { WatchedFolders } from '../network/watched_folders.ts'
 import { receiveDescriptors } from '../os/descriptor_passing.ts'
 import { openSegment } from '../stats/segment.ts'
@@ -23,6 +22,8 @@ import {
 import { DrainManager } from './drain_decision.ts'
 import { Instance, statsSettings } from './instance.ts'
 import { sharedMemory } from './shared_cells.ts'
+import { applyChange, refuseDifference } from './worker_changes.ts'
+import { WorkerListeners } from './worker_listeners.ts'
 import { answerQuery } from './worker_queries.ts'
 
 const log = getLogger('main')
@@ -54,7 +55,7 @@ class Worker {
   readonly #folders = new WatchedFolders()
   readonly #instance: Instance
   readonly #accessLogManager: AccessLogManager
-  readonly #listeners: Listener[]
+  readonly #listeners: WorkerListeners
   #healthCheckFailed: boolean
 
   constructor(settings: WorkerSettings, registry: ExtensionRegistry) {
@@ -80,6 +81,7 @@ class Worker {
       accessLogManager: this.#accessLogManager,
       shared: sharedMemory(segment, inheritedFd.cells, workerIndex + 1),
       folders: this.#folders,
+      resources: new WatchedResources(),
       localInfo: settings.localInfo,
       errors,
       drainManager,
@@ -87,11 +89,10 @@ class Worker {
       workerIndex,
       concurrency: settings.concurrency,
     })
-    // Main has built the same before: an error here is a difference between the two processes.
-    if (errors.hasErrors)
-      throw new Error(`worker ${workerIndex} cannot build the configuration:\n${renderIssues(errors.issues)}`)
-    for (const update of settings.hosts) this.#instance.clusterManager.onHosts(update)
-    this.#listeners = this.#instance.listeners.map((built) => new Listener(built))
+    refuseDifference(errors)
+    const { drainTimeMs, drainStrategy: strategy } = settings
+    this.#listeners = new WorkerListeners(this.#instance, { drainTimeMs, strategy })
+    for (const change of settings.changes) applyChange(change, this.#instance, this.#listeners)
     const health = new WorkerHealth(store, workerIndex)
     setInterval(() => health.sample(), healthSampleMs).unref()
   }
@@ -116,8 +117,8 @@ class Worker {
 
   #apply(change: WorkerUpdate): void {
     switch (change.type) {
-      case 'hosts':
-        this.#instance.clusterManager.onHosts(change.update)
+      case 'config':
+        for (const each of change.changes) applyChange(each, this.#instance, this.#listeners)
         break
       case 'runtime':
         this.#runtime.update(change.values)
@@ -129,7 +130,7 @@ class Worker {
         this.#instance.setDrain(change.drain)
         break
       case 'stopListeners':
-        this.#stopListeners(change.inboundOnly)
+        this.#listeners.stopListening(change.inboundOnly)
         break
       case 'healthCheck':
         this.#healthCheckFailed = change.failed
@@ -149,19 +150,8 @@ class Worker {
     const descriptors = received === undefined || received === 'closed' ? [] : received.descriptors
     if (descriptors.length !== sockets.length)
       throw new Error(`${descriptors.length} of ${sockets.length} listening sockets arrived`)
-    for (const [i, { listenerIndex, socketIndex, port }] of sockets.entries()) {
-      const listener = this.#listeners[listenerIndex]
-      const { address } = listener.built.sockets.sockets[socketIndex]
-      const bound = address.family === 'pipe' ? address : ipAddress(address.ip, port)
-      await listener.listen(descriptors[i], bound)
-    }
+    for (const [i, socket] of sockets.entries()) await this.#listeners.listen(socket, descriptors[i])
     send({ type: 'listening' })
-  }
-
-  #stopListeners(inboundOnly: boolean): void {
-    for (const listener of this.#listeners) {
-      if (!inboundOnly || listener.built.trafficDirection === 'INBOUND') listener.stopListening()
-    }
   }
 
   async #answer(id: number, what: Extract<ToWorker, { type: 'query' }>['what']): Promise<void> {
@@ -171,10 +161,7 @@ class Worker {
 
   /** Ends at once, as Envoy does: connections are cut, what is logged is written. */
   async #stop(): Promise<void> {
-    for (const listener of this.#listeners) {
-      listener.stopListening()
-      listener.closeConnections('server_shutdown')
-    }
+    this.#listeners.close('server_shutdown')
     await this.#accessLogManager.flushAll()
     send({ type: 'stopped' })
     process.exit(0)

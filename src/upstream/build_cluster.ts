@@ -59,10 +59,8 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
     budgetStats: budgetStats(view, scope),
     resourceManager: (priority) => (priority === 'HIGH' ? high : byDefault),
   }
-  return new Cluster(info, createLoadBalancer(view, info, context), {
-    localLocality: localLocality(context.localInfo),
-    countsMembership: context.workerIndex < 0,
-  })
+  const place = { localLocality: localLocality(context.localInfo), countsMembership: context.workerIndex < 0 }
+  return new Cluster(info, createLoadBalancer(view, info, context), place, context.lifetime)
 }
 
 function localLocality({ region, zone, subZone }: LocalInfo): Locality | undefined {

@@ -1,5 +1,6 @@
 // A cluster in a worker: its facts, its hosts as last told, and its load balancer.
 
+import type { Lifetime } from '../common/lifetime.ts'
 import type { ClusterInfo } from './cluster_info.ts'
 import { Host, type HostSnapshot, type Locality } from './host.ts'
 import type { LoadBalancer, LoadBalancerContext } from './load_balancer.ts'
@@ -16,12 +17,14 @@ export class Cluster {
   readonly info: ClusterInfo
   readonly prioritySet = new PrioritySet()
   readonly loadBalancer: LoadBalancer
+  readonly lifetime: Lifetime
   readonly #place: ClusterPlace
 
-  constructor(info: ClusterInfo, loadBalancer: LoadBalancer, place: ClusterPlace) {
+  constructor(info: ClusterInfo, loadBalancer: LoadBalancer, place: ClusterPlace, lifetime: Lifetime) {
     this.info = info
     this.loadBalancer = loadBalancer
     this.#place = place
+    this.lifetime = lifetime
     loadBalancer.onHostsChanged(this.prioritySet)
   }
 
@@ -74,6 +77,12 @@ export class Cluster {
     stats.membershipHealthy.set(count((set) => set.healthyHosts))
     stats.membershipDegraded.set(count((set) => set.degradedHosts))
     stats.membershipExcluded.set(count((set) => set.excludedHosts))
+  }
+
+  /** The cluster is removed or replaced. */
+  end(): void {
+    this.lifetime.end()
+    this.drain()
   }
 
   /** Its connections end, busy ones after their exchange: the cluster is removed, or asks for it when hosts change. */

@@ -1,13 +1,10 @@
 // The clusters of one process, by name.
 
 import type { envoy } from '../../proto/generated/api.d.ts'
-import { buildCluster } from './build_cluster.ts'
 import type { Cluster } from './cluster.ts'
 import type { HostSnapshot } from './host.ts'
 import type { PrioritySet } from './priority_set.ts'
-import type { ServerContext } from './server_context.ts'
 
-type ClusterView = envoy.config.cluster.v3.Cluster
 type ClusterManagerView = envoy.config.bootstrap.v3.ClusterManager
 type BindConfig = envoy.config.core.v3.BindConfig
 
@@ -41,16 +38,15 @@ export class ClusterManager {
     return this.#clusters.values()
   }
 
-  /** Adds a cluster, or puts a new one in the place of one with its name, whose connections then drain. */
-  addOrUpdate(view: ClusterView, context: ServerContext): Cluster {
-    const cluster = buildCluster(view, context)
-    this.#clusters.get(view.name)?.drain()
-    this.#clusters.set(view.name, cluster)
-    return cluster
+  /** Adds a cluster, or puts it in the place of one with its name, whose connections then drain. */
+  put(cluster: Cluster): void {
+    const { name } = cluster.info
+    this.#clusters.get(name)?.end()
+    this.#clusters.set(name, cluster)
   }
 
   remove(name: string): void {
-    this.#clusters.get(name)?.drain()
+    this.#clusters.get(name)?.end()
     this.#clusters.delete(name)
   }
 

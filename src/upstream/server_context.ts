@@ -14,16 +14,9 @@ export interface LocalInfo {
   readonly address: string
 }
 
-/** Whether connections should be asked to leave now: `Connection: close` or GOAWAY at the next chance. */
-export interface DrainDecision {
-  /** True with a probability that grows over the drain time (gradual), or at once (immediate). */
-  drainClose(): boolean
-}
-
 export interface ServerContext extends NetworkServerContext {
   readonly clusterManager: ClusterManager
   readonly localInfo: LocalInfo
-  readonly drainDecision: DrainDecision
   /** True while `/healthcheck/fail` is in force. */
   readonly healthCheckFailed: () => boolean
   readonly concurrency: number

@@ -3,10 +3,13 @@
 import { connect, createServer, type AddressInfo as NodeAddress, type Socket } from 'node:net'
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { AccessLogManager } from '../../src/access_log/access_log_manager.ts'
+import { Lifetime } from '../../src/common/lifetime.ts'
 import { ConfigErrors, renderIssue } from '../../src/config/errors.ts'
+import { InitManager } from '../../src/config/init_manager.ts'
 import { loadBootstrap } from '../../src/config/load.ts'
 import { type ExtensionFactory, ExtensionRegistry } from '../../src/config/registry.ts'
 import { Runtime, type RuntimeValue } from '../../src/config/runtime.ts'
+import { WatchedResources } from '../../src/config/watched_resources.ts'
 import { fileAccessLogFactory } from '../../src/extensions/access_loggers/file/config.ts'
 import { connectionLimit } from '../../src/extensions/filters/network/connection_limit/config.ts'
 import { directResponse } from '../../src/extensions/filters/network/direct_response/config.ts'
@@ -82,6 +85,10 @@ export function testContext(options: TestContextOptions = {}): TestContext {
     errors,
     folders,
     secrets: new SecretManager([], folders, errors, undefined),
+    resources: new WatchedResources(),
+    initManager: new InitManager(),
+    lifetime: new Lifetime(),
+    drainDecision: { drainClose: () => false },
     globalConnectionLimit: globalConnectionLimit(shared, runtime, options.maxConnections),
     workerIndex: options.workerIndex ?? 0,
   }

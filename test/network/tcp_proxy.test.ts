@@ -9,6 +9,7 @@ import { perConnectionCluster } from '../../src/extensions/filters/network/tcp_p
 import { roundRobin } from '../../src/extensions/load_balancing_policies/round_robin/config.ts'
 import type { NetworkFilterFactory } from '../../src/network/factory.ts'
 import { FilterStatus, type ReadFilterCallbacks } from '../../src/network/network_filter.ts'
+import { buildCluster } from '../../src/upstream/build_cluster.ts'
 import { ClusterManager } from '../../src/upstream/cluster_manager.ts'
 import { staticHosts } from '../../src/upstream/endpoints.ts'
 import type { ServerContext } from '../../src/upstream/server_context.ts'
@@ -126,7 +127,7 @@ function addClusters(context: ServerContext, clusters: ProxyOptions['clusters'])
     const assignment = `load_assignment: {cluster_name: ${name}, endpoints: [{lb_endpoints: [${endpoints.join(', ')}]}]}`
     const yaml = `static_resources: {clusters: [{name: ${name}, type: STATIC, connect_timeout: 1s, ${fields ?? ''} ${assignment}}]}`
     const view = loadBootstrap({ configYaml: yaml }).bootstrap!.staticResources!.clusters[0]
-    context.clusterManager.addOrUpdate(view, context)
+    context.clusterManager.put(buildCluster(view, context))
     context.clusterManager.onHosts({
       clusterName: name,
       priorities: staticHosts(view.loadAssignment, context.errors),

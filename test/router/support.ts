@@ -13,6 +13,7 @@ import { roundRobin } from '../../src/extensions/load_balancing_policies/round_r
 import type { Route, RouteConfig } from '../../src/http/route.ts'
 import { compileRouteConfig } from '../../src/router/route_config/route_config.ts'
 import type { StreamInfo } from '../../src/stream_info/stream_info.ts'
+import { buildCluster } from '../../src/upstream/build_cluster.ts'
 import { ClusterManager } from '../../src/upstream/cluster_manager.ts'
 import type { ServerContext } from '../../src/upstream/server_context.ts'
 import { streamInfo } from '../access_log/support.ts'
@@ -45,7 +46,6 @@ export function serverContext(options: TableOptions = {}): ServerContext & { err
       nodeMetadata: {},
       address: '127.0.0.1',
     },
-    drainDecision: { drainClose: () => false },
     healthCheckFailed: () => false,
     concurrency: 1,
   }
@@ -66,7 +66,7 @@ export function routeTable(yaml: string, options: TableOptions = {}): Table {
   const context = serverContext(options)
   for (const name of ['c', 'd', 'e']) {
     const cluster = `{name: ${name}, type: STATIC, connect_timeout: 1s, load_assignment: {cluster_name: ${name}}}`
-    context.clusterManager.addOrUpdate(viewOf('envoy.config.cluster.v3.Cluster', cluster), context)
+    context.clusterManager.put(buildCluster(viewOf('envoy.config.cluster.v3.Cluster', cluster), context))
   }
   const view = viewOf<envoy.config.route.v3.RouteConfiguration>('envoy.config.route.v3.RouteConfiguration', yaml)
   const config = compileRouteConfig(view, context)

@@ -204,8 +204,11 @@ describe('zone aware routing', () => {
       Object.entries(numbers).flatMap(([name, count]) =>
         Array.from({ length: count }, () => host(0, 'HEALTHY', { locality: zone(name) })),
       )
-    const add = (name: string) =>
-      context.clusterManager.addOrUpdate(startCluster(`- {name: ${name}, type: STATIC}`, context).info.config, context)
+    const add = (name: string) => {
+      const cluster = startCluster(`- {name: ${name}, type: STATIC}`, context)
+      context.clusterManager.put(cluster)
+      return cluster
+    }
     const balanced = add('c')
     add('own')
     context.clusterManager.onHosts({ clusterName: 'c', priorities: [inZones(upstream)] })

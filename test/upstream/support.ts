@@ -102,7 +102,6 @@ export function serverContext(
       nodeMetadata: {},
       address: '127.0.0.1',
     },
-    drainDecision: { drainClose: () => false },
     healthCheckFailed: () => false,
     concurrency: 1,
   }

@@ -7,7 +7,8 @@ import type { Connection } from '../../../../network/connection.ts'
 import type { ConnectionByteStats } from '../../../../network/connection_types.ts'
 import type { ListenerFactoryContext } from '../../../../network/factory.ts'
 import type { ClusterManager } from '../../../../upstream/cluster_manager.ts'
-import type { DrainDecision, ServerContext } from '../../../../upstream/server_context.ts'
+import type { DrainDecision } from '../../../../network/drain.ts'
+import type { ServerContext } from '../../../../upstream/server_context.ts'
 import { type TcpProxyStats, tcpProxyStats } from './stats.ts'
 
 type TcpProxyView = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy

@@ -1,0 +1,113 @@
+// Builds the filter chains of a listener: those that an earlier version of it has are taken over as they are.
+
+import type { envoy } from '../../proto/generated/api.d.ts'
+import { fingerprint } from '../common/fingerprint.ts'
+import { Lifetime } from '../common/lifetime.ts'
+import type { FilterChain, FilterChains } from './built_listener.ts'
+import { Drain } from './drain.ts'
+import type {
+  DownstreamTransportSocketConfigFactory,
+  DownstreamTransportSocketFactory,
+  ListenerFactoryContext,
+  NetworkFilterFactory,
+  NetworkServerContext,
+} from './factory.ts'
+import { FilterChainManager, type MatchableChain } from './filter_chain_manager.ts'
+import { buildFilterChainMatcher, type FilterChainFinder } from './filter_chain_matcher.ts'
+import type { NetworkFilterFactoryCb } from './network_filter.ts'
+import { rawBufferSocketFactory } from './raw_buffer_socket.ts'
+
+type ListenerView = envoy.config.listener.v3.Listener
+type FilterChainView = envoy.config.listener.v3.FilterChain
+
+/** `previous` are the chains of the version that this one replaces, if nothing but chains has changed. */
+export function buildFilterChains<Server extends NetworkServerContext>(
+  view: ListenerView,
+  previous: FilterChains | undefined,
+  context: ListenerFactoryContext<Server>,
+): { chains: FilterChains; finder: FilterChainFinder<FilterChain> } {
+  const { errors } = context
+  const chains = new Map<string, FilterChain>()
+  const chainOf = (each: FilterChainView, kind: string): FilterChain => {
+    const key = `${kind}${fingerprint(each)}`
+    const chain = previous?.get(key) ?? buildFilterChain(each, key, context)
+    chains.set(key, chain)
+    return chain
+  }
+  const matchable = view.filterChains.map(
+    (each): MatchableChain<FilterChain> => ({
+      view: each,
+      name: each.name,
+      match: each.filterChainMatch,
+      chain: chainOf(each, ''),
+    }),
+  )
+  const fallback = view.defaultFilterChain === undefined ? undefined : chainOf(view.defaultFilterChain, 'default.')
+  // A matcher tree names the chains: their own filter_chain_match is not looked at.
+  const finder =
+    view.filterChainMatcher === undefined
+      ? new FilterChainManager(matchable, fallback, errors)
+      : buildFilterChainMatcher(view.filterChainMatcher, matchable, fallback, context)
+  return { chains, finder }
+}
+
+function buildFilterChain(view: FilterChainView, key: string, listener: ListenerFactoryContext): FilterChain {
+  const drain = new Drain(listener.drainDecision)
+  // It may outlive the version of the listener that it is built for.
+  const lifetime = new Lifetime()
+  let sharedNames = 0
+  const own: Partial<ListenerFactoryContext> = {
+    drainDecision: drain,
+    lifetime,
+    sharedName: (kind) => `listener.${listener.listenerName}.${key}.${kind}.${sharedNames++}`,
+  }
+  const context: ListenerFactoryContext = Object.assign(Object.create(listener), own)
+  return {
+    name: view.name,
+    drain,
+    lifetime,
+    filters: buildNetworkFilters(view, context),
+    transportSocket: buildTransportSocket(view, context),
+    transportSocketConnectTimeoutMs: view.transportSocketConnectTimeout ?? 0,
+  }
+}
+
+function buildNetworkFilters(view: FilterChainView, context: ListenerFactoryContext): NetworkFilterFactoryCb[] {
+  const { errors, registry } = context
+  const factories: NetworkFilterFactoryCb[] = []
+  view.filters.forEach((filter, index) => {
+    if (filter.configType === 'configDiscovery') {
+      errors.add(filter, 'configDiscovery', 'config_discovery of network filters is not supported yet')
+      return
+    }
+    const factory = registry.lookup<NetworkFilterFactory>('envoy.filters.network', filter, errors)
+    if (factory === undefined) return
+    const isLast = index === view.filters.length - 1
+    const named = `filter named ${filter.name} of type ${factory.name}`
+    if (factory.isTerminal && !isLast) {
+      errors.add(filter, undefined, `Error: terminal ${named} must be the last filter in a network filter chain.`)
+    }
+    if (!factory.isTerminal && isLast) {
+      errors.add(filter, undefined, `Error: non-terminal ${named} is the last filter in a network filter chain.`)
+    }
+    factories.push(factory.createFilterFactory(filter.typedConfig?.value, context))
+  })
+  return factories
+}
+
+function buildTransportSocket(
+  view: FilterChainView,
+  context: ListenerFactoryContext,
+): DownstreamTransportSocketFactory {
+  const socket = view.transportSocket
+  if (socket === undefined) return rawBufferSocketFactory
+  const factory = context.registry.lookup<DownstreamTransportSocketConfigFactory>(
+    'envoy.transport_sockets.downstream',
+    socket,
+    context.errors,
+  )
+  if (factory === undefined) return rawBufferSocketFactory
+  const serverNames = view.filterChainMatch?.serverNames ?? []
+  return factory.createTransportSocketFactory(socket.typedConfig?.value, context, serverNames)
+}
+

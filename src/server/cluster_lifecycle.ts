@@ -1,0 +1,183 @@
+// The clusters in main, from their configuration to their end: built and checked, warmed by their first hosts, put into
+// force in all processes, replaced, removed.
+
+import type { envoy } from '../../proto/generated/api.d.ts'
+import { wallMs } from '../common/clock.ts'
+import { fingerprint } from '../common/fingerprint.ts'
+import { getLogger } from '../common/log.ts'
+import type { ConfigErrors } from '../config/errors.ts'
+import type { Cluster } from '../upstream/cluster.ts'
+import type { HostsUpdate } from '../upstream/cluster_manager.ts'
+import type { ClusterDiscovery } from '../upstream/discovery/discovery.ts'
+import type { ServerContext } from '../upstream/server_context.ts'
+import type { ConfigChange } from './channel.ts'
+import type { Instance } from './instance.ts'
+import type { ClusterManagerStats } from './manager_stats.ts'
+
+type ClusterView = envoy.config.cluster.v3.Cluster
+
+const log = getLogger('upstream')
+
+/** Where a part of the configuration comes from. */
+export interface Origin {
+  /** From the bootstrap: discovery services neither change nor remove it. */
+  readonly isStatic: boolean
+  /** As its discovery service calls it; '' for a static one. */
+  readonly version: string
+}
+
+export interface ClusterEntry extends Origin {
+  readonly view: ClusterView
+  readonly fingerprint: string
+  readonly lastUpdatedMs: number
+  readonly cluster: Cluster
+  readonly context: ServerContext
+  readonly discovery: ClusterDiscovery
+  /** As last found; undefined before the first answer. */
+  hosts: HostsUpdate | undefined
+}
+
+export interface ClusterLifecycleParts {
+  readonly instance: Instance
+  readonly stats: ClusterManagerStats
+  readonly push: (change: ConfigChange) => Promise<void>
+  readonly createDiscovery: (cluster: Cluster, context: ServerContext) => ClusterDiscovery | undefined
+}
+
+export class ClusterLifecycle {
+  readonly #parts: ClusterLifecycleParts
+  readonly #active = new Map<string, ClusterEntry>()
+  readonly #warming = new Map<string, ClusterEntry>()
+  /** Until the server is initialised clusters are in force at once: nothing is accepted before they have hosts. */
+  #isInitialized = false
+
+  constructor(parts: ClusterLifecycleParts) {
+    this.#parts = parts
+  }
+
+  active(): Iterable<ClusterEntry> {
+    return this.#active.values()
+  }
+
+  warming(): Iterable<ClusterEntry> {
+    return this.#warming.values()
+  }
+
+  has(name: string): boolean {
+    return this.#active.has(name) || this.#warming.has(name)
+  }
+
+  /** Undefined where there is no such cluster, or none yet. */
+  get(name: string): ClusterEntry | undefined {
+    return this.#warming.get(name) ?? this.#active.get(name)
+  }
+
+  /**
+   * Takes a cluster on, or another version of one. False where that changes nothing: it says the same as before, is static
+   * where this one is not, or has errors.
+   */
+  addOrUpdate(view: ClusterView, origin: Origin, errors: ConfigErrors): boolean {
+    const { instance, createDiscovery } = this.#parts
+    const { name } = view
+    const known = this.get(name)
+    if (known?.isStatic === true && !origin.isStatic) return false
+    const print = fingerprint(view)
+    if (known?.fingerprint === print) return false
+    const context = instance.contextFor(errors)
+    const before = errors.errors.length
+    const cluster = instance.buildCluster(view, context)
+    const discovery = createDiscovery(cluster, context)
+    if (discovery === undefined || errors.errors.length > before) {
+      context.lifetime.end()
+      return false
+    }
+    const entry: ClusterEntry = {
+      ...origin,
+      view,
+      fingerprint: print,
+      lastUpdatedMs: wallMs(),
+      cluster,
+      context,
+      discovery,
+      hosts: undefined,
+    }
+    context.lifetime.onEnd(() => discovery.stop())
+    this.#dropWarming(name)
+    this.#parts.stats.onAdded(known !== undefined)
+    if (this.#isInitialized) {
+      this.#warming.set(name, entry)
+      this.#parts.stats.warming.set(this.#warming.size)
+      log.debug(`add/update cluster ${name} starting warming`)
+      void this.start(entry)
+    } else this.#putIntoForce(entry)
+    return true
+  }
+
+  remove(name: string): boolean {
+    const known = this.get(name)
+    if (known === undefined || known.isStatic) return false
+    this.#dropWarming(name)
+    if (this.#active.delete(name)) {
+      this.#parts.instance.clusterManager.remove(name)
+      void this.#parts.push({ kind: 'removeCluster', name })
+    }
+    this.#parts.stats.onRemoved(this.#active.size)
+    return true
+  }
+
+  /** Begins to look for hosts; resolves when the cluster may be used. */
+  async start(entry: ClusterEntry): Promise<void> {
+    const { name } = entry.view
+    await entry.discovery.start((priorities) => this.#onHosts(entry, { clusterName: name, priorities }))
+    await entry.context.initManager.whenReady()
+    entry.cluster.info.stats.warmingState.set(0)
+    if (this.#warming.get(name) !== entry) return
+    this.#warming.delete(name)
+    this.#parts.stats.warming.set(this.#warming.size)
+    log.debug(`warming cluster ${name} complete`)
+    this.#putIntoForce(entry)
+  }
+
+  onInitialized(): void {
+    this.#isInitialized = true
+  }
+
+  /** What a worker that starts now has to be told. */
+  *changes(): Iterable<ConfigChange> {
+    for (const { view } of this.#active.values()) yield { kind: 'cluster', view }
+    for (const { hosts } of this.#active.values()) {
+      if (hosts !== undefined) yield { kind: 'hosts', update: hosts }
+    }
+  }
+
+  stop(): void {
+    for (const entry of [...this.#active.values(), ...this.#warming.values()]) entry.context.lifetime.end()
+  }
+
+  #putIntoForce(entry: ClusterEntry): void {
+    const { instance, push, stats } = this.#parts
+    this.#active.set(entry.view.name, entry)
+    instance.clusterManager.put(entry.cluster)
+    stats.onActive(this.#active.size)
+    void push({ kind: 'cluster', view: entry.view })
+    if (entry.hosts !== undefined) this.#tell(entry.hosts)
+  }
+
+  #onHosts(entry: ClusterEntry, update: HostsUpdate): void {
+    entry.hosts = update
+    if (this.#active.get(entry.view.name) === entry) this.#tell(update)
+  }
+
+  #tell(update: HostsUpdate): void {
+    this.#parts.instance.clusterManager.onHosts(update)
+    void this.#parts.push({ kind: 'hosts', update })
+  }
+
+  #dropWarming(name: string): void {
+    const entry = this.#warming.get(name)
+    if (entry === undefined) return
+    this.#warming.delete(name)
+    this.#parts.stats.warming.set(this.#warming.size)
+    entry.context.lifetime.end()
+  }
+}

@@ -1,0 +1,227 @@
+// The listeners in main, from their configuration to their end: built and checked, bound, warmed by what they wait for, put
+// into force in the workers, replaced, drained.
+
+import type { envoy } from '../../proto/generated/api.d.ts'
+import { wallMs } from '../common/clock.ts'
+import { fingerprint } from '../common/fingerprint.ts'
+import { getLogger } from '../common/log.ts'
+import type { ConfigErrors } from '../config/errors.ts'
+import type { InitManager } from '../config/init_manager.ts'
+import type { BuiltListener } from '../network/built_listener.ts'
+import { endListener } from '../network/listener_builder.ts'
+import type { ListenerSocketSettings } from '../network/socket_settings.ts'
+import type { ConfigChange } from './channel.ts'
+import type { Origin } from './cluster_lifecycle.ts'
+import type { Instance } from './instance.ts'
+import { ListenError, ListenerSockets } from './listen_sockets.ts'
+import type { ListenerManagerStats } from './manager_stats.ts'
+import type { OwnedSocket } from './worker_pool.ts'
+
+type ListenerView = envoy.config.listener.v3.Listener
+
+const log = getLogger('config')
+
+/** One version of a listener. */
+export interface ListenerVersion extends Origin {
+  readonly view: ListenerView
+  readonly fingerprint: string
+  readonly lastUpdatedMs: number
+  readonly built: BuiltListener
+  readonly initManager: InitManager
+  /** Those of the version before, where nothing about them has changed. */
+  readonly sockets: ListenerSockets
+}
+
+export interface ListenerEntry {
+  readonly name: string
+  active: ListenerVersion | undefined
+  warming: ListenerVersion | undefined
+}
+
+export interface ListenerLifecycleParts {
+  readonly instance: Instance
+  readonly stats: ListenerManagerStats
+  readonly push: (change: ConfigChange) => Promise<void>
+  /** Hands new sockets to the workers. */
+  readonly handOver: (socketsOf: (workerIndex: number) => readonly OwnedSocket[]) => Promise<void>
+  readonly workers: number
+  readonly drainTimeMs: number
+}
+
+export class ListenerLifecycle {
+  readonly #parts: ListenerLifecycleParts
+  readonly #entries = new Map<string, ListenerEntry>()
+  #nextId = 0
+  #stopped: 'none' | 'inboundOnly' | 'all' = 'none'
+
+  constructor(parts: ListenerLifecycleParts) {
+    this.#parts = parts
+  }
+
+  entries(): Iterable<ListenerEntry> {
+    return this.#entries.values()
+  }
+
+  *active(): Iterable<ListenerVersion> {
+    for (const { active } of this.#entries.values()) if (active !== undefined) yield active
+  }
+
+  /**
+   * Takes a listener on, or another version of one. False where that changes nothing: it says the same as before, is static
+   * where this one is not, or has errors. Its addresses are bound here; it accepts when it is warm.
+   */
+  addOrUpdate(view: ListenerView, origin: Origin, errors: ConfigErrors): boolean {
+    const { instance } = this.#parts
+    const before = errors.errors.length
+    const print = fingerprint(view)
+    const known = this.#entries.get(view.name)
+    const last = known?.warming ?? known?.active
+    if (last !== undefined && last.isStatic && !origin.isStatic) return false
+    if (view.name !== '' && last?.fingerprint === print) return false
+    const context = instance.contextFor(errors)
+    const built = instance.buildListener(view, context, known?.active?.built)
+    if (built === undefined || errors.errors.length > before) {
+      if (built === undefined) context.lifetime.end()
+      else endListener(built, known?.active?.built)
+      return false
+    }
+    const sockets = this.#socketsFor(built, view, known, errors)
+    if (sockets === undefined) {
+      endListener(built, known?.active?.built)
+      return false
+    }
+    const entry = known ?? { name: built.name, active: undefined, warming: undefined }
+    this.#entries.set(built.name, entry)
+    this.#dropWarming(entry, sockets)
+    const { initManager } = context
+    const version = { ...origin, view, fingerprint: print, lastUpdatedMs: wallMs(), built, initManager, sockets }
+    entry.warming = version
+    const { added, modified } = this.#parts.stats
+    const counter = known === undefined ? added : modified
+    counter.inc()
+    this.#count()
+    if (initManager.isReady) this.#activate(entry, version)
+    else void initManager.whenReady().then(() => this.#activate(entry, version))
+    return true
+  }
+
+  remove(name: string): boolean {
+    const entry = this.#entries.get(name)
+    const last = entry?.warming ?? entry?.active
+    if (entry === undefined || last === undefined || last.isStatic) return false
+    this.#dropWarming(entry)
+    this.#entries.delete(name)
+    const { active } = entry
+    if (active !== undefined) this.#retire(active)
+    this.#parts.stats.removed.inc()
+    this.#count()
+    return true
+  }
+
+  /** What a worker that starts now has to be told. */
+  *changes(): Iterable<ConfigChange> {
+    for (const { sockets, view } of this.active()) yield { kind: 'listener', id: sockets.listenerId, view }
+  }
+
+  socketsOf(workerIndex: number): OwnedSocket[] {
+    return [...this.active()].flatMap(({ sockets }) => sockets.socketsOf(workerIndex))
+  }
+
+  /** New connections are refused from now on; those that are open go on. */
+  stopListening(inboundOnly: boolean): void {
+    for (const { sockets, built } of this.active()) {
+      if (this.#isStopped(built) || (inboundOnly && built.trafficDirection !== 'INBOUND')) continue
+      this.#parts.stats.stopped.inc()
+      sockets.close()
+    }
+    if (this.#stopped !== 'all') this.#stopped = inboundOnly ? 'inboundOnly' : 'all'
+  }
+
+  #isStopped({ trafficDirection }: BuiltListener): boolean {
+    return this.#stopped === 'all' || (this.#stopped === 'inboundOnly' && trafficDirection === 'INBOUND')
+  }
+
+  #socketsFor(
+    built: BuiltListener,
+    view: ListenerView,
+    known: ListenerEntry | undefined,
+    errors: ConfigErrors,
+  ): ListenerSockets | undefined {
+    const kept = [known?.warming?.sockets, known?.active?.sockets].find(
+      (each) => each !== undefined && isSame(each.settings, built.sockets),
+    )
+    if (kept !== undefined) return kept
+    try {
+      return new ListenerSockets(built.sockets, this.#nextId++, this.#parts.workers)
+    } catch (error) {
+      errors.add(view, 'address', this.#onListenError(built, error))
+      return undefined
+    }
+  }
+
+  /** Tells of it, and returns Envoy's words for it. */
+  #onListenError(built: BuiltListener, error: unknown): string {
+    if (!(error instanceof ListenError)) throw error
+    log.error(`listener '${built.name}' failed to bind or apply socket options: ${error.message}`)
+    this.#parts.stats.createFailure.inc()
+    return error.message
+  }
+
+  /** All that the listener waited for is there. */
+  #activate(entry: ListenerEntry, version: ListenerVersion): void {
+    if (entry.warming !== version) return
+    const { push, handOver, stats, workers } = this.#parts
+    const previous = entry.active
+    const { sockets, built } = version
+    entry.warming = undefined
+    entry.active = version
+    stats.createSuccess.add(workers)
+    if (previous?.built.body === built.body) stats.inPlaceUpdated.inc()
+    const applied = push({ kind: 'listener', id: sockets.listenerId, view: version.view })
+    if (previous !== undefined) {
+      endListener(previous.built, built)
+      if (previous.sockets !== sockets) this.#retireSockets(previous)
+    }
+    this.#count()
+    if (previous?.sockets === sockets || this.#isStopped(built)) return
+    try {
+      sockets.listen()
+    } catch (error) {
+      this.#onListenError(built, error)
+      return
+    }
+    void applied.then(() => handOver((index) => sockets.socketsOf(index)))
+  }
+
+  #retire(version: ListenerVersion): void {
+    endListener(version.built)
+    this.#retireSockets(version)
+  }
+
+  #retireSockets({ sockets }: ListenerVersion): void {
+    sockets.close()
+    void this.#parts.push({ kind: 'removeListener', id: sockets.listenerId })
+    const { draining } = this.#parts.stats
+    draining.inc()
+    setTimeout(() => draining.dec(), this.#parts.drainTimeMs).unref()
+  }
+
+  #dropWarming(entry: ListenerEntry, keptSockets = entry.active?.sockets): void {
+    const { warming, active } = entry
+    if (warming === undefined) return
+    entry.warming = undefined
+    endListener(warming.built, active?.built)
+    if (warming.sockets !== keptSockets && warming.sockets !== active?.sockets) warming.sockets.close()
+  }
+
+  #count(): void {
+    const { active, warming } = this.#parts.stats
+    const entries = [...this.#entries.values()]
+    active.set(entries.filter((entry) => entry.active !== undefined).length)
+    warming.set(entries.filter((entry) => entry.warming !== undefined).length)
+  }
+}
+
+function isSame(a: ListenerSocketSettings, b: ListenerSocketSettings): boolean {
+  return fingerprint(a) === fingerprint(b)
+}

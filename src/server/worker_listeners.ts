@@ -1,0 +1,86 @@
+// The listeners of a worker by the numbers that main gave them: added, replaced and drained while others go on.
+
+import type { envoy } from '../../proto/generated/api.d.ts'
+import { ConfigErrors } from '../config/errors.ts'
+import { ipAddress } from '../network/address.ts'
+import type { DrainSettings } from '../network/draining_chains.ts'
+import { Listener } from '../network/listener.ts'
+import { closeFd } from '../os/socket.ts'
+import type { BoundSocketInfo } from './channel.ts'
+import type { Instance } from './instance.ts'
+import { refuseDifference } from './worker_changes.ts'
+
+type ListenerView = envoy.config.listener.v3.Listener
+
+export class WorkerListeners {
+  readonly #instance: Instance
+  readonly #drain: DrainSettings
+  readonly #listeners = new Map<number, Listener>()
+  /** Sockets that are listened on already: a worker that starts gets all there are, and some of them may come again. */
+  readonly #taken = new Set<string>()
+  /** Replaced or removed, with connections that have not left yet. */
+  #leaving: Listener[] = []
+
+  constructor(instance: Instance, drain: DrainSettings) {
+    this.#instance = instance
+    this.#drain = drain
+  }
+
+  set(id: number, view: ListenerView): void {
+    const previous = this.#listeners.get(id)
+    const errors = new ConfigErrors()
+    const built = this.#instance.buildListener(view, this.#instance.contextFor(errors), previous?.built)
+    refuseDifference(errors)
+    if (built === undefined) return
+    if (previous?.built.body === built.body) {
+      previous.update(built, this.#drain)
+      return
+    }
+    const listener = new Listener(built)
+    this.#listeners.set(id, listener)
+    if (previous === undefined) return
+    listener.takeSockets(previous)
+    this.#letGo(previous)
+  }
+
+  remove(id: number): void {
+    const listener = this.#listeners.get(id)
+    if (listener === undefined) return
+    this.#listeners.delete(id)
+    for (const index of listener.built.sockets.sockets.keys()) this.#taken.delete(`${id}.${index}`)
+    this.#letGo(listener)
+  }
+
+  /** Takes over the descriptor. */
+  async listen({ listenerId, socketIndex, port }: BoundSocketInfo, fd: number): Promise<void> {
+    const listener = this.#listeners.get(listenerId)
+    const key = `${listenerId}.${socketIndex}`
+    // It may have been removed while its sockets were under way.
+    if (listener === undefined || this.#taken.has(key)) {
+      closeFd(fd)
+      return
+    }
+    this.#taken.add(key)
+    const { address } = listener.built.sockets.sockets[socketIndex]
+    await listener.listen(fd, address.family === 'pipe' ? address : ipAddress(address.ip, port))
+  }
+
+  stopListening(inboundOnly: boolean): void {
+    for (const listener of this.#listeners.values()) {
+      if (!inboundOnly || listener.built.trafficDirection === 'INBOUND') listener.stopListening()
+    }
+  }
+
+  /** Ends at once. */
+  close(reason: string): void {
+    for (const listener of [...this.#listeners.values(), ...this.#leaving]) {
+      listener.stopListening()
+      listener.closeConnections(reason)
+    }
+  }
+
+  #letGo(listener: Listener): void {
+    listener.drain(this.#drain)
+    this.#leaving = [...this.#leaving.filter((each) => !each.isIdle), listener]
+  }
+}

@@ -128,7 +128,8 @@ export class WatchedResources {
     if (resource === undefined) return
     const errors = new ConfigErrors()
     const commit = this.prepare(resource, view, errors)
-    if (commit === undefined) throw new Error(`main accepted what this worker cannot build: ${errors.issues[0].message}`)
+    if (commit === undefined)
+      throw new Error(`main accepted what this worker cannot build: ${errors.issues[0].message}`)
     commit()
   }
 

@@ -110,4 +110,3 @@ function buildTransportSocket(
   const serverNames = view.filterChainMatch?.serverNames ?? []
   return factory.createTransportSocketFactory(socket.typedConfig?.value, context, serverNames)
 }
-

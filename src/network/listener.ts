@@ -13,7 +13,7 @@ import { Connection } from './connection.ts'
 import { takeConnectionId } from './connection_id.ts'
 import { ConnectionSocket } from './connection_socket.ts'
 import { DescriptorReserve } from './descriptor_reserve.ts'
-import { type DrainSettings, DrainingChains } from './draining_chains.ts'
+import { DrainingChains, type DrainSettings } from './draining_chains.ts'
 import { ListenerFilterManager, type ListenerFilterOutcome } from './listener_filter_manager.ts'
 
 const log = getLogger('conn_handler')

@@ -57,7 +57,12 @@ export function buildListener<Server extends NetworkServerContext>(
     sharedName: (kind) => `listener.${sockets.listenerName}.${kind}.${sharedNames++}`,
   }
   const context: ListenerFactoryContext<Server> = Object.assign(Object.create(server), info, { scope: root })
-  const body = fingerprint({ ...view, filterChains: undefined, defaultFilterChain: undefined, filterChainMatcher: undefined })
+  const body = fingerprint({
+    ...view,
+    filterChains: undefined,
+    defaultFilterChain: undefined,
+    filterChainMatcher: undefined,
+  })
   const isInPlace = previous?.body === body
   checkChains(view, sockets.sockets[0].address.text, errors)
   const { chains, finder } = buildFilterChains(view, isInPlace ? previous.chains : undefined, context)

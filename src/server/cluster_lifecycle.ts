@@ -48,6 +48,9 @@ export class ClusterLifecycle {
   readonly #parts: ClusterLifecycleParts
   readonly #active = new Map<string, ClusterEntry>()
   readonly #warming = new Map<string, ClusterEntry>()
+  /** Taken on before the server is initialised: what they need to find hosts may not be there yet. */
+  readonly #unstarted = new Set<ClusterEntry>()
+  readonly #starting = new Set<ClusterEntry>()
   /** Until the server is initialised clusters are in force at once: nothing is accepted before they have hosts. */
   #isInitialized = false
 
@@ -63,8 +66,15 @@ export class ClusterLifecycle {
     return this.#warming.values()
   }
 
-  has(name: string): boolean {
-    return this.#active.has(name) || this.#warming.has(name)
+  /** Those that a discovery service has brought. */
+  dynamicNames(): string[] {
+    const entries = [...this.#active.values(), ...this.#warming.values()]
+    return [...new Set(entries.flatMap(({ isStatic, view }) => (isStatic ? [] : view.name)))]
+  }
+
+  /** Names of those that have no hosts yet for the first time. */
+  unready(): string[] {
+    return [...this.#unstarted, ...this.#starting].map(({ view }) => view.name)
   }
 
   /** Undefined where there is no such cluster, or none yet. */
@@ -108,8 +118,11 @@ export class ClusterLifecycle {
       this.#warming.set(name, entry)
       this.#parts.stats.warming.set(this.#warming.size)
       log.debug(`add/update cluster ${name} starting warming`)
-      void this.start(entry)
-    } else this.#putIntoForce(entry)
+      void this.#start(entry)
+    } else {
+      this.#unstarted.add(entry)
+      this.#putIntoForce(entry)
+    }
     return true
   }
 
@@ -117,6 +130,7 @@ export class ClusterLifecycle {
     const known = this.get(name)
     if (known === undefined || known.isStatic) return false
     this.#dropWarming(name)
+    this.#unstarted.delete(known)
     if (this.#active.delete(name)) {
       this.#parts.instance.clusterManager.remove(name)
       void this.#parts.push({ kind: 'removeCluster', name })
@@ -125,11 +139,25 @@ export class ClusterLifecycle {
     return true
   }
 
+  /**
+   * Lets clusters look for hosts that have not begun: first all whose hosts need nobody else, then those that need one of
+   * the first to ask (EDS). Resolves when they may be used.
+   */
+  async startWaiting(): Promise<void> {
+    const startAll = (entries: readonly ClusterEntry[]): Promise<unknown> =>
+      Promise.all(entries.map((entry) => this.#start(entry)))
+    await startAll([...this.#unstarted].filter(({ view }) => view.type !== 'EDS'))
+    await startAll([...this.#unstarted])
+  }
+
   /** Begins to look for hosts; resolves when the cluster may be used. */
-  async start(entry: ClusterEntry): Promise<void> {
+  async #start(entry: ClusterEntry): Promise<void> {
     const { name } = entry.view
+    this.#unstarted.delete(entry)
+    this.#starting.add(entry)
     await entry.discovery.start((priorities) => this.#onHosts(entry, { clusterName: name, priorities }))
     await entry.context.initManager.whenReady()
+    this.#starting.delete(entry)
     entry.cluster.info.stats.warmingState.set(0)
     if (this.#warming.get(name) !== entry) return
     this.#warming.delete(name)

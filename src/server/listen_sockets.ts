@@ -38,7 +38,8 @@ export class ListenerSockets {
       this.close()
       throw error
     }
-    this.addresses = bound.length > 0 ? bound.map(({ address }) => address) : settings.sockets.map((each) => each.address)
+    this.addresses =
+      bound.length > 0 ? bound.map(({ address }) => address) : settings.sockets.map((each) => each.address)
   }
 
   /** From now on connections queue. Throws ListenError. */

@@ -62,6 +62,18 @@ export class ListenerLifecycle {
     return this.#entries.values()
   }
 
+  /** Those that a discovery service has brought. */
+  dynamicNames(): string[] {
+    return [...this.#entries.values()].flatMap(({ name, active, warming }) =>
+      (warming ?? active)?.isStatic === false ? name : [],
+    )
+  }
+
+  /** Resolves when all that there are accept, or would if the workers ran. */
+  async whenWarm(): Promise<void> {
+    for (const { warming } of this.#entries.values()) await warming?.initManager.whenReady()
+  }
+
   *active(): Iterable<ListenerVersion> {
     for (const { active } of this.#entries.values()) if (active !== undefined) yield active
   }

@@ -9,23 +9,27 @@ import { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import { Runtime } from '../config/runtime.ts'
-import type { BuiltListener } from '../network/built_listener.ts'
+import { WatchedResources } from '../config/watched_resources.ts'
 import { NodeHealth } from '../stats/node_health.ts'
 import { StatsReader } from '../stats/reader.ts'
 import { createSegment, MAIN_SLAB, type StatsSegment } from '../stats/segment.ts'
 import { StatsStore } from '../stats/store.ts'
-import type { ClusterManager, HostsUpdate } from '../upstream/cluster_manager.ts'
-import { type ClusterDiscovery, createDiscovery } from '../upstream/discovery/discovery.ts'
+import type { ClusterManager } from '../upstream/cluster_manager.ts'
+import { createDiscovery } from '../upstream/discovery/discovery.ts'
 import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
+import type { SubscriptionFactory } from '../xds/subscription.ts'
 import { logSettings } from './application_log.ts'
-import type { DrainState, HostNumbers, ProfilerQuery, WorkerSettings } from './channel.ts'
+import type { ConfigChange, DrainState, HostNumbers, ProfilerQuery, WorkerSettings } from './channel.ts'
+import { ClusterLifecycle, type Origin } from './cluster_lifecycle.ts'
+import { ConfigPush } from './config_push.ts'
+import { Discovery } from './discovery.ts'
 import { DrainManager, notDraining } from './drain_decision.ts'
 import { FolderWatcher } from './folder_watcher.ts'
 import { hostKeys } from './host_keys.ts'
 import { Instance, statsSettings } from './instance.ts'
-import { ListenError, type ListenerSockets, openListenerSockets } from './listen_sockets.ts'
+import { ListenerLifecycle } from './listener_lifecycle.ts'
 import { localInfo } from './local_info.ts'
-import { ManagerStats } from './manager_stats.ts'
+import { ClusterManagerStats, ListenerManagerStats } from './manager_stats.ts'
 import type { Options } from './options.ts'
 import { RuntimeLayers } from './runtime_layers.ts'
 import type { BoundListener, DrainListenersOptions, ServerControl, ServerState } from './server_control.ts'
@@ -39,6 +43,9 @@ const defaultStatsFlushMs = 5000
 const stopGraceMs = 2000
 /** How long a worker may take to write its heap to a file. */
 const heapSnapshotTimeoutMs = 60_000
+/** Until there is one. */
+const noDiscovery: SubscriptionFactory = { create: () => undefined }
+const fromBootstrap: Origin = { isStatic: true, version: '' }
 
 export class Server implements ServerControl {
   readonly options: Options
@@ -55,20 +62,19 @@ export class Server implements ServerControl {
   readonly #segment: StatsSegment
   readonly #store: StatsStore
   readonly #serverStats: ServerStats
-  readonly #managerStats: ManagerStats
+  readonly #listenerStats: ListenerManagerStats
   readonly #runtime = new Runtime()
   readonly #runtimeLayers: RuntimeLayers
   readonly #folderWatcher = new FolderWatcher((folder) => void this.#workers.apply({ type: 'folder', folder }))
   readonly #instance: Instance
-  readonly #discoveries = new Map<string, ClusterDiscovery>()
-  readonly #hosts = new Map<string, HostsUpdate>()
+  readonly #push = new ConfigPush(() => this.#workers)
+  readonly #clusters: ClusterLifecycle
+  readonly #listeners: ListenerLifecycle
+  readonly #discovery: Discovery
   readonly #workers: WorkerPool
-  #sockets: ListenerSockets[] = []
   #state: ServerState = 'PRE_INITIALIZING'
-  #unready = new Set<string>()
   #healthCheckFailed: boolean
   #drain: DrainState = notDraining
-  readonly #stoppedListeners = new Set<number>()
   #stopping: Promise<void> | undefined
   #end!: (code: number) => void
   #flushTimer: NodeJS.Timeout | undefined
@@ -116,6 +122,10 @@ export class Server implements ServerControl {
       accessLogManager: new AccessLogManager(this.#store, { opensFiles: false }),
       shared: sharedMemory(this.#segment, cellsFd, MAIN_SLAB),
       folders: this.#folderWatcher.folders,
+      resources: new WatchedResources({
+        onWanted: (resource, found) => this.#discovery.resources.onWanted(resource, found),
+        onUnwanted: (resource) => this.#discovery.resources.onUnwanted(resource),
+      }),
       localInfo: this.localInfo,
       errors,
       drainManager,
@@ -123,16 +133,41 @@ export class Server implements ServerControl {
       workerIndex: -1,
       concurrency: options.concurrency,
     })
-    for (const cluster of this.#instance.clusterManager.clusters()) {
-      const discovery = createDiscovery(cluster.info.config, cluster.info.stats, errors, {
+    this.#clusters = new ClusterLifecycle({
+      instance: this.#instance,
+      stats: new ClusterManagerStats(this.#store, options.concurrency),
+      push: (change) => this.#push.push(change),
+      createDiscovery: ({ info }, context) =>
+        createDiscovery(info.config, info.stats, context.errors, {
+          scope: this.#store,
+          typedDnsResolverConfig: bootstrap.typedDnsResolverConfig,
+          dnsResolutionConfig: bootstrap.dnsResolutionConfig,
+          countMatches: (hosts) => info.transportSockets.countMatches(hosts),
+        }),
+    })
+    this.#listenerStats = new ListenerManagerStats(this.#store)
+    this.#listeners = new ListenerLifecycle({
+      instance: this.#instance,
+      stats: this.#listenerStats,
+      push: (change) => this.#push.push(change),
+      handOver: (socketsOf) => this.#workers.handOver(socketsOf),
+      workers: options.concurrency,
+      drainTimeMs: options.drainTimeSeconds * 1000,
+    })
+    this.#discovery = new Discovery(
+      bootstrap,
+      {
+        factory: noDiscovery,
+        clusters: this.#clusters,
+        listeners: this.#listeners,
+        resources: () => this.#instance.context.resources,
+        push: this.#push,
         scope: this.#store,
-        typedDnsResolverConfig: bootstrap.typedDnsResolverConfig,
-        dnsResolutionConfig: bootstrap.dnsResolutionConfig,
-        countMatches: (hosts) => cluster.info.transportSockets.countMatches(hosts),
-      })
-      if (discovery !== undefined) this.#discoveries.set(cluster.info.name, discovery)
-    }
-    this.#managerStats = new ManagerStats(this.#store)
+      },
+      errors,
+    )
+    for (const view of bootstrap.staticResources?.clusters ?? [])
+      this.#clusters.addOrUpdate(view, fromBootstrap, errors)
     const monitors = bootstrap.overloadManager?.resourceMonitors ?? []
     this.#serverStats = new ServerStats(this.#store, options, {
       version: bootstrap.statsServerVersionOverride,
@@ -144,7 +179,7 @@ export class Server implements ServerControl {
       cellsFd,
       concurrency: options.concurrency,
       settingsFor: (index) => this.#workerSettings(index),
-      socketsOf: (index) => this.#sockets.flatMap((sockets) => sockets.socketsOf(index)),
+      socketsOf: (index) => this.#listeners.socketsOf(index),
       onRestart: () => restarts.inc(),
       onFatal: (reason) => {
         log.critical(reason)
@@ -161,51 +196,41 @@ export class Server implements ServerControl {
     return this.#instance.clusterManager
   }
 
-  /** Clusters first, then sockets and workers: nothing is accepted before there is somewhere to send it. */
+  /** In Envoy's order: clusters and what they need, then listeners and what they need, then workers that accept. */
   async start(): Promise<void> {
     if (!this.bootstrap.statsFlushOnAdmin) {
       const intervalMs = this.bootstrap.statsFlushInterval ?? defaultStatsFlushMs
       this.#flushTimer = setInterval(() => this.#flushStats(), intervalMs)
     }
+    this.#addStaticListeners()
     this.#runtimeLayers.startWatching()
-    await this.#startDiscovery()
+    await this.#startClusters()
     this.#state = 'INITIALIZING'
     log.info('all clusters initialized. initializing init manager')
-    this.#sockets = this.#instance.listeners.map((built, index) => this.#openSockets(built, index))
-    this.#managerStats.onClusters([...this.clusterManager.clusters()].length, this.options.concurrency)
+    await this.#discovery.startListeners()
+    await this.#listeners.whenWarm()
     if (this.options.mode === 'init_only') return
     await this.#workers.start()
-    this.#managerStats.onListeners(this.#instance.listeners.length, this.options.concurrency)
+    this.#listenerStats.workersStarted.set(1)
     this.#state = 'LIVE'
     this.#serverStats.onInitialized(monotonicMs() - this.#startedAtMs)
     log.info('all dependencies initialized. starting workers')
   }
 
-  #openSockets(built: BuiltListener, index: number): ListenerSockets {
-    try {
-      return openListenerSockets(built, index, this.options.concurrency)
-    } catch (error) {
-      if (error instanceof ListenError)
-        getLogger('config').error(`listener '${built.name}' failed to bind or apply socket options: ${error.message}`)
-      throw error
-    }
+  /** Throws where an address cannot be had. */
+  #addStaticListeners(): void {
+    const errors = new ConfigErrors()
+    for (const view of this.bootstrap.staticResources?.listeners ?? [])
+      this.#listeners.addOrUpdate(view, fromBootstrap, errors)
+    if (errors.hasErrors) throw new Error(errors.errors[0].message)
   }
 
-  async #startDiscovery(): Promise<void> {
-    await Promise.all(
-      [...this.#discoveries].map(async ([name, discovery]) => {
-        this.#unready.add(name)
-        await discovery.start((priorities) => this.#onHosts({ clusterName: name, priorities }))
-        this.#unready.delete(name)
-        this.clusterManager.get(name)?.info.stats.warmingState.set(0)
-      }),
-    )
-  }
-
-  #onHosts(update: HostsUpdate): void {
-    this.#hosts.set(update.clusterName, update)
-    this.clusterManager.onHosts(update)
-    void this.#workers.apply({ type: 'hosts', update })
+  async #startClusters(): Promise<void> {
+    this.#discovery.resources.start()
+    await this.#clusters.startWaiting()
+    await this.#discovery.startClusters()
+    await this.#clusters.startWaiting()
+    this.#clusters.onInitialized()
   }
 
   #onRuntimeChange(): Promise<void> {
@@ -219,17 +244,26 @@ export class Server implements ServerControl {
     return {
       workerIndex,
       concurrency: options.concurrency,
-      bootstrap,
+      bootstrap: withoutListenersAndClusters(bootstrap),
+      changes: [...this.#changes()],
+      drainTimeMs: options.drainTimeSeconds * 1000,
+      drainStrategy: options.drainStrategy,
       localInfo: this.localInfo,
       runtime: this.#runtimeLayers.merged(),
       logLevels: allLoggers().map((logger) => [logger.name, logger.level]),
       log: this.#log,
       fileFlushIntervalMs: options.fileFlushIntervalMs,
       fileFlushMinSizeBytes: options.fileFlushMinSizeBytes,
-      hosts: [...this.#hosts.values()],
       drain: this.#drain,
       healthCheckFailed: this.#healthCheckFailed,
     }
+  }
+
+  /** What a worker that has been there all the time has been told. */
+  *#changes(): Iterable<ConfigChange> {
+    yield* this.#clusters.changes()
+    for (const { key, view } of this.context.resources.wanted()) yield { kind: 'resource', key, view }
+    yield* this.#listeners.changes()
   }
 
   #updateServerStats(): void {
@@ -260,14 +294,11 @@ export class Server implements ServerControl {
   }
 
   unreadyTargets(): readonly string[] {
-    return [...this.#unready].map((name) => `Cluster ${name}`)
+    return this.#clusters.unready().map((name) => `Cluster ${name}`)
   }
 
   listeners(): readonly BoundListener[] {
-    return this.#instance.listeners.map((built, i) => ({
-      built,
-      addresses: this.#sockets[i]?.addresses ?? built.sockets.sockets.map((each) => each.address),
-    }))
+    return [...this.#listeners.active()].map(({ built, sockets }) => ({ built, addresses: sockets.addresses }))
   }
 
   runtimeLayers(): RuntimeLayers['layers'] {
@@ -313,13 +344,7 @@ export class Server implements ServerControl {
 
   /** New connections are refused from now on; those that are open go on. */
   async #stopListeners(inboundOnly: boolean): Promise<void> {
-    this.#instance.listeners.forEach(({ trafficDirection }, index) => {
-      if (inboundOnly && trafficDirection !== 'INBOUND') return
-      if (this.#stoppedListeners.has(index)) return
-      this.#stoppedListeners.add(index)
-      this.#managerStats.onListenerStopped()
-      this.#sockets[index]?.close()
-    })
+    this.#listeners.stopListening(inboundOnly)
     await this.#workers.apply({ type: 'stopListeners', inboundOnly })
   }
 
@@ -374,7 +399,8 @@ export class Server implements ServerControl {
     clearInterval(this.#flushTimer)
     this.#runtimeLayers.close()
     this.#folderWatcher.close()
-    for (const discovery of this.#discoveries.values()) discovery.stop()
+    this.#discovery.stop()
+    this.#clusters.stop()
     await Promise.all([this.#workers.stop(stopGraceMs), this.adminAccessLogManager.flushAll()])
     log.info('exiting')
   }
@@ -393,4 +419,10 @@ function addNumbers(a: HostNumbers, b: HostNumbers): HostNumbers {
     rqError: a.rqError + b.rqError,
     rqTimeout: a.rqTimeout + b.rqTimeout,
   }
+}
+
+function withoutListenersAndClusters(bootstrap: Bootstrap): Bootstrap {
+  const { staticResources } = bootstrap
+  if (staticResources === undefined) return bootstrap
+  return { ...bootstrap, staticResources: { ...staticResources, listeners: [], clusters: [] } }
 }

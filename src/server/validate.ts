@@ -1,5 +1,6 @@
 // Builds everything once, to find every error, and throws it away.
 
+import type { envoy } from '../../proto/generated/api.d.ts'
 import { AccessLogManager } from '../access_log/access_log_manager.ts'
 import { checkFields } from '../config/check_fields.ts'
 import { ConfigErrors, type ConfigIssue } from '../config/errors.ts'
@@ -7,6 +8,7 @@ import type { Bootstrap } from '../config/load.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import { Runtime } from '../config/runtime.ts'
 import { messageSchema } from '../config/schema.ts'
+import { WatchedResources } from '../config/watched_resources.ts'
 import { checkDuplicateAddresses } from '../network/listener_builder.ts'
 import { WatchedFolders } from '../network/watched_folders.ts'
 import { SharedCounter } from '../stats/shared_counter.ts'
@@ -19,6 +21,8 @@ import { Instance, statsSettings } from './instance.ts'
 import { localInfo } from './local_info.ts'
 import type { Options } from './options.ts'
 import { checkRuntimeLayers, RuntimeLayers } from './runtime_layers.ts'
+
+type ClusterView = envoy.config.cluster.v3.Cluster
 
 /**
  * Builds everything, and adds what is found wrong to the errors of reading, so that all are reported at once. Where there
@@ -77,6 +81,7 @@ export function validateBootstrap(
       cell64: () => new BigInt64Array(1),
     },
     folders: new WatchedFolders(),
+    resources: new WatchedResources(),
     localInfo: info,
     errors,
     drainManager: new DrainManager(() => false),
@@ -84,11 +89,31 @@ export function validateBootstrap(
     workerIndex: -1,
     concurrency: options.concurrency,
   })
+  const { clusters = [], listeners = [] } = bootstrap.staticResources ?? {}
+  for (const view of clusters) checkCluster(view, instance, bootstrap, errors)
+  checkLocalCluster(bootstrap, instance, errors)
+  for (const view of listeners) instance.buildListener(view, instance.contextFor(errors))
   adminSettings(bootstrap, instance.context)
-  checkDuplicateAddresses(bootstrap.staticResources?.listeners ?? [], instance.context)
-  for (const cluster of instance.clusterManager.clusters())
-    createDiscovery(cluster.info.config, cluster.info.stats, errors, {
-      typedDnsResolverConfig: bootstrap.typedDnsResolverConfig,
-      dnsResolutionConfig: bootstrap.dnsResolutionConfig,
-    })
+  checkDuplicateAddresses(listeners, instance.context)
+}
+
+function checkCluster(view: ClusterView, instance: Instance, bootstrap: Bootstrap, errors: ConfigErrors): void {
+  const { clusterManager } = instance
+  if (clusterManager.get(view.name) !== undefined) {
+    errors.add(view, 'name', `cluster manager: duplicate cluster '${view.name}'`)
+    return
+  }
+  const cluster = instance.buildCluster(view, instance.contextFor(errors))
+  clusterManager.put(cluster)
+  createDiscovery(view, cluster.info.stats, errors, {
+    typedDnsResolverConfig: bootstrap.typedDnsResolverConfig,
+    dnsResolutionConfig: bootstrap.dnsResolutionConfig,
+  })
+}
+
+function checkLocalCluster(bootstrap: Bootstrap, { clusterManager }: Instance, errors: ConfigErrors): void {
+  const { localClusterName } = clusterManager
+  if (localClusterName === '' || clusterManager.get(localClusterName) !== undefined) return
+  const message = `local cluster '${localClusterName}' must be defined`
+  errors.add(bootstrap.clusterManager, 'localClusterName', message)
 }

@@ -2,9 +2,9 @@
 
 import type { AccessLog } from '../../access_log/access_log.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
+import type { DrainDecision } from '../../network/drain.ts'
 import type { AddressInfo, StreamInfo } from '../../stream_info/stream_info.ts'
 import type { ClusterManager } from '../../upstream/cluster_manager.ts'
-import type { DrainDecision } from '../../network/drain.ts'
 import type { Http1CodecStats } from '../codec/http1/server_codec.ts'
 import type { Http1Settings } from '../codec/http1/settings.ts'
 import type { Http2CodecStats } from '../codec/http2/codec_stats.ts'

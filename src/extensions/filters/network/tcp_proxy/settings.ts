@@ -5,9 +5,9 @@ import { type AccessLog, createAccessLogs } from '../../../../access_log/access_
 import { xxHash64 } from '../../../../common/hash.ts'
 import type { Connection } from '../../../../network/connection.ts'
 import type { ConnectionByteStats } from '../../../../network/connection_types.ts'
+import type { DrainDecision } from '../../../../network/drain.ts'
 import type { ListenerFactoryContext } from '../../../../network/factory.ts'
 import type { ClusterManager } from '../../../../upstream/cluster_manager.ts'
-import type { DrainDecision } from '../../../../network/drain.ts'
 import type { ServerContext } from '../../../../upstream/server_context.ts'
 import { type TcpProxyStats, tcpProxyStats } from './stats.ts'
 

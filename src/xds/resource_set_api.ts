@@ -1,0 +1,81 @@
+// CDS and LDS: all clusters or all listeners that a management server has, each taken by itself, the bad ones refused.
+
+import { setImmediate } from 'node:timers/promises'
+import type { ConfigErrors } from '../config/errors.ts'
+import { checkResource, errorText } from './check_resource.ts'
+import type {
+  ConfigUpdate,
+  DiscoveredResource,
+  ResourceError,
+  SubscriptionCallbacks,
+  UpdateFailureReason,
+} from './subscription.ts'
+
+/** What takes the resources. */
+export interface ResourceSet {
+  /** Nothing changes where the resource has errors. */
+  addOrUpdate(view: object, version: string, errors: ConfigErrors): void
+  remove(name: string): void
+  /** Those that came this way. */
+  names(): Iterable<string>
+  /** Resolves when all workers have what has been taken so far. */
+  applied(): Promise<void>
+  /** Undefined: nothing is wrong with it any more. */
+  onRefused(resource: DiscoveredResource, message: string | undefined): void
+}
+
+/** Resources that are taken before others have a turn: building a cluster takes some tenths of a millisecond. */
+const resourcesAtOnce = 32
+
+export class ResourceSetApi implements SubscriptionCallbacks {
+  /** Resolves with the first update, or when none is waited for any longer. */
+  readonly initialized: Promise<void>
+  /** Of the last update without errors. */
+  versionInfo = ''
+  readonly #set: ResourceSet
+  /** `cluster` or `listener`. */
+  readonly #kind: string
+  #onInitialized!: () => void
+
+  constructor(set: ResourceSet, kind: string) {
+    this.#set = set
+    this.#kind = kind
+    this.initialized = new Promise((resolve) => {
+      this.#onInitialized = resolve
+    })
+  }
+
+  async onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]> {
+    for (const name of this.#removedBy(update)) this.#set.remove(name)
+    const refused: ResourceError[] = []
+    const seen = new Set<string>()
+    for (const [index, resource] of update.added.entries()) {
+      if (index % resourcesAtOnce === resourcesAtOnce - 1) await setImmediate()
+      const message = seen.has(resource.name) ? `duplicate ${this.#kind} ${resource.name} found` : this.#take(resource)
+      seen.add(resource.name)
+      this.#set.onRefused(resource, message)
+      if (message !== undefined) refused.push({ name: resource.name, message })
+    }
+    await this.#set.applied()
+    if (refused.length === 0) this.versionInfo = update.versionInfo
+    this.#onInitialized()
+    return refused
+  }
+
+  onConfigUpdateFailed(_reason: UpdateFailureReason, _message: string): void {
+    this.#onInitialized()
+  }
+
+  #removedBy(update: ConfigUpdate): string[] {
+    if (!update.stateOfTheWorld) return [...update.removed]
+    const present = new Set(update.added.map(({ name }) => name))
+    return [...this.#set.names()].filter((name) => !present.has(name))
+  }
+
+  /** What is wrong with it. */
+  #take({ typeUrl, view, version, errors }: DiscoveredResource): string | undefined {
+    checkResource(typeUrl, view, errors)
+    if (!errors.hasErrors) this.#set.addOrUpdate(view, version, errors)
+    return errors.hasErrors ? errorText(errors) : undefined
+  }
+}

@@ -1,0 +1,125 @@
+// Subscribes to the resources that the configuration names, one by one: routes, hosts, secrets, filters.
+
+import { wallMs } from '../common/clock.ts'
+import type { ConfigErrors } from '../config/errors.ts'
+import type { ResourceDemand, WatchedResource, WatchedResources } from '../config/watched_resources.ts'
+import { checkResource, errorText } from './check_resource.ts'
+import type {
+  ConfigUpdate,
+  ResourceError,
+  Subscription,
+  SubscriptionCallbacks,
+  SubscriptionFactory,
+  UpdateFailureReason,
+} from './subscription.ts'
+
+export interface ResourceSubscriptionsParts {
+  readonly factory: SubscriptionFactory
+  readonly resources: () => WatchedResources
+  /** Resolves when all workers have the version; undefined: it is gone. */
+  readonly tellWorkers: (key: string, view: object | undefined) => Promise<void>
+  readonly forget: (key: string) => void
+}
+
+/** What came last of a resource, for the admin interface. */
+export interface ResourceState {
+  readonly resource: WatchedResource
+  readonly version: string
+  readonly lastUpdatedMs: number
+  /** Why the last version was refused; undefined where it was not. */
+  readonly refused: { readonly message: string; readonly atMs: number; readonly version: string } | undefined
+}
+
+export class ResourceSubscriptions implements ResourceDemand {
+  readonly #parts: ResourceSubscriptionsParts
+  readonly #subscriptions = new Map<WatchedResource, NamedSubscription>()
+  #isStarted = false
+
+  constructor(parts: ResourceSubscriptionsParts) {
+    this.#parts = parts
+  }
+
+  onWanted(resource: WatchedResource, errors: ConfigErrors): void {
+    const named = new NamedSubscription(resource, this.#parts)
+    const { source, typeUrl, scope } = resource.reference
+    const subscription = this.#parts.factory.create(source, typeUrl, named, scope, source, errors)
+    if (subscription === undefined) return
+    named.subscription = subscription
+    this.#subscriptions.set(resource, named)
+    if (this.#isStarted) named.start()
+  }
+
+  onUnwanted(resource: WatchedResource): void {
+    this.#subscriptions.get(resource)?.subscription?.stop()
+    this.#subscriptions.delete(resource)
+    this.#parts.forget(resource.key)
+  }
+
+  /** From now on what is wanted is asked for: there is somewhere to ask. */
+  start(): void {
+    this.#isStarted = true
+    for (const named of this.#subscriptions.values()) named.start()
+  }
+
+  states(): Iterable<ResourceState> {
+    return this.#subscriptions.values()
+  }
+
+  stop(): void {
+    for (const { subscription } of this.#subscriptions.values()) subscription?.stop()
+    this.#subscriptions.clear()
+  }
+}
+
+class NamedSubscription implements SubscriptionCallbacks, ResourceState {
+  readonly resource: WatchedResource
+  subscription: Subscription | undefined = undefined
+  version = ''
+  lastUpdatedMs = 0
+  refused: ResourceState['refused'] = undefined
+  readonly #parts: ResourceSubscriptionsParts
+  #hash = ''
+
+  constructor(resource: WatchedResource, parts: ResourceSubscriptionsParts) {
+    this.resource = resource
+    this.#parts = parts
+  }
+
+  start(): void {
+    this.subscription?.start(new Set([this.resource.reference.name]))
+  }
+
+  async onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]> {
+    const { name, typeUrl, mainOnly } = this.resource.reference
+    const resources = this.#parts.resources()
+    const found = update.added.find((each) => each.name === name || each.aliases.includes(name))
+    if (found === undefined) {
+      // It may come later, but nothing waits for it: the management server has answered.
+      resources.settle(this.resource)
+      return []
+    }
+    if (found.hash === this.#hash) return []
+    const { errors, view, version } = found
+    checkResource(typeUrl, view, errors)
+    const commit = errors.hasErrors ? undefined : resources.prepare(this.resource, view, errors)
+    if (commit === undefined) {
+      const message = errorText(errors)
+      this.refused = { message, atMs: wallMs(), version }
+      resources.settle(this.resource)
+      return [{ name, message }]
+    }
+    this.#hash = found.hash
+    this.version = version
+    this.lastUpdatedMs = wallMs()
+    this.refused = undefined
+    // Workers are told first: what waits for the resource is told to them as soon as it is in force here.
+    const told = mainOnly === true ? undefined : this.#parts.tellWorkers(this.resource.key, view)
+    commit()
+    await told
+    return []
+  }
+
+  onConfigUpdateFailed(_reason: UpdateFailureReason, _message: string): void {
+    this.#parts.resources().settle(this.resource)
+  }
+}

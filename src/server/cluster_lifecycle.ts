@@ -50,7 +50,8 @@ export class ClusterLifecycle {
   readonly #warming = new Map<string, ClusterEntry>()
   /** Taken on before the server is initialised: what they need to find hosts may not be there yet. */
   readonly #unstarted = new Set<ClusterEntry>()
-  readonly #starting = new Set<ClusterEntry>()
+  /** Looking for hosts for the first time. */
+  readonly #starting = new Map<ClusterEntry, Promise<void>>()
   /** Until the server is initialised clusters are in force at once: nothing is accepted before they have hosts. */
   #isInitialized = false
 
@@ -66,15 +67,15 @@ export class ClusterLifecycle {
     return this.#warming.values()
   }
 
-  /** Those that a discovery service has brought. */
-  dynamicNames(): string[] {
-    const entries = [...this.#active.values(), ...this.#warming.values()]
-    return [...new Set(entries.flatMap(({ isStatic, view }) => (isStatic ? [] : view.name)))]
+  /** Those of the bootstrap, or those that a discovery service has brought. */
+  names(isStatic: boolean): string[] {
+    const entries = [...this.#active.values(), ...this.#warming.values()].filter((each) => each.isStatic === isStatic)
+    return [...new Set(entries.map(({ view }) => view.name))]
   }
 
   /** Names of those that have no hosts yet for the first time. */
   unready(): string[] {
-    return [...this.#unstarted, ...this.#starting].map(({ view }) => view.name)
+    return [...this.#unstarted, ...this.#starting.keys()].map(({ view }) => view.name)
   }
 
   /** Undefined where there is no such cluster, or none yet. */
@@ -126,9 +127,15 @@ export class ClusterLifecycle {
     return true
   }
 
-  remove(name: string): boolean {
+  /** Resolves when none warms any more. */
+  async whenWarm(): Promise<void> {
+    await Promise.all(this.#starting.values())
+  }
+
+  /** False where there is no such cluster of that origin. */
+  remove(name: string, isStatic = false): boolean {
     const known = this.get(name)
-    if (known === undefined || known.isStatic) return false
+    if (known?.isStatic !== isStatic) return false
     this.#dropWarming(name)
     this.#unstarted.delete(known)
     if (this.#active.delete(name)) {
@@ -151,10 +158,15 @@ export class ClusterLifecycle {
   }
 
   /** Begins to look for hosts; resolves when the cluster may be used. */
-  async #start(entry: ClusterEntry): Promise<void> {
-    const { name } = entry.view
+  #start(entry: ClusterEntry): Promise<void> {
     this.#unstarted.delete(entry)
-    this.#starting.add(entry)
+    const started = this.#warmUp(entry)
+    this.#starting.set(entry, started)
+    return started
+  }
+
+  async #warmUp(entry: ClusterEntry): Promise<void> {
+    const { name } = entry.view
     await entry.discovery.start((priorities) => this.#onHosts(entry, { clusterName: name, priorities }))
     await entry.context.initManager.whenReady()
     this.#starting.delete(entry)

@@ -109,7 +109,7 @@ function setOf<View>(
   lifecycle: {
     addOrUpdate(view: View, origin: { isStatic: boolean; version: string }, errors: ConfigErrors): boolean
     remove(name: string): boolean
-    dynamicNames(): Iterable<string>
+    names(isStatic: boolean): Iterable<string>
   },
   push: ConfigPush,
   refused: Map<string, RefusedResource>,
@@ -120,7 +120,7 @@ function setOf<View>(
       refused.delete(name)
       lifecycle.remove(name)
     },
-    names: () => lifecycle.dynamicNames(),
+    names: () => lifecycle.names(false),
     applied: () => push.applied(),
     onRefused(resource, message) {
       if (message === undefined) refused.delete(resource.name)

@@ -1,6 +1,7 @@
 // The listeners in main, from their configuration to their end: built and checked, bound, warmed by what they wait for, put
 // into force in the workers, replaced, drained.
 
+import { randomUUID } from 'node:crypto'
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { wallMs } from '../common/clock.ts'
 import { fingerprint } from '../common/fingerprint.ts'
@@ -33,7 +34,8 @@ export interface ListenerVersion extends Origin {
 }
 
 export interface ListenerEntry {
-  readonly name: string
+  /** Its name, where it has one. */
+  readonly key: string
   active: ListenerVersion | undefined
   warming: ListenerVersion | undefined
 }
@@ -62,10 +64,10 @@ export class ListenerLifecycle {
     return this.#entries.values()
   }
 
-  /** Those that a discovery service has brought. */
-  dynamicNames(): string[] {
-    return [...this.#entries.values()].flatMap(({ name, active, warming }) =>
-      (warming ?? active)?.isStatic === false ? name : [],
+  /** Keys of those of the bootstrap, or of those that a discovery service has brought. */
+  names(isStatic: boolean): string[] {
+    return [...this.#entries.values()].flatMap(({ key, active, warming }) =>
+      (warming ?? active)?.isStatic === isStatic ? key : [],
     )
   }
 
@@ -80,16 +82,17 @@ export class ListenerLifecycle {
 
   /**
    * Takes a listener on, or another version of one. False where that changes nothing: it says the same as before, is static
-   * where this one is not, or has errors. Its addresses are bound here; it accepts when it is warm.
+   * where this one is not, or has errors. Its addresses are bound here; it accepts when it is warm. `key` tells which
+   * listeners are versions of one.
    */
-  addOrUpdate(view: ListenerView, origin: Origin, errors: ConfigErrors): boolean {
+  addOrUpdate(view: ListenerView, origin: Origin, errors: ConfigErrors, key = view.name || randomUUID()): boolean {
     const { instance } = this.#parts
     const before = errors.errors.length
     const print = fingerprint(view)
-    const known = this.#entries.get(view.name)
+    const known = this.#entries.get(key)
     const last = known?.warming ?? known?.active
-    if (last !== undefined && last.isStatic && !origin.isStatic) return false
-    if (view.name !== '' && last?.fingerprint === print) return false
+    if (last?.isStatic && !origin.isStatic) return false
+    if (last?.fingerprint === print) return false
     const context = instance.contextFor(errors)
     const built = instance.buildListener(view, context, known?.active?.built)
     if (built === undefined || errors.errors.length > before) {
@@ -102,8 +105,8 @@ export class ListenerLifecycle {
       endListener(built, known?.active?.built)
       return false
     }
-    const entry = known ?? { name: built.name, active: undefined, warming: undefined }
-    this.#entries.set(built.name, entry)
+    const entry = known ?? { key, active: undefined, warming: undefined }
+    this.#entries.set(key, entry)
     this.#dropWarming(entry, sockets)
     const { initManager } = context
     const version = { ...origin, view, fingerprint: print, lastUpdatedMs: wallMs(), built, initManager, sockets }
@@ -117,12 +120,13 @@ export class ListenerLifecycle {
     return true
   }
 
-  remove(name: string): boolean {
-    const entry = this.#entries.get(name)
+  /** False where there is no such listener of that origin. */
+  remove(key: string, isStatic = false): boolean {
+    const entry = this.#entries.get(key)
     const last = entry?.warming ?? entry?.active
-    if (entry === undefined || last === undefined || last.isStatic) return false
+    if (entry === undefined || last?.isStatic !== isStatic) return false
     this.#dropWarming(entry)
-    this.#entries.delete(name)
+    this.#entries.delete(key)
     const { active } = entry
     if (active !== undefined) this.#retire(active)
     this.#parts.stats.removed.inc()
@@ -232,6 +236,18 @@ export class ListenerLifecycle {
     active.set(entries.filter((entry) => entry.active !== undefined).length)
     warming.set(entries.filter((entry) => entry.warming !== undefined).length)
   }
+}
+
+/** Which listener of a bootstrap is which: those without a name are told apart by what they say. */
+export function listenerKeys(views: readonly ListenerView[]): Map<string, ListenerView> {
+  const keys = new Map<string, ListenerView>()
+  for (const view of views) {
+    let key = view.name || fingerprint(view)
+    // Listeners may even be alike, each on a port of its own.
+    while (view.name === '' && keys.has(key)) key += '+'
+    keys.set(key, view)
+  }
+  return keys
 }
 
 function isSame(a: ListenerSocketSettings, b: ListenerSocketSettings): boolean {

@@ -27,7 +27,7 @@ import { DrainManager, notDraining } from './drain_decision.ts'
 import { FolderWatcher } from './folder_watcher.ts'
 import { hostKeys } from './host_keys.ts'
 import { Instance, statsSettings } from './instance.ts'
-import { ListenerLifecycle } from './listener_lifecycle.ts'
+import { ListenerLifecycle, listenerKeys } from './listener_lifecycle.ts'
 import { localInfo } from './local_info.ts'
 import { ClusterManagerStats, ListenerManagerStats } from './manager_stats.ts'
 import type { Options } from './options.ts'
@@ -220,8 +220,8 @@ export class Server implements ServerControl {
   /** Throws where an address cannot be had. */
   #addStaticListeners(): void {
     const errors = new ConfigErrors()
-    for (const view of this.bootstrap.staticResources?.listeners ?? [])
-      this.#listeners.addOrUpdate(view, fromBootstrap, errors)
+    for (const [key, view] of listenerKeys(this.bootstrap.staticResources?.listeners ?? []))
+      this.#listeners.addOrUpdate(view, fromBootstrap, errors, key)
     if (errors.hasErrors) throw new Error(errors.errors[0].message)
   }
 

@@ -21,6 +21,7 @@ import { profilerEndpoints } from './endpoints/profilers.ts'
 import { quitEndpoint } from './endpoints/quitquitquit.ts'
 import { readyEndpoint } from './endpoints/ready.ts'
 import { RecentLookups, recentLookupsEndpoints } from './endpoints/recent_lookups.ts'
+import { reloadEndpoint } from './endpoints/reload.ts'
 import { reopenLogsEndpoint } from './endpoints/reopen_logs.ts'
 import { resetCountersEndpoint } from './endpoints/reset_counters.ts'
 import { runtimeEndpoint } from './endpoints/runtime.ts'
@@ -51,6 +52,7 @@ export function adminEndpoints(control: ServerControl, settings: AdminSettings):
     quitEndpoint(control),
     readyEndpoint(control),
     ...recentLookupsEndpoints(lookups),
+    reloadEndpoint(control),
     reopenLogsEndpoint(control),
     resetCountersEndpoint(control, lookups),
     runtimeEndpoint(control),

@@ -14,3 +14,8 @@ export function camelCase(snake: string): string {
   }
   return result
 }
+
+/** `idleTimeout` to `idle_timeout`. */
+export function snakeCase(camel: string): string {
+  return camel.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}

@@ -67,10 +67,10 @@ export class ClusterLifecycle {
     return this.#warming.values()
   }
 
-  /** Those of the bootstrap, or those that a discovery service has brought. */
-  names(isStatic: boolean): string[] {
+  /** The last versions of those of the bootstrap, or of those that a discovery service has brought. */
+  views(isStatic: boolean): Map<string, ClusterView> {
     const entries = [...this.#active.values(), ...this.#warming.values()].filter((each) => each.isStatic === isStatic)
-    return [...new Set(entries.map(({ view }) => view.name))]
+    return new Map(entries.map(({ view }) => [view.name, view]))
   }
 
   /** Names of those that have no hosts yet for the first time. */

@@ -109,7 +109,7 @@ function setOf<View>(
   lifecycle: {
     addOrUpdate(view: View, origin: { isStatic: boolean; version: string }, errors: ConfigErrors): boolean
     remove(name: string): boolean
-    names(isStatic: boolean): Iterable<string>
+    views(isStatic: boolean): ReadonlyMap<string, View>
   },
   push: ConfigPush,
   refused: Map<string, RefusedResource>,
@@ -120,7 +120,7 @@ function setOf<View>(
       refused.delete(name)
       lifecycle.remove(name)
     },
-    names: () => lifecycle.names(false),
+    names: () => lifecycle.views(false).keys(),
     applied: () => push.applied(),
     onRefused(resource, message) {
       if (message === undefined) refused.delete(resource.name)

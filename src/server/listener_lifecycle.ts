@@ -10,7 +10,7 @@ import type { ConfigErrors } from '../config/errors.ts'
 import type { InitManager } from '../config/init_manager.ts'
 import type { BuiltListener } from '../network/built_listener.ts'
 import { endListener } from '../network/listener_builder.ts'
-import type { ListenerSocketSettings } from '../network/socket_settings.ts'
+import { type ListenerSocketSettings, listenerSocketSettings } from '../network/socket_settings.ts'
 import type { ConfigChange } from './channel.ts'
 import type { Origin } from './cluster_lifecycle.ts'
 import type { Instance } from './instance.ts'
@@ -64,11 +64,32 @@ export class ListenerLifecycle {
     return this.#entries.values()
   }
 
-  /** Keys of those of the bootstrap, or of those that a discovery service has brought. */
-  names(isStatic: boolean): string[] {
-    return [...this.#entries.values()].flatMap(({ key, active, warming }) =>
-      (warming ?? active)?.isStatic === isStatic ? key : [],
-    )
+  /** The last versions, by key, of those of the bootstrap, or of those that a discovery service has brought. */
+  views(isStatic: boolean): Map<string, ListenerView> {
+    const views = new Map<string, ListenerView>()
+    for (const { key, active, warming } of this.#entries.values()) {
+      const last = warming ?? active
+      if (last?.isStatic === isStatic) views.set(key, last.view)
+    }
+    return views
+  }
+
+  /** Reports addresses that new listeners, by key, could not have. Those of listeners that are to go are not looked at. */
+  checkAddresses(views: ReadonlyMap<string, ListenerView>, leaving: readonly string[], errors: ConfigErrors): void {
+    const leavingAddresses = leaving.flatMap((key) => this.#entries.get(key)?.active?.sockets.addresses ?? [])
+    const isFree = (text: string): boolean => leavingAddresses.some((address) => address.text === text)
+    for (const [key, view] of views) {
+      const settings = listenerSocketSettings(view, errors)
+      const known = this.#entries.get(key)?.active?.sockets.settings
+      if (settings === undefined || (known !== undefined && isSame(known, settings))) continue
+      if (settings.sockets.some(({ address }) => isFree(address.text))) continue
+      try {
+        new ListenerSockets(settings, -1, 1).close()
+      } catch (error) {
+        if (!(error instanceof ListenError)) throw error
+        errors.add(view, 'address', error.message)
+      }
+    }
   }
 
   /** Resolves when all that there are accept, or would if the workers ran. */

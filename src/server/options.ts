@@ -23,6 +23,8 @@ export interface Options {
   readonly useDynamicBaseId: boolean
   readonly baseIdPath: string
   readonly restartEpoch: number
+  /** Live reload of `configPath`. */
+  readonly watch: boolean
   readonly drainTimeSeconds: number
   readonly drainStrategy: 'gradual' | 'immediate'
   readonly parentShutdownTimeSeconds: number
@@ -66,6 +68,7 @@ interface Flag {
 export const flags: readonly Flag[] = [
   { name: 'config-path', short: 'c', value: 'string', help: 'configuration file; its ending tells the format' },
   { name: 'config-yaml', value: 'string', help: 'configuration as YAML, merged over the file' },
+  { name: 'watch', help: 'follow the configuration file: what changes in it is put into force' },
   { name: 'mode', value: 'string', help: 'serve (default), validate, or init_only' },
   { name: 'format', value: 'string', help: 'with --mode validate: text (default) or json' },
   { name: 'concurrency', value: 'uint32', help: 'number of workers (default: hardware threads)' },
@@ -205,6 +208,7 @@ function optionsOf(given: ReadonlyMap<string, readonly string[]>): Options {
     useDynamicBaseId: given.has('use-dynamic-base-id'),
     baseIdPath: text('base-id-path') ?? '',
     restartEpoch: uint('restart-epoch', 0),
+    watch: given.has('watch'),
     drainTimeSeconds: uint('drain-time-s', 600),
     drainStrategy: oneOf('drain-strategy', 'drain-strategy', ['gradual', 'immediate'] as const, 'gradual'),
     parentShutdownTimeSeconds: uint('parent-shutdown-time-s', 900),

@@ -31,7 +31,7 @@ interface RuntimeStats {
 
 /** Later layers win. */
 export class RuntimeLayers {
-  readonly #views: readonly RuntimeLayerView[]
+  #views: readonly RuntimeLayerView[]
   readonly #clusterName: string
   readonly #stats: RuntimeStats
   readonly #onChange: () => Promise<void>
@@ -39,7 +39,6 @@ export class RuntimeLayers {
   readonly #adminValues: RuntimeValues = {}
   /** Folders of disk layers that the last load found. */
   #diskLayers = 0
-  readonly hasAdminLayer: boolean
   layers: readonly RuntimeLayer[] = []
 
   constructor(
@@ -51,7 +50,6 @@ export class RuntimeLayers {
     this.#views = views ?? []
     this.#clusterName = clusterName
     this.#onChange = onChange
-    this.hasAdminLayer = this.#views.some((view) => view.layerSpecifier === 'adminLayer')
     const runtime = scope.createScope('runtime')
     runtime.counter('deprecated_feature_use')
     runtime.gauge('deprecated_feature_seen_since_process_start')
@@ -65,6 +63,18 @@ export class RuntimeLayers {
       numLayers: runtime.gauge('num_layers'),
     }
     this.#load()
+  }
+
+  get hasAdminLayer(): boolean {
+    return this.#views.some((view) => view.layerSpecifier === 'adminLayer')
+  }
+
+  /** Goes on with other layers; what the admin interface has set stays. */
+  replace(views: readonly RuntimeLayerView[] | undefined): Promise<void> {
+    this.close()
+    this.#views = views ?? []
+    this.startWatching()
+    return this.#onChange()
   }
 
   /** All layers merged. */
@@ -103,7 +113,7 @@ export class RuntimeLayers {
   }
 
   close(): void {
-    for (const watcher of this.#watchers) watcher.close()
+    for (const watcher of this.#watchers.splice(0)) watcher.close()
   }
 
   #load(): void {

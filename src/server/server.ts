@@ -31,10 +31,13 @@ import { ListenerLifecycle, listenerKeys } from './listener_lifecycle.ts'
 import { localInfo } from './local_info.ts'
 import { ClusterManagerStats, ListenerManagerStats } from './manager_stats.ts'
 import type { Options } from './options.ts'
+import { Reload, type ReloadReport } from './reload.ts'
+import type { ReloadPlan } from './reload_plan.ts'
 import { RuntimeLayers } from './runtime_layers.ts'
 import type { BoundListener, DrainListenersOptions, ServerControl, ServerState } from './server_control.ts'
 import { ServerStats } from './server_stats.ts'
 import { createCells, sharedMemory } from './shared_cells.ts'
+import { checkBootstrap } from './validate.ts'
 import { WorkerPool } from './worker_pool.ts'
 
 const log = getLogger('main')
@@ -49,7 +52,8 @@ const fromBootstrap: Origin = { isStatic: true, version: '' }
 
 export class Server implements ServerControl {
   readonly options: Options
-  readonly bootstrap: Bootstrap
+  /** As last reloaded. */
+  bootstrap: Bootstrap
   readonly localInfo: LocalInfo
   readonly startedAtWallMs = wallMs()
   readonly stats: StatsReader
@@ -71,6 +75,8 @@ export class Server implements ServerControl {
   readonly #clusters: ClusterLifecycle
   readonly #listeners: ListenerLifecycle
   readonly #discovery: Discovery
+  readonly #reload: Reload
+  #stopFollowing: (() => void) | undefined
   readonly #workers: WorkerPool
   #state: ServerState = 'PRE_INITIALIZING'
   #healthCheckFailed: boolean
@@ -166,6 +172,16 @@ export class Server implements ServerControl {
       },
       errors,
     )
+    this.#reload = new Reload({
+      options,
+      clusters: this.#clusters,
+      listeners: this.#listeners,
+      scope: this.#store,
+      current: () => this.bootstrap,
+      check: (next, issues) => checkBootstrap(next, options, registry, issues),
+      adopt: (next, plan) => this.#adopt(next, plan),
+      applied: () => this.#push.applied(),
+    })
     for (const view of bootstrap.staticResources?.clusters ?? [])
       this.#clusters.addOrUpdate(view, fromBootstrap, errors)
     const monitors = bootstrap.overloadManager?.resourceMonitors ?? []
@@ -215,6 +231,8 @@ export class Server implements ServerControl {
     this.#state = 'LIVE'
     this.#serverStats.onInitialized(monotonicMs() - this.#startedAtMs)
     log.info('all dependencies initialized. starting workers')
+    const { configPath, watch } = this.options
+    if (watch && configPath !== undefined) this.#stopFollowing = this.#reload.follow(configPath)
   }
 
   /** Throws where an address cannot be had. */
@@ -257,6 +275,12 @@ export class Server implements ServerControl {
       drain: this.#drain,
       healthCheckFailed: this.#healthCheckFailed,
     }
+  }
+
+  /** Of a reload: what no lifecycle holds. */
+  async #adopt(bootstrap: Bootstrap, plan: ReloadPlan): Promise<void> {
+    this.bootstrap = bootstrap
+    if (plan.runtime) await this.#runtimeLayers.replace(bootstrap.layeredRuntime?.layers)
   }
 
   /** What a worker that has been there all the time has been told. */
@@ -348,6 +372,14 @@ export class Server implements ServerControl {
     await this.#workers.apply({ type: 'stopListeners', inboundOnly })
   }
 
+  reload(dryRun: boolean): Promise<ReloadReport> {
+    return this.#reload.run(dryRun)
+  }
+
+  reloadProblem(): string | undefined {
+    return this.#reload.problem
+  }
+
   reopenLogs(): Promise<void> {
     reopenLog()
     this.adminAccessLogManager.reopen()
@@ -399,6 +431,7 @@ export class Server implements ServerControl {
     clearInterval(this.#flushTimer)
     this.#runtimeLayers.close()
     this.#folderWatcher.close()
+    this.#stopFollowing?.()
     this.#discovery.stop()
     this.#clusters.stop()
     await Promise.all([this.#workers.stop(stopGraceMs), this.adminAccessLogManager.flushAll()])

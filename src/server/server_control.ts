@@ -11,6 +11,7 @@ import type { ClusterManager } from '../upstream/cluster_manager.ts'
 import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
 import type { HostNumbers, ProfilerQuery } from './channel.ts'
 import type { Options } from './options.ts'
+import type { ReloadReport } from './reload.ts'
 import type { RuntimeLayer } from './runtime_layers.ts'
 
 export type ServerState = 'PRE_INITIALIZING' | 'INITIALIZING' | 'LIVE' | 'DRAINING'
@@ -53,6 +54,10 @@ export interface ServerControl {
   /** `graceful` drains over the drain time before the listeners stop; `skipExit` keeps them listening. */
   drainListeners(options: DrainListenersOptions): Promise<void>
   reopenLogs(): Promise<void>
+  /** Reads the bootstrap's file again; a dry run changes nothing. */
+  reload(dryRun: boolean): Promise<ReloadReport>
+  /** Why the last version of the file is not in force; undefined where it is. */
+  reloadProblem(): string | undefined
   quit(): void
   /** Numbers of every host by its key (host_keys.ts), added up over the workers. */
   hostNumbers(): Promise<ReadonlyMap<string, HostNumbers>>

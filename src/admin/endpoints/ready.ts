@@ -19,5 +19,7 @@ export function readyEndpoint(control: ServerControl): AdminEndpoint {
 
 function reasonsOf(control: ServerControl): string[] {
   const waiting = control.unreadyTargets().map((target) => `waiting for: ${target}`)
+  const problem = control.reloadProblem()
+  if (problem !== undefined) waiting.push(`the configuration's file is not in force since its last change:\n${problem}`)
   return control.state() === 'DRAINING' ? [...waiting, 'health checks are failed by /healthcheck/fail'] : waiting
 }

@@ -1,5 +1,6 @@
 // Timestamps, durations and field masks from and to the strings that stand for them in JSON.
 
+import { snakeCase } from '../names.ts'
 import { ScalarError } from './json_scalars.ts'
 
 export interface SecondsNanos {
@@ -90,7 +91,7 @@ export function parseFieldMask(text: string): string[] {
     const prefix = prefixes.at(-1) ?? ''
     const path = prefix === '' ? segment : segment === '' ? prefix : `${prefix}.${segment}`
     if (char === '(') prefixes.push(path)
-    else if (segment !== '') paths.push(path.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+    else if (segment !== '') paths.push(snakeCase(path))
     if (char === ')' && prefixes.pop() === undefined)
       throw new ScalarError(`Invalid FieldMask '${text}'. Cannot find matching '(' for all ')'.`)
     start = at + 1

@@ -6,6 +6,7 @@ import { monotonicMs } from '../common/clock.ts'
 import { Timer } from '../common/timer.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
 import type { ConnectionPoolLike, Host } from '../upstream/host.ts'
+import { secureSocket } from '../upstream/open_socket.ts'
 import { countClosed, countConnect, countConnected, countConnectFailure } from '../upstream/pooled_connection.ts'
 import { type CallHead, Channel } from './channel.ts'
 import { type GrpcStream, type GrpcStreamCallbacks, grpcUnavailable } from './grpc_client.ts'
@@ -184,16 +185,16 @@ class HostConnector implements SecureConnector {
   async connect(tcpSocket: Socket): Promise<SecureConnectResult> {
     this.#socket = tcpSocket
     const host = this.#host
-    const result = await secure(host, tcpSocket)
+    const socket = await secureSocket(host, tcpSocket, ['h2'])
     if (!this.#isConnecting) throw new Error('connection timeout')
     this.#isConnecting = false
     this.#timer.disable()
     const startedAtMs = this.#startedAtMs
     countConnected(host, startedAtMs)
     host.cluster.stats.upstreamCxHttp2Total.inc()
-    result.socket.once('close', () => countClosed(host, 'remoteClose', startedAtMs, this.#isActive()))
-    this.#socket = result.socket
-    return result
+    socket.once('close', () => countClosed(host, 'remoteClose', startedAtMs, this.#isActive()))
+    this.#socket = socket
+    return { socket, secure: host.transportSocket.isSecure }
   }
 
   /** A call that ends while its connection is still being made has failed by that. */
@@ -228,32 +229,6 @@ class HostConnector implements SecureConnector {
   }
 
   destroy(): void {}
-}
-
-/** The cluster's transport socket over the connection. */
-function secure(host: Host, tcpSocket: Socket): Promise<SecureConnectResult> {
-  const { isSecure } = host.transportSocket
-  const transport = host.transportSocket.wrap(tcpSocket, host, { alpnFallback: ['h2'] })
-  if (transport === undefined) return Promise.resolve({ socket: tcpSocket, secure: isSecure })
-  return new Promise((resolve, reject) => {
-    let socket = tcpSocket
-    const fail = (error?: Error): void => {
-      const reason = transport.failureReason || (error?.message ?? 'connection termination')
-      reject(new Error(`transport failure reason: ${reason}`))
-    }
-    const watch = (each: Socket): void => {
-      each.on('error', fail)
-      each.once('close', () => fail())
-    }
-    watch(tcpSocket)
-    transport.onConnected(tcpSocket, {
-      replaceSocket(next) {
-        socket = next
-        watch(next)
-      },
-      onTransportReady: () => resolve({ socket, secure: isSecure }),
-    })
-  })
 }
 
 /** grpc-js takes no others than those of its own class. */

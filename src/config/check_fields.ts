@@ -10,6 +10,7 @@ import { listenerFields } from './fields/listener.ts'
 import { routeFields } from './fields/route.ts'
 import { tlsFields } from './fields/tls.ts'
 import { transcoderFields } from './fields/transcoder.ts'
+import { xdsFields } from './fields/xds.ts'
 import type { MessageSchema } from './schema.ts'
 import { elementsOf, messageIn } from './view_walk.ts'
 
@@ -24,6 +25,7 @@ export const fieldTables: readonly FieldTable[] = [
   grpcFields,
   tlsFields,
   transcoderFields,
+  xdsFields,
 ]
 
 /**

@@ -114,20 +114,33 @@ function readText(
   }
 }
 
-/**
- * The resources of a DiscoveryResponse in a file, checked, with the text they were read from. Undefined where there is
- * nothing to be read.
- */
-export function loadResourceFile(
-  path: string,
-  issues: ConfigErrors,
-): { readonly text: string; readonly resources: readonly TypedConfig[] } | undefined {
-  const schema = messageSchema('envoy.service.discovery.v3.DiscoveryResponse')!
-  const view = readFile(schema, path, issues, true)
+/** A DiscoveryResponse as text. */
+export interface ResourceDocument {
+  readonly versionInfo: string
+  readonly resources: readonly TypedConfig[]
+  /** Changes with the resources. */
+  readonly text: string
+}
+
+const responseName = 'envoy.service.discovery.v3.DiscoveryResponse'
+
+/** Of a file, checked; its ending says in which form. Undefined where there is nothing to be read. */
+export function loadResourceFile(path: string, issues: ConfigErrors): ResourceDocument | undefined {
+  const schema = messageSchema(responseName)!
+  return resourceDocument(readFile(schema, path, issues, true), issues)
+}
+
+/** Of JSON that a server has sent; `name` is shown in the place of a file's. */
+export function loadResourceJson(name: string, text: string, issues: ConfigErrors): ResourceDocument | undefined {
+  const schema = messageSchema(responseName)!
+  return resourceDocument(readText(schema, new SourceText(name, text), parseJson, issues, true), issues)
+}
+
+function resourceDocument(view: View | undefined, issues: ConfigErrors): ResourceDocument | undefined {
   if (view === undefined) return undefined
-  checkView(schema, view, issues, true)
-  const { resources } = view as unknown as envoy.service.discovery.v3.DiscoveryResponse
-  return { text: JSON.stringify(resources), resources }
+  checkView(messageSchema(responseName)!, view, issues, true)
+  const { versionInfo, resources } = view as unknown as envoy.service.discovery.v3.DiscoveryResponse
+  return { versionInfo, resources, text: JSON.stringify(resources) }
 }
 
 export interface DecodeOptions {

@@ -52,12 +52,15 @@ export type UpdateFailureReason = 'connectionFailure' | 'fetchTimedOut' | 'updat
 export interface SubscriptionCallbacks {
   /**
    * Resolves when what is good of the update is in force in all workers, with what is not: nothing makes an ACK, else a
-   * NACK with these texts. Called again only after it has resolved.
+   * NACK with these texts. Called again only after it has resolved. MUST NOT wait for other resources (a cluster's
+   * endpoints, a listener's routes): on one stream they come only after that.
    */
   onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]>
   /**
-   * Nothing new is in force. `fetchTimedOut` comes once, when `initial_fetch_timeout` is over and nothing has come:
-   * whoever waits goes on without; the subscription keeps trying.
+   * Nothing new is in force, and the subscription keeps trying. `fetchTimedOut` comes once, when `initial_fetch_timeout`
+   * is over and nothing has come: whoever waits for the first update goes on without. So he does after
+   * `updateRejected`: a whole response or file was of no use (errors that `onConfigUpdate` gave are not told again).
+   * After `connectionFailure` he goes on waiting.
    */
   onConfigUpdateFailed(reason: UpdateFailureReason, message: string): void
 }
@@ -74,6 +77,11 @@ export interface Subscription {
 }
 
 export interface SubscriptionFactory {
+  /**
+   * Until the returned function is called no request for resources of the type leaves on the aggregated stream, ACKs
+   * included. Envoy holds back clusters so while some that came before are warming.
+   */
+  pause(typeUrl: string): () => void
   /**
    * `typeUrl` is the bare message name of the resources, `scope` where the update statistics are (`cluster_manager.cds.`).
    * Undefined, with an error at `at`, where the source cannot be used.

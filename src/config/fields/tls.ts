@@ -32,10 +32,5 @@ export const tlsFields: FieldTable = {
     acts: words('default_validation_context validation_context_sds_secret_config'),
   },
   [`${tls}.SdsSecretConfig`]: { acts: words('name sds_config') },
-  'envoy.config.core.v3.ConfigSource': {
-    acts: words('path path_config_source'),
-    harmless: words('initial_fetch_timeout resource_api_version'),
-  },
-  'envoy.config.core.v3.PathConfigSource': { acts: words('path watched_directory'), harmless: ['poll_interval'] },
   'envoy.config.core.v3.WatchedDirectory': { acts: ['path'], harmless: ['watch_modify'] },
 }

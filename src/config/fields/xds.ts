@@ -1,0 +1,29 @@
+// Fields of the sources that configuration is discovered from.
+import { type FieldTable, words } from './field_table.ts'
+
+const core = 'envoy.config.core.v3'
+const googleGrpc = `${core}.GrpcService.GoogleGrpc`
+
+export const xdsFields: FieldTable = {
+  [`${core}.ConfigSource`]: {
+    acts: words('path path_config_source api_config_source ads initial_fetch_timeout resource_api_version'),
+  },
+  [`${core}.PathConfigSource`]: { acts: words('path watched_directory'), harmless: ['poll_interval'] },
+  [`${core}.ApiConfigSource`]: {
+    acts: words(`api_type cluster_names grpc_services refresh_delay request_timeout rate_limit_settings
+      set_node_on_first_message_only config_validators transport_api_version`),
+  },
+  [`${core}.GrpcService`]: {
+    acts: words('envoy_grpc google_grpc initial_metadata timeout'),
+    harmless: ['retry_policy'],
+  },
+  [`${core}.GrpcService.EnvoyGrpc`]: {
+    acts: words('cluster_name authority retry_policy skip_envoy_headers'),
+    harmless: ['max_receive_message_length'],
+  },
+  [googleGrpc]: {
+    acts: words(`target_uri channel_credentials call_credentials stat_prefix credentials_factory_name channel_args
+      channel_credentials_plugin call_credentials_plugin`),
+    harmless: words('per_stream_buffer_limit_bytes config'),
+  },
+}

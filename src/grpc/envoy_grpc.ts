@@ -1,0 +1,86 @@
+// `envoy_grpc`: calls go to a host of one of our clusters, which its load balancer chooses.
+
+import type { Metadata } from '@grpc/grpc-js'
+import type { envoy } from '../../proto/generated/api.d.ts'
+import type { ClusterManager } from '../upstream/cluster_manager.ts'
+import type { CallHead } from './channel.ts'
+import { type ClusterChannel, channelTo } from './cluster_channel.ts'
+import {
+  type GrpcCallOptions,
+  type GrpcClient,
+  GrpcError,
+  type GrpcStatus,
+  type GrpcStream,
+  type GrpcStreamCallbacks,
+  grpcUnavailable,
+} from './grpc_client.ts'
+
+type EnvoyGrpc = envoy.config.core.v3.GrpcService.EnvoyGrpc
+
+const noHost: GrpcStatus = { code: grpcUnavailable, message: 'no healthy upstream' }
+
+export class EnvoyGrpcClient implements GrpcClient {
+  readonly destination: string
+  readonly #clusterManager: ClusterManager
+  readonly #metadata: Metadata
+  readonly #authority: string
+  readonly #streams = new Set<GrpcStream>()
+
+  constructor(config: EnvoyGrpc, clusterManager: ClusterManager, metadata: Metadata) {
+    this.destination = config.clusterName
+    this.#clusterManager = clusterManager
+    this.#metadata = metadata
+    this.#authority = config.authority === '' ? config.clusterName : config.authority
+  }
+
+  startStream(path: string, callbacks: GrpcStreamCallbacks): GrpcStream {
+    const channel = this.#channel()
+    if (channel === undefined) return failedStream(callbacks)
+    const stream = channel.startStream(this.#head(path), {
+      onMessage: (bytes) => callbacks.onMessage(bytes),
+      onClose: (status) => {
+        this.#streams.delete(stream)
+        callbacks.onClose(status)
+      },
+    })
+    this.#streams.add(stream)
+    return stream
+  }
+
+  async unaryCall(path: string, bytes: Uint8Array, options: GrpcCallOptions = {}): Promise<Uint8Array> {
+    const channel = this.#channel()
+    if (channel === undefined) throw new GrpcError(noHost)
+    return channel.unaryCall(this.#head(path), bytes, options.timeoutMs)
+  }
+
+  #head(path: string): CallHead {
+    return { path, metadata: this.#metadata.clone(), authority: this.#authority }
+  }
+
+  #channel(): ClusterChannel | undefined {
+    const cluster = this.#clusterManager.get(this.destination)
+    const host = cluster?.chooseHost()
+    if (host === undefined) cluster?.info.stats.upstreamCxNoneHealthy.inc()
+    return host === undefined ? undefined : channelTo(host)
+  }
+
+  close(): void {
+    for (const stream of this.#streams) stream.cancel()
+    this.#streams.clear()
+  }
+}
+
+/** There is nowhere to send it; that is said in the next turn, as every other failure. */
+function failedStream(callbacks: GrpcStreamCallbacks): GrpcStream {
+  let isCancelled = false
+  setImmediate(() => {
+    if (!isCancelled) callbacks.onClose(noHost)
+  })
+  return {
+    send: () => {},
+    end: () => {},
+    cancel: () => {
+      isCancelled = true
+    },
+  }
+}

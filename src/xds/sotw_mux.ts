@@ -1,0 +1,294 @@
+// The state-of-the-world protocol: each response holds all resources of a type that were asked for.
+
+import { getLogger } from '../common/log.ts'
+import { decodeDiscoveryResponse, encodeDiscoveryRequest, type RawResponse } from '../config/discovery_messages.ts'
+import { DiscoveryStream, type DiscoveryStreamCallbacks } from './discovery_stream.ts'
+import {
+  type ErrorDetail,
+  errorDetail,
+  type GrpcMux,
+  type MuxSettings,
+  type Watch,
+  type WatchCallbacks,
+} from './grpc_mux.ts'
+import { readResource } from './read_resource.ts'
+import { RequestQueue } from './request_queue.ts'
+import { type ResourceType, typeUrlOf } from './resource_types.ts'
+import { SerialTasks } from './serial_tasks.ts'
+import type { ConfigUpdate, DiscoveredResource, ResourceError } from './subscription.ts'
+import { TtlManager } from './ttl_manager.ts'
+import { canonicalName } from './xdstp_name.ts'
+
+const log = getLogger('config')
+
+/** What is known, and asked for, of one type. */
+interface TypeState {
+  readonly type: ResourceType
+  /** The newest first. */
+  readonly watches: SotwWatch[]
+  readonly ttl: TtlManager
+  /** Of the last response that was accepted. */
+  versionInfo: string
+  nonce: string
+  /** What was wrong with the last response, to be said in the next request. */
+  errorDetail: ErrorDetail | undefined
+}
+
+export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
+  readonly #settings: MuxSettings
+  readonly #stream: DiscoveryStream
+  readonly #queue: RequestQueue
+  readonly #responses = new SerialTasks()
+  /** In the order in which they were first asked for, which is that of the first requests on each stream. */
+  readonly #types = new Map<string, TypeState>()
+  #streamNumber = 0
+  #isFirstRequest = true
+
+  constructor(settings: MuxSettings) {
+    this.#settings = settings
+    this.#stream = new DiscoveryStream(settings, this)
+    this.#queue = new RequestQueue(this.#stream, settings.stats, (typeName) => this.#sendRequest(typeName))
+  }
+
+  start(): void {
+    this.#stream.start()
+  }
+
+  stop(): void {
+    this.#streamNumber++
+    this.#stream.stop()
+    this.#queue.clear()
+    for (const state of this.#types.values()) state.ttl.clear()
+  }
+
+  addWatch(type: ResourceType, names: ReadonlySet<string> | '*', callbacks: WatchCallbacks): Watch {
+    const state = this.#stateOf(type)
+    const watch = new SotwWatch(
+      names,
+      callbacks,
+      () => this.#queue.add(type.name),
+      (gone) => {
+        state.watches.splice(state.watches.indexOf(gone), 1)
+      },
+    )
+    state.watches.unshift(watch)
+    this.#queue.add(type.name)
+    return watch
+  }
+
+  pause(typeName: string): () => void {
+    return this.#queue.pause(typeName)
+  }
+
+  #stateOf(type: ResourceType): TypeState {
+    let state = this.#types.get(type.name)
+    if (state === undefined) {
+      const added: TypeState = {
+        type,
+        watches: [],
+        ttl: new TtlManager((names) => this.#onExpired(added, names)),
+        versionInfo: '',
+        nonce: '',
+        errorDetail: undefined,
+      }
+      state = added
+      this.#types.set(type.name, state)
+    }
+    return state
+  }
+
+  onStreamEstablished(): void {
+    this.#streamNumber++
+    this.#isFirstRequest = true
+    this.#queue.clear()
+    for (const [typeName, state] of this.#types) {
+      state.nonce = ''
+      state.errorDetail = undefined
+      this.#queue.add(typeName)
+    }
+  }
+
+  onStreamClosed(message: string): void {
+    for (const { watches } of this.#types.values()) {
+      for (const watch of [...watches]) watch.callbacks.onConnectionFailure(message)
+    }
+  }
+
+  onWriteable(): void {
+    this.#queue.drain()
+  }
+
+  #sendRequest(typeName: string): void {
+    const state = this.#types.get(typeName)
+    if (state === undefined) return
+    const sendsNode = this.#isFirstRequest || !this.#settings.skipSubsequentNode
+    this.#isFirstRequest = false
+    const request = {
+      versionInfo: state.versionInfo,
+      node: sendsNode ? this.#settings.node() : undefined,
+      resourceNames: wantedNames(state),
+      typeUrl: typeUrlOf(typeName),
+      responseNonce: state.nonce,
+      errorDetail: state.errorDetail,
+    }
+    state.errorDetail = undefined
+    this.#stream.send(encodeDiscoveryRequest(request))
+  }
+
+  onMessage(bytes: Uint8Array): void {
+    const streamNumber = this.#streamNumber
+    let response: RawResponse
+    try {
+      response = decodeDiscoveryResponse(bytes)
+    } catch (error) {
+      this.#stream.fail({ code: 13, message: `malformed DiscoveryResponse: ${(error as Error).message}` })
+      return
+    }
+    if (response.controlPlane !== '') this.#settings.stats.identifier.set(response.controlPlane)
+    // Those that were received on a stream that has ended will be sent again on the next.
+    this.#responses.add(async () => {
+      if (streamNumber === this.#streamNumber) await this.#onResponse(response, streamNumber)
+    })
+  }
+
+  async #onResponse(response: RawResponse, streamNumber: number): Promise<void> {
+    const typeName = response.typeUrl.slice(response.typeUrl.lastIndexOf('/') + 1)
+    const state = this.#types.get(typeName)
+    log.debug(`Received gRPC message for ${response.typeUrl} at version ${response.versionInfo}`)
+    if (state === undefined) {
+      log.warn(`Ignoring the message for type URL ${response.typeUrl} as it has no current subscribers.`)
+      return
+    }
+    if (state.watches.length === 0) {
+      this.#onUnwatched(state, response)
+      return
+    }
+    const resumes = [typeName, ...state.type.pauses].map((each) => this.#queue.pause(each))
+    const problem = await this.#apply(state, response)
+    if (problem === undefined) state.versionInfo = response.versionInfo
+    for (const resume of resumes.slice(1)) resume()
+    if (streamNumber === this.#streamNumber) {
+      state.nonce = response.nonce
+      state.errorDetail = problem === undefined ? undefined : errorDetail(problem)
+      this.#queue.add(typeName)
+    }
+    resumes[0]()
+  }
+
+  /** Nobody wants the type any longer: what the server says of it is taken for an answer to that, unless it is more. */
+  #onUnwatched(state: TypeState, response: RawResponse): void {
+    state.nonce = response.nonce
+    if (response.resources.length === 0) {
+      state.versionInfo = response.versionInfo
+      return
+    }
+    log.warn(`Ignoring unwatched type URL ${response.typeUrl}`)
+    this.#queue.add(state.type.name)
+  }
+
+  /** What was wrong with the response; undefined for nothing. */
+  async #apply(state: TypeState, response: RawResponse): Promise<string | undefined> {
+    let resources: DiscoveredResource[]
+    try {
+      resources = this.#read(state, response)
+    } catch (error) {
+      const { message } = error as Error
+      for (const watch of [...state.watches]) watch.callbacks.onRejected(message)
+      return message
+    }
+    const answers = [...state.watches].map((watch) => watch.onResources(resources, response))
+    const errors = (await Promise.all(answers)).flat()
+    return errors.length === 0 ? undefined : state.type.rejection(errors)
+  }
+
+  #read(state: TypeState, response: RawResponse): DiscoveredResource[] {
+    const resources: DiscoveredResource[] = []
+    for (const raw of response.resources) {
+      if (raw.bytes === undefined) {
+        if (raw.version === state.versionInfo) state.ttl.update(canonicalName(raw.name), raw.ttlMs)
+        continue
+      }
+      if (raw.typeUrl !== response.typeUrl) {
+        const rule = `does not match the message-wide type URL ${response.typeUrl} in DiscoveryResponse`
+        throw new Error(`${raw.typeUrl} ${rule} ${response.versionInfo}`)
+      }
+      resources.push(readResource(raw, state.type, response.versionInfo, this.#settings.readOptions))
+    }
+    for (const { name, ttlMs } of resources) state.ttl.update(name, ttlMs)
+    return resources
+  }
+
+  #onExpired(state: TypeState, names: readonly string[]): void {
+    this.#responses.add(async () => {
+      for (const watch of [...state.watches]) await watch.onExpired(names)
+    })
+  }
+}
+
+/** Those of all watches, each once. */
+function wantedNames(state: TypeState): string[] {
+  const names = new Set<string>()
+  for (const watch of state.watches) for (const name of watch.sortedNames()) names.add(name)
+  return [...names]
+}
+
+class SotwWatch implements Watch {
+  readonly callbacks: WatchCallbacks
+  readonly #onChange: () => void
+  readonly #onRemove: (watch: SotwWatch) => void
+  readonly #isWildcard: boolean
+  #names: ReadonlySet<string>
+  #isRemoved = false
+
+  constructor(
+    names: ReadonlySet<string> | '*',
+    callbacks: WatchCallbacks,
+    onChange: () => void,
+    onRemove: (watch: SotwWatch) => void,
+  ) {
+    this.callbacks = callbacks
+    this.#onChange = onChange
+    this.#onRemove = onRemove
+    this.#isWildcard = names === '*'
+    this.#names = names === '*' ? new Set() : canonicalNames(names)
+  }
+
+  sortedNames(): string[] {
+    return [...this.#names].sort()
+  }
+
+  update(names: ReadonlySet<string>): void {
+    this.#names = canonicalNames(names)
+    this.#onChange()
+  }
+
+  add(names: ReadonlySet<string>): void {
+    this.update(new Set([...this.#names, ...names]))
+  }
+
+  remove(): void {
+    if (this.#isRemoved) return
+    this.#isRemoved = true
+    this.#onRemove(this)
+    if (this.#names.size > 0) this.#onChange()
+  }
+
+  /** Who asks for names hears of responses that have some of them. */
+  async onResources(all: readonly DiscoveredResource[], response: RawResponse): Promise<readonly ResourceError[]> {
+    const added = this.#isWildcard ? all : all.filter(({ name }) => this.#names.has(name))
+    if (added.length === 0 && !this.#isWildcard) return []
+    const { versionInfo, controlPlane } = response
+    const update: ConfigUpdate = { versionInfo, controlPlane, added, removed: [], stateOfTheWorld: true }
+    return this.callbacks.onUpdate(update)
+  }
+
+  async onExpired(names: readonly string[]): Promise<void> {
+    const removed = this.#isWildcard ? names : names.filter((name) => this.#names.has(name))
+    if (removed.length === 0 || this.#isRemoved) return
+    await this.callbacks.onUpdate({ versionInfo: '', controlPlane: '', added: [], removed, stateOfTheWorld: false })
+  }
+}
+
+function canonicalNames(names: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set([...names].map(canonicalName))
+}

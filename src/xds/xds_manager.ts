@@ -1,0 +1,171 @@
+// All of a server's subscriptions: the aggregated stream (ADS) that many share, and those that have a source of their own.
+
+import type { envoy } from '../../proto/generated/api.d.ts'
+import type { ConfigErrors } from '../config/errors.ts'
+import { createGrpcClient, type GrpcContext } from '../grpc/grpc_service.ts'
+import type { WatchedFolders } from '../network/watched_folders.ts'
+import type { Scope } from '../stats/store.ts'
+import { type ApiConfigSource, checkApiConfigSource, checkPath, streamBackOff, watchedFolder } from './config_source.ts'
+import { ControlPlaneStats } from './control_plane_stats.ts'
+import { DeltaMux } from './delta_mux.ts'
+import { FilesystemSubscription } from './filesystem_subscription.ts'
+import type { GrpcMux } from './grpc_mux.ts'
+import { GrpcSubscription } from './grpc_subscription.ts'
+import { defaultInitialFetchTimeoutMs } from './initial_fetch.ts'
+import type { ReadOptions } from './read_resource.ts'
+import { aggregatedDeltaMethod, aggregatedStreamMethod, type ResourceType, resourceType } from './resource_types.ts'
+import { RestClient } from './rest_client.ts'
+import { RestSubscription } from './rest_subscription.ts'
+import { SilentMux } from './silent_mux.ts'
+import { SotwMux } from './sotw_mux.ts'
+import type { ConfigSource, Subscription, SubscriptionCallbacks, SubscriptionFactory } from './subscription.ts'
+import { UpdateStats } from './update_stats.ts'
+
+const defaultRequestTimeoutMs = 1000
+
+export interface XdsContext extends GrpcContext {
+  /** What the management server is told of this server. */
+  readonly node: () => envoy.config.core.v3.Node
+  readonly folders: WatchedFolders
+  readonly readOptions: ReadOptions
+}
+
+/** One subscription that is being made. */
+interface Request {
+  readonly source: ConfigSource
+  readonly type: ResourceType
+  readonly callbacks: SubscriptionCallbacks
+  readonly scope: Scope
+  readonly errors: ConfigErrors
+}
+
+export class XdsManager implements SubscriptionFactory {
+  readonly #context: XdsContext
+  readonly #ads: GrpcMux
+
+  /** `adsConfig` is of `dynamic_resources`; its clusters must be there. What is wrong with it is reported to `errors`. */
+  constructor(adsConfig: ApiConfigSource | undefined, context: XdsContext, errors: ConfigErrors) {
+    this.#context = context
+    this.#ads = (adsConfig === undefined ? undefined : this.#createAds(adsConfig, errors)) ?? new SilentMux()
+  }
+
+  /** Opens the aggregated stream, when the clusters that it may need have their hosts. */
+  start(): void {
+    this.#ads.start()
+  }
+
+  /** Subscriptions are stopped by those who made them. */
+  stop(): void {
+    this.#ads.stop()
+  }
+
+  pause(typeUrl: string): () => void {
+    return this.#ads.pause(typeUrl)
+  }
+
+  create(
+    source: ConfigSource,
+    typeUrl: string,
+    callbacks: SubscriptionCallbacks,
+    scope: Scope,
+    at: object,
+    errors: ConfigErrors,
+  ): Subscription | undefined {
+    const request: Request = { source, type: resourceType(typeUrl), callbacks, scope, errors }
+    switch (source.configSourceSpecifier) {
+      case 'path':
+        return this.#createFilesystem(request, source, source.path!, undefined)
+      case 'pathConfigSource': {
+        const { path, watchedDirectory } = source.pathConfigSource!
+        return this.#createFilesystem(request, source.pathConfigSource!, path, watchedDirectory?.path)
+      }
+      case 'apiConfigSource':
+        return this.#createApi(request, source.apiConfigSource!)
+      case 'ads':
+        return this.#createGrpc(request, this.#ads, false)
+      default:
+        errors.add(at, undefined, 'Missing config source specifier in envoy::config::core::v3::ConfigSource', {
+          expected: 'ads, api_config_source or path_config_source',
+        })
+        return undefined
+    }
+  }
+
+  #createAds(api: ApiConfigSource, errors: ConfigErrors): GrpcMux | undefined {
+    if (!checkApiConfigSource(api, this.#context.clusterManager, true, errors)) return undefined
+    const method = api.apiType === 'DELTA_GRPC' ? aggregatedDeltaMethod : aggregatedStreamMethod
+    return this.#createMux(api, method, this.#context.scope, errors)
+  }
+
+  #createMux(api: ApiConfigSource, method: string, scope: Scope, errors: ConfigErrors): GrpcMux | undefined {
+    const { node, readOptions, localInfo } = this.#context
+    if (localInfo.nodeId === '' || localInfo.clusterName === '') {
+      const rule = `node 'id' and 'cluster' are required`
+      const ways = `Set it either in 'node' config or via --service-node and --service-cluster options.`
+      errors.add(api, undefined, `ads: ${rule}. ${ways}`)
+      return undefined
+    }
+    const client = createGrpcClient(api.grpcServices[0], this.#context, errors)
+    if (client === undefined) return undefined
+    const settings = {
+      client,
+      method,
+      backOff: streamBackOff(api, errors),
+      rateLimit: api.rateLimitSettings,
+      stats: new ControlPlaneStats(scope),
+      node,
+      skipSubsequentNode: api.setNodeOnFirstMessageOnly,
+      readOptions,
+    }
+    return api.apiType === 'DELTA_GRPC' ? new DeltaMux(settings) : new SotwMux(settings)
+  }
+
+  #createGrpc({ source, type, callbacks, scope }: Request, mux: GrpcMux, ownsMux: boolean): Subscription {
+    const initialFetchTimeoutMs = source.initialFetchTimeout ?? defaultInitialFetchTimeoutMs
+    const stats = new UpdateStats(scope)
+    return new GrpcSubscription({ mux, ownsMux, type, callbacks, stats, initialFetchTimeoutMs })
+  }
+
+  #createApi(request: Request, api: ApiConfigSource): Subscription | undefined {
+    const { type, scope, errors } = request
+    if (!checkApiConfigSource(api, this.#context.clusterManager, false, errors)) return undefined
+    if (api.apiType === 'REST') return this.#createRest(request, api)
+    const isDelta = api.apiType === 'DELTA_GRPC'
+    if (!isDelta && type.streamMethod === '') {
+      errors.add(api, 'apiType', `there is no state of the world service for ${type.name}`, { expected: 'DELTA_GRPC' })
+      return undefined
+    }
+    const mux = this.#createMux(api, isDelta ? type.deltaMethod : type.streamMethod, scope, errors)
+    return mux === undefined ? undefined : this.#createGrpc(request, mux, true)
+  }
+
+  #createRest({ source, type, callbacks, scope, errors }: Request, api: ApiConfigSource): Subscription | undefined {
+    if (type.restPath === '') {
+      errors.add(api, 'apiType', `there is no REST service for ${type.name}`, { expected: 'GRPC or DELTA_GRPC' })
+      return undefined
+    }
+    const { clusterManager, localInfo, node } = this.#context
+    return new RestSubscription({
+      client: new RestClient(api.clusterNames[0], clusterManager, localInfo.address),
+      type,
+      callbacks,
+      stats: new UpdateStats(scope),
+      node,
+      refreshDelayMs: api.refreshDelay ?? 0,
+      requestTimeoutMs: api.requestTimeout ?? defaultRequestTimeoutMs,
+      initialFetchTimeoutMs: source.initialFetchTimeout ?? defaultInitialFetchTimeoutMs,
+    })
+  }
+
+  #createFilesystem(
+    { type, callbacks, scope, errors }: Request,
+    view: object,
+    path: string,
+    watchedDirectory: string | undefined,
+  ): Subscription | undefined {
+    const folder = watchedFolder(path, watchedDirectory)
+    if (!checkPath(view, 'path', path, folder, errors)) return undefined
+    const { folders } = this.#context
+    return new FilesystemSubscription({ path, folder, folders, type, callbacks, stats: new UpdateStats(scope) })
+  }
+}

@@ -195,7 +195,7 @@ export class Server implements ServerControl {
     await Promise.all(
       [...this.#discoveries].map(async ([name, discovery]) => {
         this.#unready.add(name)
-        await discovery.start((priorities) => this.#onHosts({ clusterName: name, priorities }))
+        await discovery.start((priorities, policy) => this.#onHosts({ clusterName: name, priorities, policy }))
         this.#unready.delete(name)
         this.clusterManager.get(name)?.info.stats.warmingState.set(0)
       }),

@@ -21,6 +21,8 @@ export interface ResourceReference {
   readonly initTarget: string
   /** Only main uses it: hosts are told to workers in another way. */
   readonly mainOnly?: boolean
+  /** The management server has answered without it. */
+  readonly onMissing?: () => void
 }
 
 /**

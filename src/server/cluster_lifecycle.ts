@@ -6,6 +6,7 @@ import { wallMs } from '../common/clock.ts'
 import { fingerprint } from '../common/fingerprint.ts'
 import { getLogger } from '../common/log.ts'
 import type { ConfigErrors } from '../config/errors.ts'
+import type { Bootstrap } from '../config/load.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { HostsUpdate } from '../upstream/cluster_manager.ts'
 import type { ClusterDiscovery } from '../upstream/discovery/discovery.ts'
@@ -146,15 +147,14 @@ export class ClusterLifecycle {
     return true
   }
 
-  /**
-   * Lets clusters look for hosts that have not begun: first all whose hosts need nobody else, then those that need one of
-   * the first to ask (EDS). Resolves when they may be used.
-   */
-  async startWaiting(): Promise<void> {
-    const startAll = (entries: readonly ClusterEntry[]): Promise<unknown> =>
-      Promise.all(entries.map((entry) => this.#start(entry)))
-    await startAll([...this.#unstarted].filter(({ view }) => view.type !== 'EDS'))
-    await startAll([...this.#unstarted])
+  /** Lets the clusters look for hosts that need nobody else for it. Resolves when they may be used. */
+  async startPrimary(): Promise<void> {
+    await Promise.all([...this.#unstarted].filter(({ view }) => !isSecondary(view)).map((entry) => this.#start(entry)))
+  }
+
+  /** All that have not begun. */
+  async startAll(): Promise<void> {
+    await Promise.all([...this.#unstarted].map((entry) => this.#start(entry)))
   }
 
   /** Begins to look for hosts; resolves when the cluster may be used. */
@@ -167,7 +167,7 @@ export class ClusterLifecycle {
 
   async #warmUp(entry: ClusterEntry): Promise<void> {
     const { name } = entry.view
-    await entry.discovery.start((priorities) => this.#onHosts(entry, { clusterName: name, priorities }))
+    await entry.discovery.start((priorities, policy) => this.#onHosts(entry, { clusterName: name, priorities, policy }))
     await entry.context.initManager.whenReady()
     this.#starting.delete(entry)
     entry.cluster.info.stats.warmingState.set(0)
@@ -220,4 +220,15 @@ export class ClusterLifecycle {
     this.#parts.stats.warming.set(this.#warming.size)
     entry.context.lifetime.end()
   }
+}
+
+/** Secondary clusters learn of their hosts over primary ones. */
+function isSecondary(view: ClusterView): boolean {
+  return view.type === 'EDS'
+}
+
+/** Those of a bootstrap as Envoy takes them on. */
+export function clustersInOrder({ staticResources }: Bootstrap): { primary: ClusterView[]; secondary: ClusterView[] } {
+  const views = staticResources?.clusters ?? []
+  return { primary: views.filter((view) => !isSecondary(view)), secondary: views.filter(isSecondary) }
 }

@@ -17,11 +17,12 @@ import { StatsStore } from '../stats/store.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
 import { createDiscovery } from '../upstream/discovery/discovery.ts'
 import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
-import type { SubscriptionFactory } from '../xds/subscription.ts'
+import type { XdsContext } from '../xds/xds_manager.ts'
 import { logSettings } from './application_log.ts'
 import type { ConfigChange, DrainState, HostNumbers, ProfilerQuery, WorkerSettings } from './channel.ts'
-import { ClusterLifecycle, type Origin } from './cluster_lifecycle.ts'
+import { ClusterLifecycle, clustersInOrder, type Origin } from './cluster_lifecycle.ts'
 import { ConfigPush } from './config_push.ts'
+import { DiscoveredSet } from './discovered_set.ts'
 import { Discovery } from './discovery.ts'
 import { DrainManager, notDraining } from './drain_decision.ts'
 import { FolderWatcher } from './folder_watcher.ts'
@@ -30,6 +31,7 @@ import { Instance, statsSettings } from './instance.ts'
 import { ListenerLifecycle, listenerKeys } from './listener_lifecycle.ts'
 import { localInfo } from './local_info.ts'
 import { ClusterManagerStats, ListenerManagerStats } from './manager_stats.ts'
+import { serverNode } from './node.ts'
 import type { Options } from './options.ts'
 import { Reload, type ReloadReport } from './reload.ts'
 import type { ReloadPlan } from './reload_plan.ts'
@@ -46,8 +48,6 @@ const defaultStatsFlushMs = 5000
 const stopGraceMs = 2000
 /** How long a worker may take to write its heap to a file. */
 const heapSnapshotTimeoutMs = 60_000
-/** Until there is one. */
-const noDiscovery: SubscriptionFactory = { create: () => undefined }
 const fromBootstrap: Origin = { isStatic: true, version: '' }
 
 export class Server implements ServerControl {
@@ -129,8 +129,8 @@ export class Server implements ServerControl {
       shared: sharedMemory(this.#segment, cellsFd, MAIN_SLAB),
       folders: this.#folderWatcher.folders,
       resources: new WatchedResources({
-        onWanted: (resource, found) => this.#discovery.resources.onWanted(resource, found),
-        onUnwanted: (resource) => this.#discovery.resources.onUnwanted(resource),
+        onWanted: (resource, found) => this.#discovery.demand.onWanted(resource, found),
+        onUnwanted: (resource) => this.#discovery.demand.onUnwanted(resource),
       }),
       localInfo: this.localInfo,
       errors,
@@ -149,6 +149,8 @@ export class Server implements ServerControl {
           typedDnsResolverConfig: bootstrap.typedDnsResolverConfig,
           dnsResolutionConfig: bootstrap.dnsResolutionConfig,
           countMatches: (hosts) => info.transportSockets.countMatches(hosts),
+          watch: context,
+          clusterScope: info.scope,
         }),
     })
     this.#listenerStats = new ListenerManagerStats(this.#store)
@@ -160,18 +162,13 @@ export class Server implements ServerControl {
       workers: options.concurrency,
       drainTimeMs: options.drainTimeSeconds * 1000,
     })
-    this.#discovery = new Discovery(
-      bootstrap,
-      {
-        factory: noDiscovery,
-        clusters: this.#clusters,
-        listeners: this.#listeners,
-        resources: () => this.#instance.context.resources,
-        push: this.#push,
-        scope: this.#store,
-      },
-      errors,
-    )
+    this.#discovery = new Discovery({
+      clusters: new DiscoveredSet(this.#clusters, this.#push),
+      listeners: new DiscoveredSet(this.#listeners, this.#push),
+      resources: () => this.#instance.context.resources,
+      tellWorkers: (key, view) => this.#push.push({ kind: 'resource', key, view }),
+      forget: (key) => void this.#push.push({ kind: 'unusedResource', key }),
+    })
     this.#reload = new Reload({
       options,
       clusters: this.#clusters,
@@ -182,8 +179,10 @@ export class Server implements ServerControl {
       adopt: (next, plan) => this.#adopt(next, plan),
       applied: () => this.#push.applied(),
     })
-    for (const view of bootstrap.staticResources?.clusters ?? [])
-      this.#clusters.addOrUpdate(view, fromBootstrap, errors)
+    const { primary, secondary } = clustersInOrder(bootstrap)
+    for (const view of primary) this.#clusters.addOrUpdate(view, fromBootstrap, errors)
+    this.#discovery.connect(bootstrap, this.#xdsContext(), errors)
+    for (const view of secondary) this.#clusters.addOrUpdate(view, fromBootstrap, errors)
     const monitors = bootstrap.overloadManager?.resourceMonitors ?? []
     this.#serverStats = new ServerStats(this.#store, options, {
       version: bootstrap.statsServerVersionOverride,
@@ -235,6 +234,20 @@ export class Server implements ServerControl {
     if (watch && configPath !== undefined) this.#stopFollowing = this.#reload.follow(configPath)
   }
 
+  /** What management servers are asked with. */
+  #xdsContext(): XdsContext {
+    const { rejectUnknownDynamicFields, ignoreUnknownDynamicFields, skipDeprecatedLogs } = this.options
+    const unknownFields = rejectUnknownDynamicFields ? 'refuse' : ignoreUnknownDynamicFields ? 'ignore' : 'warn'
+    return {
+      clusterManager: this.clusterManager,
+      localInfo: this.localInfo,
+      scope: this.#store,
+      folders: this.#folderWatcher.folders,
+      node: () => serverNode(this),
+      readOptions: { unknownFields, skipDeprecatedLogs },
+    }
+  }
+
   /** Throws where an address cannot be had. */
   #addStaticListeners(): void {
     const errors = new ConfigErrors()
@@ -244,10 +257,11 @@ export class Server implements ServerControl {
   }
 
   async #startClusters(): Promise<void> {
-    this.#discovery.resources.start()
-    await this.#clusters.startWaiting()
+    await this.#clusters.startPrimary()
+    this.#discovery.start()
+    await this.#clusters.startAll()
     await this.#discovery.startClusters()
-    await this.#clusters.startWaiting()
+    await this.#clusters.startAll()
     this.#clusters.onInitialized()
   }
 

@@ -14,8 +14,11 @@ import { WatchedFolders } from '../network/watched_folders.ts'
 import { SharedCounter } from '../stats/shared_counter.ts'
 import { createLocalStore } from '../stats/store.ts'
 import { createDiscovery } from '../upstream/discovery/discovery.ts'
+import type { ResourceSet } from '../xds/resource_set_api.ts'
 import { adminSettings } from './admin_settings.ts'
 import { logSettings } from './application_log.ts'
+import { clustersInOrder } from './cluster_lifecycle.ts'
+import { Discovery } from './discovery.ts'
 import { DrainManager } from './drain_decision.ts'
 import { Instance, statsSettings } from './instance.ts'
 import { localInfo } from './local_info.ts'
@@ -71,7 +74,14 @@ export function validateBootstrap(
   const info = localInfo(bootstrap, options)
   const runtime = new Runtime()
   runtime.update(new RuntimeLayers(bootstrap.layeredRuntime?.layers, info.clusterName, store, async () => {}).merged())
-  const instance = new Instance(bootstrap, {
+  const discovery = new Discovery({
+    clusters: untaken,
+    listeners: untaken,
+    resources: () => instance.context.resources,
+    tellWorkers: async () => {},
+    forget: () => {},
+  })
+  const instance: Instance = new Instance(bootstrap, {
     scope: store,
     runtime,
     registry,
@@ -81,7 +91,7 @@ export function validateBootstrap(
       cell64: () => new BigInt64Array(1),
     },
     folders: new WatchedFolders(),
-    resources: new WatchedResources(),
+    resources: new WatchedResources(discovery.demand),
     localInfo: info,
     errors,
     drainManager: new DrainManager(() => false),
@@ -89,12 +99,30 @@ export function validateBootstrap(
     workerIndex: -1,
     concurrency: options.concurrency,
   })
-  const { clusters = [], listeners = [] } = bootstrap.staticResources ?? {}
-  for (const view of clusters) checkCluster(view, instance, bootstrap, errors)
+  const { listeners = [] } = bootstrap.staticResources ?? {}
+  const { primary, secondary } = clustersInOrder(bootstrap)
+  for (const view of primary) checkCluster(view, instance, bootstrap, errors)
+  const readOptions = { unknownFields: 'warn', skipDeprecatedLogs: true } as const
+  const { context } = instance
+  const node = (): never => {
+    throw new Error('nobody is asked while a configuration is checked')
+  }
+  discovery.connect(bootstrap, { ...context, node, readOptions }, errors)
+  for (const view of secondary) checkCluster(view, instance, bootstrap, errors)
   checkLocalCluster(bootstrap, instance, errors)
   for (const view of listeners) instance.buildListener(view, instance.contextFor(errors))
   adminSettings(bootstrap, instance.context)
   checkDuplicateAddresses(listeners, instance.context)
+  discovery.stop()
+}
+
+/** Nothing is discovered while a configuration is checked. */
+const untaken: ResourceSet = {
+  addOrUpdate: () => {},
+  remove: () => {},
+  names: () => [],
+  applied: async () => {},
+  onRefused: () => {},
 }
 
 function checkCluster(view: ClusterView, instance: Instance, bootstrap: Bootstrap, errors: ConfigErrors): void {
@@ -103,9 +131,13 @@ function checkCluster(view: ClusterView, instance: Instance, bootstrap: Bootstra
     errors.add(view, 'name', `cluster manager: duplicate cluster '${view.name}'`)
     return
   }
-  const cluster = instance.buildCluster(view, instance.contextFor(errors))
+  const context = instance.contextFor(errors)
+  const cluster = instance.buildCluster(view, context)
   clusterManager.put(cluster)
-  createDiscovery(view, cluster.info.stats, errors, {
+  const { stats, scope } = cluster.info
+  createDiscovery(view, stats, errors, {
+    watch: context,
+    clusterScope: scope,
     typedDnsResolverConfig: bootstrap.typedDnsResolverConfig,
     dnsResolutionConfig: bootstrap.dnsResolutionConfig,
   })

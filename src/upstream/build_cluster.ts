@@ -1,6 +1,7 @@
 // Builds a cluster from its configuration: checks, facts, load balancer.
 
 import type { envoy } from '../../proto/generated/api.d.ts'
+import { assignmentPolicy } from './assignment_policy.ts'
 import { checkCluster } from './check_cluster.ts'
 import { Cluster } from './cluster.ts'
 import type { ClusterInfo } from './cluster_info.ts'
@@ -38,6 +39,7 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
     stats,
     connector: createConnector(view, context.clusterManager.upstreamBindConfig, stats, context.errors),
     transportSockets: createTransportSocketMatcher(view, scope, context),
+    configuredPolicy: assignmentPolicy(view.loadAssignment, context.errors),
     connectTimeoutMs: view.connectTimeout ?? defaultConnectTimeoutMs,
     perConnectionBufferLimitBytes: view.perConnectionBufferLimitBytes ?? defaultBufferLimitBytes,
     maxRequestsPerConnection: http.common?.maxRequestsPerConnection ?? view.maxRequestsPerConnection ?? 0,

@@ -4,7 +4,7 @@ import type { Lifetime } from '../common/lifetime.ts'
 import type { ClusterInfo } from './cluster_info.ts'
 import { Host, type HostSnapshot, type Locality } from './host.ts'
 import type { LoadBalancer, LoadBalancerContext } from './load_balancer.ts'
-import { hostSet, PrioritySet } from './priority_set.ts'
+import { type AssignmentPolicy, hostSet, PrioritySet } from './priority_set.ts'
 
 export interface ClusterPlace {
   /** Where the proxy itself runs; undefined where its node has no locality. */
@@ -18,11 +18,14 @@ export class Cluster {
   readonly prioritySet = new PrioritySet()
   readonly loadBalancer: LoadBalancer
   readonly lifetime: Lifetime
+  /** Of the load assignment that its hosts come from. */
+  policy: AssignmentPolicy | undefined
   readonly #place: ClusterPlace
 
   constructor(info: ClusterInfo, loadBalancer: LoadBalancer, place: ClusterPlace, lifetime: Lifetime) {
     this.info = info
     this.loadBalancer = loadBalancer
+    this.policy = info.configuredPolicy
     this.#place = place
     this.lifetime = lifetime
     loadBalancer.onHostsChanged(this.prioritySet)
@@ -33,7 +36,8 @@ export class Cluster {
   }
 
   /** Replaces the hosts. One that stays (same address and name) keeps its object, its pools and its numbers. */
-  setHosts(priorities: readonly (readonly HostSnapshot[])[]): void {
+  setHosts(priorities: readonly (readonly HostSnapshot[])[], policy = this.info.configuredPolicy): void {
+    this.policy = policy
     const previous = Map.groupBy(this.prioritySet.hosts(), hostKey)
     const changed = new Set<number>()
     const sets = priorities.map((snapshots, priority) => {
@@ -48,7 +52,7 @@ export class Cluster {
         known.update(snapshot)
         return known
       })
-      return hostSet(priority, hosts, this.info.config.loadAssignment?.policy, this.#place.localLocality)
+      return hostSet(priority, hosts, policy, this.#place.localLocality)
     })
     this.prioritySet.replace(sets)
     this.loadBalancer.onHostsChanged(this.prioritySet)

@@ -4,6 +4,7 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import type { SharedCounter } from '../stats/shared_counter.ts'
 import type { Scope } from '../stats/store.ts'
 import type { ClusterStats } from './cluster_stats.ts'
+import type { AssignmentPolicy } from './priority_set.ts'
 import type { ResourceManager, RoutingPriority } from './resource_manager.ts'
 import type { BudgetStats, SizeStats } from './tracked_stats.ts'
 import type { TransportSocketMatcher } from './transport_socket_matcher.ts'
@@ -28,6 +29,8 @@ export interface ClusterInfo {
   readonly config: envoy.config.cluster.v3.Cluster
   readonly scope: Scope
   readonly stats: ClusterStats
+  /** `policy` of the configured load assignment; a discovered one has its own. */
+  readonly configuredPolicy: AssignmentPolicy | undefined
   readonly connectTimeoutMs: number
   readonly perConnectionBufferLimitBytes: number
   readonly maxRequestsPerConnection: number

@@ -3,7 +3,7 @@
 import type { envoy } from '../../proto/generated/api.d.ts'
 import type { Cluster } from './cluster.ts'
 import type { HostSnapshot } from './host.ts'
-import type { PrioritySet } from './priority_set.ts'
+import type { AssignmentPolicy, PrioritySet } from './priority_set.ts'
 
 type ClusterManagerView = envoy.config.bootstrap.v3.ClusterManager
 type BindConfig = envoy.config.core.v3.BindConfig
@@ -12,6 +12,8 @@ type BindConfig = envoy.config.core.v3.BindConfig
 export interface HostsUpdate {
   readonly clusterName: string
   readonly priorities: readonly (readonly HostSnapshot[])[]
+  /** Absent where the cluster's own configuration has it. */
+  readonly policy?: AssignmentPolicy | undefined
 }
 
 export class ClusterManager {
@@ -51,7 +53,7 @@ export class ClusterManager {
   }
 
   onHosts(update: HostsUpdate): void {
-    this.#clusters.get(update.clusterName)?.setHosts(update.priorities)
+    this.#clusters.get(update.clusterName)?.setHosts(update.priorities, update.policy)
     if (update.clusterName !== this.localClusterName) return
     for (const cluster of this.#clusters.values()) cluster.loadBalancer.onLocalClusterChanged()
   }

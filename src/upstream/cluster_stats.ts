@@ -3,6 +3,8 @@
 import type { Counter, Gauge, Histogram, Scope } from '../stats/store.ts'
 
 const counterNames = {
+  assignmentStale: 'assignment_stale',
+  assignmentTimeoutReceived: 'assignment_timeout_received',
   bindErrors: 'bind_errors',
   defaultTotalMatchCount: 'default.total_match_count',
   lbHealthyPanic: 'lb_healthy_panic',
@@ -93,8 +95,6 @@ const histograms = {
 
 /** Names that a cluster has from the start in Envoy and that later parts move (subsets, zones, discovery, 0-RTT). */
 const laterCounters = [
-  'assignment_stale',
-  'assignment_timeout_received',
   'assignment_use_cached',
   'lb_subsets_created',
   'lb_subsets_fallback',

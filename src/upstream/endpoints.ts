@@ -1,10 +1,11 @@
 // The endpoints of a load assignment as host snapshots.
 
 import type { envoy } from '../../proto/generated/api.d.ts'
-import type { ConfigErrors } from '../config/errors.ts'
+import { ConfigErrors } from '../config/errors.ts'
 import { resolveAddress } from '../network/address.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
 import type { HostSnapshot, Locality } from './host.ts'
+import { localityKey } from './priority_set.ts'
 
 type Endpoint = envoy.config.endpoint.v3.Endpoint
 type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint
@@ -23,15 +24,34 @@ export interface ConfiguredEndpoint {
 const noLocality: Locality = { region: '', zone: '', subZone: '' }
 
 export function configuredEndpoints(assignment: ClusterLoadAssignment | undefined): ConfiguredEndpoint[] {
-  return (assignment?.endpoints ?? []).flatMap((group: LocalityLbEndpoints) =>
-    group.lbEndpoints.map((view) => ({
+  const groups = assignment?.endpoints ?? []
+  const weights = localityWeights(groups)
+  return groups.flatMap((group) => {
+    const { priority, lbEndpoints, metadata } = group
+    const locality = group.locality === undefined ? noLocality : { ...group.locality }
+    const localityWeight = weights.get(weightKey(group)) ?? 0
+    return lbEndpoints.map((view) => ({
       view,
-      priority: group.priority,
-      locality: group.locality === undefined ? noLocality : { ...group.locality },
-      localityWeight: group.loadBalancingWeight ?? 0,
-      localityMetadata: group.metadata?.filterMetadata,
-    })),
-  )
+      priority,
+      locality,
+      localityWeight,
+      localityMetadata: metadata?.filterMetadata,
+    }))
+  })
+}
+
+/** Where a locality stands several times in a priority the last weight counts; without a name a locality has none. */
+function localityWeights(groups: readonly LocalityLbEndpoints[]): Map<string, number> {
+  const weights = new Map<string, number>()
+  for (const group of groups) {
+    if (group.locality !== undefined && group.loadBalancingWeight !== undefined)
+      weights.set(weightKey(group), group.loadBalancingWeight)
+  }
+  return weights
+}
+
+function weightKey({ priority, locality }: LocalityLbEndpoints): string {
+  return `${priority}\0${localityKey(locality ?? noLocality)}`
 }
 
 /** A host of an endpoint, at an address that is its own or that its name resolved to. */
@@ -62,13 +82,35 @@ export function hostSnapshot(
 
 /** The hosts of a STATIC cluster by priority; reports endpoints whose address is no IP or pipe. */
 export function staticHosts(assignment: ClusterLoadAssignment | undefined, errors: ConfigErrors): HostSnapshot[][] {
-  const hosts = configuredEndpoints(assignment).flatMap((endpoint) => {
-    const view = endpoint.view.endpoint
-    const address = resolveAddress(view?.address, endpoint.view, 'endpoint', errors)
-    const additional = additionalAddresses(view, address, errors)
-    return address === undefined ? [] : [hostSnapshot(endpoint, address, view?.hostname ?? '', additional)]
+  return byPriority(resolvedHosts(assignment, errors))
+}
+
+/** The same of an EDS cluster: of endpoints at one address the first is the host, the others are left out. */
+export function edsHosts(assignment: ClusterLoadAssignment, errors: ConfigErrors): HostSnapshot[][] {
+  const seen = new Set<string>()
+  const hosts = resolvedHosts(assignment, errors).filter(({ address }) => {
+    const isNew = !seen.has(address.text)
+    seen.add(address.text)
+    return isNew
   })
   return byPriority(hosts)
+}
+
+const resolverHint = "Consider setting resolver_name or setting cluster type to 'STRICT_DNS' or 'LOGICAL_DNS'"
+
+function resolvedHosts(assignment: ClusterLoadAssignment | undefined, errors: ConfigErrors): HostSnapshot[] {
+  const found = new ConfigErrors()
+  const hosts = configuredEndpoints(assignment).flatMap((endpoint) => {
+    const view = endpoint.view.endpoint
+    const address = resolveAddress(view?.address, endpoint.view, 'endpoint', found)
+    const additional = additionalAddresses(view, address, found)
+    return address === undefined ? [] : [hostSnapshot(endpoint, address, view?.hostname ?? '', additional)]
+  })
+  for (const issue of found.issues) {
+    const isRefusal = issue.severity === 'error'
+    errors.issues.push(isRefusal ? { ...issue, message: `${issue.message}. ${resolverHint}` } : issue)
+  }
+  return hosts
 }
 
 function additionalAddresses(

@@ -33,6 +33,14 @@ export interface HostSet {
 export interface AssignmentPolicy {
   readonly overprovisioningFactor: number | undefined
   readonly weightedPriorityHealth: boolean
+  /** What the control plane wants dropped; undefined for nothing. */
+  readonly dropOverload: DropOverload | undefined
+}
+
+export interface DropOverload {
+  readonly category: string
+  /** Of a million requests. */
+  readonly millionths: number
 }
 
 const defaultOverprovisioningFactor = 140
@@ -40,7 +48,7 @@ const defaultOverprovisioningFactor = 140
 export function hostSet(
   priority: number,
   hosts: readonly Host[],
-  policy?: AssignmentPolicy,
+  policy?: Pick<AssignmentPolicy, 'overprovisioningFactor' | 'weightedPriorityHealth'>,
   localLocality?: Locality,
 ): HostSet {
   const localities = byLocality(hosts, localLocality)

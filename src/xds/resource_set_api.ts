@@ -2,7 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises'
 import type { ConfigErrors } from '../config/errors.ts'
-import { checkResource, errorText } from './check_resource.ts'
+import { describeErrors } from './read_resource.ts'
 import type {
   ConfigUpdate,
   DiscoveredResource,
@@ -62,8 +62,9 @@ export class ResourceSetApi implements SubscriptionCallbacks {
     return refused
   }
 
-  onConfigUpdateFailed(_reason: UpdateFailureReason, _message: string): void {
-    this.#onInitialized()
+  onConfigUpdateFailed(reason: UpdateFailureReason, _message: string): void {
+    // A stream that fails is tried again: the start waits on.
+    if (reason !== 'connectionFailure') this.#onInitialized()
   }
 
   #removedBy(update: ConfigUpdate): string[] {
@@ -73,9 +74,8 @@ export class ResourceSetApi implements SubscriptionCallbacks {
   }
 
   /** What is wrong with it. */
-  #take({ typeUrl, view, version, errors }: DiscoveredResource): string | undefined {
-    checkResource(typeUrl, view, errors)
+  #take({ view, version, errors }: DiscoveredResource): string | undefined {
     if (!errors.hasErrors) this.#set.addOrUpdate(view, version, errors)
-    return errors.hasErrors ? errorText(errors) : undefined
+    return describeErrors(errors)
   }
 }

@@ -3,7 +3,7 @@
 import { wallMs } from '../common/clock.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { ResourceDemand, WatchedResource, WatchedResources } from '../config/watched_resources.ts'
-import { checkResource, errorText } from './check_resource.ts'
+import { describeErrors } from './read_resource.ts'
 import type {
   ConfigUpdate,
   ResourceError,
@@ -14,7 +14,6 @@ import type {
 } from './subscription.ts'
 
 export interface ResourceSubscriptionsParts {
-  readonly factory: SubscriptionFactory
   readonly resources: () => WatchedResources
   /** Resolves when all workers have the version; undefined: it is gone. */
   readonly tellWorkers: (key: string, view: object | undefined) => Promise<void>
@@ -33,6 +32,7 @@ export interface ResourceState {
 export class ResourceSubscriptions implements ResourceDemand {
   readonly #parts: ResourceSubscriptionsParts
   readonly #subscriptions = new Map<WatchedResource, NamedSubscription>()
+  #factory: SubscriptionFactory | undefined = undefined
   #isStarted = false
 
   constructor(parts: ResourceSubscriptionsParts) {
@@ -41,11 +41,19 @@ export class ResourceSubscriptions implements ResourceDemand {
 
   onWanted(resource: WatchedResource, errors: ConfigErrors): void {
     const named = new NamedSubscription(resource, this.#parts)
-    const { source, typeUrl, scope } = resource.reference
-    const subscription = this.#parts.factory.create(source, typeUrl, named, scope, source, errors)
-    if (subscription === undefined) return
-    named.subscription = subscription
     this.#subscriptions.set(resource, named)
+    if (this.#factory !== undefined) this.#subscribe(named, this.#factory, errors)
+  }
+
+  /** What is wanted already, by the first clusters, is subscribed to now: the sources are other clusters of these. */
+  connect(factory: SubscriptionFactory, errors: ConfigErrors): void {
+    this.#factory = factory
+    for (const named of this.#subscriptions.values()) this.#subscribe(named, factory, errors)
+  }
+
+  #subscribe(named: NamedSubscription, factory: SubscriptionFactory, errors: ConfigErrors): void {
+    const { source, typeUrl, scope } = named.resource.reference
+    named.subscription = factory.create(source, typeUrl, named, scope, source, errors)
     if (this.#isStarted) named.start()
   }
 
@@ -90,20 +98,20 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   }
 
   async onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]> {
-    const { name, typeUrl, mainOnly } = this.resource.reference
+    const { name, mainOnly, onMissing } = this.resource.reference
     const resources = this.#parts.resources()
     const found = update.added.find((each) => each.name === name || each.aliases.includes(name))
     if (found === undefined) {
       // It may come later, but nothing waits for it: the management server has answered.
+      onMissing?.()
       resources.settle(this.resource)
       return []
     }
     if (found.hash === this.#hash) return []
     const { errors, view, version } = found
-    checkResource(typeUrl, view, errors)
     const commit = errors.hasErrors ? undefined : resources.prepare(this.resource, view, errors)
     if (commit === undefined) {
-      const message = errorText(errors)
+      const message = describeErrors(errors) ?? ''
       this.refused = { message, atMs: wallMs(), version }
       resources.settle(this.resource)
       return [{ name, message }]
@@ -119,7 +127,7 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
     return []
   }
 
-  onConfigUpdateFailed(_reason: UpdateFailureReason, _message: string): void {
-    this.#parts.resources().settle(this.resource)
+  onConfigUpdateFailed(reason: UpdateFailureReason, _message: string): void {
+    if (reason !== 'connectionFailure') this.#parts.resources().settle(this.resource)
   }
 }

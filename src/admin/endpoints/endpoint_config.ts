@@ -3,33 +3,39 @@
 import type { JsonObject } from '../../../proto/generated/api.d.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { Host, Locality } from '../../upstream/host.ts'
+import type { AssignmentPolicy, DropOverload } from '../../upstream/priority_set.ts'
 import { addressJson } from '../address_json.ts'
 
 const defaultOverprovisioningFactor = 140
 
-export function endpointConfigJson({ info, prioritySet }: Cluster): JsonObject {
-  const { loadAssignment } = info.config
+export function endpointConfigJson({ info, prioritySet, policy }: Cluster): JsonObject {
+  const { loadAssignment, edsClusterConfig } = info.config
   const groups = prioritySet.hostSets.flatMap(({ hosts, priority }) =>
-    byLocality(hosts).map(({ locality, members }) => {
-      const configured = loadAssignment?.endpoints.find(
-        (each) => each.priority === priority && localityKey(each.locality) === localityKey(locality),
-      )
-      return {
-        locality: localityJson(locality),
-        lb_endpoints: members.map(lbEndpointJson),
-        load_balancing_weight: configured?.loadBalancingWeight ?? 0,
-        ...(priority === 0 ? {} : { priority }),
-      }
-    }),
+    byLocality(hosts).map(({ locality, members }) => ({
+      locality: localityJson(locality),
+      lb_endpoints: members.map(lbEndpointJson),
+      load_balancing_weight: members[0].localityWeight,
+      ...(priority === 0 ? {} : { priority }),
+    })),
   )
   return {
     '@type': 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
-    cluster_name: loadAssignment?.clusterName || info.name,
+    cluster_name: edsClusterConfig?.serviceName || loadAssignment?.clusterName || info.name,
     ...(groups.length === 0 ? {} : { endpoints: groups }),
-    policy: {
-      overprovisioning_factor: loadAssignment?.policy?.overprovisioningFactor ?? defaultOverprovisioningFactor,
-    },
+    policy: policyJson(policy),
   }
+}
+
+function policyJson(policy: AssignmentPolicy | undefined): JsonObject {
+  const drop = policy?.dropOverload
+  return {
+    ...(drop === undefined ? {} : { drop_overloads: [dropOverloadJson(drop)] }),
+    overprovisioning_factor: policy?.overprovisioningFactor ?? defaultOverprovisioningFactor,
+  }
+}
+
+function dropOverloadJson({ category, millionths }: DropOverload): JsonObject {
+  return { category, drop_percentage: { numerator: millionths, denominator: 'MILLION' } }
 }
 
 function byLocality(hosts: readonly Host[]): { locality: Locality; members: Host[] }[] {
@@ -57,6 +63,8 @@ function localityJson({ region, zone, subZone }: Locality): JsonObject {
 
 function lbEndpointJson(host: Host): JsonObject {
   const endpoint: JsonObject = { address: addressJson(host.address), health_check_config: {} }
+  if (host.additionalAddresses.length > 0)
+    endpoint['additional_addresses'] = host.additionalAddresses.map((each) => ({ address: addressJson(each) }))
   if (host.hostname !== '') endpoint['hostname'] = host.hostname
   const json: JsonObject = { endpoint, health_status: healthStatus(host) }
   if (Object.keys(host.metadata).length > 0) json['metadata'] = { filter_metadata: host.metadata as JsonObject }

@@ -50,8 +50,7 @@ export const clusterFields: FieldTable = {
   },
   'envoy.config.endpoint.v3.ClusterLoadAssignment': { acts: words('cluster_name endpoints policy') },
   'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': {
-    acts: words('overprovisioning_factor weighted_priority_health'),
-    harmless: words('endpoint_stale_after'),
+    acts: words('overprovisioning_factor weighted_priority_health drop_overloads endpoint_stale_after'),
   },
   'envoy.config.endpoint.v3.LocalityLbEndpoints': {
     acts: words('locality metadata lb_endpoints load_balancing_weight priority'),

@@ -2,20 +2,30 @@
 
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
+import type { WatchContext } from '../../config/watched_resources.ts'
+import type { Scope } from '../../stats/store.ts'
+import { checkWeights } from '../check_weights.ts'
 import type { ClusterStats } from '../cluster_stats.ts'
 import { staticHosts } from '../endpoints.ts'
 import type { HostSnapshot } from '../host.ts'
+import type { AssignmentPolicy } from '../priority_set.ts'
 import { checkDnsCluster, DnsDiscovery, dnsSettings } from './dns_discovery.ts'
 import type { DnsEnvironment } from './dns_resolver.ts'
+import { EdsDiscovery } from './eds_discovery.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
 export type Priorities = readonly (readonly HostSnapshot[])[]
+/** Takes a new list of hosts; with `policy` where that comes with the hosts and not with the cluster. */
+export type OnHosts = (priorities: Priorities, policy?: AssignmentPolicy) => void
 /** Counts for each host that is made which transport socket it has. */
 export type CountMatches = (hosts: readonly HostSnapshot[]) => void
 
 export interface DiscoveryEnvironment extends DnsEnvironment {
   /** Where it is absent all count for the cluster's own transport socket. */
   readonly countMatches?: CountMatches
+  /** Where load assignments are watched, and counted. */
+  readonly watch?: WatchContext
+  readonly clusterScope?: Scope
 }
 
 /** Names of a cluster_type that say all without a typed_config. */
@@ -27,7 +37,7 @@ const dnsClusterNames: ReadonlySet<string> = new Set([
 
 export interface ClusterDiscovery {
   /** Begins; `onHosts` is called with every new list. Resolves when the first answer, good or bad, is in. */
-  start(onHosts: (priorities: Priorities) => void): Promise<void>
+  start(onHosts: OnHosts): Promise<void>
   stop(): void
 }
 
@@ -40,12 +50,18 @@ class StaticDiscovery implements ClusterDiscovery {
     this.#countMatches = countMatches
   }
 
-  async start(onHosts: (priorities: Priorities) => void): Promise<void> {
+  async start(onHosts: OnHosts): Promise<void> {
     this.#countMatches(this.#priorities.flat())
     onHosts(this.#priorities)
   }
 
   stop(): void {}
+}
+
+function staticDiscovery(view: ClusterView, errors: ConfigErrors, countMatches: CountMatches): ClusterDiscovery {
+  const hosts = staticHosts(view.loadAssignment, errors)
+  checkWeights(view, hosts, view.loadAssignment, errors)
+  return new StaticDiscovery(hosts, countMatches)
 }
 
 /** The discovery of a cluster; what is wrong or not supported goes to `errors`. */
@@ -62,8 +78,7 @@ export function createDiscovery(
       return createDnsDiscovery(view, stats, errors, environment, countMatches)
     if (view.clusterType?.typedConfig === undefined) {
       const name = view.clusterType?.name ?? ''
-      if (name === 'envoy.cluster.static')
-        return new StaticDiscovery(staticHosts(view.loadAssignment, errors), countMatches)
+      if (name === 'envoy.cluster.static') return staticDiscovery(view, errors, countMatches)
       if (dnsClusterNames.has(name)) return createDnsDiscovery(view, stats, errors, environment, countMatches)
     }
     errors.add(
@@ -75,14 +90,33 @@ export function createDiscovery(
   }
   switch (view.type ?? 'STATIC') {
     case 'STATIC':
-      return new StaticDiscovery(staticHosts(view.loadAssignment, errors), countMatches)
+      return staticDiscovery(view, errors, countMatches)
     case 'STRICT_DNS':
     case 'LOGICAL_DNS':
       return createDnsDiscovery(view, stats, errors, environment, countMatches)
+    case 'EDS':
+      return createEdsDiscovery(view, stats, errors, environment, countMatches)
     default:
       errors.add(view, 'type', `cluster type ${view.type} is not supported`)
       return undefined
   }
+}
+
+function createEdsDiscovery(
+  view: ClusterView,
+  stats: ClusterStats,
+  errors: ConfigErrors,
+  { watch, clusterScope }: DiscoveryEnvironment,
+  countMatches: CountMatches,
+): ClusterDiscovery | undefined {
+  const source = view.edsClusterConfig?.edsConfig
+  if (source === undefined) {
+    errors.add(view, 'edsClusterConfig', 'cannot create an EDS cluster without an EDS config')
+    return undefined
+  }
+  const discovery = new EdsDiscovery(view, stats, countMatches)
+  if (watch !== undefined && clusterScope !== undefined) discovery.watch(source, clusterScope, watch)
+  return discovery
 }
 
 function createDnsDiscovery(

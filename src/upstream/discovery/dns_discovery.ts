@@ -8,7 +8,7 @@ import { ipAddress, pipeAddress } from '../../network/address.ts'
 import type { ClusterStats } from '../cluster_stats.ts'
 import { byPriority, type ConfiguredEndpoint, configuredEndpoints, hostSnapshot } from '../endpoints.ts'
 import type { HostSnapshot } from '../host.ts'
-import type { ClusterDiscovery, CountMatches, Priorities } from './discovery.ts'
+import type { ClusterDiscovery, CountMatches, OnHosts } from './discovery.ts'
 import {
   createResolver,
   type DnsAnswer,
@@ -179,7 +179,7 @@ class DnsTarget {
 
 export class DnsDiscovery implements ClusterDiscovery {
   readonly #targets: DnsTarget[]
-  #onHosts: ((priorities: Priorities) => void) | undefined
+  #onHosts: OnHosts | undefined
   readonly #waitsForWarmUp: boolean
   readonly #strict: boolean
   #last = ''
@@ -192,7 +192,7 @@ export class DnsDiscovery implements ClusterDiscovery {
     )
   }
 
-  async start(onHosts: (priorities: Priorities) => void): Promise<void> {
+  async start(onHosts: OnHosts): Promise<void> {
     this.#onHosts = onHosts
     const answers = this.#targets.map((target) => target.resolve())
     // One name's answer is enough to begin with, as in Envoy: a dead name must not hold up the others.

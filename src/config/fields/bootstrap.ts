@@ -3,7 +3,7 @@ import { type FieldTable, words } from './field_table.ts'
 
 export const bootstrapFields: FieldTable = {
   'envoy.config.bootstrap.v3.Bootstrap': {
-    acts: words(`node static_resources cluster_manager flags_path stats_config stats_flush_interval stats_flush_on_admin
+    acts: words(`node static_resources dynamic_resources cluster_manager flags_path stats_config stats_flush_interval stats_flush_on_admin
       layered_runtime admin overload_manager stats_server_version_override use_tcp_for_dns_lookups
       dns_resolution_config typed_dns_resolver_config application_log_config`),
     harmless: words(`deferred_stat_options watchdog watchdogs enable_dispatcher_stats perf_tracing_file_path

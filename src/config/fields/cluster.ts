@@ -10,7 +10,7 @@ export const clusterFields: FieldTable = {
       respect_dns_ttl wait_for_warm_on_init upstream_bind_config least_request_lb_config
       round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata upstream_connection_options
       load_balancing_policy preconnect_policy connection_pool_per_downstream_connection
-      track_timeout_budgets track_cluster_stats cluster_type`),
+      track_timeout_budgets track_cluster_stats cluster_type eds_cluster_config`),
     // The first is for ORIGINAL_DST alone, the next two matter to health checks alone.
     harmless: words('cleanup_interval close_connections_on_host_health_failure ignore_health_on_host_removal'),
   },

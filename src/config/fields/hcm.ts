@@ -5,7 +5,7 @@ const manager = 'envoy.extensions.filters.network.http_connection_manager.v3.Htt
 
 export const hcmFields: FieldTable = {
   [manager]: {
-    acts: words(`codec_type stat_prefix route_config http_filters add_user_agent common_http_protocol_options
+    acts: words(`codec_type stat_prefix route_config rds http_filters add_user_agent common_http_protocol_options
       http_protocol_options http2_protocol_options server_name server_header_transformation scheme_header_transformation
       max_request_headers_kb stream_idle_timeout stream_flush_timeout  request_timeout request_headers_timeout
       drain_timeout drain_timeout_jitter delayed_close_timeout access_log access_log_flush_interval

@@ -26,4 +26,7 @@ export const xdsFields: FieldTable = {
       channel_credentials_plugin call_credentials_plugin`),
     harmless: words('per_stream_buffer_limit_bytes config'),
   },
+  'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': { acts: words('lds_config cds_config ads_config') },
+  'envoy.config.cluster.v3.Cluster.EdsClusterConfig': { acts: words('eds_config service_name') },
+  'envoy.extensions.filters.network.http_connection_manager.v3.Rds': { acts: words('config_source route_config_name') },
 }

@@ -11,9 +11,16 @@ import { compileRouteConfigSettings } from './virtual_host_settings.ts'
 
 type RouteConfiguration = envoy.config.route.v3.RouteConfiguration
 
-/** What is wrong goes to `context.errors` with its position, and the rest is built all the same. */
-export function compileRouteConfig(view: RouteConfiguration, context: ServerContext): RouteConfig {
-  return new RouteTable(view, context)
+/**
+ * What is wrong goes to `context.errors` with its position, and the rest is built all the same. `validatesClusters` is for
+ * where `validate_clusters` is not set.
+ */
+export function compileRouteConfig(
+  view: RouteConfiguration,
+  context: ServerContext,
+  validatesClusters = true,
+): RouteConfig {
+  return new RouteTable(view, context, validatesClusters)
 }
 
 class RouteTable implements RouteConfig {
@@ -25,8 +32,8 @@ class RouteTable implements RouteConfig {
   /** Lower-case; '' for the request's authority. */
   readonly #vhostHeader: string
 
-  constructor(view: RouteConfiguration, context: ServerContext) {
-    const settings = compileRouteConfigSettings(view, context)
+  constructor(view: RouteConfiguration, context: ServerContext, validatesClusters: boolean) {
+    const settings = compileRouteConfigSettings(view, context, validatesClusters)
     this.name = settings.name
     this.maxDirectResponseBodySizeBytes = settings.maxDirectResponseBodySizeBytes
     this.internalOnlyHeaders = view.internalOnlyHeaders.map((name) => name.toLowerCase())

@@ -28,10 +28,14 @@ export interface RouteConfigSettings {
 
 const defaultMaxDirectResponseBodySizeBytes = 4096
 
-export function compileRouteConfigSettings(view: RouteConfiguration, context: ServerContext): RouteConfigSettings {
+export function compileRouteConfigSettings(
+  view: RouteConfiguration,
+  context: ServerContext,
+  validatesClusters: boolean,
+): RouteConfigSettings {
   return {
     name: view.name,
-    validateClusters: view.validateClusters ?? true,
+    validateClusters: view.validateClusters ?? validatesClusters,
     maxDirectResponseBodySizeBytes: view.maxDirectResponseBodySizeBytes ?? defaultMaxDirectResponseBodySizeBytes,
     ignorePathParameters: view.ignorePathParametersInPathMatching,
     mostSpecificHeaderMutationsWins: view.mostSpecificHeaderMutationsWins,

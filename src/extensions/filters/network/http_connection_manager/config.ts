@@ -10,15 +10,14 @@ import { compileForwardClientCert } from '../../../../http/conn_manager/forward_
 import type { ConnectionManagerSettings } from '../../../../http/conn_manager/settings.ts'
 import { connectionManagerStats, listenerHttpStats } from '../../../../http/conn_manager/stats.ts'
 import { compileLocalReply } from '../../../../http/local_reply.ts'
-import type { RouteConfig } from '../../../../http/route.ts'
 import type { ListenerFactoryContext, NetworkFilterFactory } from '../../../../network/factory.ts'
 import type { NetworkFilterFactoryCb } from '../../../../network/network_filter.ts'
-import { compileRouteConfig } from '../../../../router/route_config/route_config.ts'
 import type { ServerContext } from '../../../../upstream/server_context.ts'
 import { buildHttpFilters, buildUpgrades } from './http_filters.ts'
 import { downstreamHttp1Settings, http1CodecStats } from './http1_settings.ts'
 import { downstreamHttp2Settings } from './http2_settings.ts'
 import { buildEarlyHeaderMutation, buildIpDetection } from './request_extensions.ts'
+import { routeSource } from './route_source.ts'
 
 type HttpConnectionManager = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
 type Context = ListenerFactoryContext<ServerContext>
@@ -41,7 +40,6 @@ export const httpConnectionManager: NetworkFilterFactory<HttpConnectionManager, 
 }
 
 export function connectionManagerSettings(config: HttpConnectionManager, context: Context): ConnectionManagerSettings {
-  const routeConfig = buildRouteConfig(config, context)
   const common = config.commonHttpProtocolOptions
   const statPrefix = `http.${config.statPrefix}.`
   checkUnsupported(config, context)
@@ -68,7 +66,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     },
     filters: buildHttpFilters(config.httpFilters, statPrefix, context),
     upgrades: buildUpgrades(config.upgradeConfigs, statPrefix, context),
-    routeConfig: () => routeConfig,
+    routeConfig: routeSource(config, context),
     clusterManager: context.clusterManager,
     accessLogs: createAccessLogs(config.accessLog, context),
     listenerMetadata: context.listenerMetadata,
@@ -134,18 +132,6 @@ function checkUnsupported(config: HttpConnectionManager, context: Context): void
       `Didn't find a registered implementation for type: '${extension.typeUrl}'`,
       { expected: uuidRequestId },
     )
-}
-
-function buildRouteConfig(config: HttpConnectionManager, context: Context): RouteConfig | undefined {
-  if (config.routeSpecifier === 'rds') {
-    context.errors.add(config, 'rds', 'route discovery is not supported; give the routes in route_config')
-    return undefined
-  }
-  if (config.routeSpecifier === 'scopedRoutes') {
-    context.errors.add(config, 'scopedRoutes', 'scoped routes are not supported; give the routes in route_config')
-    return undefined
-  }
-  return config.routeConfig === undefined ? undefined : compileRouteConfig(config.routeConfig, context)
 }
 
 function pathNormalization(config: HttpConnectionManager, context: Context): ConnectionManagerSettings['path'] {

@@ -1,0 +1,119 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { Server } from '../../src/server/server.ts'
+import { httpRequest } from '../support/http_get.ts'
+import type { ControlPlane } from '../support/xds/control_plane.ts'
+import {
+  adsBootstrap,
+  answer,
+  edsCluster,
+  endpoints,
+  planeWithOneService,
+  rdsListener,
+  routesTo,
+} from './discovery_support.ts'
+import { portOf, startServer, statOf, until } from './support.ts'
+
+const stops: (() => unknown)[] = []
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop()
+})
+
+/** The port of a server that answers with its name. */
+async function backend(name: string): Promise<number> {
+  const server = createServer((_request, response) => response.end(name)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  stops.push(() => server.close())
+  return (server.address() as AddressInfo).port
+}
+
+interface Running {
+  readonly plane: ControlPlane
+  readonly server: Server
+}
+
+async function running(apiType: 'GRPC' | 'DELTA_GRPC' = 'GRPC'): Promise<Running> {
+  const plane = await planeWithOneService(await backend('first'))
+  stops.push(() => plane.stop())
+  const server = await startServer(adsBootstrap(plane.port, apiType), '--concurrency', '2', '--drain-time-s', '1')
+  stops.push(() => server.stop())
+  return { plane, server }
+}
+
+async function get(server: Server, listener = 'l'): Promise<string> {
+  const { status, body } = await httpRequest(`127.0.0.1:${portOf(server, listener)}`, '/')
+  return `${status} ${body}`
+}
+
+describe.each(['GRPC', 'DELTA_GRPC'] as const)('over ADS, %s', (apiType) => {
+  test('clusters, hosts, listeners and routes come in that order, and are served', async () => {
+    const { plane, server } = await running(apiType)
+    expect(await get(server)).toBe('200 first')
+    const types = plane.requests.filter(({ kind }) => kind === 'initial').map(({ type }) => type)
+    expect(types).toEqual(['CDS', 'EDS', 'LDS', 'RDS'])
+  })
+
+  test('routes change in place', async () => {
+    const { plane, server } = await running(apiType)
+    plane.set('RDS', [routesTo('r', answer('changed'))], '2')
+    await plane.waitForAck('RDS', '2')
+    expect(await get(server)).toBe('200 changed')
+  })
+
+  test('hosts change', async () => {
+    const { plane, server } = await running(apiType)
+    plane.set('EDS', [endpoints('c', await backend('other'))], '2')
+    await plane.waitForAck('EDS', '2')
+    expect(await get(server)).toBe('200 other')
+  })
+
+  test('a listener comes and goes', async () => {
+    const { plane, server } = await running(apiType)
+    plane.set('LDS', [rdsListener('l', 'r'), rdsListener('second', 'r')], '2')
+    await plane.waitForAck('LDS', '2')
+    await until(
+      'the second listener accepts',
+      async () => (await get(server, 'second').catch(() => '')) === '200 first',
+    )
+    const port = portOf(server, 'second')
+    plane.set('LDS', [rdsListener('l', 'r')], '3')
+    await plane.waitForAck('LDS', '3')
+    await until('it refuses', () =>
+      httpRequest(`127.0.0.1:${port}`, '/').then(
+        () => false,
+        () => true,
+      ),
+    )
+    expect(await get(server)).toBe('200 first')
+  })
+
+  test('a cluster goes and comes back', async () => {
+    const { plane, server } = await running(apiType)
+    plane.set('CDS', [], '2')
+    await plane.waitForAck('CDS', '2')
+    expect(await get(server)).toBe('503 ')
+    plane.set('CDS', [edsCluster('c')], '3')
+    await until('it serves again', async () => (await get(server)) === '200 first')
+  })
+
+  test('a bad listener is refused with its name and reason, the good one of the same push is taken', async () => {
+    const { plane, server } = await running(apiType)
+    const bad = rdsListener('bad', 'r', { filter_chains: [{ filters: [{ name: 'nothing' }] }] })
+    plane.set('LDS', [rdsListener('l', 'r'), bad, rdsListener('good', 'r')], '2')
+    const { error } = await plane.waitForNack('LDS', '2')
+    expect(error?.message).toContain('Error adding/updating listener(s) bad: ')
+    await until('the good one accepts', async () => (await get(server, 'good').catch(() => '')) === '200 first')
+    expect(await get(server)).toBe('200 first')
+    expect(statOf(server, 'listener_manager.lds.update_rejected')).toBe(1)
+  })
+
+  test('routes that cannot be built leave those in force', async () => {
+    const { plane, server } = await running(apiType)
+    const doubled = { name: 'r', virtual_hosts: ['a', 'b'].map((name) => ({ name, domains: ['*'], routes: [] })) }
+    plane.set('RDS', [{ name: 'r', resource: doubled }], '2')
+    await plane.waitForNack('RDS', '2')
+    expect(await get(server)).toBe('200 first')
+  })
+})

@@ -64,9 +64,9 @@ function difference<View>(from: ReadonlyMap<string, View>, to: ReadonlyMap<strin
 /** A oneof has a field of its own that tells which member is set: it says nothing that the members do not. */
 function fieldsThatNeedRestart(current: Bootstrap, next: Bootstrap): string[] {
   const fields = new Set([...Object.keys(current), ...Object.keys(next)])
-  const valueOf = (bootstrap: Bootstrap, field: string): unknown => bootstrap[field as keyof Bootstrap]
+  const fieldOf = (bootstrap: Bootstrap, field: string): unknown => bootstrap[field as keyof Bootstrap]
   return [...fields]
-    .filter((field) => !liveFields.has(field) && !isSame(valueOf(current, field), valueOf(next, field)))
+    .filter((field) => !liveFields.has(field) && !isSame(fieldOf(current, field), fieldOf(next, field)))
     .map(snakeCase)
     .sort()
 }

@@ -9,28 +9,19 @@ import { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import { Runtime } from '../config/runtime.ts'
-import { WatchedResources } from '../config/watched_resources.ts'
 import { NodeHealth } from '../stats/node_health.ts'
 import { StatsReader } from '../stats/reader.ts'
 import { createSegment, MAIN_SLAB, type StatsSegment } from '../stats/segment.ts'
 import { StatsStore } from '../stats/store.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
-import { createDiscovery } from '../upstream/discovery/discovery.ts'
 import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
-import type { XdsContext } from '../xds/xds_manager.ts'
 import { logSettings } from './application_log.ts'
-import type { ConfigChange, DrainState, HostNumbers, ProfilerQuery, WorkerSettings } from './channel.ts'
-import { ClusterLifecycle, clustersInOrder, type Origin } from './cluster_lifecycle.ts'
-import { ConfigPush } from './config_push.ts'
-import { DiscoveredSet } from './discovered_set.ts'
-import { Discovery } from './discovery.ts'
+import type { DrainState, WorkerSettings } from './channel.ts'
 import { DrainManager, notDraining } from './drain_decision.ts'
 import { FolderWatcher } from './folder_watcher.ts'
-import { hostKeys } from './host_keys.ts'
-import { Instance, statsSettings } from './instance.ts'
-import { ListenerLifecycle, listenerKeys } from './listener_lifecycle.ts'
+import { statsSettings } from './instance.ts'
+import { LiveConfiguration } from './live_configuration.ts'
 import { localInfo } from './local_info.ts'
-import { ClusterManagerStats, ListenerManagerStats } from './manager_stats.ts'
 import { serverNode } from './node.ts'
 import type { Options } from './options.ts'
 import { Reload, type ReloadReport } from './reload.ts'
@@ -41,14 +32,12 @@ import { ServerStats } from './server_stats.ts'
 import { createCells, sharedMemory } from './shared_cells.ts'
 import { checkBootstrap } from './validate.ts'
 import { WorkerPool } from './worker_pool.ts'
+import { WorkerReports } from './worker_reports.ts'
 
 const log = getLogger('main')
 const defaultStatsFlushMs = 5000
 /** How long a worker may take to write its access logs when the server ends. */
 const stopGraceMs = 2000
-/** How long a worker may take to write its heap to a file. */
-const heapSnapshotTimeoutMs = 60_000
-const fromBootstrap: Origin = { isStatic: true, version: '' }
 
 export class Server implements ServerControl {
   readonly options: Options
@@ -66,18 +55,15 @@ export class Server implements ServerControl {
   readonly #segment: StatsSegment
   readonly #store: StatsStore
   readonly #serverStats: ServerStats
-  readonly #listenerStats: ListenerManagerStats
   readonly #runtime = new Runtime()
   readonly #runtimeLayers: RuntimeLayers
   readonly #folderWatcher = new FolderWatcher((folder) => void this.#workers.apply({ type: 'folder', folder }))
-  readonly #instance: Instance
-  readonly #push = new ConfigPush(() => this.#workers)
-  readonly #clusters: ClusterLifecycle
-  readonly #listeners: ListenerLifecycle
-  readonly #discovery: Discovery
+  readonly #live: LiveConfiguration
   readonly #reload: Reload
   #stopFollowing: (() => void) | undefined
   readonly #workers: WorkerPool
+  /** What the workers say of themselves. */
+  readonly reports: WorkerReports
   #state: ServerState = 'PRE_INITIALIZING'
   #healthCheckFailed: boolean
   #drain: DrainState = notDraining
@@ -121,68 +107,32 @@ export class Server implements ServerControl {
     this.#runtime.update(this.#runtimeLayers.merged())
     const cellsFd = createCells(this.#segment)
     const drainManager = new DrainManager(() => this.#healthCheckFailed)
-    this.#instance = new Instance(bootstrap, {
-      scope: this.#store,
-      runtime: this.#runtime,
-      registry,
-      accessLogManager: new AccessLogManager(this.#store, { opensFiles: false }),
-      shared: sharedMemory(this.#segment, cellsFd, MAIN_SLAB),
-      folders: this.#folderWatcher.folders,
-      resources: new WatchedResources({
-        onWanted: (resource, found) => this.#discovery.demand.onWanted(resource, found),
-        onUnwanted: (resource) => this.#discovery.demand.onUnwanted(resource),
-      }),
-      localInfo: this.localInfo,
-      errors,
-      drainManager,
-      healthCheckFailed: () => this.#healthCheckFailed,
-      workerIndex: -1,
-      concurrency: options.concurrency,
-    })
-    this.#clusters = new ClusterLifecycle({
-      instance: this.#instance,
-      stats: new ClusterManagerStats(this.#store, options.concurrency),
-      push: (change) => this.#push.push(change),
-      createDiscovery: ({ info }, context) =>
-        createDiscovery(info.config, info.stats, context.errors, {
-          scope: this.#store,
-          typedDnsResolverConfig: bootstrap.typedDnsResolverConfig,
-          dnsResolutionConfig: bootstrap.dnsResolutionConfig,
-          countMatches: (hosts) => info.transportSockets.countMatches(hosts),
-          watch: context,
-          clusterScope: info.scope,
-        }),
-    })
-    this.#listenerStats = new ListenerManagerStats(this.#store)
-    this.#listeners = new ListenerLifecycle({
-      instance: this.#instance,
-      stats: this.#listenerStats,
-      push: (change) => this.#push.push(change),
-      handOver: (socketsOf) => this.#workers.handOver(socketsOf),
-      workers: options.concurrency,
-      drainTimeMs: options.drainTimeSeconds * 1000,
-    })
-    this.#discovery = new Discovery({
-      clusters: new DiscoveredSet(this.#clusters, this.#push),
-      listeners: new DiscoveredSet(this.#listeners, this.#push),
-      resources: () => this.#instance.context.resources,
-      tellWorkers: (key, view) => this.#push.push({ kind: 'resource', key, view }),
-      forget: (key) => void this.#push.push({ kind: 'unusedResource', key }),
+    this.#live = new LiveConfiguration({
+      options,
+      bootstrap,
+      workers: () => this.#workers,
+      node: () => serverNode(this),
+      instance: {
+        scope: this.#store,
+        runtime: this.#runtime,
+        registry,
+        accessLogManager: new AccessLogManager(this.#store, { opensFiles: false }),
+        shared: sharedMemory(this.#segment, cellsFd, MAIN_SLAB),
+        folders: this.#folderWatcher.folders,
+        localInfo: this.localInfo,
+        errors,
+        drainManager,
+        healthCheckFailed: () => this.#healthCheckFailed,
+        workerIndex: -1,
+        concurrency: options.concurrency,
+      },
     })
     this.#reload = new Reload({
-      options,
-      clusters: this.#clusters,
-      listeners: this.#listeners,
-      scope: this.#store,
+      ...this.#live.forReload(),
       current: () => this.bootstrap,
       check: (next, issues) => checkBootstrap(next, options, registry, issues),
       adopt: (next, plan) => this.#adopt(next, plan),
-      applied: () => this.#push.applied(),
     })
-    const { primary, secondary } = clustersInOrder(bootstrap)
-    for (const view of primary) this.#clusters.addOrUpdate(view, fromBootstrap, errors)
-    this.#discovery.connect(bootstrap, this.#xdsContext(), errors)
-    for (const view of secondary) this.#clusters.addOrUpdate(view, fromBootstrap, errors)
     const monitors = bootstrap.overloadManager?.resourceMonitors ?? []
     this.#serverStats = new ServerStats(this.#store, options, {
       version: bootstrap.statsServerVersionOverride,
@@ -194,21 +144,22 @@ export class Server implements ServerControl {
       cellsFd,
       concurrency: options.concurrency,
       settingsFor: (index) => this.#workerSettings(index),
-      socketsOf: (index) => this.#listeners.socketsOf(index),
+      socketsOf: (index) => this.#live.listeners.socketsOf(index),
       onRestart: () => restarts.inc(),
       onFatal: (reason) => {
         log.critical(reason)
         void this.stop().then(() => this.#end(1))
       },
     })
+    this.reports = new WorkerReports(this.#workers)
   }
 
   get context(): ServerContext {
-    return this.#instance.context
+    return this.#live.instance.context
   }
 
   get clusterManager(): ClusterManager {
-    return this.#instance.clusterManager
+    return this.#live.instance.clusterManager
   }
 
   /** In Envoy's order: clusters and what they need, then listeners and what they need, then workers that accept. */
@@ -217,52 +168,20 @@ export class Server implements ServerControl {
       const intervalMs = this.bootstrap.statsFlushInterval ?? defaultStatsFlushMs
       this.#flushTimer = setInterval(() => this.#flushStats(), intervalMs)
     }
-    this.#addStaticListeners()
+    this.#live.addStaticListeners()
     this.#runtimeLayers.startWatching()
-    await this.#startClusters()
+    await this.#live.startClusters()
     this.#state = 'INITIALIZING'
     log.info('all clusters initialized. initializing init manager')
-    await this.#discovery.startListeners()
-    await this.#listeners.whenWarm()
+    await this.#live.startListeners()
     if (this.options.mode === 'init_only') return
     await this.#workers.start()
-    this.#listenerStats.workersStarted.set(1)
+    this.#live.listenerStats.workersStarted.set(1)
     this.#state = 'LIVE'
     this.#serverStats.onInitialized(monotonicMs() - this.#startedAtMs)
     log.info('all dependencies initialized. starting workers')
     const { configPath, watch } = this.options
     if (watch && configPath !== undefined) this.#stopFollowing = this.#reload.follow(configPath)
-  }
-
-  /** What management servers are asked with. */
-  #xdsContext(): XdsContext {
-    const { rejectUnknownDynamicFields, ignoreUnknownDynamicFields, skipDeprecatedLogs } = this.options
-    const unknownFields = rejectUnknownDynamicFields ? 'refuse' : ignoreUnknownDynamicFields ? 'ignore' : 'warn'
-    return {
-      clusterManager: this.clusterManager,
-      localInfo: this.localInfo,
-      scope: this.#store,
-      folders: this.#folderWatcher.folders,
-      node: () => serverNode(this),
-      readOptions: { unknownFields, skipDeprecatedLogs },
-    }
-  }
-
-  /** Throws where an address cannot be had. */
-  #addStaticListeners(): void {
-    const errors = new ConfigErrors()
-    for (const [key, view] of listenerKeys(this.bootstrap.staticResources?.listeners ?? []))
-      this.#listeners.addOrUpdate(view, fromBootstrap, errors, key)
-    if (errors.hasErrors) throw new Error(errors.errors[0].message)
-  }
-
-  async #startClusters(): Promise<void> {
-    await this.#clusters.startPrimary()
-    this.#discovery.start()
-    await this.#clusters.startAll()
-    await this.#discovery.startClusters()
-    await this.#clusters.startAll()
-    this.#clusters.onInitialized()
   }
 
   #onRuntimeChange(): Promise<void> {
@@ -277,7 +196,7 @@ export class Server implements ServerControl {
       workerIndex,
       concurrency: options.concurrency,
       bootstrap: withoutListenersAndClusters(bootstrap),
-      changes: [...this.#changes()],
+      changes: [...this.#live.changes()],
       drainTimeMs: options.drainTimeSeconds * 1000,
       drainStrategy: options.drainStrategy,
       localInfo: this.localInfo,
@@ -295,13 +214,6 @@ export class Server implements ServerControl {
   async #adopt(bootstrap: Bootstrap, plan: ReloadPlan): Promise<void> {
     this.bootstrap = bootstrap
     if (plan.runtime) await this.#runtimeLayers.replace(bootstrap.layeredRuntime?.layers)
-  }
-
-  /** What a worker that has been there all the time has been told. */
-  *#changes(): Iterable<ConfigChange> {
-    yield* this.#clusters.changes()
-    for (const { key, view } of this.context.resources.wanted()) yield { kind: 'resource', key, view }
-    yield* this.#listeners.changes()
   }
 
   #updateServerStats(): void {
@@ -332,11 +244,11 @@ export class Server implements ServerControl {
   }
 
   unreadyTargets(): readonly string[] {
-    return this.#clusters.unready().map((name) => `Cluster ${name}`)
+    return this.#live.clusters.unready().map((name) => `Cluster ${name}`)
   }
 
   listeners(): readonly BoundListener[] {
-    return [...this.#listeners.active()].map(({ built, sockets }) => ({ built, addresses: sockets.addresses }))
+    return [...this.#live.listeners.active()].map(({ built, sockets }) => ({ built, addresses: sockets.addresses }))
   }
 
   runtimeLayers(): RuntimeLayers['layers'] {
@@ -375,14 +287,14 @@ export class Server implements ServerControl {
     const drainTimeMs = this.options.drainTimeSeconds * 1000
     const direction = inboundOnly ? 'inboundOnly' : 'all'
     this.#drain = { startedAtWallMs: wallMs(), drainTimeMs, strategy: this.options.drainStrategy, direction }
-    this.#instance.setDrain(this.#drain)
+    this.#live.instance.setDrain(this.#drain)
     if (!skipExit) setTimeout(() => void this.#stopListeners(inboundOnly), drainTimeMs).unref()
     await this.#workers.apply({ type: 'drain', drain: this.#drain })
   }
 
   /** New connections are refused from now on; those that are open go on. */
   async #stopListeners(inboundOnly: boolean): Promise<void> {
-    this.#listeners.stopListening(inboundOnly)
+    this.#live.listeners.stopListening(inboundOnly)
     await this.#workers.apply({ type: 'stopListeners', inboundOnly })
   }
 
@@ -404,34 +316,8 @@ export class Server implements ServerControl {
     void this.stop().then(() => this.#end(0))
   }
 
-  async hostNumbers(): Promise<ReadonlyMap<string, HostNumbers>> {
-    const sums = new Map<string, HostNumbers>()
-    for (const answer of (await this.#workers.query('hostStats')) as HostNumbers[][]) {
-      const keyOf = hostKeys()
-      for (const numbers of answer) {
-        const key = keyOf(numbers.cluster, numbers.address)
-        const sum = sums.get(key)
-        sums.set(key, sum === undefined ? numbers : addNumbers(sum, numbers))
-      }
-    }
-    return sums
-  }
-
-  async memoryUsage(): Promise<readonly NodeJS.MemoryUsage[]> {
-    const workers = (await this.#workers.query('memory')) as NodeJS.MemoryUsage[]
-    return [process.memoryUsage(), ...workers]
-  }
-
   workerPids(): readonly number[] {
     return this.#workers.pids()
-  }
-
-  async queryWorkers(what: ProfilerQuery): Promise<readonly unknown[]> {
-    return this.#workers.query(what)
-  }
-
-  async writeHeapSnapshot(workerIndex: number): Promise<string | undefined> {
-    return (await this.#workers.queryOne(workerIndex, 'heapSnapshot', heapSnapshotTimeoutMs)) as string | undefined
   }
 
   /** Ends everything, once. */
@@ -446,25 +332,9 @@ export class Server implements ServerControl {
     this.#runtimeLayers.close()
     this.#folderWatcher.close()
     this.#stopFollowing?.()
-    this.#discovery.stop()
-    this.#clusters.stop()
+    this.#live.stop()
     await Promise.all([this.#workers.stop(stopGraceMs), this.adminAccessLogManager.flushAll()])
     log.info('exiting')
-  }
-}
-
-function addNumbers(a: HostNumbers, b: HostNumbers): HostNumbers {
-  return {
-    cluster: a.cluster,
-    address: a.address,
-    cxTotal: a.cxTotal + b.cxTotal,
-    cxActive: a.cxActive + b.cxActive,
-    cxConnectFail: a.cxConnectFail + b.cxConnectFail,
-    rqTotal: a.rqTotal + b.rqTotal,
-    rqActive: a.rqActive + b.rqActive,
-    rqSuccess: a.rqSuccess + b.rqSuccess,
-    rqError: a.rqError + b.rqError,
-    rqTimeout: a.rqTimeout + b.rqTimeout,
   }
 }
 

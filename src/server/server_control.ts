@@ -9,10 +9,10 @@ import type { StatsReader } from '../stats/reader.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
 import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
-import type { HostNumbers, ProfilerQuery } from './channel.ts'
 import type { Options } from './options.ts'
 import type { ReloadReport } from './reload.ts'
 import type { RuntimeLayer } from './runtime_layers.ts'
+import type { WorkerReports } from './worker_reports.ts'
 
 export type ServerState = 'PRE_INITIALIZING' | 'INITIALIZING' | 'LIVE' | 'DRAINING'
 
@@ -59,14 +59,7 @@ export interface ServerControl {
   /** Why the last version of the file is not in force; undefined where it is. */
   reloadProblem(): string | undefined
   quit(): void
-  /** Numbers of every host by its key (host_keys.ts), added up over the workers. */
-  hostNumbers(): Promise<ReadonlyMap<string, HostNumbers>>
-  /** Memory of all processes, as process.memoryUsage(). */
-  memoryUsage(): Promise<readonly NodeJS.MemoryUsage[]>
-  /** Starts or stops one of V8's profilers in every worker; stopping gives the profiles. */
-  queryWorkers(what: ProfilerQuery): Promise<readonly unknown[]>
-  /** Lets a worker write its heap into a file in a folder of its own, both to be removed; undefined if it cannot. */
-  writeHeapSnapshot(workerIndex: number): Promise<string | undefined>
+  readonly reports: WorkerReports
   /** Brings `server.*` up to date before it is read. */
   refreshServerStats(): void
   readonly nodeHealth: NodeHealth

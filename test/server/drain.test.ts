@@ -110,7 +110,7 @@ describe('drainListeners', () => {
     const [pid] = server.workerPids()
     process.kill(pid, 'SIGKILL')
     await until('the worker is replaced', () => server.workerPids()[0] !== pid)
-    expect(await server.memoryUsage()).toHaveLength(2)
+    expect(await server.reports.memoryUsage()).toHaveLength(2)
     expect(await refused('l')).toBe('ECONNREFUSED')
   })
 

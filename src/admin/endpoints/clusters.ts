@@ -29,7 +29,7 @@ export function clustersEndpoint(control: ServerControl): AdminEndpoint {
       const filter = pattern === undefined ? undefined : filterOf(pattern)
       if (filter === 'invalid') return textReply('Invalid re2 regex', 400)
       const clusters = [...control.clusterManager.clusters()].filter((each) => filter?.find(each.info.name) ?? true)
-      const numbers = await control.hostNumbers()
+      const numbers = await control.reports.hostNumbers()
       const keyOf = hostKeys()
       const numbersOf: HostNumbersOf = (host) => numbers.get(keyOf(host.cluster.name, host.address.text))
       if (query.get('format') === 'json')

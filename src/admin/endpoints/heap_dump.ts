@@ -19,7 +19,7 @@ export function heapDumpEndpoint(control: ServerControl): AdminEndpoint {
       const index = Number(worker)
       if (!/^\d+$/.test(worker) || index >= control.options.concurrency)
         return textReply('usage: /heap_dump?worker=<index>\n', 400)
-      const path = await control.writeHeapSnapshot(index)
+      const path = await control.reports.writeHeapSnapshot(index)
       if (path === undefined) return textReply('the worker wrote no heap snapshot\n', 503)
       return { status: 200, contentType: contentTypes.json, body: readAndRemove(path) }
     },

@@ -11,7 +11,7 @@ export function memoryEndpoint(control: ServerControl): AdminEndpoint {
     mutates: false,
     params: [],
     answer: async () => {
-      const all = await control.memoryUsage()
+      const all = await control.reports.memoryUsage()
       const sum = (of: (usage: NodeJS.MemoryUsage) => number): number =>
         all.reduce((total, each) => total + of(each), 0)
       // Not `external`: it counts the shared stats segment, once for each view of it.
@@ -34,7 +34,7 @@ export function allocatorEndpoint(control: ServerControl): AdminEndpoint {
     mutates: false,
     params: [],
     answer: async () => {
-      const all = await control.memoryUsage()
+      const all = await control.reports.memoryUsage()
       const processes = all.map(({ heapUsed, heapTotal, external, arrayBuffers, rss }, index) => [
         index === 0 ? 'main' : `worker ${index - 1}`,
         ...[heapUsed, heapTotal, external, arrayBuffers, rss].map(String),

@@ -65,14 +65,14 @@ export function profilerEndpoints(control: ServerControl, profilePath: string): 
     const taken = profiler !== cpu && heapProfiler !== undefined
     if (runs(profiler) || taken || !isWritable(profilePath)) return textReply('failure to start the profiler', 500)
     setRuns(profiler, true)
-    await control.queryWorkers(profiler.start)
+    await control.reports.ask(profiler.start)
     return okReply()
   }
   const stop = async (profiler: Profiler): Promise<AdminReply> => {
     if (!runs(profiler))
       return profiler.refusals === undefined ? okReply() : textReply(profiler.refusals.notStarted, 400)
     setRuns(profiler, false)
-    const profiles = await control.queryWorkers(profiler.stop)
+    const profiles = await control.reports.ask(profiler.stop)
     for (const [index, profile] of profiles.entries()) {
       const path = `${profilePath}.worker_${index}.${profiler.fileEnding}`
       await writeFile(path, JSON.stringify(profile))

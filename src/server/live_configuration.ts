@@ -1,0 +1,140 @@
+// Everything of main that changes with the configuration while the server runs: clusters, listeners, and what they name, from
+// the bootstrap's file and from discovery services.
+
+import { ConfigErrors } from '../config/errors.ts'
+import type { Bootstrap } from '../config/load.ts'
+import { WatchedResources } from '../config/watched_resources.ts'
+import type { Scope } from '../stats/store.ts'
+import { createDiscovery } from '../upstream/discovery/discovery.ts'
+import type { XdsContext } from '../xds/xds_manager.ts'
+import type { ConfigChange } from './channel.ts'
+import { ClusterLifecycle, clustersInOrder, type Origin } from './cluster_lifecycle.ts'
+import { ConfigPush } from './config_push.ts'
+import { DiscoveredSet } from './discovered_set.ts'
+import { Discovery } from './discovery.ts'
+import { Instance, type InstanceParts } from './instance.ts'
+import { ListenerLifecycle, listenerKeys } from './listener_lifecycle.ts'
+import { ClusterManagerStats, ListenerManagerStats } from './manager_stats.ts'
+import type { Options } from './options.ts'
+import type { ReloadParts } from './reload.ts'
+import type { WorkerPool } from './worker_pool.ts'
+
+const fromBootstrap: Origin = { isStatic: true, version: '' }
+
+export interface LiveConfigurationParts {
+  readonly options: Options
+  readonly bootstrap: Bootstrap
+  readonly instance: Omit<InstanceParts, 'resources'>
+  readonly workers: () => WorkerPool
+  readonly node: XdsContext['node']
+}
+
+export class LiveConfiguration {
+  readonly instance: Instance
+  readonly clusters: ClusterLifecycle
+  readonly listeners: ListenerLifecycle
+  readonly listenerStats: ListenerManagerStats
+  readonly discovery: Discovery
+  readonly #push: ConfigPush
+  readonly #parts: LiveConfigurationParts
+
+  /** Takes the static clusters on; what is wrong has been found before. */
+  constructor(parts: LiveConfigurationParts) {
+    this.#parts = parts
+    const { options, bootstrap, workers } = parts
+    const { scope, errors } = parts.instance
+    const push = new ConfigPush(workers)
+    this.#push = push
+    const resources = new WatchedResources({
+      onWanted: (resource, found) => this.discovery.demand.onWanted(resource, found),
+      onUnwanted: (resource) => this.discovery.demand.onUnwanted(resource),
+    })
+    this.instance = new Instance(bootstrap, { ...parts.instance, resources })
+    this.clusters = new ClusterLifecycle({
+      instance: this.instance,
+      stats: new ClusterManagerStats(scope, options.concurrency),
+      push: (change) => push.push(change),
+      createDiscovery: ({ info }, context) =>
+        createDiscovery(info.config, info.stats, context.errors, {
+          scope,
+          typedDnsResolverConfig: bootstrap.typedDnsResolverConfig,
+          dnsResolutionConfig: bootstrap.dnsResolutionConfig,
+          countMatches: (hosts) => info.transportSockets.countMatches(hosts),
+          watch: context,
+          clusterScope: info.scope,
+        }),
+    })
+    this.listenerStats = new ListenerManagerStats(scope)
+    this.listeners = new ListenerLifecycle({
+      instance: this.instance,
+      stats: this.listenerStats,
+      push: (change) => push.push(change),
+      handOver: (socketsOf) => workers().handOver(socketsOf),
+      workers: options.concurrency,
+      drainTimeMs: options.drainTimeSeconds * 1000,
+    })
+    this.discovery = new Discovery({
+      clusters: new DiscoveredSet(this.clusters, push),
+      listeners: new DiscoveredSet(this.listeners, push),
+      resources: () => resources,
+      tellWorkers: (key, view) => push.push({ kind: 'resource', key, view }),
+      forget: (key) => void push.push({ kind: 'unusedResource', key }),
+    })
+    const { primary, secondary } = clustersInOrder(bootstrap)
+    for (const view of primary) this.clusters.addOrUpdate(view, fromBootstrap, errors)
+    this.discovery.connect(bootstrap, this.#xdsContext(scope), errors)
+    for (const view of secondary) this.clusters.addOrUpdate(view, fromBootstrap, errors)
+  }
+
+  /** Binds their addresses; throws where one cannot be had. */
+  addStaticListeners(): void {
+    const errors = new ConfigErrors()
+    const views = this.#parts.bootstrap.staticResources?.listeners ?? []
+    for (const [key, view] of listenerKeys(views)) this.listeners.addOrUpdate(view, fromBootstrap, errors, key)
+    if (errors.hasErrors) throw new Error(errors.errors[0].message)
+  }
+
+  /** Resolves when all clusters may be used: the bootstrap's, then those of CDS. */
+  async startClusters(): Promise<void> {
+    await this.clusters.startPrimary()
+    this.discovery.start()
+    await this.clusters.startAll()
+    await this.discovery.startClusters()
+    await this.clusters.startAll()
+    this.clusters.onInitialized()
+  }
+
+  /** Resolves when all listeners may accept, those of LDS too. */
+  async startListeners(): Promise<void> {
+    await this.discovery.startListeners()
+    await this.listeners.whenWarm()
+  }
+
+  /** What a worker that has been there all the time has been told. */
+  *changes(): Iterable<ConfigChange> {
+    yield* this.clusters.changes()
+    for (const { key, view } of this.instance.context.resources.wanted()) yield { kind: 'resource', key, view }
+    yield* this.listeners.changes()
+  }
+
+  /** What a reload needs of all this. */
+  forReload(): Pick<ReloadParts, 'options' | 'clusters' | 'listeners' | 'scope' | 'applied'> {
+    const { options, instance } = this.#parts
+    const applied = (): Promise<void> => this.#push.applied()
+    return { options, clusters: this.clusters, listeners: this.listeners, scope: instance.scope, applied }
+  }
+
+  stop(): void {
+    this.discovery.stop()
+    this.clusters.stop()
+  }
+
+  #xdsContext(scope: Scope): XdsContext {
+    const { options, instance, node } = this.#parts
+    const { rejectUnknownDynamicFields, ignoreUnknownDynamicFields, skipDeprecatedLogs } = options
+    const unknownFields = rejectUnknownDynamicFields ? 'refuse' : ignoreUnknownDynamicFields ? 'ignore' : 'warn'
+    const { localInfo, folders } = instance
+    const { clusterManager } = this.instance
+    return { clusterManager, localInfo, scope, folders, node, readOptions: { unknownFields, skipDeprecatedLogs } }
+  }
+}

@@ -157,7 +157,9 @@ export class Receiver implements SubscriptionCallbacks {
     return this.#changed.until(holds, timeoutMs, () => `updates: ${this.lines.join('; ')}`)
   }
 
+  /** And what the subscription does then is done: it takes no more than this turn of the event loop. */
   async updatesReach(count: number): Promise<void> {
     await this.until(() => this.updates.length >= count)
+    await new Promise((resolve) => setImmediate(resolve))
   }
 }

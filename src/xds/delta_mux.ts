@@ -3,7 +3,7 @@
 import { getLogger } from '../common/log.ts'
 import { decodeDeltaResponse, encodeDeltaRequest, type RawResponse } from '../config/discovery_messages.ts'
 import { DeltaState } from './delta_state.ts'
-import { DeltaWatch } from './delta_watch.ts'
+import { Delta, DeltaWatch } from './delta_watch.ts'
 import { DiscoveryStream, type DiscoveryStreamCallbacks } from './discovery_stream.ts'
 import {
   type ErrorDetail,
@@ -37,12 +37,6 @@ interface TypeState {
   readonly acknowledgements: Acknowledgement[]
 }
 
-/** What one response comes to. */
-interface Delta {
-  readonly added: readonly DiscoveredResource[]
-  readonly removed: readonly string[]
-}
-
 export class DeltaMux implements GrpcMux, DiscoveryStreamCallbacks {
   readonly #settings: MuxSettings
   readonly #stream: DiscoveryStream
@@ -72,7 +66,7 @@ export class DeltaMux implements GrpcMux, DiscoveryStreamCallbacks {
 
   addWatch(type: ResourceType, names: ReadonlySet<string> | '*', callbacks: WatchCallbacks): Watch {
     const each = this.#stateOf(type)
-    const watch = new DeltaWatch(type, each.state, callbacks, {
+    const watch = new DeltaWatch(each.state, callbacks, {
       onChange: () => this.#queueInterest(each),
       onRemove: () => each.watches.delete(watch),
     })
@@ -195,7 +189,7 @@ export class DeltaMux implements GrpcMux, DiscoveryStreamCallbacks {
       for (const watch of [...each.watches]) watch.callbacks.onRejected(message)
       return message
     }
-    const answers = [...each.watches].map((watch) => watch.onDelta(delta.added, delta.removed, response))
+    const answers = [...each.watches].map((watch) => watch.onDelta(delta))
     const errors: ResourceError[] = (await Promise.all(answers)).flat()
     this.#remember(each, delta, errors)
     return errors.length === 0 ? undefined : each.type.rejection(errors)
@@ -237,13 +231,14 @@ export class DeltaMux implements GrpcMux, DiscoveryStreamCallbacks {
       if (names.has(name)) throw new Error(`duplicate name ${name} found in the union of added+removed resources`)
       names.add(name)
     }
-    return { added, removed }
+    return new Delta(type, added, removed, response)
   }
 
   #onExpired(each: TypeState, names: readonly string[]): void {
     this.#responses.add(async () => {
       for (const name of names) each.state.setVersion(name, undefined)
-      for (const watch of [...each.watches]) await watch.onDelta([], names, undefined)
+      const delta = new Delta(each.type, [], names, { versionInfo: '', controlPlane: '' })
+      for (const watch of [...each.watches]) await watch.onDelta(delta)
     })
   }
 }

@@ -1,28 +1,70 @@
 // One interest in a type of the delta protocol: which changes are for it.
 
-import type { RawResponse } from '../config/discovery_messages.ts'
 import type { DeltaState } from './delta_state.ts'
 import type { Watch, WatchCallbacks } from './grpc_mux.ts'
 import type { ResourceType } from './resource_types.ts'
 import type { DiscoveredResource, ResourceError } from './subscription.ts'
 import { canonicalName } from './xdstp_name.ts'
 
+/** What a response changes, or what has expired: findable by all the names that stand for it. */
+export class Delta {
+  readonly versionInfo: string
+  readonly controlPlane: string
+  readonly added: readonly DiscoveredResource[]
+  readonly removed: readonly string[]
+  readonly #added = new Map<string, DiscoveredResource[]>()
+  readonly #removed = new Map<string, string[]>()
+
+  constructor(
+    type: ResourceType,
+    added: readonly DiscoveredResource[],
+    removed: readonly string[],
+    { versionInfo, controlPlane }: { readonly versionInfo: string; readonly controlPlane: string },
+  ) {
+    this.versionInfo = versionInfo
+    this.controlPlane = controlPlane
+    this.added = added
+    this.removed = removed
+    for (const resource of added) {
+      const names = [resource.name, ...resource.aliases]
+      if (type.namespaces) names.push(namespaceOf(resource.name))
+      for (const name of new Set(names)) append(this.#added, name, resource)
+    }
+    for (const name of removed) {
+      append(this.#removed, name, name)
+      if (type.namespaces) append(this.#removed, namespaceOf(name), name)
+    }
+  }
+
+  addedFor(names: Iterable<string>): DiscoveredResource[] {
+    return [...new Set([...names].flatMap((name) => this.#added.get(name) ?? []))]
+  }
+
+  removedFor(names: Iterable<string>): string[] {
+    return [...new Set([...names].flatMap((name) => this.#removed.get(name) ?? []))]
+  }
+}
+
+/** What stands before the last slash. */
+function namespaceOf(name: string): string {
+  return name.slice(0, Math.max(0, name.lastIndexOf('/')))
+}
+
+function append<T>(lists: Map<string, T[]>, key: string, value: T): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [value])
+  else list.push(value)
+}
+
 export class DeltaWatch implements Watch {
   readonly callbacks: WatchCallbacks
-  readonly #type: ResourceType
   readonly #state: DeltaState
   readonly #events: { onChange(): void; onRemove(): void }
   #names: ReadonlySet<string> = new Set()
   #isRemoved = false
 
-  constructor(
-    type: ResourceType,
-    state: DeltaState,
-    callbacks: WatchCallbacks,
-    events: { onChange(): void; onRemove(): void },
-  ) {
+  constructor(state: DeltaState, callbacks: WatchCallbacks, events: { onChange(): void; onRemove(): void }) {
     this.callbacks = callbacks
-    this.#type = type
     this.#state = state
     this.#events = events
   }
@@ -47,29 +89,14 @@ export class DeltaWatch implements Watch {
     this.update(new Set())
   }
 
-  /** Without a response, resources whose time is over. */
-  async onDelta(
-    added: readonly DiscoveredResource[],
-    removed: readonly string[],
-    response: RawResponse | undefined,
-  ): Promise<readonly ResourceError[]> {
+  /** Who waits for everything hears also that there is nothing. */
+  async onDelta(delta: Delta): Promise<readonly ResourceError[]> {
+    if (this.#isRemoved) return []
     const isWildcard = this.#names.has('*')
-    const ownAdded = isWildcard ? added : added.filter((resource) => this.#wants(resource.name, resource.aliases))
-    const ownRemoved = isWildcard ? removed : removed.filter((name) => this.#wants(name, []))
-    // Who waits for everything hears also that there is nothing.
-    const isNews = ownAdded.length + ownRemoved.length > 0 || (isWildcard && response !== undefined)
-    if (!isNews || this.#isRemoved) return []
-    return this.callbacks.onUpdate({
-      versionInfo: response?.versionInfo ?? '',
-      controlPlane: response?.controlPlane ?? '',
-      added: ownAdded,
-      removed: ownRemoved,
-      stateOfTheWorld: false,
-    })
-  }
-
-  #wants(name: string, aliases: readonly string[]): boolean {
-    if (this.#names.has(name) || aliases.some((alias) => this.#names.has(alias))) return true
-    return this.#type.namespaces && this.#names.has(name.slice(0, Math.max(0, name.lastIndexOf('/'))))
+    const added = isWildcard ? delta.added : delta.addedFor(this.#names)
+    const removed = isWildcard ? delta.removed : delta.removedFor(this.#names)
+    if (added.length + removed.length === 0 && !isWildcard) return []
+    const { versionInfo, controlPlane } = delta
+    return this.callbacks.onUpdate({ versionInfo, controlPlane, added, removed, stateOfTheWorld: false })
   }
 }

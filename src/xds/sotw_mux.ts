@@ -15,7 +15,8 @@ import { readResource } from './read_resource.ts'
 import { RequestQueue } from './request_queue.ts'
 import { type ResourceType, typeUrlOf } from './resource_types.ts'
 import { SerialTasks } from './serial_tasks.ts'
-import type { ConfigUpdate, DiscoveredResource, ResourceError } from './subscription.ts'
+import { type ReceivedResources, SotwWatch } from './sotw_watch.ts'
+import type { DiscoveredResource } from './subscription.ts'
 import { TtlManager } from './ttl_manager.ts'
 import { canonicalName } from './xdstp_name.ts'
 
@@ -24,14 +25,21 @@ const log = getLogger('config')
 /** What is known, and asked for, of one type. */
 interface TypeState {
   readonly type: ResourceType
-  /** The newest first. */
-  readonly watches: SotwWatch[]
+  /** In the order in which they were added. */
+  readonly watches: Set<SotwWatch>
   readonly ttl: TtlManager
   /** Of the last response that was accepted. */
   versionInfo: string
   nonce: string
-  /** What was wrong with the last response, to be said in the next request. */
-  errorDetail: ErrorDetail | undefined
+  /** Responses that are to be answered, one request each. */
+  readonly acknowledgements: Acknowledgement[]
+}
+
+interface Acknowledgement {
+  readonly versionInfo: string
+  readonly nonce: string
+  /** What was wrong with it. */
+  readonly detail: ErrorDetail | undefined
 }
 
 export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
@@ -47,7 +55,7 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
   constructor(settings: MuxSettings) {
     this.#settings = settings
     this.#stream = new DiscoveryStream(settings, this)
-    this.#queue = new RequestQueue(this.#stream, settings.stats, (typeName) => this.#sendRequest(typeName))
+    this.#queue = new RequestQueue(this.#stream, settings.stats, (typeName) => this.#sendRequests(typeName))
   }
 
   start(): void {
@@ -63,15 +71,11 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
 
   addWatch(type: ResourceType, names: ReadonlySet<string> | '*', callbacks: WatchCallbacks): Watch {
     const state = this.#stateOf(type)
-    const watch = new SotwWatch(
-      names,
-      callbacks,
-      () => this.#queue.add(type.name),
-      (gone) => {
-        state.watches.splice(state.watches.indexOf(gone), 1)
-      },
-    )
-    state.watches.unshift(watch)
+    const watch = new SotwWatch(names, callbacks, {
+      onChange: () => this.#queue.add(type.name),
+      onRemove: () => state.watches.delete(watch),
+    })
+    state.watches.add(watch)
     this.#queue.add(type.name)
     return watch
   }
@@ -85,11 +89,11 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
     if (state === undefined) {
       const added: TypeState = {
         type,
-        watches: [],
+        watches: new Set(),
         ttl: new TtlManager((names) => this.#onExpired(added, names)),
         versionInfo: '',
         nonce: '',
-        errorDetail: undefined,
+        acknowledgements: [],
       }
       state = added
       this.#types.set(type.name, state)
@@ -103,7 +107,7 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
     this.#queue.clear()
     for (const [typeName, state] of this.#types) {
       state.nonce = ''
-      state.errorDetail = undefined
+      state.acknowledgements.length = 0
       this.#queue.add(typeName)
     }
   }
@@ -118,21 +122,23 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
     this.#queue.drain()
   }
 
-  #sendRequest(typeName: string): void {
+  #sendRequests(typeName: string): void {
     const state = this.#types.get(typeName)
     if (state === undefined) return
-    const sendsNode = this.#isFirstRequest || !this.#settings.skipSubsequentNode
-    this.#isFirstRequest = false
-    const request = {
-      versionInfo: state.versionInfo,
-      node: sendsNode ? this.#settings.node() : undefined,
-      resourceNames: wantedNames(state),
-      typeUrl: typeUrlOf(typeName),
-      responseNonce: state.nonce,
-      errorDetail: state.errorDetail,
-    }
-    state.errorDetail = undefined
-    this.#stream.send(encodeDiscoveryRequest(request))
+    do {
+      const { versionInfo, nonce, detail } = state.acknowledgements.shift() ?? { ...state, detail: undefined }
+      const sendsNode = this.#isFirstRequest || !this.#settings.skipSubsequentNode
+      this.#isFirstRequest = false
+      const request = {
+        ...(sendsNode ? { node: this.#settings.node() } : {}),
+        versionInfo,
+        resourceNames: wantedNames(state),
+        typeUrl: typeUrlOf(typeName),
+        responseNonce: nonce,
+        errorDetail: detail,
+      }
+      this.#stream.send(encodeDiscoveryRequest(request))
+    } while (state.acknowledgements.length > 0)
   }
 
   onMessage(bytes: Uint8Array): void {
@@ -159,7 +165,7 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
       log.warn(`Ignoring the message for type URL ${response.typeUrl} as it has no current subscribers.`)
       return
     }
-    if (state.watches.length === 0) {
+    if (state.watches.size === 0) {
       this.#onUnwatched(state, response)
       return
     }
@@ -168,8 +174,9 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
     if (problem === undefined) state.versionInfo = response.versionInfo
     for (const resume of resumes.slice(1)) resume()
     if (streamNumber === this.#streamNumber) {
+      const detail = problem === undefined ? undefined : errorDetail(problem)
       state.nonce = response.nonce
-      state.errorDetail = problem === undefined ? undefined : errorDetail(problem)
+      state.acknowledgements.push({ versionInfo: state.versionInfo, nonce: response.nonce, detail })
       this.#queue.add(typeName)
     }
     resumes[0]()
@@ -188,7 +195,7 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
 
   /** What was wrong with the response; undefined for nothing. */
   async #apply(state: TypeState, response: RawResponse): Promise<string | undefined> {
-    let resources: DiscoveredResource[]
+    let resources: ReceivedResources
     try {
       resources = this.#read(state, response)
     } catch (error) {
@@ -196,15 +203,18 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
       for (const watch of [...state.watches]) watch.callbacks.onRejected(message)
       return message
     }
-    const answers = [...state.watches].map((watch) => watch.onResources(resources, response))
+    const answers = [...state.watches].map((watch) => watch.onResources(resources))
     const errors = (await Promise.all(answers)).flat()
     return errors.length === 0 ? undefined : state.type.rejection(errors)
   }
 
-  #read(state: TypeState, response: RawResponse): DiscoveredResource[] {
+  #read(state: TypeState, response: RawResponse): ReceivedResources {
     const resources: DiscoveredResource[] = []
+    let isComplete = true
     for (const raw of response.resources) {
       if (raw.bytes === undefined) {
+        // It says that the resource is still there, without the resource.
+        isComplete = false
         if (raw.version === state.versionInfo) state.ttl.update(canonicalName(raw.name), raw.ttlMs)
         continue
       }
@@ -215,7 +225,9 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
       resources.push(readResource(raw, state.type, response.versionInfo, this.#settings.readOptions))
     }
     for (const { name, ttlMs } of resources) state.ttl.update(name, ttlMs)
-    return resources
+    const { versionInfo, controlPlane } = response
+    const byName = new Map(resources.map((resource) => [resource.name, resource]))
+    return { versionInfo, controlPlane, all: resources, byName, isComplete }
   }
 
   #onExpired(state: TypeState, names: readonly string[]): void {
@@ -225,70 +237,9 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
   }
 }
 
-/** Those of all watches, each once. */
+/** Those of all watches, the newest first, each once. */
 function wantedNames(state: TypeState): string[] {
   const names = new Set<string>()
-  for (const watch of state.watches) for (const name of watch.sortedNames()) names.add(name)
+  for (const watch of [...state.watches].reverse()) for (const name of watch.sortedNames()) names.add(name)
   return [...names]
-}
-
-class SotwWatch implements Watch {
-  readonly callbacks: WatchCallbacks
-  readonly #onChange: () => void
-  readonly #onRemove: (watch: SotwWatch) => void
-  readonly #isWildcard: boolean
-  #names: ReadonlySet<string>
-  #isRemoved = false
-
-  constructor(
-    names: ReadonlySet<string> | '*',
-    callbacks: WatchCallbacks,
-    onChange: () => void,
-    onRemove: (watch: SotwWatch) => void,
-  ) {
-    this.callbacks = callbacks
-    this.#onChange = onChange
-    this.#onRemove = onRemove
-    this.#isWildcard = names === '*'
-    this.#names = names === '*' ? new Set() : canonicalNames(names)
-  }
-
-  sortedNames(): string[] {
-    return [...this.#names].sort()
-  }
-
-  update(names: ReadonlySet<string>): void {
-    this.#names = canonicalNames(names)
-    this.#onChange()
-  }
-
-  add(names: ReadonlySet<string>): void {
-    this.update(new Set([...this.#names, ...names]))
-  }
-
-  remove(): void {
-    if (this.#isRemoved) return
-    this.#isRemoved = true
-    this.#onRemove(this)
-    if (this.#names.size > 0) this.#onChange()
-  }
-
-  /** Who asks for names hears of responses that have some of them. */
-  async onResources(all: readonly DiscoveredResource[], response: RawResponse): Promise<readonly ResourceError[]> {
-    const added = this.#isWildcard ? all : all.filter(({ name }) => this.#names.has(name))
-    if (added.length === 0 && !this.#isWildcard) return []
-    const { versionInfo, controlPlane } = response
-    const update: ConfigUpdate = { versionInfo, controlPlane, added, removed: [], stateOfTheWorld: true }
-    return this.callbacks.onUpdate(update)
-  }
-
-  async onExpired(names: readonly string[]): Promise<void> {
-    const removed = this.#isWildcard ? names : names.filter((name) => this.#names.has(name))
-    if (removed.length === 0 || this.#isRemoved) return
-    await this.callbacks.onUpdate({ versionInfo: '', controlPlane: '', added: [], removed, stateOfTheWorld: false })
-  }
-}
-
-function canonicalNames(names: ReadonlySet<string>): ReadonlySet<string> {
-  return new Set([...names].map(canonicalName))
 }

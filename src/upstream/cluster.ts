@@ -80,7 +80,13 @@ export class Cluster {
     stats.membershipExcluded.set(count((set) => set.excludedHosts))
   }
 
-  /** Its connections end, busy ones after their exchange: the cluster is removed, or asks for it when hosts change. */
+  /** It is removed, or another takes its place. */
+  destroy(): void {
+    this.loadBalancer.destroy?.()
+    this.drain()
+  }
+
+  /** Its connections end, busy ones after their exchange: the cluster goes, or asks for it when hosts change. */
   drain(): void {
     for (const host of this.prioritySet.hosts()) host.drain()
   }

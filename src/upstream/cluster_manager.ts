@@ -24,6 +24,8 @@ export class ClusterManager {
   readonly localClusterName: string
   /** For clusters that have none of their own. */
   readonly upstreamBindConfig: BindConfig | undefined
+  /** Grows with every change of clusters or of hosts; who keeps something made of them compares. */
+  changes = 0
   readonly #clusters = new Map<string, Cluster>()
 
   constructor(config?: Partial<ClusterManagerView>) {
@@ -46,18 +48,21 @@ export class ClusterManager {
   /** Adds a cluster, or puts a new one in the place of one with its name, whose connections then drain. */
   addOrUpdate(view: ClusterView, context: ServerContext): Cluster {
     const cluster = buildCluster(view, context)
-    this.#clusters.get(view.name)?.drain()
+    this.#clusters.get(view.name)?.destroy()
     this.#clusters.set(view.name, cluster)
+    this.changes++
     return cluster
   }
 
   remove(name: string): void {
-    this.#clusters.get(name)?.drain()
+    this.#clusters.get(name)?.destroy()
     this.#clusters.delete(name)
+    this.changes++
   }
 
   onHosts(update: HostsUpdate): void {
     this.#clusters.get(update.clusterName)?.setHosts(update.priorities, update.policy)
+    this.changes++
     if (update.clusterName !== this.localClusterName) return
     for (const cluster of this.#clusters.values()) cluster.loadBalancer.onLocalClusterChanged()
   }

@@ -11,6 +11,7 @@ import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
 import type { TransportSocketOptions } from '../upstream/transport_socket.ts'
+import { dropOverloadReply } from './drop_overload.ts'
 import { HostSelection, noHealthyUpstream, poolOf, requestTransportOptions } from './host_selection.ts'
 import { applyInternalRedirect, becomesGet } from './internal_redirect.ts'
 import { RequestBody } from './request_body.ts'
@@ -85,7 +86,14 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
       this.#body = new RequestBody(this.#route.requestBodyBufferLimitBytes ?? this.bufferLimitBytes)
     this.#callbacks.addDownstreamWatermarkCallbacks(this)
     if (endStream) this.#onRequestComplete()
-    this.#startAttempt(endStream)
+    const dropped = dropOverloadReply(this.#cluster, this.#settings.suppressEnvoyHeaders)
+    if (dropped === undefined) this.#startAttempt(endStream)
+    else this.#refuse(dropped)
+  }
+
+  #refuse(reply: LocalReply): void {
+    this.#requestStats.charge(reply.status)
+    this.#callbacks.sendLocalReply(reply)
   }
 
   /** Chooses a host and starts a try at it; the first or a later one. */
@@ -100,8 +108,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
       host === undefined ? undefined : poolOf(host, route, headers, pools, downstream, this.#transportOptions)
     if (host === undefined || pool === undefined) {
       if (host === undefined) cluster.info.stats.upstreamCxNoneHealthy.inc()
-      this.#requestStats.charge(503)
-      this.#callbacks.sendLocalReply(noHealthyUpstream)
+      this.#refuse(noHealthyUpstream)
       return
     }
     if (route.virtualHost.includeRequestAttemptCount)

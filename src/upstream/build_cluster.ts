@@ -64,6 +64,7 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
   return new Cluster(info, createLoadBalancer(view, info, context), {
     localLocality: localLocality(context.localInfo),
     countsMembership: context.workerIndex < 0,
+    dropLimitPercent: () => context.runtime.getInteger('load_balancing_policy.drop_overload_limit', 100),
   })
 }
 

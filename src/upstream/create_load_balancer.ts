@@ -46,7 +46,7 @@ function choosePolicy(view: ClusterView, context: ServerContext): PolicyFactory 
     const text = `cluster: load_balancing_policy cannot be combined with partial fields (${fields}) of common_lb_config`
     errors.add(view, 'loadBalancingPolicy', text)
   }
-  if ((view.lbSubsetConfig?.subsetSelectors.length ?? 0) > 0)
+  if (view.lbSubsetConfig !== undefined)
     errors.add(view, 'loadBalancingPolicy', 'cluster: load_balancing_policy cannot be combined with lb_subset_config')
   const complaint = (wanted: string): string =>
     `cluster: didn't find a registered load balancer factory implementation for cluster: '${view.name}' with names from [${wanted}]`

@@ -1,13 +1,12 @@
 // Subsets: hosts are grouped by their metadata, and a request goes to the group that it asks for (Envoy's SubsetLoadBalancer).
 
-import type { ClusterInfo } from '../cluster_info.ts'
 import type { Host } from '../host.ts'
 import type { LoadBalancer, LoadBalancerContext } from '../load_balancer.ts'
 import { type HostSet, PrioritySet } from '../priority_set.ts'
 import { criteriaOf, keysText, type SubsetCriteria } from './subset_criteria.ts'
 import { matchesSubset, subsetHostSet, subsetsOf } from './subset_hosts.ts'
 import type { SubsetSelector, SubsetSettings } from './subset_settings.ts'
-import { type SubsetStats, subsetStats } from './subset_stats.ts'
+import type { SubsetStats } from './subset_stats.ts'
 
 /** The hosts of one subset, by priority, with a load balancer over them. */
 class Subset {
@@ -69,10 +68,10 @@ export class SubsetLoadBalancer implements LoadBalancer {
   readonly #any: Subset | undefined
   readonly #default: Subset | undefined
 
-  constructor(settings: SubsetSettings, info: ClusterInfo, createBalancer: () => LoadBalancer) {
+  constructor(settings: SubsetSettings, stats: SubsetStats, createBalancer: () => LoadBalancer) {
     this.#settings = settings
     this.#createBalancer = createBalancer
-    this.#stats = subsetStats(info.scope)
+    this.#stats = stats
     this.#selectors = selectorsByKeys(settings.selectors)
     const policies = [settings.fallbackPolicy, ...settings.selectors.map((each) => each.fallbackPolicy)]
     const needsAny = settings.panicModeAny || policies.includes('ANY_ENDPOINT')
@@ -86,7 +85,7 @@ export class SubsetLoadBalancer implements LoadBalancer {
     hostSets.forEach(({ hosts }, priority) => {
       for (const host of hosts) duplicates += this.#sort(host, priority, hostSets.length)
     })
-    this.#stats.singleHostDuplicate.set(duplicates)
+    this.#stats.singleHostDuplicate?.set(duplicates)
     for (const [text, subset] of this.#subsets) {
       subset.finish(hostSets, this.#settings)
       if (!subset.isActive) this.#remove(text, subset)

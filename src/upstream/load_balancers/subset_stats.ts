@@ -9,11 +9,13 @@ export interface SubsetStats {
   readonly selected: Counter
   readonly fallback: Counter
   readonly fallbackPanic: Counter
-  readonly singleHostDuplicate: Gauge
+  /** Undefined in all processes but one, or their numbers would add up. */
+  readonly singleHostDuplicate: Gauge | undefined
 }
 
-/** `scope` is `cluster.<name>.`. */
-export function subsetStats(scope: Scope): SubsetStats {
+/** `scope` is `cluster.<name>.`. The numbers of subsets do add up over processes, as over threads in Envoy. */
+export function subsetStats(scope: Scope, isMain: boolean): SubsetStats {
+  const duplicate = scope.gauge('lb_subsets_single_host_per_subset_duplicate')
   return {
     active: scope.gauge('lb_subsets_active'),
     created: scope.counter('lb_subsets_created'),
@@ -21,6 +23,6 @@ export function subsetStats(scope: Scope): SubsetStats {
     selected: scope.counter('lb_subsets_selected'),
     fallback: scope.counter('lb_subsets_fallback'),
     fallbackPanic: scope.counter('lb_subsets_fallback_panic'),
-    singleHostDuplicate: scope.gauge('lb_subsets_single_host_per_subset_duplicate'),
+    singleHostDuplicate: isMain ? duplicate : undefined,
   }
 }

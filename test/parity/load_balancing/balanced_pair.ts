@@ -43,7 +43,12 @@ export function locality(endpoints: readonly string[], more = ''): string {
   return `- { ${more === '' ? '' : `${more}, `}lb_endpoints: [ ${endpoints.join(', ')} ] }`
 }
 
-/** Answers with its number; a request with x-hold waits until it is let go, one with x-answer gets that as headers. */
+/** A report by which a backend of a higher number can do more. */
+function load(number: number): string {
+  return `TEXT rps_fractional=${100 * (number + 1)},application_utilization=0.5,cpu_utilization=0.9`
+}
+
+/** Answers with its number; a request with x-hold waits until it is let go, one with x-load is told the load. */
 class NumberedBackend {
   readonly server: Server
   readonly held: ServerResponse[] = []
@@ -56,10 +61,9 @@ class NumberedBackend {
   }
 
   #answer(number: number, incoming: IncomingMessage, response: ServerResponse): void {
-    const { 'x-hold': hold, 'x-answer': answer } = incoming.headers
-    if (typeof answer === 'string')
-      for (const [name, value] of Object.entries(JSON.parse(answer))) response.setHeader(name, String(value))
+    const hold = incoming.headers['x-hold']
     response.setHeader('x-backend', number)
+    if (incoming.headers['x-load'] !== undefined) response.setHeader('endpoint-load-metrics', load(number))
     if (hold === undefined) {
       response.end(String(number))
       return
@@ -108,6 +112,10 @@ export class BalancedPair {
       server.closeAllConnections()
       server.close()
     }
+  }
+
+  get backendPorts(): number[] {
+    return this.#backends.map(({ port }) => port)
   }
 
   stats(which: number, filter: string): Promise<Map<string, number>> {

@@ -3,6 +3,7 @@
 import type { ExtensionFactory } from '../config/registry.ts'
 import { fileAccessLogFactory } from './access_loggers/file/config.ts'
 import { stderrAccessLogFactory, stdoutAccessLogFactory } from './access_loggers/stream/config.ts'
+import { aggregateCluster } from './clusters/aggregate/config.ts'
 import { connectGrpcBridgeFilter } from './filters/http/connect_grpc_bridge/config.ts'
 import { corsFilter } from './filters/http/cors/config.ts'
 import { grpcHttp1BridgeFilter } from './filters/http/grpc_http1_bridge/config.ts'
@@ -27,9 +28,16 @@ import { reqWithoutQueryFormatterFactory } from './formatter/req_without_query/c
 import { earlyHeaderMutation } from './http/early_header_mutation/header_mutation/config.ts'
 import { customHeaderIpDetection } from './http/original_ip_detection/custom_header/config.ts'
 import { xffIpDetection } from './http/original_ip_detection/xff/config.ts'
+import { clientSideWeightedRoundRobin } from './load_balancing_policies/client_side_weighted_round_robin/config.ts'
+import { clusterProvided } from './load_balancing_policies/cluster_provided/config.ts'
 import { leastRequest } from './load_balancing_policies/least_request/config.ts'
+import { maglev } from './load_balancing_policies/maglev/config.ts'
+import { overrideHost } from './load_balancing_policies/override_host/config.ts'
 import { random } from './load_balancing_policies/random/config.ts'
+import { ringHash } from './load_balancing_policies/ring_hash/config.ts'
 import { roundRobin } from './load_balancing_policies/round_robin/config.ts'
+import { subset } from './load_balancing_policies/subset/config.ts'
+import { wrrLocality } from './load_balancing_policies/wrr_locality/config.ts'
 import { rawBufferDownstreamFactory, rawBufferUpstreamFactory } from './transport_sockets/raw_buffer/config.ts'
 import { startTlsUpstreamFactory } from './transport_sockets/starttls/config.ts'
 import { tlsDownstreamFactory, tlsUpstreamFactory } from './transport_sockets/tls/config.ts'
@@ -66,9 +74,18 @@ export const allExtensions: readonly ExtensionFactory[] = [
   tlsDownstreamFactory,
   tlsUpstreamFactory,
   // Load balancing policies
+  clientSideWeightedRoundRobin,
+  clusterProvided,
   leastRequest,
+  maglev,
+  overrideHost,
   random,
+  ringHash,
   roundRobin,
+  subset,
+  wrrLocality,
+  // Clusters
+  aggregateCluster,
   // Early header mutation
   earlyHeaderMutation,
   // Original IP detection

@@ -4,43 +4,87 @@ import { isIP } from 'node:net'
 import type { HeaderMap } from '../common/header_map.ts'
 import type { HttpConnectionPool } from '../http/conn_pool/connection_pool.ts'
 import type { LocalReply, StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
-import type { AddCookie, ForwardRoute } from '../http/route.ts'
+import type { ForwardRoute } from '../http/route.ts'
+import type { Connection } from '../network/connection.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
-import type { Protocol } from '../stream_info/stream_info.ts'
+import type { Protocol, StreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { ClusterInfo } from '../upstream/cluster_info.ts'
 import type { Host } from '../upstream/host.ts'
+import type { LoadBalancerContext, MetadataMatch } from '../upstream/load_balancer.ts'
+import type { PriorityLoads } from '../upstream/load_balancers/priority_load.ts'
 import type { TransportSocketOptions } from '../upstream/transport_socket.ts'
 import { type RequestedNames, transportSocketOptions } from '../upstream/transport_socket_options.ts'
 import type { HttpPools } from './router_settings.ts'
 import { TcpUpstreamPool } from './tcp_upstream.ts'
 
-/**
- * The load balancer's choice; undefined where the cluster has no host to offer. A retry with the previous_hosts
- * predicate looks for a host that is not among `tried`, so often as its policy says.
- */
-export function chooseHost(
-  route: ForwardRoute,
-  cluster: Cluster,
-  headers: HeaderMap,
-  callbacks: StreamDecoderFilterCallbacks,
-  addCookie: AddCookie,
-  tried: Host[],
-): Host | undefined {
-  const { streamInfo } = callbacks
-  const context = {
-    hash: route.hash(headers, streamInfo, addCookie),
-    metadataMatch: route.metadataMatch,
-    downstreamConnection: callbacks.connection,
+/** One request's choices of hosts, one for each try. Most policies ask it for nothing; fields are plain for speed. */
+export class HostSelection implements LoadBalancerContext {
+  readonly #route: ForwardRoute
+  readonly #cluster: Cluster
+  readonly downstreamHeaders: HeaderMap
+  readonly downstreamConnection: Connection
+  readonly streamInfo: StreamInfo
+  attempt = 0
+  priorityLoads: PriorityLoads | undefined = undefined
+  /** `set-cookie` values that a hash policy wants the response to carry. */
+  cookies: string[] | undefined = undefined
+  #isHashed = false
+  #hash: bigint | undefined = undefined
+  #metadataMatch: MetadataMatch | undefined = undefined
+  /** Hosts of the tries so far, where the retry policy asks for others. */
+  #tried: Host[] | undefined = undefined
+
+  constructor(route: ForwardRoute, cluster: Cluster, headers: HeaderMap, callbacks: StreamDecoderFilterCallbacks) {
+    this.#route = route
+    this.#cluster = cluster
+    this.downstreamHeaders = headers
+    this.downstreamConnection = callbacks.connection
+    this.streamInfo = callbacks.streamInfo
   }
-  let host = cluster.chooseHost(context)
-  const policy = route.retryPolicy
-  if (policy?.retryHostPredicates.length !== 1) return host
-  for (let i = 0; i < policy.hostSelectionRetryMaxAttempts && host !== undefined && tried.includes(host); i++)
-    host = cluster.chooseHost(context)
-  if (host !== undefined) tried.push(host)
-  return host
+
+  /**
+   * The load balancer's choice; undefined where the cluster has no host to offer. A retry with the previous_hosts
+   * predicate looks for a host that was not tried yet, so often as its policy says.
+   */
+  choose(): Host | undefined {
+    const policy = this.#route.retryPolicy
+    this.attempt = 0
+    if (policy?.retryHostPredicates.length !== 1) return this.#cluster.chooseHost(this)
+    this.#tried ??= []
+    let host = this.#cluster.chooseHost(this)
+    while (host !== undefined && this.#tried.includes(host) && this.attempt < policy.hostSelectionRetryMaxAttempts) {
+      this.attempt++
+      host = this.#cluster.chooseHost(this)
+    }
+    if (host !== undefined) this.#tried.push(host)
+    return host
+  }
+
+  hashKey(): bigint | undefined {
+    if (!this.#isHashed) {
+      this.#isHashed = true
+      this.#hash = this.#route.hash(this.downstreamHeaders, this.streamInfo, (cookie) => this.addCookie(cookie))
+    }
+    return this.#hash
+  }
+
+  /** What the request's own metadata says goes before the route's. */
+  metadataMatch(): MetadataMatch | undefined {
+    const own = this.streamInfo.dynamicMetadata[lbNamespace]
+    const ofConnection = this.downstreamConnection.streamInfo?.dynamicMetadata[lbNamespace]
+    if (own === undefined && ofConnection === undefined) return this.#route.metadataMatch
+    this.#metadataMatch ??= { ...this.#route.metadataMatch, ...ofConnection, ...own }
+    return this.#metadataMatch
+  }
+
+  addCookie(setCookie: string): void {
+    this.cookies ??= []
+    this.cookies.push(setCookie)
+  }
 }
+
+const lbNamespace = 'envoy.lb'
 
 /** Undefined where the circuit breaker allows no more pools. */
 export function poolOf(

@@ -11,7 +11,8 @@ import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
 import type { TransportSocketOptions } from '../upstream/transport_socket.ts'
-import { chooseHost, noHealthyUpstream, poolOf, requestTransportOptions } from './host_selection.ts'
+import { dropOverloadReply } from './drop_overload.ts'
+import { HostSelection, noHealthyUpstream, poolOf, requestTransportOptions } from './host_selection.ts'
 import { applyInternalRedirect, becomesGet } from './internal_redirect.ts'
 import { RequestBody } from './request_body.ts'
 import { RequestStats } from './request_stats.ts'
@@ -42,10 +43,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   #requestCompleteMs = Number.NaN
   #responseStarted = false
   #interimStarted = false
-  /** `set-cookie` of a hash policy, for the response. */
-  #cookies: string[] | undefined = undefined
-  /** Hosts of the attempts so far, where the retry policy asks for others. */
-  readonly #tried: Host[] = []
+  readonly #hostSelection: HostSelection
   #destroyed = false
 
   /** Changes `headers` as the route says. */
@@ -62,6 +60,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#headers = headers
     this.#route = route
     this.#cluster = cluster
+    this.#hostSelection = new HostSelection(route, cluster, headers, callbacks)
     this.#requestStats = new RequestStats(settings, cluster.info, headers)
     // By the path as it came, before it is rewritten.
     const virtualCluster = route.virtualHost.virtualCluster(headers)
@@ -87,7 +86,14 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
       this.#body = new RequestBody(this.#route.requestBodyBufferLimitBytes ?? this.bufferLimitBytes)
     this.#callbacks.addDownstreamWatermarkCallbacks(this)
     if (endStream) this.#onRequestComplete()
-    this.#startAttempt(endStream)
+    const dropped = dropOverloadReply(this.#cluster, this.#settings.suppressEnvoyHeaders)
+    if (dropped === undefined) this.#startAttempt(endStream)
+    else this.#refuse(dropped)
+  }
+
+  #refuse(reply: LocalReply): void {
+    this.#requestStats.charge(reply.status)
+    this.#callbacks.sendLocalReply(reply)
   }
 
   /** Chooses a host and starts a try at it; the first or a later one. */
@@ -96,14 +102,13 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const route = this.#route
     const cluster = this.#cluster
     const downstream = this.#callbacks.streamInfo.protocol
-    const host = chooseHost(route, cluster, headers, this.#callbacks, this.#addCookie, this.#tried)
+    const host = this.#hostSelection.choose()
     const { pools } = this.#settings
     const pool =
       host === undefined ? undefined : poolOf(host, route, headers, pools, downstream, this.#transportOptions)
     if (host === undefined || pool === undefined) {
       if (host === undefined) cluster.info.stats.upstreamCxNoneHealthy.inc()
-      this.#requestStats.charge(503)
-      this.#callbacks.sendLocalReply(noHealthyUpstream)
+      this.#refuse(noHealthyUpstream)
       return
     }
     if (route.virtualHost.includeRequestAttemptCount)
@@ -117,11 +122,6 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (maxDurationMs > 0) this.#timers.armMaxDuration(maxDurationMs)
     if (cluster.info.predictivePreconnectRatio > 1) pools.preconnect(cluster, route.priority, downstream)
     attempt.start(pool)
-  }
-
-  readonly #addCookie = (cookie: string): void => {
-    this.#cookies ??= []
-    this.#cookies.push(cookie)
   }
 
   onData(data: Buffer, endStream: boolean): void {
@@ -198,7 +198,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const tunnel = this.#upgrade ? headers.status === 101 : this.#headers.method === 'CONNECT'
     if (!this.#settings.suppressEnvoyHeaders && !tunnel && this.#requestComplete)
       headers.set('x-envoy-upstream-service-time', String(Math.round(monotonicMs() - this.#requestCompleteMs)))
-    if (this.#cookies !== undefined) for (const cookie of this.#cookies) headers.add('set-cookie', cookie)
+    const { cookies } = this.#hostSelection
+    if (cookies !== undefined) for (const cookie of cookies) headers.add('set-cookie', cookie)
     info.responseCodeDetails = 'via_upstream'
     route.finalizeResponseHeaders(headers, this.#headers, info)
     if (route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(info.attemptCount))

@@ -12,6 +12,7 @@ import type {
 } from '../http/conn_pool/connection_pool.ts'
 import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Host } from '../upstream/host.ts'
+import { parseLoadReport } from '../upstream/orca/load_report.ts'
 
 /** What the router filter is told of its attempts. */
 export interface UpstreamRequestParent {
@@ -43,6 +44,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   #heldEnd = false
   #heldTrailers: HeaderMap | undefined = undefined
   #readDisables = 0
+  #loadReported = false
   #headers: HeaderMap | undefined = undefined
   /** All of the request has been given to the encoder. */
   #requestComplete = false
@@ -193,6 +195,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     info.firstRxByteReceivedMs = monotonicMs()
     this.responseStarted = true
     this.host.cluster.sizeStats?.onResponseHeaders(headers)
+    if (this.host.lbPolicyData !== undefined) this.#readLoadReport(headers)
     if (endStream) this.#complete(info)
     this.#parent.onUpstreamHeaders(this, headers, endStream)
     if (endStream) this.#dropRest()
@@ -212,9 +215,19 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
 
   decodeTrailers(trailers: HeaderMap): void {
     if (this.done) return
+    if (this.host.lbPolicyData !== undefined) this.#readLoadReport(trailers)
     this.#complete(this.#parent.upstreamInfo())
     this.#parent.onUpstreamTrailers(this, trailers)
     this.#dropRest()
+  }
+
+  /** One report for each response: headers go before trailers. */
+  #readLoadReport(headersOrTrailers: HeaderMap): void {
+    if (this.#loadReported) return
+    const report = parseLoadReport(headersOrTrailers)
+    if (report === undefined) return
+    this.#loadReported = true
+    this.host.lbPolicyData?.onLoadReport(report)
   }
 
   #complete(info: UpstreamInfo): void {

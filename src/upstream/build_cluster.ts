@@ -61,7 +61,11 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
     budgetStats: budgetStats(view, scope),
     resourceManager: (priority) => (priority === 'HIGH' ? high : byDefault),
   }
-  const place = { localLocality: localLocality(context.localInfo), countsMembership: context.workerIndex < 0 }
+  const place = {
+    localLocality: localLocality(context.localInfo),
+    countsMembership: context.workerIndex < 0,
+    dropLimitPercent: () => context.runtime.getInteger('load_balancing_policy.drop_overload_limit', 100),
+  }
   return new Cluster(info, createLoadBalancer(view, info, context), place, context.lifetime)
 }
 

@@ -11,6 +11,7 @@ const noEffect = 'is accepted but has no effect'
 export function checkCluster(view: ClusterView, errors: ConfigErrors): void {
   checkConnectionPools(view, errors)
   warnOfLoadBalancing(view, errors)
+  checkHostnameHashing(view, errors)
 }
 
 function checkConnectionPools(view: ClusterView, errors: ConfigErrors): void {
@@ -31,6 +32,15 @@ function checkConnectionPools(view: ClusterView, errors: ConfigErrors): void {
 function warnOfLoadBalancing(view: ClusterView, errors: ConfigErrors): void {
   const common = view.commonLbConfig
   if (common?.updateMergeWindow !== undefined) warn(common, 'updateMergeWindow', 'update_merge_window', errors)
+}
+
+/** As in Envoy, only the older way to ask for it is checked. */
+function checkHostnameHashing(view: ClusterView, errors: ConfigErrors): void {
+  const hashing = view.commonLbConfig?.consistentHashingLbConfig
+  if (hashing?.useHostnameForHashing !== true || view.type === 'STRICT_DNS') return
+  const type = view.clusterType?.name ?? `envoy.cluster.${(view.type ?? 'STATIC').toLowerCase()}`
+  const text = `Cannot use hostname for consistent hashing loadbalancing for cluster of type: '${type}'`
+  errors.add(hashing, 'useHostnameForHashing', text)
 }
 
 function warn(view: object | undefined, field: string, name: string, errors: ConfigErrors): void {

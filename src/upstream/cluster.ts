@@ -11,6 +11,8 @@ export interface ClusterPlace {
   readonly localLocality: Locality | undefined
   /** One process keeps the membership gauges, or they would add up over the workers. */
   readonly countsMembership: boolean
+  /** No more than so many of a hundred requests are dropped, whatever the control plane wants. */
+  readonly dropLimitPercent: () => number
 }
 
 export class Cluster {
@@ -20,12 +22,14 @@ export class Cluster {
   readonly lifetime: Lifetime
   /** Of the load assignment that its hosts come from. */
   policy: AssignmentPolicy | undefined
+  /** Of a million requests, how many are dropped. */
+  dropMillionths = 0
   readonly #place: ClusterPlace
 
   constructor(info: ClusterInfo, loadBalancer: LoadBalancer, place: ClusterPlace, lifetime: Lifetime) {
     this.info = info
     this.loadBalancer = loadBalancer
-    this.policy = info.configuredPolicy
+    this.policy = undefined
     this.#place = place
     this.lifetime = lifetime
     loadBalancer.onHostsChanged(this.prioritySet)
@@ -38,6 +42,8 @@ export class Cluster {
   /** Replaces the hosts. One that stays (same address and name) keeps its object, its pools and its numbers. */
   setHosts(priorities: readonly (readonly HostSnapshot[])[], policy = this.info.configuredPolicy): void {
     this.policy = policy
+    const wanted = policy?.dropOverload?.millionths ?? 0
+    this.dropMillionths = wanted === 0 ? 0 : Math.min(wanted, this.#place.dropLimitPercent() * 10_000)
     const previous = Map.groupBy(this.prioritySet.hosts(), hostKey)
     const changed = new Set<number>()
     const sets = priorities.map((snapshots, priority) => {
@@ -83,13 +89,14 @@ export class Cluster {
     stats.membershipExcluded.set(count((set) => set.excludedHosts))
   }
 
-  /** The cluster is removed or replaced. */
-  end(): void {
+  /** It is removed, or another takes its place. */
+  destroy(): void {
     this.lifetime.end()
+    this.loadBalancer.destroy?.()
     this.drain()
   }
 
-  /** Its connections end, busy ones after their exchange: the cluster is removed, or asks for it when hosts change. */
+  /** Its connections end, busy ones after their exchange: the cluster goes, or asks for it when hosts change. */
   drain(): void {
     for (const host of this.prioritySet.hosts()) host.drain()
   }

@@ -21,6 +21,8 @@ export class ClusterManager {
   readonly localClusterName: string
   /** For clusters that have none of their own. */
   readonly upstreamBindConfig: BindConfig | undefined
+  /** Grows with every change of clusters or of hosts; who keeps something made of them compares. */
+  changes = 0
   readonly #clusters = new Map<string, Cluster>()
 
   constructor(config?: Partial<ClusterManagerView>) {
@@ -43,17 +45,20 @@ export class ClusterManager {
   /** Adds a cluster, or puts it in the place of one with its name, whose connections then drain. */
   put(cluster: Cluster): void {
     const { name } = cluster.info
-    this.#clusters.get(name)?.end()
+    this.#clusters.get(name)?.destroy()
     this.#clusters.set(name, cluster)
+    this.changes++
   }
 
   remove(name: string): void {
-    this.#clusters.get(name)?.end()
+    this.#clusters.get(name)?.destroy()
     this.#clusters.delete(name)
+    this.changes++
   }
 
   onHosts(update: HostsUpdate): void {
     this.#clusters.get(update.clusterName)?.setHosts(update.priorities, update.policy)
+    this.changes++
     if (update.clusterName !== this.localClusterName) return
     for (const cluster of this.#clusters.values()) cluster.loadBalancer.onLocalClusterChanged()
   }

@@ -1,19 +1,16 @@
 // Which load balancing policy a cluster has, from `load_balancing_policy` or from the older fields.
 
-import type { envoy, TypedConfig } from '../../proto/generated/api.d.ts'
+import type { envoy } from '../../proto/generated/api.d.ts'
+import type { ClusterFactory } from './cluster_factory.ts'
 import type { ClusterInfo } from './cluster_info.ts'
+import { listedPolicy, type PolicyFactory, policyOfType } from './listed_policy.ts'
 import type { LoadBalancer } from './load_balancer.ts'
-import type { LoadBalancerFactory } from './load_balancer_factory.ts'
+import { olderPolicy } from './older_policy.ts'
 import type { ServerContext } from './server_context.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
 
-const category = 'envoy.load_balancing_policies'
-const policyTypes: Readonly<Record<string, string>> = {
-  ROUND_ROBIN: 'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin',
-  LEAST_REQUEST: 'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest',
-  RANDOM: 'envoy.extensions.load_balancing_policies.random.v3.Random',
-}
+const clusterProvided = 'envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided'
 
 const noHosts: LoadBalancer = {
   chooseHost: () => undefined,
@@ -22,47 +19,44 @@ const noHosts: LoadBalancer = {
   onLocalClusterChanged: () => {},
 }
 
-/** The first policy of load_balancing_policy that is known here, else that of lb_policy; errors go to the context. */
+/** The policy's load balancer, or the one that the cluster's type brings; errors go to the context. */
 export function createLoadBalancer(view: ClusterView, info: ClusterInfo, context: ServerContext): LoadBalancer {
-  const { errors } = context
-  if (view.loadBalancingPolicy !== undefined) return listedPolicy(view, info, context)
-  if (view.lbPolicy === 'LOAD_BALANCING_POLICY_CONFIG') {
-    errors.add(view, 'lbPolicy', 'cluster: field load_balancing_policy need to be set')
-    return noHosts
+  const policy = choosePolicy(view, context)
+  if (policy === undefined) return noHosts
+  const ofCluster = providedLoadBalancer(view, info, context)
+  const isProvided = policy.typeUrl === clusterProvided
+  if (isProvided !== (ofCluster !== undefined)) {
+    const text = isProvided
+      ? `cluster manager: cluster provided LB specified but cluster '${view.name}' did not provide one. Check cluster documentation.`
+      : `cluster manager: cluster provided LB not specified but cluster '${view.name}' provided one. Check cluster documentation.`
+    context.errors.add(view, view.loadBalancingPolicy === undefined ? 'lbPolicy' : 'loadBalancingPolicy', text)
   }
-  const typeUrl = policyTypes[view.lbPolicy]
-  if (typeUrl === undefined) {
-    errors.add(view, 'lbPolicy', `lb_policy ${view.lbPolicy} is not supported`)
-    return noHosts
-  }
-  const config: TypedConfig = { typeUrl, value: olderConfig(view) }
-  const extension = { name: view.lbPolicy, typedConfig: config }
-  const factory = context.registry.lookup<LoadBalancerFactory>(category, extension, errors)
-  return factory?.createLoadBalancer(config.value, info, context) ?? noHosts
+  return ofCluster ?? policy.create(info, context)
 }
 
-/** What the older fields say, as the policy's own message has it. */
-function olderConfig(view: ClusterView): object {
-  const own = view.lbPolicy === 'LEAST_REQUEST' ? view.leastRequestLbConfig : view.roundRobinLbConfig
-  return { ...(view.lbPolicy === 'RANDOM' ? {} : own), localityLbConfig: view.commonLbConfig }
-}
-
-function listedPolicy(view: ClusterView, info: ClusterInfo, context: ServerContext): LoadBalancer {
+function choosePolicy(view: ClusterView, context: ServerContext): PolicyFactory | undefined {
   const { errors } = context
-  const policies = view.loadBalancingPolicy?.policies ?? []
+  if (view.loadBalancingPolicy === undefined) {
+    const older = olderPolicy(view, errors)
+    return older === undefined ? undefined : policyOfType(older, context)
+  }
   const common = view.commonLbConfig
   if (common?.localityConfigSpecifier !== undefined || common?.consistentHashingLbConfig !== undefined) {
     const fields = 'zone_aware_lb_config, locality_weighted_lb_config, consistent_hashing_lb_config'
     const text = `cluster: load_balancing_policy cannot be combined with partial fields (${fields}) of common_lb_config`
     errors.add(view, 'loadBalancingPolicy', text)
   }
-  const known = context.registry.inCategory<LoadBalancerFactory>(category)
-  for (const { typedExtensionConfig: extension } of policies) {
-    const factory = known.find((each) => each.typeUrls.includes(extension?.typedConfig?.typeUrl ?? ''))
-    if (factory !== undefined) return factory.createLoadBalancer(extension?.typedConfig?.value, info, context)
-  }
-  const wanted = policies.map((policy) => policy.typedExtensionConfig?.name).join(', ')
-  const text = `cluster: didn't find a registered load balancer factory with names from [${wanted}]`
-  errors.add(view, 'loadBalancingPolicy', text)
-  return noHosts
+  if (view.lbSubsetConfig !== undefined)
+    errors.add(view, 'loadBalancingPolicy', 'cluster: load_balancing_policy cannot be combined with lb_subset_config')
+  const complaint = (wanted: string): string =>
+    `cluster: didn't find a registered load balancer factory implementation for cluster: '${view.name}' with names from [${wanted}]`
+  return listedPolicy(view.loadBalancingPolicy, view, 'loadBalancingPolicy', context, complaint)
+}
+
+function providedLoadBalancer(view: ClusterView, info: ClusterInfo, context: ServerContext): LoadBalancer | undefined {
+  const type = view.clusterType?.typedConfig
+  if (type === undefined) return undefined
+  const known = context.registry.inCategory<ClusterFactory>('envoy.clusters')
+  const factory = known.find((each) => each.typeUrls.includes(type.typeUrl))
+  return factory?.createLoadBalancer?.(type.value, info, context)
 }

@@ -7,6 +7,7 @@ import type { SharedCounter } from '../stats/shared_counter.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
 import type { ClusterInfo } from './cluster_info.ts'
 import { createHostStats, type HostStats } from './host_stats.ts'
+import type { LoadReport } from './orca/load_report.ts'
 import type { ResourceManager } from './resource_manager.ts'
 import type { TransportHost, TransportSocketOptions, UpstreamTransportSocketFactory } from './transport_socket.ts'
 
@@ -44,6 +45,12 @@ export interface ConnectionPoolLike {
   addIdleCallback(callback: () => void): void
 }
 
+/** What the load balancing policy keeps of a host. */
+export interface HostLoadData {
+  /** The host has told of its load. */
+  onLoadReport(report: LoadReport): void
+}
+
 const noTypedMetadata: Readonly<Record<string, TypedConfig>> = Object.freeze({})
 
 export class Host implements TransportHost {
@@ -66,6 +73,8 @@ export class Host implements TransportHost {
   healthStatus: HostSnapshot['healthStatus']
   /** When it came, or became healthy: slow start counts from then. */
   availableSinceMs = monotonicMs()
+  /** Undefined for most policies, and then nobody looks for load reports. */
+  lbPolicyData: HostLoadData | undefined = undefined
   readonly stats: HostStats
   /** By protocol, priority and transport socket options. */
   readonly pools = new Map<string, ConnectionPoolLike>()

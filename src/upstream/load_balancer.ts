@@ -1,16 +1,31 @@
 // The contract of load balancing policies.
 
+import type { HeaderMap } from '../common/header_map.ts'
 import type { Connection } from '../network/connection.ts'
+import type { StreamInfo } from '../stream_info/stream_info.ts'
 import type { Host } from './host.ts'
+import type { PriorityLoads } from './load_balancers/priority_load.ts'
 import type { PrioritySet } from './priority_set.ts'
 
-/** What a choice may depend on. */
+/** What a choice may depend on. What only some policies ask for is found out when they ask. */
 export interface LoadBalancerContext {
-  readonly hash?: bigint | undefined
-  /** The `envoy.lb` metadata that the route asks for. */
-  readonly metadataMatch?: Readonly<Record<string, unknown>> | undefined
-  readonly downstreamConnection?: Connection | undefined
+  /** The number by which policies that hash choose; undefined where there is none for the request or connection. */
+  hashKey(): bigint | undefined
+  /** The `envoy.lb` metadata that hosts must have. */
+  metadataMatch(): MetadataMatch | undefined
+  /** How many hosts were turned down for this choice: a policy that would give the same one again gives another. */
+  readonly attempt: number
+  /** In the place of the loads that the hosts' health makes; set by policies that choose priorities for others. */
+  priorityLoads: PriorityLoads | undefined
+  readonly downstreamConnection: Connection | undefined
+  readonly streamInfo: StreamInfo | undefined
+  /** Undefined for a connection. */
+  readonly downstreamHeaders: HeaderMap | undefined
+  /** Gives the client a cookie by which its next request finds the same host. */
+  addCookie(setCookie: string): void
 }
+
+export type MetadataMatch = Readonly<Record<string, unknown>>
 
 export interface LoadBalancer {
   /** Undefined where no host can be had. */
@@ -21,4 +36,6 @@ export interface LoadBalancer {
   onHostsChanged(prioritySet: PrioritySet): void
   /** The hosts of the proxy's own cluster (`local_cluster_name`) have changed. */
   onLocalClusterChanged(): void
+  /** The cluster is gone, or has another load balancer. */
+  destroy?(): void
 }

@@ -23,6 +23,8 @@ export interface HostSet {
   /** The proxy's own locality first, where it has hosts, then the others in alphabetical order. */
   readonly localities: readonly LocalityHosts[]
   readonly hasLocalLocality: boolean
+  /** False where the weights of localities do not count, whatever the policy says. */
+  readonly hasLocalityWeights: boolean
   /** Percent; 140 by default. */
   readonly overprovisioningFactor: number
   /** A priority's health is measured by the weights of its hosts, not by their number. */
@@ -61,6 +63,7 @@ export function hostSet(
     localities,
     hasLocalLocality:
       localLocality !== undefined && localities.length > 0 && isSameLocality(localities[0].locality, localLocality),
+    hasLocalityWeights: true,
     overprovisioningFactor: policy?.overprovisioningFactor ?? defaultOverprovisioningFactor,
     weightedPriorityHealth: policy?.weightedPriorityHealth ?? false,
   }

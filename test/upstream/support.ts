@@ -3,9 +3,7 @@
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { ConfigErrors, renderIssue } from '../../src/config/errors.ts'
 import { loadBootstrap } from '../../src/config/load.ts'
-import { leastRequest } from '../../src/extensions/load_balancing_policies/least_request/config.ts'
-import { random } from '../../src/extensions/load_balancing_policies/random/config.ts'
-import { roundRobin } from '../../src/extensions/load_balancing_policies/round_robin/config.ts'
+import { allExtensions } from '../../src/extensions/all_extensions.ts'
 import { rawBufferUpstreamFactory } from '../../src/extensions/transport_sockets/raw_buffer/config.ts'
 import { createLocalStore, type StatsStore } from '../../src/stats/store.ts'
 import { buildCluster } from '../../src/upstream/build_cluster.ts'
@@ -81,6 +79,10 @@ export function discoveryErrors(yaml: string): string[] {
   return errors.errors.map((issue) => issue.message)
 }
 
+const ofClusters = allExtensions.filter(({ category }) =>
+  ['envoy.load_balancing_policies', 'envoy.clusters'].includes(category),
+)
+
 export type TestServerContext = ServerContext & TestContext
 
 /** The context of one worker (0), with the load balancing policies there are. */
@@ -90,7 +92,7 @@ export function serverContext(
   return {
     ...testContext({
       ...options,
-      extensions: [roundRobin, leastRequest, random, rawBufferUpstreamFactory, ...(options.extensions ?? [])],
+      extensions: [...ofClusters, rawBufferUpstreamFactory, ...(options.extensions ?? [])],
     }),
     clusterManager: new ClusterManager(options),
     localInfo: {

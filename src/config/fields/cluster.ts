@@ -8,6 +8,7 @@ export const clusterFields: FieldTable = {
       http_protocol_options http2_protocol_options protocol_selection typed_extension_protocol_options dns_lookup_family dns_resolvers use_tcp_for_dns_lookups
       dns_resolution_config typed_dns_resolver_config dns_refresh_rate dns_jitter dns_failure_refresh_rate
       respect_dns_ttl wait_for_warm_on_init upstream_bind_config least_request_lb_config
+      ring_hash_lb_config maglev_lb_config lb_subset_config
       round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata upstream_connection_options
       load_balancing_policy preconnect_policy connection_pool_per_downstream_connection
       track_timeout_budgets track_cluster_stats cluster_type eds_cluster_config`),
@@ -25,9 +26,9 @@ export const clusterFields: FieldTable = {
   'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': { acts: words('slow_start_config') },
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': {
     acts: words(`healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config update_merge_window
-      close_connections_on_host_set_change`),
-    // The first is for health checks, the second for hash policies, the third for filters that choose hosts.
-    harmless: words('ignore_new_hosts_until_first_hc consistent_hashing_lb_config override_host_status'),
+      close_connections_on_host_set_change consistent_hashing_lb_config`),
+    // The first is for health checks, the second for filters that choose hosts.
+    harmless: words('ignore_new_hosts_until_first_hc override_host_status'),
   },
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': {
     acts: words('choice_count active_request_bias slow_start_config'),
@@ -81,6 +82,49 @@ export const clusterFields: FieldTable = {
     acts: words(`choice_count active_request_bias slow_start_config locality_lb_config enable_full_scan
       selection_method`),
   },
+  'envoy.config.cluster.v3.Cluster.RingHashLbConfig': {
+    acts: words('minimum_ring_size maximum_ring_size hash_function'),
+  },
+  'envoy.config.cluster.v3.Cluster.MaglevLbConfig': { acts: ['table_size'] },
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig': {
+    acts: words('use_hostname_for_hashing hash_balance_factor'),
+  },
+  'envoy.config.cluster.v3.Cluster.LbSubsetConfig': {
+    acts: words(`fallback_policy default_subset subset_selectors locality_weight_aware scale_locality_weight
+      panic_mode_any list_as_any metadata_fallback_policy`),
+  },
+  'envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector': {
+    acts: words('keys single_host_per_subset fallback_policy fallback_keys_subset'),
+  },
+  'envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash': {
+    acts: words(`hash_function minimum_ring_size maximum_ring_size use_hostname_for_hashing hash_balance_factor
+      consistent_hashing_lb_config locality_weighted_lb_config`),
+  },
+  'envoy.extensions.load_balancing_policies.maglev.v3.Maglev': {
+    acts: words('table_size consistent_hashing_lb_config locality_weighted_lb_config'),
+  },
+  'envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig': {
+    acts: words('use_hostname_for_hashing hash_balance_factor hash_policy'),
+  },
+  'envoy.extensions.load_balancing_policies.subset.v3.Subset': {
+    acts: words(`fallback_policy default_subset subset_selectors allow_redundant_keys locality_weight_aware
+      scale_locality_weight panic_mode_any list_as_any metadata_fallback_policy subset_lb_policy`),
+  },
+  'envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector': {
+    acts: words('keys single_host_per_subset fallback_policy fallback_keys_subset'),
+  },
+  'envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost': {
+    acts: words('override_host_sources selected_host_key fallback_policy'),
+  },
+  'envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost.OverrideHostSource': {
+    acts: words('header metadata'),
+  },
+  'envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality': { acts: ['endpoint_picking_policy'] },
+  'envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin': {
+    acts: words(`blackout_period weight_expiration_period weight_update_period error_utilization_penalty
+      metric_names_for_computing_utilization slow_start_config`),
+  },
+  'envoy.extensions.clusters.aggregate.v3.ClusterConfig': { acts: ['clusters'] },
   'envoy.extensions.load_balancing_policies.random.v3.Random': { acts: words('locality_lb_config') },
   'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig': {
     acts: words(`routing_enabled min_cluster_size fail_traffic_on_panic force_locality_direct_routing

@@ -39,13 +39,13 @@ export const routeFields: FieldTable = {
       regex_rewrite path_rewrite_policy path_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header
       host_rewrite_path_regex host_rewrite append_x_forwarded_host timeout idle_timeout retry_policy
       priority max_grpc_timeout grpc_timeout_offset upgrade_configs internal_redirect_policy internal_redirect_action
-      max_internal_redirects max_stream_duration cors`),
+      max_internal_redirects max_stream_duration cors hash_policy`),
     // HTTP/1 has no buffer of a stream's own whose flushing could take too long.
     harmless: words('early_data_policy flush_timeout'),
   },
   'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': { acts: [] },
   'envoy.config.route.v3.WeightedCluster': {
-    acts: words('clusters total_weight runtime_key_prefix header_name'),
+    acts: words('clusters total_weight runtime_key_prefix header_name use_hash_policy'),
   },
   'envoy.config.route.v3.WeightedCluster.ClusterWeight': {
     acts: [

@@ -76,6 +76,9 @@ export function createDiscovery(
   if (view.clusterDiscoveryType === 'clusterType') {
     if (view.clusterType?.typedConfig?.typeUrl === 'envoy.extensions.clusters.dns.v3.DnsCluster')
       return createDnsDiscovery(view, stats, errors, environment, countMatches)
+    // Its hosts are those of other clusters.
+    if (view.clusterType?.typedConfig?.typeUrl === 'envoy.extensions.clusters.aggregate.v3.ClusterConfig')
+      return new StaticDiscovery([[]], countMatches)
     if (view.clusterType?.typedConfig === undefined) {
       const name = view.clusterType?.name ?? ''
       if (name === 'envoy.cluster.static') return staticDiscovery(view, errors, countMatches)

@@ -23,8 +23,9 @@ export class HostSource {
   constructor(set: HostSet, localityWeighted: boolean, createPicker: CreateHostPicker) {
     this.set = set
     this.#createPicker = createPicker
-    this.#healthyLocalities = localityWeighted ? localitySchedule(set, 'healthyHosts') : undefined
-    this.#degradedLocalities = localityWeighted ? localitySchedule(set, 'degradedHosts') : undefined
+    const weighs = localityWeighted && set.hasLocalityWeights
+    this.#healthyLocalities = weighs ? localitySchedule(set, 'healthyHosts') : undefined
+    this.#degradedLocalities = weighs ? localitySchedule(set, 'degradedHosts') : undefined
   }
 
   /** Whatever their health. */

@@ -81,6 +81,18 @@ function firstOnly(hostSets: readonly HostSet[]): { healthy: number[]; degraded:
   return { healthy: hostSets.map((_, i) => (i === 0 ? 100 : 0)), degraded: hostSets.map(() => 0) }
 }
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, each) => total + each, 0)
+/** The priority whose part of the loads, laid end to end after `from`, holds the point; -1 if none does. */
+export function indexOfLoad(loads: readonly number[], point: number, from: number): number {
+  let end = from
+  for (let i = 0; i < loads.length; i++) {
+    end += loads[i]
+    if (point <= end) return i
+  }
+  return -1
+}
+
+export function sum(numbers: readonly number[]): number {
+  let total = 0
+  for (const each of numbers) total += each
+  return total
 }

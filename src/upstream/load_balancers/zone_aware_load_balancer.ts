@@ -5,12 +5,12 @@ import type { Runtime } from '../../config/runtime.ts'
 import type { ClusterInfo } from '../cluster_info.ts'
 import type { ClusterStats } from '../cluster_stats.ts'
 import type { Host } from '../host.ts'
-import type { LoadBalancer } from '../load_balancer.ts'
+import type { LoadBalancer, LoadBalancerContext } from '../load_balancer.ts'
 import type { PrioritySet } from '../priority_set.ts'
 import type { ServerContext } from '../server_context.ts'
 import type { CreateHostPicker, HostPicker } from './host_picker.ts'
 import { HostSource } from './host_source.ts'
-import { isInPanic, type PriorityLoads, priorityLoads } from './priority_load.ts'
+import { indexOfLoad, isInPanic, type PriorityLoads, priorityLoads, sum } from './priority_load.ts'
 import { type ZoneRouting, type ZoneRoutingSettings, zoneRouting } from './zone_routing.ts'
 
 type LocalityLbConfig = envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig
@@ -36,18 +36,26 @@ export function zoneAwareSettings(
 ): ZoneAwareSettings {
   const { runtime, clusterManager } = context
   const zone = config?.zoneAwareLbConfig
-  const panicPercent = info.config.commonLbConfig?.healthyPanicThreshold?.value ?? defaultPanicPercent
-  const percent = (key: string, byDefault: number) => () => Math.min(100, runtime.getInteger(key, byDefault))
   return {
-    panicThreshold: percent('upstream.healthy_panic_threshold', Math.round(panicPercent)),
+    panicThreshold: panicThreshold(info, runtime),
     failTrafficOnPanic: zone?.failTrafficOnPanic ?? false,
     localityWeighted: config?.localityWeightedLbConfig !== undefined,
     ownCluster: () => (clusterManager.localClusterName === info.name ? undefined : clusterManager.localPrioritySet()),
-    routingEnabled: percent('upstream.zone_routing.enabled', Math.round(zone?.routingEnabled?.value ?? 100)),
+    routingEnabled: percent(runtime, 'upstream.zone_routing.enabled', Math.round(zone?.routingEnabled?.value ?? 100)),
     minClusterSize: minClusterSize(runtime, zone?.minClusterSize ?? defaultMinClusterSize),
     byWeight: zone?.localityBasis === 'HEALTHY_HOSTS_WEIGHT',
     forceLocalityDirectRouting: zone?.forceLocalityDirectRouting ?? false,
   }
+}
+
+/** Percentage of available hosts below which a priority panics. */
+export function panicThreshold(info: ClusterInfo, runtime: Runtime): () => number {
+  const configured = info.config.commonLbConfig?.healthyPanicThreshold?.value ?? defaultPanicPercent
+  return percent(runtime, 'upstream.healthy_panic_threshold', Math.round(configured))
+}
+
+function percent(runtime: Runtime, key: string, byDefault: number): () => number {
+  return () => Math.min(100, runtime.getInteger(key, byDefault))
 }
 
 function minClusterSize(runtime: Runtime, byDefault: number): () => number {
@@ -97,17 +105,18 @@ export class ZoneAwareLoadBalancer implements LoadBalancer {
     this.#only = isPlain ? sources[0].everywhere('healthyHosts') : undefined
   }
 
-  chooseHost(): Host | undefined {
-    const picker = this.#only ?? this.#choosePicker()
+  chooseHost(context: LoadBalancerContext | undefined): Host | undefined {
+    const loads = context?.priorityLoads
+    const picker = loads === undefined ? (this.#only ?? this.#choosePicker(this.#loads)) : this.#choosePicker(loads)
     return picker?.pick()
   }
 
   peekAnotherHost(): Host | undefined {
-    return (this.#only ?? this.#choosePicker())?.peek()
+    return (this.#only ?? this.#choosePicker(this.#loads))?.peek()
   }
 
-  #choosePicker(): HostPicker | undefined {
-    const { healthy, degraded, panic } = this.#loads
+  #choosePicker({ healthy, degraded }: PriorityLoads): HostPicker | undefined {
+    const { panic } = this.#loads
     const point = 1 + Math.floor(Math.random() * 100)
     let priority = indexOfLoad(healthy, point, 0)
     let state: 'healthyHosts' | 'degradedHosts' = 'healthyHosts'
@@ -137,20 +146,4 @@ export class ZoneAwareLoadBalancer implements LoadBalancer {
     }
     return source.inLocality(state, routing.chooseLocality())
   }
-}
-
-/** The priority whose part of the loads, laid end to end after `from`, holds the point; -1 if none does. */
-function indexOfLoad(loads: readonly number[], point: number, from: number): number {
-  let end = from
-  for (let i = 0; i < loads.length; i++) {
-    end += loads[i]
-    if (point <= end) return i
-  }
-  return -1
-}
-
-function sum(numbers: readonly number[]): number {
-  let total = 0
-  for (const each of numbers) total += each
-  return total
 }

@@ -3,10 +3,13 @@
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
 import { type AccessLog, createAccessLogs } from '../../../../access_log/access_log.ts'
 import { xxHash64 } from '../../../../common/hash.ts'
+import { utf8ByteString } from '../../../../common/string_matcher.ts'
 import type { Connection } from '../../../../network/connection.ts'
 import type { ConnectionByteStats } from '../../../../network/connection_types.ts'
 import type { DrainDecision } from '../../../../network/drain.ts'
 import type { ListenerFactoryContext } from '../../../../network/factory.ts'
+import { filterStateText } from '../../../../stream_info/filter_state.ts'
+import type { StreamInfo } from '../../../../stream_info/stream_info.ts'
 import type { ClusterManager } from '../../../../upstream/cluster_manager.ts'
 import type { ServerContext } from '../../../../upstream/server_context.ts'
 import { type TcpProxyStats, tcpProxyStats } from './stats.ts'
@@ -40,7 +43,7 @@ export interface TcpProxySettings {
   readonly route: (random: number) => ClusterRoute
   readonly defaultMetadataMatch: Readonly<Record<string, unknown>> | undefined
   /** The hash for load balancers that hash; undefined without a policy or a value for it. */
-  readonly hash: (connection: Connection) => bigint | undefined
+  readonly hash: (connection: Connection, streamInfo: StreamInfo) => bigint | undefined
   /** 0: none. */
   readonly idleTimeoutMs: number
   readonly maxConnectAttempts: number
@@ -75,7 +78,7 @@ export function tcpProxySettings(view: TcpProxyView, context: Context): TcpProxy
     clusterManager: context.clusterManager,
     route: compileRoute(view, defaultMetadataMatch),
     defaultMetadataMatch,
-    hash: compileHashPolicy(view, context),
+    hash: compileHashPolicy(view),
     idleTimeoutMs: view.idleTimeout ?? defaultIdleTimeoutMs,
     maxConnectAttempts: view.maxConnectAttempts ?? 1,
     backoff: compileBackoff(view, context),
@@ -119,12 +122,15 @@ function lbMetadata(view: Metadata | undefined): ClusterRoute['metadataMatch'] {
   return view?.filterMetadata[lbNamespace] as ClusterRoute['metadataMatch']
 }
 
-function compileHashPolicy(view: TcpProxyView, context: Context): TcpProxySettings['hash'] {
+function compileHashPolicy(view: TcpProxyView): TcpProxySettings['hash'] {
   const policy = view.hashPolicy[0]
   if (policy === undefined) return () => undefined
   if (policy.policySpecifier === 'filterState') {
-    context.errors.add(policy, 'filterState', 'hash_policy by filter state is not supported yet')
-    return () => undefined
+    const key = policy.filterState?.key ?? ''
+    return (_connection, streamInfo) => {
+      const state = filterStateText(streamInfo.filterStateObject(key))
+      return state === undefined ? undefined : xxHash64(utf8ByteString(state))
+    }
   }
   return (connection) => {
     const ip = connection.downstream?.remoteAddress.ip ?? ''

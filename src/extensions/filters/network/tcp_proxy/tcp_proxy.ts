@@ -17,6 +17,7 @@ import {
   tcpPool,
 } from '../../../../upstream/tcp_pool.ts'
 import { transportSocketOptions } from '../../../../upstream/transport_socket_options.ts'
+import { ConnectionSelection } from './connection_selection.ts'
 import { perConnectionCluster } from './filter_state.ts'
 import type { ClusterRoute, TcpProxySettings } from './settings.ts'
 import { UpstreamDrain } from './upstream_drain.ts'
@@ -225,11 +226,7 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
       this.#fail(InitFailure.connectFailed)
       return
     }
-    const host = cluster.chooseHost({
-      hash: settings.hash(this.#downstream),
-      metadataMatch: route.metadataMatch,
-      downstreamConnection: this.#downstream,
-    })
+    const host = cluster.chooseHost(new ConnectionSelection(settings, route, this.#downstream, this.#streamInfo))
     if (host === undefined) {
       cluster.info.stats.upstreamCxNoneHealthy.inc()
       this.#streamInfo.setResponseFlag(ResponseFlag.NoHealthyUpstream)

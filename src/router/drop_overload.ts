@@ -1,0 +1,22 @@
+// drop_overloads: the share of a cluster's requests that the control plane wants answered instead of sent.
+
+import type { LocalReply } from '../http/http_filter.ts'
+import { ResponseFlag } from '../stream_info/response_flags.ts'
+import type { Cluster } from '../upstream/cluster.ts'
+
+const all = 1_000_000
+
+/** The answer to a request that is dropped; undefined for one that is not. */
+export function dropOverloadReply(cluster: Cluster, suppressEnvoyHeaders: boolean): LocalReply | undefined {
+  const millionths = cluster.dropMillionths
+  if (millionths === 0 || Math.random() * all >= millionths) return undefined
+  const unconditional = millionths >= all
+  const header = unconditional ? 'x-envoy-unconditional-drop-overload' : 'x-envoy-drop-overload'
+  return {
+    status: 503,
+    body: unconditional ? 'unconditional drop overload' : 'drop overload',
+    details: unconditional ? 'unconditional_drop_overload' : 'drop_overload',
+    flag: unconditional ? ResponseFlag.UnconditionalDropOverload : ResponseFlag.DropOverload,
+    ...(suppressEnvoyHeaders ? {} : { modifyHeaders: (headers) => headers.set(header, 'true') }),
+  }
+}

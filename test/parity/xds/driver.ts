@@ -8,6 +8,7 @@ import { describeRequest } from '../../support/xds/requests.ts'
 import { type TypeName, typeNames } from '../../support/xds/resource_types.ts'
 import { type ApiMode, type BootstrapPieces, discoveryBootstrap } from '../../support/xds/samples.ts'
 import type { Observation } from '../case.ts'
+import { sortedJson } from '../driver.ts'
 import { normalizeText } from '../normalize.ts'
 
 export interface XdsStep {
@@ -84,7 +85,8 @@ export class XdsDriver {
     const admin: string[] = [`/ready ${ready.status} ${ready.body}`]
     for (const path of step.admin ?? []) {
       const { status, body } = await this.proxy.admin(path)
-      admin.push(`${path} ${status}\n${body}`)
+      // Its maps are in no order.
+      admin.push(`${path} ${status}\n${path === '/runtime' ? sortedJson(body) : body}`)
     }
     for (const name of step.ask ?? []) {
       const { status, body } = await httpRequest(`127.0.0.1:${this.proxy.port(name)}`, '/')

@@ -13,8 +13,8 @@ const isStrict = process.env['PARITY_STRICT'] === '1'
 const KINDS: readonly DifferenceKind[] = ['gap', 'meant', 'chance']
 
 /** `PARITY_PAIR=envoy,envoy` checks that the cases themselves are stable. */
-export function proxyPair(): [ProxyKind, ProxyKind] {
-  const pair = (process.env['PARITY_PAIR'] ?? 'envoy,nuncio').split(',')
+export function proxyPair(usual = 'envoy,nuncio'): [ProxyKind, ProxyKind] {
+  const pair = (process.env['PARITY_PAIR'] ?? usual).split(',')
   if (pair.length !== 2 || !pair.every(isKind)) throw new Error(`PARITY_PAIR: two of envoy, nuncio; got ${pair}`)
   return pair as [ProxyKind, ProxyKind]
 }

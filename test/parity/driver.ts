@@ -297,7 +297,7 @@ export class SuiteDriver {
 }
 
 /** The same JSON with the keys of each object in alphabetical order. */
-function sortedJson(text: string): string {
+export function sortedJson(text: string): string {
   const sorted = (_: string, value: unknown): unknown => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
     return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -1,12 +1,14 @@
 /** Installs a command written in Go into node_modules/.cache; the outside judges of HTTP/2 and gRPC are such commands. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
 export interface GoTool {
   /** The import path of the command. */
   readonly package: string
   readonly version: string
+  /** Its module replaces modules by its own folders, which `go install` refuses: it is built as a dependency instead. */
+  readonly hasReplacements?: boolean
 }
 
 /** Longer than any build takes that has to fetch everything first. */
@@ -19,17 +21,27 @@ export function ensureGoTool(tool: GoTool): string {
   const binary = join(folder, basename(tool.package))
   if (existsSync(binary)) return binary
   mkdirSync(folder, { recursive: true })
+  const problem =
+    tool.hasReplacements === true ? buildAsDependency(tool, folder, binary) : go(folder, ['install', wanted])
+  if (problem === undefined && existsSync(binary)) return binary
+  throw new Error(`${wanted} could not be installed: ${problem}; it needs Go (https://go.dev/dl)`)
+}
+
+function buildAsDependency(tool: GoTool, folder: string, binary: string): string | undefined {
+  writeFileSync(join(folder, 'go.mod'), 'module tool\n\ngo 1.24\n')
   // Go builds beside the target and renames, so that a second test process finds all of the file or nothing.
-  const result = spawnSync('go', ['install', wanted], {
+  return go(folder, ['get', `${tool.package}@${tool.version}`]) ?? go(folder, ['build', '-o', binary, tool.package])
+}
+
+/** What went wrong, if anything did. */
+function go(folder: string, args: readonly string[]): string | undefined {
+  const result = spawnSync('go', args, {
     cwd: folder,
     env: { ...process.env, GOBIN: folder, GOFLAGS: '' },
     encoding: 'utf8',
     timeout: INSTALL_TIMEOUT_MS,
   })
-  if (result.status === 0 && existsSync(binary)) return binary
+  if (result.status === 0) return undefined
   const isMissing = (result.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
-  const reason = isMissing ? 'there is no go command in PATH' : `${result.error?.message ?? ''}${result.stderr}`.trim()
-  throw new Error(
-    `${wanted} could not be installed: ${reason}; install Go (https://go.dev/dl) and run: go install ${wanted}`,
-  )
+  return isMissing ? 'there is no go command in PATH' : `${result.error?.message ?? ''}${result.stderr}`.trim()
 }

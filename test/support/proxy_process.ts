@@ -77,11 +77,17 @@ export class ProxyProcess {
     return values
   }
 
-  /** Waits until `ready` returns true; bounded, with the last seen state in the error. */
-  async waitReady(): Promise<void> {
+  /** Waits until the admin interface answers, which may be long before the proxy is ready. */
+  async waitAdmin(): Promise<void> {
     const addressFile = join(this.folder, 'admin_address')
     await this.#poll(() => existsSync(addressFile) && readFileSync(addressFile, 'utf8').includes(':'))
     this.adminAddress = readFileSync(addressFile, 'utf8').trim()
+    await this.#poll(async () => (await this.admin('/ready').catch(() => undefined)) !== undefined)
+  }
+
+  /** Waits until the proxy says that it is ready; bounded, with the last of its output in the error. */
+  async waitReady(): Promise<void> {
+    await this.waitAdmin()
     await this.#poll(async () => (await this.admin('/ready').catch(() => undefined))?.status === 200)
     await this.refreshPorts()
   }

@@ -38,7 +38,8 @@ interface Subscription {
   readonly names: Set<string>
   nonceCount: number
   lastNonce: string
-  lastAnswered: boolean
+  /** Delta: nonces of the responses that the client has not answered; state of the world: the last one, until then. */
+  readonly unanswered: Set<string>
   /** Of what was sent last, or of what the client said that it has. */
   version: string | undefined
   /** Delta: versions of the resources that the client has. */
@@ -113,7 +114,8 @@ export class DiscoveryStream {
     }
     subscription.version = version
     subscription.lastNonce = nonce
-    subscription.lastAnswered = false
+    if (this.place.protocol === 'sotw') subscription.unanswered.clear()
+    subscription.unanswered.add(nonce)
     subscription.versionOfNonce.set(nonce, version)
     if (overrides.withoutBodies !== true)
       for (const resource of resources) subscription.known.set(resource.name, resource.version)
@@ -152,7 +154,7 @@ export class DiscoveryStream {
       names: new Set(),
       nonceCount: 0,
       lastNonce: '',
-      lastAnswered: false,
+      unanswered: new Set(),
       version: undefined,
       known: new Map(),
       versionOfNonce: new Map(),
@@ -169,7 +171,7 @@ export class DiscoveryStream {
     const before = type === undefined ? undefined : this.#subscriptions.get(type)
     const subscription = before ?? (type === undefined ? undefined : this.#subscribe(type))
     const kind = requestKind(request, before)
-    if (subscription !== undefined && (kind === 'ack' || kind === 'nack')) subscription.lastAnswered = true
+    subscription?.unanswered.delete(request.response_nonce ?? '')
     const record = recordOf(request, {
       ...{ protocol: this.place.protocol, stream: this.place.index, method: this.place.method },
       ...{ type, kind, node, metadata: this.metadata },
@@ -177,7 +179,7 @@ export class DiscoveryStream {
     })
     const news = subscription && type ? this.#applyNames(type, subscription, request, kind) : undefined
     if (this.#owner.received(record, this) || news === undefined) return
-    if (this.place.protocol === 'delta') this.#pushDelta(type!, subscription!, news.added)
+    if (this.place.protocol === 'delta') this.#pushDelta(type!, subscription!, kind === 'initial' ? [] : news.added)
     else if (kind === 'initial') this.#answerInitial(type!, subscription!, request)
     else if (kind === 'stale' || kind === 'nack') return
     else if (news.added.length > 0 || (kind === 'change' && !news.changed)) this.#answer(type!, subscription!)
@@ -246,8 +248,8 @@ export class DiscoveryStream {
     )
     const present = new Set(all.map(({ name }) => name))
     const removed = [...subscription.known.keys()].filter((name) => !present.has(name))
-    const isFirst = subscription.nonceCount === 0
-    if (resources.length > 0 || removed.length > 0 || (isFirst && subscription.wildcard))
+    const isNew = subscription.nonceCount === 0 && subscription.known.size === 0
+    if (resources.length > 0 || removed.length > 0 || (isNew && subscription.wildcard))
       this.respond(type, { resources, removed })
   }
 }
@@ -256,7 +258,6 @@ function requestKind(request: WireRequest, before: Subscription | undefined): Re
   const { response_nonce: nonce = '', error_detail: error } = request
   if (before === undefined) return 'initial'
   if (nonce === '') return 'change'
-  if (nonce !== before.lastNonce) return 'stale'
-  if (error !== undefined) return 'nack'
-  return before.lastAnswered ? 'change' : 'ack'
+  if (before.unanswered.has(nonce)) return error === undefined ? 'ack' : 'nack'
+  return nonce === before.lastNonce && error === undefined ? 'change' : 'stale'
 }

@@ -75,6 +75,7 @@ function messageOf(typeUrl: string): string {
 }
 
 function isSame(a: StoredResource, b: StoredResource): boolean {
+  if (a.ttlMs !== b.ttlMs || a.aliases.join() !== b.aliases.join()) return false
   if (a.body === undefined || b.body === undefined) return a.body === b.body
   return a.body.type_url === b.body.type_url && Buffer.compare(a.body.value, b.body.value) === 0
 }

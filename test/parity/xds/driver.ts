@@ -1,0 +1,146 @@
+/** Plays a script of pushes to one proxy from a control plane of its own, and notes what each push makes it do. */
+
+import type { EchoBackend } from '../../support/echo_backend.ts'
+import { httpRequest } from '../../support/http_get.ts'
+import { type ProxyKind, type ProxyProcess, spawnProxy } from '../../support/proxy_process.ts'
+import { type ControlPlane, ControlPlane as Plane } from '../../support/xds/control_plane.ts'
+import { describeRequest } from '../../support/xds/requests.ts'
+import { type TypeName, typeNames } from '../../support/xds/resource_types.ts'
+import { type ApiMode, type BootstrapPieces, discoveryBootstrap } from '../../support/xds/samples.ts'
+import type { Observation } from '../case.ts'
+import { sortedJson } from '../driver.ts'
+import { normalizeText } from '../normalize.ts'
+
+export interface XdsStep {
+  readonly name: string
+  readonly act: (plane: ControlPlane) => void
+  /** Beginnings of the requests' lines to wait for: `CDS ack c1`. What comes besides is noted as well. */
+  readonly until?: readonly string[]
+  /** Admin paths whose answers are compared. */
+  readonly admin?: readonly string[]
+  /** Listeners that get a request each: status and body are compared. */
+  readonly ask?: readonly string[]
+  /** How long there must be no request before the step is over; longer where timers run. */
+  readonly quietMs?: number
+  readonly modes?: readonly ApiMode[]
+}
+
+export interface XdsScript {
+  readonly name: string
+  readonly bootstrap?: (mode: ApiMode) => BootstrapPieces
+  /** The port is that of a backend which answers everything. */
+  readonly steps: (mode: ApiMode, backendPort: number) => readonly XdsStep[]
+}
+
+const untilTimeoutMs = 5000
+const defaultQuietMs = 200
+const comparedStats =
+  '^(cluster_manager|listener_manager|control_plane|sds|runtime|extension_config_discovery)\\.|' +
+  '^cluster\\.(?!xds|rest)[a-z0-9_]+\\.(update_|init_fetch|membership|assignment|warming)|' +
+  '^http\\.[a-z0-9_]+\\.(rds|scoped_rds)\\.'
+
+/** Moments and durations, addresses of objects, and the words that protobuf puts before its text form at random. */
+const masks: readonly [RegExp, string][] = [
+  [/("(?:last_updated|last_update_attempt)": )"[^"]*"/g, '$1"<time>"'],
+  [/goo\.gle\/debug\w+\s+/g, '<text> '],
+  [/(Listener-local-init-manager \S+ )\d+/g, '$1<hash>'],
+  [/^(.*(?:update_time|time_ms)): .*$/gm, '$1: <time>'],
+]
+
+export class XdsDriver {
+  readonly plane: ControlPlane
+  readonly proxy: ProxyProcess
+  readonly backend: EchoBackend
+  /** How many requests were told by the steps so far. */
+  #told = 0
+
+  private constructor(plane: ControlPlane, proxy: ProxyProcess, backend: EchoBackend) {
+    this.plane = plane
+    this.proxy = proxy
+    this.backend = backend
+  }
+
+  static async start(script: XdsScript, mode: ApiMode, kind: ProxyKind, backend: EchoBackend): Promise<XdsDriver> {
+    const plane = await Plane.start({ identifier: 'control-plane-1' })
+    const yaml = discoveryBootstrap(plane, mode, script.bootstrap?.(mode))
+    const proxy = spawnProxy(kind, yaml, ['-l', 'error', '--drain-time-s', '600'])
+    await proxy.waitAdmin()
+    return new XdsDriver(plane, proxy, backend)
+  }
+
+  async stop(): Promise<void> {
+    await this.proxy.stop()
+    await this.plane.stop()
+  }
+
+  async run(step: XdsStep): Promise<Observation> {
+    const from = this.#told
+    const before = await this.proxy.stats(comparedStats)
+    step.act(this.plane)
+    await this.#settle(step, from)
+    this.#told = this.plane.requests.length
+    const requests = typeNames.map((type) => this.#linesOf(type, from)).filter((text) => text !== '')
+    const ready = await this.proxy.admin('/ready')
+    await this.proxy.refreshPorts()
+    const admin: string[] = [`/ready ${ready.status} ${ready.body}`]
+    for (const path of step.admin ?? []) {
+      const { status, body } = await this.proxy.admin(path)
+      // Its maps are in no order.
+      admin.push(`${path} ${status}\n${path === '/runtime' ? sortedJson(body) : body}`)
+    }
+    for (const name of step.ask ?? []) {
+      const { status, body } = await httpRequest(`127.0.0.1:${this.proxy.port(name)}`, '/')
+      admin.push(`GET / of ${name}: ${status} ${body}`)
+    }
+    const stats = await this.#moved(before)
+    return {
+      received: this.#clean(requests.join('\n')),
+      connection: 'open',
+      upstream: [],
+      accessLog: [],
+      stats: stats.map((line) => this.#clean(line)),
+      admin: admin.map((text) => this.#clean(text)),
+    }
+  }
+
+  async #settle({ until = [], quietMs = defaultQuietMs }: XdsStep, from: number): Promise<void> {
+    const isSeen = () => {
+      const lines = this.plane.requests.slice(from).map(describeRequest)
+      return until.every((start) => lines.some((line) => line === start || line.startsWith(`${start} `)))
+    }
+    // What does not come is missing in the comparison, which says more than an error here.
+    await this.plane.until(isSeen, until.join(', '), untilTimeoutMs).catch(() => undefined)
+    for (let count = -1; count !== this.plane.requests.length; ) {
+      count = this.plane.requests.length
+      await new Promise((resolve) => setTimeout(resolve, quietMs))
+    }
+  }
+
+  /** In their order; what REST asks again and again counts once. */
+  #linesOf(type: TypeName, from: number): string {
+    const records = this.plane.requests.slice(from).filter((record) => record.type === type)
+    const lines = records.map((record) =>
+      describeRequest({ ...record, error: record.error && { code: record.error.code, message: '' } }),
+    )
+    return lines.filter((line, i) => records[i].protocol !== 'rest' || !lines.slice(0, i).includes(line)).join('\n')
+  }
+
+  async #moved(before: ReadonlyMap<string, number>): Promise<string[]> {
+    const after = await this.proxy.stats(comparedStats)
+    const lines: string[] = []
+    for (const [name, value] of after) {
+      const change = value - (before.get(name) ?? 0)
+      if (change !== 0) lines.push(`${name}: ${name.endsWith('.version') ? value : change}`)
+    }
+    return lines.sort()
+  }
+
+  #clean(text: string): string {
+    const ports = [...this.proxy.ports].map(([name, port]) => ({ port, word: `listener ${name}` }))
+    const cleaned = normalizeText(text, [...ports, { port: this.backend.port, word: 'backend' }], masks)
+    return cleaned.replaceAll(/("port_value": )(\d+)/g, (whole, key, port) => {
+      const known = [{ port: this.backend.port, word: 'backend' }, ...ports].find((one) => one.port === Number(port))
+      return known === undefined ? whole : `${key}<${known.word}>`
+    })
+  }
+}

@@ -121,13 +121,13 @@ function readText(
 export function loadResourceFile(
   path: string,
   issues: ConfigErrors,
-): { readonly text: string; readonly resources: readonly TypedConfig[] } | undefined {
+): { readonly text: string; readonly versionInfo: string; readonly resources: readonly TypedConfig[] } | undefined {
   const schema = messageSchema('envoy.service.discovery.v3.DiscoveryResponse')!
   const view = readFile(schema, path, issues, true)
   if (view === undefined) return undefined
   checkView(schema, view, issues, true)
-  const { resources } = view as unknown as envoy.service.discovery.v3.DiscoveryResponse
-  return { text: JSON.stringify(resources), resources }
+  const { versionInfo, resources } = view as unknown as envoy.service.discovery.v3.DiscoveryResponse
+  return { text: JSON.stringify([versionInfo, resources]), versionInfo, resources }
 }
 
 export interface DecodeOptions {

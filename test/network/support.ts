@@ -81,7 +81,7 @@ export function testContext(options: TestContextOptions = {}): TestContext {
     accessLogManager: new AccessLogManager(scope),
     errors,
     folders,
-    secrets: new SecretManager([], folders, errors, undefined),
+    secrets: new SecretManager([], folders, errors, undefined, true),
     globalConnectionLimit: globalConnectionLimit(shared, runtime, options.maxConnections),
     workerIndex: options.workerIndex ?? 0,
   }

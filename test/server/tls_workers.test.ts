@@ -42,7 +42,8 @@ function start(common: object): Promise<ProxyProcess> {
     address: address(),
     filter_chains: [{ transport_socket: socket, filters: [{ name: 'hcm', typed_config: manager }] }],
   }
-  const bootstrap = { admin: { address: address() }, static_resources: { listeners: [listener] } }
+  const node = { id: 'n', cluster: 'c' }
+  const bootstrap = { node, admin: { address: address() }, static_resources: { listeners: [listener] } }
   return startProxy('nuncio', JSON.stringify(bootstrap), ['--concurrency', '2', '-l', 'warning'])
 }
 

@@ -12,7 +12,7 @@ import type { WatchedFolders } from '../watched_folders.ts'
 import { type LoadedCertificate, loadCertificate, type TlsCertificateView } from './certificate.ts'
 import { CertificateValidator, type ValidationContextView } from './certificate_validator.ts'
 import { setExpiryStats } from './expiry_stats.ts'
-import type { SecretManager, SecretProvider } from './secret_manager.ts'
+import { arrivals, type SecretManager, type SecretProvider } from './secret_manager.ts'
 import { type ParameterDefaults, protocolOptions, type TlsProtocol } from './tls_parameters.ts'
 
 type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
@@ -20,11 +20,24 @@ type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsConte
 const log = getLogger('config')
 
 /** Of a transport socket that configures none. */
-export const emptyTlsContext = {
+export const emptyTlsContext: CommonTlsContext = {
+  tlsParams: undefined,
   tlsCertificates: [],
   tlsCertificateSdsSecretConfigs: [],
+  tlsCertificateProviderInstance: undefined,
+  tlsCertificateCertificateProvider: undefined,
+  tlsCertificateCertificateProviderInstance: undefined,
+  validationContext: undefined,
+  validationContextSdsSecretConfig: undefined,
+  combinedValidationContext: undefined,
+  validationContextCertificateProvider: undefined,
+  validationContextCertificateProviderInstance: undefined,
+  validationContextType: undefined,
   alpnProtocols: [],
-} as unknown as CommonTlsContext
+  customHandshaker: undefined,
+  keyLog: undefined,
+  customTlsCertificateSelector: undefined,
+}
 
 /** What a CommonTlsContext comes to. */
 export interface LoadedTlsContext {
@@ -69,6 +82,11 @@ export class TlsContextSource {
     const validation =
       view.validationContextSdsSecretConfig ?? view.combinedValidationContext?.validationContextSdsSecretConfig
     this.#validation = validation === undefined ? undefined : secrets.find(validation, 'validationContext', errors)
+  }
+
+  /** Secrets that have come from discovery. */
+  get arrivedSecrets(): number {
+    return arrivals([...this.#certificates, this.#validation])
   }
 
   /** Calls back when something has changed, and `load` has something else to give. */

@@ -3,7 +3,7 @@
 import type { envoy } from '../../../../proto/generated/api.d.ts'
 import { ConfigErrors } from '../../../config/errors.ts'
 import type { DownstreamTransportSocketFactory, ListenerFactoryContext } from '../../../network/factory.ts'
-import type { SecretProvider } from '../../../network/tls/secret_manager.ts'
+import { arrivals, type SecretProvider } from '../../../network/tls/secret_manager.ts'
 import { readTicketKeys, sharedTicketKeys, type TicketKeys } from '../../../network/tls/ticket_keys.ts'
 import { emptyTlsContext, TlsContextSource } from '../../../network/tls/tls_context.ts'
 import { serverDefaults } from '../../../network/tls/tls_parameters.ts'
@@ -49,6 +49,7 @@ export class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
       onNotReady: () => notReady.inc(),
     }
     this.#contexts = this.#load(errors)
+    if (context.workerIndex < 0) updates.add(this.#source.arrivedSecrets + arrivals([this.#ticketKeys]))
     const update = (isForced: boolean) => {
       if (this.#reload(isForced) && context.workerIndex < 0) updates.inc()
     }

@@ -48,6 +48,7 @@ export class UpstreamTlsFactory implements UpstreamTransportSocketFactory {
       onNotReady: () => notReady.inc(),
     }
     const loaded = this.#source.load(errors)
+    if (workerIndex < 0) updates.add(this.#source.arrivedSecrets)
     this.#current = loaded === undefined ? undefined : createClientContext(loaded, view, errors)
     this.#source.onUpdate(() => {
       if (this.#reload() && workerIndex < 0) updates.inc()

@@ -34,13 +34,16 @@ export class ServerCertificate {
     this.#context = make(protocol.options.ciphers)
   }
 
+  get speaksTls13(): boolean {
+    return this.#protocol.options.maxVersion === 'TLSv1.3'
+  }
+
   contextFor(hello: ClientOffer | undefined): SecureContext {
     if (hello === undefined || this.#followsClient) return this.#context
     const key = cipherOrderKey(hello)
     let context = this.#contexts.get(key)
     if (context === undefined) {
-      const { options, hasEqualCiphers } = this.#protocol
-      context = this.#make(orderedCiphers(options.ciphers, hasEqualCiphers, hello))
+      context = this.#make(orderedCiphers(this.#protocol, hello))
       this.#contexts.set(key, context)
     }
     return context
@@ -84,13 +87,14 @@ export class ServerContexts {
       sessionTimeout: Math.trunc((view.sessionTimeout ?? defaultSessionTimeoutSeconds * 1000) / 1000),
     }
     this.certificates = loaded.certificates.flatMap((certificate): ServerCertificate[] => {
+      const protocol = loaded.certificateProtocols.get(certificate) ?? loaded.protocol
       const make = (ciphers: string): SecureContext => {
-        const context = certificateContext(loaded, certificate, { ...more, ciphers })
+        const context = certificateContext(loaded, certificate, protocol, { ...more, ciphers })
         if (!noTickets) useTicketKeys(context, ticketKeys)
         return context
       }
       try {
-        return [new ServerCertificate(certificate, loaded.protocol, make)]
+        return [new ServerCertificate(certificate, protocol, make)]
       } catch (error) {
         errors.add(view, undefined, `Failed to initialize the TLS context: ${(error as Error).message}`)
         return []

@@ -92,6 +92,10 @@ function checkContext(view: UpstreamTlsContext, errors: ConfigErrors): void {
     const message = "'auto_sni_san_validation' was configured without a validation context"
     errors.add(view, 'autoSniSanValidation', message)
   }
+  const ownParameters = common?.tlsCertificates.find(({ tlsParams }) => tlsParams !== undefined)
+  if (ownParameters !== undefined) {
+    errors.warn(ownParameters, 'tlsParams', 'parameters of a certificate have no effect towards servers')
+  }
   if (count > 1)
     errors.add(common, 'tlsCertificates', 'Multiple TLS certificates are not supported for client contexts')
 }

@@ -118,7 +118,7 @@ function readText(
 export interface ResourceDocument {
   readonly versionInfo: string
   readonly resources: readonly TypedConfig[]
-  /** Changes with the resources. */
+  /** Changes with what the document says. */
   readonly text: string
 }
 
@@ -140,7 +140,7 @@ function resourceDocument(view: View | undefined, issues: ConfigErrors): Resourc
   if (view === undefined) return undefined
   checkView(messageSchema(responseName)!, view, issues, true)
   const { versionInfo, resources } = view as unknown as envoy.service.discovery.v3.DiscoveryResponse
-  return { versionInfo, resources, text: JSON.stringify(resources) }
+  return { versionInfo, resources, text: JSON.stringify([versionInfo, resources]) }
 }
 
 export interface DecodeOptions {

@@ -75,6 +75,7 @@ export class Instance {
         folders,
         errors,
         workerIndex < 0 ? parts.scope : undefined,
+        parts.localInfo.nodeId !== '' && parts.localInfo.clusterName !== '',
       ),
       folders,
       resources: parts.resources,

@@ -1,15 +1,15 @@
 /** TLS with several workers: sessions go from one to the other, certificates change in all of them under load. */
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { connect } from 'node:tls'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { childPids } from '../faults/fault_proxy.ts'
 import { CertificateAuthority, type IssuedCertificate } from '../support/certificate_authority.ts'
-import { type ProxyProcess, startProxy } from '../support/proxy_process.ts'
+import type { ProxyProcess } from '../support/proxy_process.ts'
+import { until } from './support.ts'
+import { admittedUntil, ca, pair, request, requestUntil, SecretSource, start, statReaches } from './tls_support.ts'
 
-const ca = new CertificateAuthority()
 const first = ca.issue({ name: 'first', altNames: ['DNS:a.test'] })
 const second = ca.issue({ name: 'second', altNames: ['DNS:a.test'] })
 afterAll(() => ca.remove())
@@ -19,74 +19,6 @@ afterEach(async () => {
   await proxy?.stop()
   proxy = undefined
 })
-
-const TLS = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3'
-const HCM = 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'
-const ROUTER = 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router'
-
-/** Two workers; the common context's fields are JSON. */
-function start(common: object): Promise<ProxyProcess> {
-  const socket = { name: 't', typed_config: { '@type': `${TLS}.DownstreamTlsContext`, common_tls_context: common } }
-  const route = { match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: 'ok' } } }
-  const manager = {
-    '@type': HCM,
-    stat_prefix: 'main',
-    codec_type: 'HTTP1',
-    http_filters: [{ name: 'router', typed_config: { '@type': ROUTER } }],
-    route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes: [route] }] },
-  }
-  const address = (port = 0): object => ({ socket_address: { address: '127.0.0.1', port_value: port } })
-  const listener = {
-    name: 'main',
-    stat_prefix: 'main',
-    address: address(),
-    filter_chains: [{ transport_socket: socket, filters: [{ name: 'hcm', typed_config: manager }] }],
-  }
-  const bootstrap = { admin: { address: address() }, static_resources: { listeners: [listener] } }
-  return startProxy('nuncio', JSON.stringify(bootstrap), ['--concurrency', '2', '-l', 'warning'])
-}
-
-const pair = ({ certPath, keyPath }: { certPath: string; keyPath: string }): object => ({
-  certificate_chain: { filename: certPath },
-  private_key: { filename: keyPath },
-})
-
-interface Answered {
-  readonly subject: string
-  readonly session: Buffer | undefined
-  readonly wasReused: boolean
-}
-
-/** One request over a connection of its own. Rejects where anything fails. */
-async function request(port: number, more: object = {}): Promise<Answered> {
-  const socket = connect({ port, host: '127.0.0.1', servername: 'a.test', ca: ca.cert, ...more })
-  await once(socket, 'secureConnect')
-  const subject = socket.getPeerX509Certificate()?.subject ?? ''
-  const answered = { subject, session: socket.getSession(), wasReused: socket.isSessionReused() }
-  socket.write('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n')
-  let text = ''
-  for await (const chunk of socket) {
-    text += String(chunk)
-    if (text.endsWith('\r\n\r\nok')) break
-  }
-  if (!text.startsWith('HTTP/1.1 200')) throw new Error(`answer ${JSON.stringify(text)}`)
-  return answered
-}
-
-/** Requests one after another until `done` holds of the subject; each must succeed. */
-async function requestUntil(port: number, done: (subject: string) => boolean): Promise<number> {
-  const deadline = performance.now() + 10_000
-  let inARow = 0
-  let count = 0
-  // Both workers have to show it: so many in a row are no chance.
-  while (inARow < 12) {
-    if (performance.now() > deadline) throw new Error('the certificate did not change')
-    const { subject } = await request(port)
-    inARow = done(subject) ? inARow + 1 : 0
-    count++
-  }
-  return count
-}
 
 describe('two workers', () => {
   it('resume the sessions of each other', async () => {
@@ -118,7 +50,7 @@ describe('two workers', () => {
     proxy = await start({ tls_certificates: [{ ...pair(paths), watched_directory: { path: folder } }] })
     const port = proxy.port('main')
     expect((await request(port)).subject).toBe('CN=first')
-    const rotated = requestUntil(port, (subject) => subject === 'CN=second')
+    const rotated = requestUntil(port, ({ subject }) => subject === 'CN=second')
     show(second, 'two')
     await expect(rotated).resolves.toBeGreaterThan(0)
     const { body } = await proxy.admin('/certs')
@@ -126,29 +58,74 @@ describe('two workers', () => {
   })
 
   it('take secrets from a file, keep the old ones when the new are no good, and say so', async () => {
-    const path = join(ca.folder, 'secret.json')
-    const give = (certificate: object): void => {
-      const secret = { '@type': `${TLS}.Secret`, name: 'server', tls_certificate: certificate }
-      writeFileSync(`${path}.new`, JSON.stringify({ resources: [secret] }))
-      renameSync(`${path}.new`, path)
-    }
-    give(pair(first))
-    proxy = await start({
-      tls_certificate_sds_secret_configs: [{ name: 'server', sds_config: { path_config_source: { path } } }],
-    })
+    const source = new SecretSource('server', { tls_certificate: pair(first) })
+    const give = (certificate: object): void => source.give({ tls_certificate: certificate })
+    proxy = await start({ tls_certificate_sds_secret_configs: [source.config] })
     const port = proxy.port('main')
     expect((await request(port)).subject).toBe('CN=first')
     give({ certificate_chain: { inline_string: 'nonsense' }, private_key: { inline_string: 'nonsense' } })
     await statReaches(proxy, 'sds.server.update_rejected', 1)
     expect((await request(port)).subject).toBe('CN=first')
-    expect(proxy.stderr).toMatch(/secret 'server' rejected:\n.*secret\.json.*Failed to load certificate chain/)
+    expect(proxy.stderr).toMatch(/secret 'server' rejected:\n.*server\.json.*Failed to load certificate chain/)
     give(pair(second))
-    await requestUntil(port, (subject) => subject === 'CN=second')
+    await requestUntil(port, ({ subject }) => subject === 'CN=second')
     expect(
       (await proxy.stats('ssl_context_update')).get(
         'listener.main.server_ssl_socket_factory.ssl_context_update_by_sds',
       ),
-    ).toBe(1)
+    ).toBe(2)
+  })
+
+  it('trust a new authority, and then no longer the old one, and fail no request meanwhile', async () => {
+    const other = new CertificateAuthority('other', ca.folder)
+    const shown = ({ cert, key }: IssuedCertificate) => ({ cert, key })
+    const [ours, theirs] = [ca, other].map((each, i) => shown(each.issue({ name: `client_${i}` })))
+    const trust = (...authorities: CertificateAuthority[]): object => ({
+      validation_context: { trusted_ca: { inline_string: authorities.map(({ cert }) => String(cert)).join('') } },
+    })
+    const source = new SecretSource('trust', trust(ca))
+    proxy = await start(
+      { tls_certificates: [pair(first)], validation_context_sds_secret_config: source.config },
+      { require_client_certificate: true },
+    )
+    const port = proxy.port('main')
+    await admittedUntil(port, false, theirs)
+    source.give(trust(ca, other))
+    await Promise.all([admittedUntil(port, true, theirs), requestUntil(port, () => true, ours)])
+    source.give(trust(other))
+    await Promise.all([admittedUntil(port, false, ours), requestUntil(port, () => true, theirs)])
+  })
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'resume by an old ticket key as long as it is there, %s',
+    async (version) => {
+      const key = (byte: number): object => ({ inline_bytes: Buffer.alloc(80, byte).toString('base64') })
+      const keys = (...bytes: number[]): object => ({ session_ticket_keys: { keys: bytes.map(key) } })
+      const source = new SecretSource(`tickets_${version}`, keys(1))
+      proxy = await start({ tls_certificates: [pair(first)] }, { session_ticket_keys_sds_secret_config: source.config })
+      const port = proxy.port('main')
+      const { session } = await request(port, { maxVersion: version })
+      const resuming = { maxVersion: version, session }
+      await requestUntil(port, ({ wasReused }) => wasReused, resuming)
+      source.give(keys(2, 1))
+      await statReaches(proxy, `sds.tickets_${version}.update_success`, 2)
+      await requestUntil(port, ({ wasReused }) => wasReused, resuming)
+      source.give(keys(2))
+      await requestUntil(port, ({ wasReused }) => !wasReused, resuming)
+    },
+  )
+
+  it('resume sessions from before they were replaced', async () => {
+    proxy = await start({ tls_certificates: [pair(first)] })
+    const { pid } = proxy
+    const port = proxy.port('main')
+    const { session } = await request(port)
+    const old = childPids(pid)
+    expect(old).toHaveLength(2)
+    for (const worker of old) process.kill(worker, 'SIGKILL')
+    const isReplaced = (): boolean => childPids(pid).filter((worker) => !old.includes(worker)).length === 2
+    await until('both workers are replaced', isReplaced)
+    await requestUntil(port, ({ wasReused }) => wasReused, { session })
   })
 
   it('serve curl', async () => {
@@ -159,10 +136,3 @@ describe('two workers', () => {
     expect(stdout).toBe('ok')
   })
 })
-
-async function statReaches(process: ProxyProcess, name: string, value: number): Promise<void> {
-  const deadline = performance.now() + 5000
-  while ((await process.stats(`^${name}$`)).get(name) !== value) {
-    if (performance.now() > deadline) throw new Error(`${name} is not ${value}`)
-  }
-}

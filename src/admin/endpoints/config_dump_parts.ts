@@ -6,6 +6,7 @@ import { serverNode } from '../../server/node.ts'
 import type { ServerControl } from '../../server/server_control.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import { endpointConfigJson } from './endpoint_config.ts'
+import { secretsDump } from './secrets_dump.ts'
 
 type Listener = envoy.config.listener.v3.Listener
 type RouteConfiguration = envoy.config.route.v3.RouteConfiguration
@@ -27,7 +28,7 @@ export function configDumps(
   includeEndpoints: boolean,
 ): ConfigDump[] {
   const lastUpdated = timestampText(control.startedAtWallMs)
-  const { clusters, listeners, secrets } = staticResources(control)
+  const { clusters, listeners } = staticResources(control)
   /** A dump of one list of resources, each in its wrapper: left out where it is empty. */
   const list = <T extends object>(
     kind: string,
@@ -68,11 +69,10 @@ export function configDumps(
       route_config: toAnyJson('envoy.config.route.v3.RouteConfiguration', view),
       last_updated: lastUpdated,
     })),
-    list('Secrets', 'static_secrets', secrets, name, (view) => ({
-      name: view.name,
-      last_updated: lastUpdated,
-      secret: toAnyJson('envoy.extensions.transport_sockets.tls.v3.Secret', view),
-    })),
+    {
+      typeName: 'envoy.admin.v3.SecretsConfigDump',
+      json: () => secretsDump(control.context.secrets, includesName),
+    },
   ]
 }
 
@@ -86,7 +86,6 @@ function staticResources({ bootstrap }: ServerControl) {
     // Envoy keeps them by their names.
     clusters: [...(resources?.clusters ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1)),
     listeners: resources?.listeners ?? [],
-    secrets: resources?.secrets ?? [],
   }
 }
 

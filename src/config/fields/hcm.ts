@@ -16,7 +16,8 @@ export const hcmFields: FieldTable = {
       path_with_escaped_slashes_action request_id_extension local_reply_config strip_matching_host_port
       strip_any_host_port stream_error_on_invalid_http_message strip_trailing_host_dot
       append_x_forwarded_port
-      http1_safe_max_connection_duration forward_client_cert_details set_current_client_cert_details`),
+      http1_safe_max_connection_duration forward_client_cert_details set_current_client_cert_details
+      forward_client_cert_matcher`),
     harmless: words(`http3_protocol_options record_route_resolution_stats
       represent_ipv4_remote_address_as_ipv4_mapped_ipv6 append_local_overload add_proxy_protocol_connection_state`),
   },

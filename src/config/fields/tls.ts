@@ -12,7 +12,7 @@ export const tlsFields: FieldTable = {
     harmless: words('require_sni disable_stateful_session_resumption'),
   },
   [`${tls}.TlsCertificate`]: {
-    acts: words('certificate_chain private_key pkcs12 watched_directory password ocsp_staple'),
+    acts: words('certificate_chain private_key pkcs12 watched_directory password ocsp_staple tls_params'),
     // Envoy does not act on them either.
     harmless: words('signed_certificate_timestamp'),
   },

@@ -68,7 +68,7 @@ export function mutateRequestHeaders(
   if (settings.via !== '') headers.append('via', settings.via, ', ')
   if (edge) headers.set('x-envoy-external-address', info.remoteAddress.ip)
   if (settings.generateRequestId) setRequestId(headers, edge && !settings.preserveExternalRequestId, info)
-  settings.forwardClientCert(headers, connection.downstream?.tls)
+  settings.forwardClientCert(headers, connection.downstream?.tls, info)
   return undefined
 }
 

@@ -1,8 +1,8 @@
 // The server's order of cipher suites for one client. BoringSSL lets the client choose among equals, which OpenSSL knows
 // nothing of: there, the list itself has to have the client's order.
 
-import { tls13Suites } from './cipher_list.ts'
 import type { ClientOffer } from './client_offer.ts'
+import type { TlsProtocol } from './tls_parameters.ts'
 
 const tls13Names: Readonly<Record<number, string>> = {
   4865: 'TLS_AES_128_GCM_SHA256',
@@ -35,15 +35,18 @@ export function cipherOrderKey({ offersTls13, cipherSuites }: ClientOffer): numb
 }
 
 /** The suites of TLS 1.3 as the client has them, where it speaks it: all are equal to a server with hardware for AES. */
-export function orderedCiphers(ciphers: string, hasEquals: boolean, hello: ClientOffer): string {
+export function orderedCiphers({ options, choice, hasEqualCiphers }: TlsProtocol, hello: ClientOffer): string {
+  const { ciphers } = options
   const { offersTls13, cipherSuites } = hello
   if (offersTls13) {
-    const named = cipherSuites.map((suite) => tls13Names[suite]).filter((name) => name !== undefined)
-    const offered = [...new Set(named)]
-    const rest = tls13Suites.split(':').filter((name) => !offered.includes(name))
-    return ciphers.replace(tls13Suites, [...offered, ...rest].join(':'))
+    const own = choice.tls13Suites.split(':')
+    const offered = [...new Set(cipherSuites.map((suite) => tls13Names[suite] ?? ''))].filter((name) =>
+      own.includes(name),
+    )
+    const rest = own.filter((name) => !offered.includes(name))
+    return ciphers.replace(choice.tls13Suites, [...offered, ...rest].join(':'))
   }
-  if (!hasEquals) return ciphers
+  if (!hasEqualCiphers) return ciphers
   let ordered = ciphers
   for (const { aes, chaCha, keyExchange } of equals) {
     if (!isBefore(cipherSuites, chaCha, aes)) continue

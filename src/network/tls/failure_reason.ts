@@ -10,6 +10,7 @@ const numbers: Readonly<Record<string, number>> = reasonNumbers
 /** Names of OpenSSL's that BoringSSL has others for. */
 const otherNames: Readonly<Record<string, string>> = {
   NO_SUITABLE_SIGNATURE_ALGORITHM: 'NO_COMMON_SIGNATURE_ALGORITHMS',
+  NO_SHARED_SIGNATURE_ALGORITHMS: 'NO_COMMON_SIGNATURE_ALGORITHMS',
   NO_SUITABLE_KEY_SHARE: 'NO_SHARED_GROUP',
   NO_SUITABLE_GROUPS: 'NO_SHARED_GROUP',
   PACKET_LENGTH_TOO_LONG: 'ENCRYPTED_LENGTH_TOO_LONG',

@@ -1,13 +1,16 @@
 // The statistics of one secret's subscription: `sds.<name>.*`, as Envoy names them.
 
 import { wallMs } from '../../common/clock.ts'
-import type { Counter, Gauge, Scope } from '../../stats/store.ts'
+import { xxHash64 } from '../../common/hash.ts'
+import type { Counter, Gauge, Scope, TextReadout } from '../../stats/store.ts'
 
 export class SdsStats {
   readonly #updateAttempt: Counter
   readonly #updateSuccess: Counter
   readonly #updateRejected: Counter
   readonly #updateTime: Gauge
+  readonly #version: Gauge
+  readonly #versionText: TextReadout
 
   constructor(scope: Scope, name: string) {
     const sds = scope.createScope(`sds.${name}`)
@@ -15,19 +18,22 @@ export class SdsStats {
     this.#updateSuccess = sds.counter('update_success')
     this.#updateRejected = sds.counter('update_rejected')
     this.#updateTime = sds.gauge('update_time')
+    this.#version = sds.gauge('version')
+    this.#versionText = sds.textReadout('version_text')
     for (const counter of ['init_fetch_timeout', 'key_rotation_failed', 'update_failure']) sds.counter(counter)
-    sds.gauge('version')
     sds.histogram('update_duration', 'ms')
-    sds.textReadout('version_text')
   }
 
-  onUpdate(accepted: boolean): void {
+  /** `version` is that of the update; undefined where it was refused. */
+  onUpdate(version: string | undefined): void {
     this.#updateAttempt.inc()
-    if (!accepted) {
+    if (version === undefined) {
       this.#updateRejected.inc()
       return
     }
     this.#updateSuccess.inc()
     this.#updateTime.set(Math.trunc(wallMs()))
+    this.#version.set(Number(xxHash64(version)))
+    this.#versionText.set(version)
   }
 }

@@ -1,5 +1,6 @@
-// Secrets that a file gives: a DiscoveryResponse, read again when its folder changes.
+// A secret that a file gives: a DiscoveryResponse with it alone, read again when its folder changes.
 
+import { wallMs } from '../../common/clock.ts'
 import { getLogger } from '../../common/log.ts'
 import { ConfigErrors, renderIssues } from '../../config/errors.ts'
 import { loadResourceFile } from '../../config/load.ts'
@@ -7,98 +8,101 @@ import type { Scope } from '../../stats/store.ts'
 import { loadCertificate } from './certificate.ts'
 import { CertificateValidator } from './certificate_validator.ts'
 import { SdsStats } from './sds_stats.ts'
-import type { SecretView } from './secret_manager.ts'
+import type { SecretState, SecretView } from './secret_manager.ts'
 import { readTicketKeys } from './ticket_keys.ts'
 
 const log = getLogger('config')
 const secretType = 'envoy.extensions.transport_sockets.tls.v3.Secret'
+/** What Envoy calls the version of what has not come. */
+const noVersion = 'uninitialized'
 
-/** What is wrong in the file, or in one of its secrets, leaves that as it was. */
+/** What is wrong in the file leaves the secret as it was. */
 export class SecretFile {
+  readonly #name: string
   readonly #path: string
-  readonly #scope: Scope | undefined
-  #text = ''
-  /** What was wrong when the file was last read. */
-  #problems = ''
-  readonly #secrets = new Map<string, SecretView>()
-  readonly #subscriptions = new Map<string, SdsStats | undefined>()
+  readonly #stats: SdsStats | undefined
   readonly #callbacks: (() => void)[] = []
+  #text = ''
+  #secret: SecretView | undefined = undefined
+  #version = noVersion
+  #lastUpdatedMs = wallMs()
 
   /** With a `scope` updates are counted and what is wrong is logged. */
-  constructor(path: string, scope: Scope | undefined) {
+  constructor(name: string, path: string, scope: Scope | undefined) {
+    this.#name = name
     this.#path = path
-    this.#scope = scope
-    this.#read()
+    this.#stats = scope === undefined ? undefined : new SdsStats(scope, name)
   }
 
-  /** What keeps the secret from being there, for a warning; undefined where it is. */
-  subscribe(name: string): string | undefined {
-    const found = this.#secrets.has(name)
-    if (!this.#subscriptions.has(name)) {
-      const stats = this.#scope === undefined ? undefined : new SdsStats(this.#scope, name)
-      this.#subscriptions.set(name, stats)
-      stats?.onUpdate(found)
+  get secret(): SecretView | undefined {
+    return this.#secret
+  }
+
+  get state(): SecretState {
+    return {
+      name: this.#name,
+      secret: this.#secret,
+      versionInfo: this.#version,
+      lastUpdatedMs: this.#lastUpdatedMs,
     }
-    return found ? undefined : `${this.#missing(name)}${this.#problems}`
-  }
-
-  secret(name: string): SecretView | undefined {
-    return this.#secrets.get(name)
-  }
-
-  secrets(): Iterable<SecretView> {
-    return this.#secrets.values()
   }
 
   onUpdate(callback: () => void): void {
     this.#callbacks.push(callback)
   }
 
+  /** The first reading: what keeps the secret from being there, for a warning. */
+  start(): string | undefined {
+    return this.#read()
+  }
+
   refresh(): void {
-    this.#problems = ''
-    const accepted = this.#read()
-    if (accepted === undefined) return
-    if (this.#problems !== '') this.#tell(this.#problems.trim())
-    for (const [name, stats] of this.#subscriptions) {
-      stats?.onUpdate(accepted.has(name))
-      if (!this.#secrets.has(name)) this.#tell(this.#missing(name))
-    }
+    const before = this.#secret
+    const problem = this.#read()
+    if (problem !== undefined && this.#stats !== undefined) log.warn(problem)
+    if (this.#secret === before) return
     for (const callback of this.#callbacks) callback()
   }
 
-  /** The names that are new or confirmed; undefined where the file holds what it held before. */
-  #read(): ReadonlySet<string> | undefined {
+  #read(): string | undefined {
     const errors = new ConfigErrors(this.#path)
     const loaded = loadResourceFile(this.#path, errors)
-    if (loaded === undefined || errors.hasErrors) {
-      this.#problems += `\nsecrets of ${this.#path} rejected:\n${renderIssues(errors.errors)}`
-      return new Set()
+    if (loaded !== undefined && !errors.hasErrors) {
+      // Something else in the folder has changed.
+      if (loaded.text === this.#text) return undefined
+      this.#text = loaded.text
     }
-    if (loaded.text === this.#text) return undefined
-    this.#text = loaded.text
-    const accepted = new Set<string>()
-    for (const { typeUrl, value } of loaded.resources) {
-      if (typeUrl !== secretType) continue
-      const secret = value as SecretView
-      const problems = new ConfigErrors(this.#path)
-      tryOut(secret, problems)
-      if (problems.hasErrors) {
-        this.#problems += `\nsecret '${secret.name}' rejected:\n${renderIssues(problems.errors)}`
-        continue
+    const found = loaded === undefined || errors.hasErrors ? undefined : this.#choose(loaded.resources, errors)
+    this.#stats?.onUpdate(found === undefined ? undefined : loaded?.versionInfo)
+    if (found === undefined || loaded === undefined) {
+      return `secret '${this.#name}' rejected:\n${renderIssues(errors.errors)}`
+    }
+    this.#secret = found
+    this.#version = loaded.versionInfo
+    this.#lastUpdatedMs = wallMs()
+    return undefined
+  }
+
+  /** Undefined, with an error, where it is not what was asked for, or of no use. */
+  #choose(
+    resources: readonly { readonly typeUrl: string; readonly value: unknown }[],
+    errors: ConfigErrors,
+  ): SecretView | undefined {
+    const [only] = resources
+    if (resources.length !== 1) {
+      const counts = `number of added resources ${resources.length}, number of removed resources 0. Expected sum is 1`
+      errors.add(undefined, undefined, `Unexpected SDS secrets length for ${this.#name}, ${counts}`)
+    } else if (only.typeUrl !== secretType) {
+      errors.add(undefined, undefined, `Unexpected resource type ${only.typeUrl}`, { expected: secretType })
+    } else {
+      const secret = only.value as SecretView
+      if (secret.name !== this.#name) {
+        errors.add(secret, 'name', `Unexpected SDS secret (expecting ${this.#name}): ${secret.name}`)
       }
-      this.#secrets.set(secret.name, secret)
-      accepted.add(secret.name)
+      tryOut(secret, errors)
+      return errors.hasErrors ? undefined : secret
     }
-    return accepted
-  }
-
-  #tell(what: string): void {
-    if (this.#scope !== undefined) log.warn(what)
-  }
-
-  #missing(name: string): string {
-    const names = [...this.#secrets.keys()].join(', ')
-    return `secret '${name}' is not in ${this.#path}, which has ${names === '' ? 'none' : names}`
+    return undefined
   }
 }
 

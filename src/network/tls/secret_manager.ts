@@ -25,12 +25,29 @@ export interface SecretProvider<T> {
   onUpdate(callback: () => void): void
 }
 
+/** How many of them have come from discovery. */
+export function arrivals(providers: readonly (SecretProvider<unknown> | undefined)[]): number {
+  return providers.filter((provider) => provider?.isDynamic === true && provider.current() !== undefined).length
+}
+
+/** A secret from discovery, as the admin interface shows it. */
+export interface SecretState {
+  readonly name: string
+  /** Undefined until it has come. */
+  readonly secret: SecretView | undefined
+  readonly versionInfo: string
+  /** Wall clock, in milliseconds. */
+  readonly lastUpdatedMs: number
+}
+
 const kindNames: Readonly<Record<SecretKind, string>> = {
   tlsCertificate: 'TlsCertificate',
   validationContext: 'CertificateValidationContext',
   sessionTicketKeys: 'TlsSessionTicketKeys',
   genericSecret: 'GenericSecret',
 }
+
+const kinds = Object.keys(kindNames) as SecretKind[]
 
 const unknownWords: Readonly<Record<SecretKind, string>> = {
   tlsCertificate: 'Unknown static secret',
@@ -44,18 +61,24 @@ export class SecretManager {
   readonly #files = new Map<string, SecretFile>()
   readonly #folders: WatchedFolders
   readonly #updateScope: Scope | undefined
+  readonly #hasNode: boolean
   /** What uses the secrets. */
   readonly contexts = new LoadedContexts()
 
-  /** `updateScope` is for main, which counts updates and tells what is wrong with them; all refuse them. */
+  /**
+   * `updateScope` is for main, which counts updates and tells what is wrong with them; all refuse them. `hasNode` says
+   * that the node has an id and a cluster, which discovery asks for.
+   */
   constructor(
     secrets: readonly SecretView[],
     folders: WatchedFolders,
     errors: ConfigErrors,
     updateScope: Scope | undefined,
+    hasNode: boolean,
   ) {
     this.#folders = folders
     this.#updateScope = updateScope
+    this.#hasNode = hasNode
     for (const secret of secrets) {
       const key = `${secret.type}.${secret.name}`
       if (secret.type === undefined) errors.add(secret, undefined, 'Secret type not implemented')
@@ -66,12 +89,16 @@ export class SecretManager {
     }
   }
 
-  /** Static and dynamic secrets as they stand, for the admin interface. */
-  *all(): Iterable<{ readonly secret: SecretView; readonly isDynamic: boolean }> {
-    for (const secret of this.#static.values()) yield { secret, isDynamic: false }
-    for (const file of this.#files.values()) {
-      for (const secret of file.secrets()) yield { secret, isDynamic: true }
-    }
+  /** Those of the configuration, by their kinds, for the admin interface. */
+  staticSecrets(): SecretView[] {
+    return kinds.flatMap((kind) => [...this.#static.values()].filter(({ type }) => type === kind))
+  }
+
+  /** Those from discovery as they stand, by their kinds. */
+  dynamicSecrets(): SecretState[] {
+    return kinds.flatMap((kind) =>
+      [...this.#files].flatMap(([key, file]) => (key.startsWith(`${kind}\0`) ? [file.state] : [])),
+    )
   }
 
   /** What an SdsSecretConfig refers to; undefined, with an error, where there can be no such secret. */
@@ -102,24 +129,29 @@ export class SecretManager {
       errors.add(sdsConfig.pathConfigSource ?? sdsConfig, 'path', message)
       return undefined
     }
+    if (!this.#hasNode) {
+      const advice = "Set it either in 'node' config or via --service-node and --service-cluster options."
+      errors.add(config, undefined, `${kindNames[kind]}SdsApi: node 'id' and 'cluster' are required. ${advice}`)
+      return undefined
+    }
     const folder = sdsConfig.pathConfigSource?.watchedDirectory?.path ?? dirname(path)
-    const file = this.#file(path, folder)
-    const problem = file.subscribe(name)
-    if (problem !== undefined) errors.warn(config, 'name', problem)
+    const file = this.#file(kind, name, path, folder, (problem) => errors.warn(config, 'name', problem))
     return {
       name,
       isDynamic: true,
-      current: () => file.secret(name)?.[kind] as Content<Kind> | undefined,
+      current: () => file.secret?.[kind] as Content<Kind> | undefined,
       onUpdate: (callback) => file.onUpdate(callback),
     }
   }
 
-  #file(path: string, folder: string): SecretFile {
-    const key = `${path}\0${folder}`
+  #file(kind: SecretKind, name: string, path: string, folder: string, warn: (problem: string) => void): SecretFile {
+    const key = [kind, name, path, folder].join('\0')
     let file = this.#files.get(key)
     if (file === undefined) {
-      file = new SecretFile(path, this.#updateScope)
+      file = new SecretFile(name, path, this.#updateScope)
       this.#files.set(key, file)
+      const problem = file.start()
+      if (problem !== undefined) warn(problem)
       const added = file
       this.#folders.watch(folder, () => added.refresh())
     }

@@ -12,25 +12,40 @@ import type { WatchedFolders } from '../watched_folders.ts'
 import { type LoadedCertificate, loadCertificate, type TlsCertificateView } from './certificate.ts'
 import { CertificateValidator, type ValidationContextView } from './certificate_validator.ts'
 import { setExpiryStats } from './expiry_stats.ts'
-import type { SecretManager, SecretProvider } from './secret_manager.ts'
-import { type ParameterDefaults, protocolOptions, type TlsProtocol } from './tls_parameters.ts'
+import { arrivals, type SecretManager, type SecretProvider } from './secret_manager.ts'
+import { certificateProtocol, type ParameterDefaults, protocolOptions, type TlsProtocol } from './tls_parameters.ts'
 
 type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
 
 const log = getLogger('config')
 
 /** Of a transport socket that configures none. */
-export const emptyTlsContext = {
+export const emptyTlsContext: CommonTlsContext = {
+  tlsParams: undefined,
   tlsCertificates: [],
   tlsCertificateSdsSecretConfigs: [],
+  tlsCertificateProviderInstance: undefined,
+  tlsCertificateCertificateProvider: undefined,
+  tlsCertificateCertificateProviderInstance: undefined,
+  validationContext: undefined,
+  validationContextSdsSecretConfig: undefined,
+  combinedValidationContext: undefined,
+  validationContextCertificateProvider: undefined,
+  validationContextCertificateProviderInstance: undefined,
+  validationContextType: undefined,
   alpnProtocols: [],
-} as unknown as CommonTlsContext
+  customHandshaker: undefined,
+  keyLog: undefined,
+  customTlsCertificateSelector: undefined,
+}
 
 /** What a CommonTlsContext comes to. */
 export interface LoadedTlsContext {
   readonly certificates: readonly LoadedCertificate[]
   readonly validator: CertificateValidator
   readonly protocol: TlsProtocol
+  /** One for each certificate. */
+  readonly certificateProtocols: ReadonlyMap<LoadedCertificate, TlsProtocol>
   readonly alpnProtocols: readonly string[]
 }
 
@@ -71,6 +86,11 @@ export class TlsContextSource {
     this.#validation = validation === undefined ? undefined : secrets.find(validation, 'validationContext', errors)
   }
 
+  /** Secrets that have come from discovery. */
+  get arrivedSecrets(): number {
+    return arrivals([...this.#certificates, this.#validation])
+  }
+
   /** Calls back when something has changed, and `load` has something else to give. */
   onUpdate(callback: () => void): void {
     this.#onUpdate = callback
@@ -92,10 +112,18 @@ export class TlsContextSource {
       const message = 'SAN-based verification of peer certificates without trusted CA is insecure and not allowed'
       errors.add(validation, undefined, message)
     }
+    const protocol = protocolOptions(this.#view.tlsParams, this.#defaults, errors)
+    const certificateProtocols = new Map<LoadedCertificate, TlsProtocol>()
+    certificateViews.forEach((view, i) => {
+      const certificate = loadCertificate(view, errors, this.#nameOf(i))
+      if (certificate === undefined) return
+      certificateProtocols.set(certificate, certificateProtocol(view.tlsParams, protocol, this.#defaults, errors))
+    })
     const loaded = {
-      certificates: certificateViews.flatMap((view, i) => loadCertificate(view, errors, this.#nameOf(i)) ?? []),
+      certificates: [...certificateProtocols.keys()],
       validator,
-      protocol: protocolOptions(this.#view.tlsParams, this.#defaults, errors),
+      protocol,
+      certificateProtocols,
       alpnProtocols: protocolNames(this.#view, errors),
     }
     if (!errors.hasErrors) this.#accept(loaded)
@@ -173,8 +201,9 @@ function isSame(one: LoadedTlsContext, other: LoadedTlsContext): boolean {
   return contentKey(one) === contentKey(other)
 }
 
-function contentKey({ certificates, validator }: LoadedTlsContext): string {
-  const shown = certificates.map(({ chain, ocspResponse }) => [
+function contentKey({ certificateProtocols, validator }: LoadedTlsContext): string {
+  const shown = [...certificateProtocols].map(([{ chain, ocspResponse }, { options }]) => [
+    options,
     chain.map((certificate) => certificate.fingerprint256),
     ocspResponse?.der.toString('base64'),
   ])
@@ -189,16 +218,17 @@ function protocolNames(view: CommonTlsContext, errors: ConfigErrors): string[] {
   return names
 }
 
-/** A secure context for one certificate, or for none. Throws OpenSSL's error. */
+/** A secure context for one certificate, or for none; `protocol` is its own. Throws OpenSSL's error. */
 export function certificateContext(
   loaded: LoadedTlsContext,
   certificate: LoadedCertificate | undefined,
+  protocol: TlsProtocol,
   more: SecureContextOptions,
 ): SecureContext {
   const { pem, pfx } = certificate ?? { pem: undefined, pfx: undefined }
   const { ca, crl, allowPartialTrustChain } = loaded.validator.trustOptions
   return createSecureContext({
-    ...loaded.protocol.options,
+    ...protocol.options,
     // Without any, Node would take its own bundle.
     ca: [...ca],
     ...(crl === undefined ? {} : { crl: [...crl] }),

@@ -4,7 +4,8 @@ import { constants } from 'node:crypto'
 import { createSecureContext, type SecureVersion } from 'node:tls'
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
-import { defaultCipherSuites, tls13Suites, translateCipherSuites } from './cipher_list.ts'
+import { translateCipherSuites } from './cipher_list.ts'
+import { chooseTls, defaultChoice, type TlsChoice, versionOrder } from './tls_choice.ts'
 
 type TlsParameters = envoy.extensions.transport_sockets.tls.v3.TlsParameters
 
@@ -14,7 +15,7 @@ export interface ProtocolOptions {
   readonly maxVersion: SecureVersion
   /** Suites of all versions in OpenSSL's language. */
   readonly ciphers: string
-  /** Groups for the key exchange, separated by colons. */
+  /** Groups for the key exchange in OpenSSL's language. */
   readonly ecdhCurve: string
   readonly sigalgs?: string
   readonly secureOptions: number
@@ -24,40 +25,28 @@ export interface TlsProtocol {
   readonly options: ProtocolOptions
   /** The list has groups of equals among which the client chooses. */
   readonly hasEqualCiphers: boolean
+  /** What the options are made from. */
+  readonly choice: TlsChoice
 }
 
 export interface ParameterDefaults {
   readonly isServer: boolean
-  readonly minVersion: SecureVersion
-  readonly maxVersion: SecureVersion
+  readonly choice: TlsChoice
   readonly preferClientCiphers: boolean
 }
 
 export const serverDefaults: ParameterDefaults = {
   isServer: true,
-  minVersion: 'TLSv1.2',
-  maxVersion: 'TLSv1.3',
+  choice: defaultChoice,
   preferClientCiphers: false,
 }
 
 /** Newer versions are spoken where the configuration asks for them. */
 export const clientDefaults: ParameterDefaults = {
   isServer: false,
-  minVersion: 'TLSv1.2',
-  maxVersion: 'TLSv1.2',
+  choice: { ...defaultChoice, maxVersion: 'TLSv1.2' },
   preferClientCiphers: false,
 }
-
-const versions: Readonly<Record<string, SecureVersion>> = {
-  TLSv1_0: 'TLSv1',
-  TLSv1_1: 'TLSv1.1',
-  TLSv1_2: 'TLSv1.2',
-  TLSv1_3: 'TLSv1.3',
-}
-
-const versionOrder: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
-
-const defaultCurves: readonly string[] = ['X25519MLKEM768', 'X25519', 'P-256']
 
 /** Envoy's names of groups and OpenSSL's. */
 const curveNames: Readonly<Record<string, string>> = {
@@ -73,57 +62,68 @@ const curveNames: Readonly<Record<string, string>> = {
   secp521r1: 'P-521',
 }
 
-/** The policy that NIST's SP 800-52 demands: what `FIPS_202205` stands for. */
-const fipsPolicy = {
-  ciphers: [
-    'ECDHE-ECDSA-AES128-GCM-SHA256',
-    'ECDHE-RSA-AES128-GCM-SHA256',
-    'ECDHE-ECDSA-AES256-GCM-SHA384',
-    'ECDHE-RSA-AES256-GCM-SHA384',
-  ],
-  curves: ['P-256', 'P-384'],
-}
-
 /** What is wrong goes to `errors`, at the fields of `view`. */
 export function protocolOptions(
   view: TlsParameters | undefined,
   defaults: ParameterDefaults,
   errors: ConfigErrors,
 ): TlsProtocol {
-  const minVersion = versions[view?.tlsMinimumProtocolVersion ?? ''] ?? defaults.minVersion
-  const maxVersion = versions[view?.tlsMaximumProtocolVersion ?? ''] ?? defaults.maxVersion
-  const isFips = view?.compliancePolicies.includes('FIPS_202205') ?? false
-  const suites = view?.cipherSuites.length ? view.cipherSuites : isFips ? fipsPolicy.ciphers : defaultCipherSuites
-  const list = translateCipherSuites(suites)
-  if (list.rejected.length > 0) {
+  const choice = chooseTls(defaults.choice, view)
+  const isUsable = checkFields(view, choice, errors)
+  const options = optionsOf(choice, defaults)
+  return {
+    options: isUsable ? tried(options, view, defaults, errors) : optionsOf(defaultChoice, defaults),
+    hasEqualCiphers: translateCipherSuites(choice.cipherSuites).hasEquals,
+    choice,
+  }
+}
+
+/** Those of one certificate, which stand above its context's. */
+export function certificateProtocol(
+  view: TlsParameters | undefined,
+  context: TlsProtocol,
+  defaults: ParameterDefaults,
+  errors: ConfigErrors,
+): TlsProtocol {
+  return view === undefined ? context : protocolOptions(view, { ...defaults, choice: context.choice }, errors)
+}
+
+function checkFields(view: TlsParameters | undefined, choice: TlsChoice, errors: ConfigErrors): boolean {
+  if (view === undefined) return true
+  const { rejected } = translateCipherSuites(view.cipherSuites)
+  if (rejected.length > 0) {
     const message =
-      `Failed to initialize cipher suites ${suites.join(':')}. ` +
-      `The following ciphers were rejected when tried individually: ${list.rejected.join(', ')}`
+      `Failed to initialize cipher suites ${view.cipherSuites.join(':')}. ` +
+      `The following ciphers were rejected when tried individually: ${rejected.join(', ')}`
     errors.add(view, 'cipherSuites', message)
   }
-  const given = view?.ecdhCurves.length ? view.ecdhCurves : isFips ? fipsPolicy.curves : defaultCurves
-  const curves = given.flatMap((entry) => entry.split(':'))
+  const curves = view.ecdhCurves.flatMap((entry) => entry.split(':'))
   const badCurve = curves.find((curve) => curveNames[curve] === undefined)
   if (badCurve !== undefined) {
     errors.add(view, 'ecdhCurves', `Failed to initialize ECDH curves ${curves.join(':')}`, {
       expected: `names among ${Object.keys(curveNames).join(', ')}; '${badCurve}' is none of them`,
     })
   }
+  const { minVersion, maxVersion } = choice
+  const isRange = versionOrder.indexOf(minVersion) <= versionOrder.indexOf(maxVersion)
+  if (!isRange) errors.add(view, 'tlsMinimumProtocolVersion', `no TLS version from ${minVersion} to ${maxVersion}`)
+  return rejected.length === 0 && badCurve === undefined && isRange
+}
+
+function optionsOf(choice: TlsChoice, defaults: ParameterDefaults): ProtocolOptions {
+  const { minVersion, maxVersion, signatureAlgorithms } = choice
   const isOld = versionOrder.indexOf(minVersion) < versionOrder.indexOf('TLSv1.2')
   // OpenSSL has no TLS 1.0 and 1.1 at its usual level of security: their handshakes are signed with SHA-1.
-  const ciphers = `${tls13Suites}:${list.openssl}${isOld ? ':@SECLEVEL=0' : ''}`
-  const options: ProtocolOptions = {
+  const level = isOld ? ':@SECLEVEL=0' : ''
+  // Between colons OpenSSL's server would rather take what the client has sent a key for than what it has put first.
+  const takesOwnOrder = defaults.isServer && !defaults.preferClientCiphers
+  return {
     minVersion,
     maxVersion,
-    ciphers,
-    ecdhCurve: curves.map((curve) => curveNames[curve]).join(':'),
+    ciphers: `${choice.tls13Suites}:${translateCipherSuites(choice.cipherSuites).openssl}${level}`,
+    ecdhCurve: choice.curves.map((curve) => curveNames[curve]).join(takesOwnOrder ? '/' : ':'),
     secureOptions: secureOptions(defaults),
-    ...(view?.signatureAlgorithms.length ? { sigalgs: view.signatureAlgorithms.join(':') } : {}),
-  }
-  const isUsable = list.rejected.length === 0 && badCurve === undefined
-  return {
-    options: isUsable ? tried(options, view, errors) : usableOptions(options),
-    hasEqualCiphers: list.hasEquals,
+    ...(signatureAlgorithms.length === 0 ? {} : { sigalgs: signatureAlgorithms.join(':') }),
   }
 }
 
@@ -134,34 +134,27 @@ function secureOptions(defaults: ParameterDefaults): number {
 }
 
 /** Finds what the library itself refuses. */
-function tried(options: ProtocolOptions, view: TlsParameters | undefined, errors: ConfigErrors): ProtocolOptions {
+function tried(
+  options: ProtocolOptions,
+  view: TlsParameters | undefined,
+  defaults: ParameterDefaults,
+  errors: ConfigErrors,
+): ProtocolOptions {
+  const usable = optionsOf(defaultChoice, defaults)
   const attempt = (change: Partial<ProtocolOptions>): boolean => {
     try {
-      createSecureContext({ ...usableOptions(options), ...change, ca: [] })
+      createSecureContext({ ...usable, ...change, ca: [] })
       return true
     } catch {
       return false
     }
   }
   if (attempt(options)) return options
-  const { ciphers, sigalgs, minVersion, maxVersion } = options
+  const { ciphers, sigalgs } = options
   if (!attempt({ ciphers })) {
     errors.add(view, 'cipherSuites', `Failed to initialize cipher suites ${view?.cipherSuites.join(':')}`)
   } else if (sigalgs !== undefined && !attempt({ sigalgs })) {
     errors.add(view, 'signatureAlgorithms', `Failed to initialize TLS signature algorithms ${sigalgs}`)
-  } else if (!attempt({ minVersion, maxVersion })) {
-    errors.add(view, 'tlsMinimumProtocolVersion', `no TLS version from ${minVersion} to ${maxVersion}`)
   } else errors.add(view, undefined, 'Failed to initialize the TLS parameters')
-  return usableOptions(options)
-}
-
-/** The same with everything that may be wrong left out, to find further errors with. */
-function usableOptions({ secureOptions }: ProtocolOptions): ProtocolOptions {
-  return {
-    minVersion: 'TLSv1.2',
-    maxVersion: 'TLSv1.3',
-    ciphers: `${tls13Suites}:${translateCipherSuites(defaultCipherSuites).openssl}`,
-    ecdhCurve: defaultCurves.join(':'),
-    secureOptions,
-  }
+  return usable
 }

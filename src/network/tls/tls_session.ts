@@ -51,6 +51,7 @@ const groupNames: Readonly<Record<number, string>> = {
   25: 'P-521',
   29: 'X25519',
   30: 'X448',
+  514: 'MLKEM1024',
   4588: 'X25519MLKEM768',
 }
 

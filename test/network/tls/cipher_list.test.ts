@@ -1,8 +1,10 @@
 import { createSecureContext } from 'node:tls'
 import { describe, expect, it } from 'vitest'
+import { ConfigErrors } from '../../../src/config/errors.ts'
 import { defaultCipherSuites, tls13Suites, translateCipherSuites } from '../../../src/network/tls/cipher_list.ts'
 import { cipherOrderKey, orderedCiphers } from '../../../src/network/tls/cipher_order.ts'
 import type { ClientOffer } from '../../../src/network/tls/client_offer.ts'
+import { protocolOptions, serverDefaults } from '../../../src/network/tls/tls_parameters.ts'
 
 const hello = (offersTls13: boolean, cipherSuites: number[]): ClientOffer => ({
   serverName: '',
@@ -44,10 +46,10 @@ describe('a cipher list', () => {
 })
 
 describe('among equals', () => {
-  const ciphers = `${tls13Suites}:${translateCipherSuites(defaultCipherSuites).openssl}`
+  const protocol = protocolOptions(undefined, serverDefaults, new ConfigErrors())
 
   it('the order of the client decides in TLS 1.3', () => {
-    const ordered = orderedCiphers(ciphers, true, hello(true, [0x1303, 0x1301]))
+    const ordered = orderedCiphers(protocol, hello(true, [0x1303, 0x1301]))
     expect(ordered.split(':').slice(0, 3)).toEqual([
       'TLS_CHACHA20_POLY1305_SHA256',
       'TLS_AES_128_GCM_SHA256',
@@ -58,12 +60,12 @@ describe('among equals', () => {
   it('a suite that is named again and again counts once', () => {
     const again = hello(true, [0x1303, 0x1303, 0x1301, 0x1303])
     expect(cipherOrderKey(again)).toBe(cipherOrderKey(hello(true, [0x1303, 0x1301])))
-    expect(orderedCiphers(ciphers, true, again)).toBe(orderedCiphers(ciphers, true, hello(true, [0x1303, 0x1301])))
+    expect(orderedCiphers(protocol, again)).toBe(orderedCiphers(protocol, hello(true, [0x1303, 0x1301])))
     expect(cipherOrderKey(again)).not.toBe(cipherOrderKey(hello(true, [0x1301, 0x1303])))
   })
 
   it('the order of the client decides in a group, and nowhere else, in TLS 1.2', () => {
-    const ordered = orderedCiphers(ciphers, true, hello(false, [0xc030, 0xcca8, 0xc02f]))
+    const ordered = orderedCiphers(protocol, hello(false, [0xc030, 0xcca8, 0xc02f]))
       .split(':')
       .slice(3)
     expect(ordered).toEqual([

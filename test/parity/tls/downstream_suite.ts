@@ -1,4 +1,5 @@
 /** TLS towards clients: what is negotiated, which certificate is shown, which clients are let in, and what is said of it. */
+import type { ConnectionOptions } from 'node:tls'
 import { CertificateAuthority } from '../../support/certificate_authority.ts'
 import type { ParityCase, ParitySuite } from '../case.ts'
 import { get } from '../requests.ts'
@@ -31,6 +32,9 @@ const LOG =
 
 const pair = ({ certPath, keyPath }: { certPath: string; keyPath: string }): string =>
   `{ certificate_chain: { filename: ${certPath} }, private_key: { filename: ${keyPath} } }`
+
+const pairWith = (certificate: { certPath: string; keyPath: string }, fields: string): string =>
+  pair(certificate).replace(/ }$/, `, ${fields} }`)
 
 interface TlsListener {
   readonly certificates?: string
@@ -96,6 +100,22 @@ const listeners = [
     common:
       'tls_params: { tls_maximum_protocol_version: TLSv1_2, cipher_suites: [ECDHE-RSA-AES256-GCM-SHA384, AES128-SHA], ecdh_curves: [P-384] }',
   }),
+  ...['FIPS_202205', 'CNSA1_202603', 'CNSA2_202603'].map((policy) =>
+    tlsListener(policy, {
+      common: `tls_params: { compliance_policies: [${policy}], tls_minimum_protocol_version: TLSv1_0, cipher_suites: [AES128-SHA] }`,
+    }),
+  ),
+  tlsListener('own_params', {
+    certificates: [
+      pairWith(rsa, 'tls_params: { tls_minimum_protocol_version: TLSv1_3, ecdh_curves: [P-384] }'),
+      pairWith(
+        third,
+        'tls_params: { tls_maximum_protocol_version: TLSv1_2, cipher_suites: [ECDHE-ECDSA-AES256-GCM-SHA384] }',
+      ),
+      pairWith(ec, 'tls_params: { compliance_policies: [FIPS_202205] }'),
+    ].join(', '),
+    common: 'tls_params: { ecdh_curves: [X25519, P-256] }',
+  }),
   tlsListener('client_order', { context: 'prefer_client_ciphers: true' }),
   tlsListener('optional', { common: validation(''), hcm: xfcc('SANITIZE_SET') }),
   tlsListener('required', { common: validation(''), context: required, hcm: xfcc('APPEND_FORWARD') }),
@@ -139,6 +159,30 @@ const one = (name: string, more: Partial<ParityCase>): ParityCase => ({
 const refused = (name: string, more: Partial<ParityCase>): ParityCase =>
   one(name, { steps: [get('/'), { waitClosed: true }], logLines: 1, ...more })
 
+/** What a client offers alone: each policy takes it or leaves it. */
+function policyCases(): ParityCase[] {
+  const offers: Readonly<Record<string, ConnectionOptions>> = {
+    'TLS 1.1': { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'AES128-SHA:@SECLEVEL=0' },
+    'AES-128 in TLS 1.2': { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256', ecdhCurve: 'P-384' },
+    'AES-256 in TLS 1.2': { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES256-GCM-SHA384', ecdhCurve: 'P-384' },
+    'a suite of the configuration': { maxVersion: 'TLSv1.2', ciphers: 'AES128-SHA:@SECLEVEL=0' },
+    'ChaCha20 in TLS 1.3': {
+      minVersion: 'TLSv1.3',
+      ciphers: 'TLS_CHACHA20_POLY1305_SHA256',
+      ecdhCurve: 'P-384:MLKEM1024',
+    },
+    'AES-256 in TLS 1.3': { minVersion: 'TLSv1.3', ciphers: 'TLS_AES_256_GCM_SHA384', ecdhCurve: 'P-384:MLKEM1024' },
+    X25519: { minVersion: 'TLSv1.3', ecdhCurve: 'X25519' },
+    'a SHA-256 signature': { minVersion: 'TLSv1.3', sigalgs: 'rsa_pss_rsae_sha256', ecdhCurve: 'P-384:MLKEM1024' },
+  }
+  return ['FIPS_202205', 'CNSA1_202603', 'CNSA2_202603'].flatMap((listener) =>
+    Object.entries(offers).map(([name, tls]) =>
+      // Where it is refused the answer never comes, and one line is all.
+      one(`${listener}: ${name}`, { listener, tls, steps: [get('/'), { waitFor: 'ok' }], logLines: 1 }),
+    ),
+  )
+}
+
 const cases: ParityCase[] = [
   one('TLS 1.3', {}),
   one('TLS 1.2', { tls: { maxVersion: 'TLSv1.2' } }),
@@ -155,6 +199,14 @@ const cases: ParityCase[] = [
   }),
   one('groups of the client alone', { tls: { ecdhCurve: 'P-256' } }),
   one('a post-quantum group', { tls: { ecdhCurve: 'X25519MLKEM768:X25519' } }),
+  one('a post-quantum group that the client has no key for yet', { tls: { ecdhCurve: 'X25519:X25519MLKEM768' } }),
+  one('groups in the other order', { tls: { ecdhCurve: 'P-256:X25519' } }),
+  one('groups in the other order in TLS 1.2', { tls: { ecdhCurve: 'P-256:X25519', maxVersion: 'TLSv1.2' } }),
+  one('groups by the order of the client', { listener: 'client_order', tls: { ecdhCurve: 'P-256:X25519' } }),
+  one('suites of TLS 1.3 by the order of the client', {
+    listener: 'client_order',
+    tls: { ciphers: 'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256' },
+  }),
   refused('no group in common', { tls: { ecdhCurve: 'P-521' } }),
   one('http/1.1 by ALPN', { tls: { ALPNProtocols: ['http/1.1'] } }),
   one('no protocol in common', { tls: { ALPNProtocols: ['foo', 'bar'] } }),
@@ -171,6 +223,27 @@ const cases: ParityCase[] = [
   refused('no TLS 1.2 where 1.3 is the least', { listener: 'new', tls: { maxVersion: 'TLSv1.2' } }),
   one('configured ciphers and curves', { listener: 'ciphers', tls: {} }),
   one('configured ciphers without a curve', { listener: 'ciphers', tls: { ciphers: 'AES128-SHA:AES256-SHA' } }),
+  ...policyCases(),
+  one('parameters of a certificate: TLS 1.3 and its curve', {
+    listener: 'own_params',
+    tls: { servername: 'a.test', sigalgs: 'rsa_pss_rsae_sha256', ecdhCurve: 'X25519:P-384' },
+  }),
+  refused('parameters of a certificate: no TLS 1.2', {
+    listener: 'own_params',
+    tls: { servername: 'x.w.test', maxVersion: 'TLSv1.2' },
+  }),
+  one('parameters of a certificate: TLS 1.2 and its suite', {
+    listener: 'own_params',
+    tls: { servername: 'third.test' },
+  }),
+  one('parameters of a certificate: a policy', {
+    listener: 'own_params',
+    tls: { servername: 'ec.test', ciphers: 'TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256' },
+  }),
+  refused('parameters of a certificate: against a policy', {
+    listener: 'own_params',
+    tls: { servername: 'ec.test', ciphers: 'TLS_CHACHA20_POLY1305_SHA256', minVersion: 'TLSv1.3' },
+  }),
   one('ECDSA by name', { listener: 'several', tls: { servername: 'ec.test' } }),
   one('ECDSA and RSA of one name', { listener: 'several', tls: { servername: 'a.test' } }),
   one('RSA for who knows no ECDSA', {
@@ -188,12 +261,12 @@ const cases: ParityCase[] = [
   one('an unknown server name and a full scan', { listener: 'scan', tls: { servername: 'nobody.test' } }),
   one('a client without its optional certificate', {
     listener: 'optional',
-    steps: [get('/', 'x-forwarded-client-cert: By=evil\r\n'), { waitFor: 'ok' }],
+    steps: [get('/', 'x-forwarded-client-cert: By=evil'), { waitFor: 'ok' }],
   }),
   one('an optional certificate', {
     listener: 'optional',
     tls: shown,
-    steps: [get('/', 'x-forwarded-client-cert: By=evil\r\n'), { waitFor: 'ok' }],
+    steps: [get('/', 'x-forwarded-client-cert: By=evil'), { waitFor: 'ok' }],
   }),
   refused('an optional certificate of nobody', {
     listener: 'optional',
@@ -202,7 +275,7 @@ const cases: ParityCase[] = [
   one('a required certificate', {
     listener: 'required',
     tls: shown,
-    steps: [get('/', 'x-forwarded-client-cert: By=before\r\n'), { waitFor: 'ok' }],
+    steps: [get('/', 'x-forwarded-client-cert: By=before'), { waitFor: 'ok' }],
   }),
   one('a required certificate in TLS 1.2', { listener: 'required', tls: { ...shown, maxVersion: 'TLSv1.2' } }),
   one('an ECDSA certificate', { listener: 'required', tls: { cert: ecClient.cert, key: ecClient.key } }),
@@ -221,16 +294,16 @@ const cases: ParityCase[] = [
   one('x-forwarded-client-cert passed on', {
     listener: 'forward',
     tls: shown,
-    steps: [get('/', 'x-forwarded-client-cert: By=before\r\n'), { waitFor: 'ok' }],
+    steps: [get('/', 'x-forwarded-client-cert: By=before'), { waitFor: 'ok' }],
   }),
   one('x-forwarded-client-cert removed', {
     listener: 'sanitize',
     tls: shown,
-    steps: [get('/', 'x-forwarded-client-cert: By=before\r\n'), { waitFor: 'ok' }],
+    steps: [get('/', 'x-forwarded-client-cert: By=before'), { waitFor: 'ok' }],
   }),
   one('x-forwarded-client-cert always passed on', {
     listener: 'always',
-    steps: [get('/', 'x-forwarded-client-cert: By=before\r\n'), { waitFor: 'ok' }],
+    steps: [get('/', 'x-forwarded-client-cert: By=before'), { waitFor: 'ok' }],
   }),
   one('routed without a certificate', { listener: 'routed', steps: [get('/'), { waitFor: 'none' }] }),
   one('routed with a good certificate', {

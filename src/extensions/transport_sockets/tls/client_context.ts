@@ -46,7 +46,10 @@ export function createClientContext(
   const kept = view.allowRenegotiation ? ~constants.SSL_OP_NO_RENEGOTIATION : -1
   let secureContext: SecureContext
   try {
-    secureContext = certificateContext(loaded, certificates[0], { secureOptions: secureOptions & kept, sigalgs })
+    secureContext = certificateContext(loaded, certificates[0], protocol, {
+      secureOptions: secureOptions & kept,
+      sigalgs,
+    })
   } catch (error) {
     errors.add(view, undefined, `Failed to initialize the TLS context: ${(error as Error).message}`)
     return undefined

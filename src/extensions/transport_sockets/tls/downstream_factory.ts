@@ -3,8 +3,8 @@
 import type { envoy } from '../../../../proto/generated/api.d.ts'
 import { ConfigErrors } from '../../../config/errors.ts'
 import type { DownstreamTransportSocketFactory, ListenerFactoryContext } from '../../../network/factory.ts'
-import type { SecretProvider } from '../../../network/tls/secret_manager.ts'
-import { readTicketKeys, sharedTicketKeys, type TicketKeys } from '../../../network/tls/ticket_keys.ts'
+import { arrivals, type SecretProvider } from '../../../network/tls/secret_manager.ts'
+import { readTicketKeys, SharedTicketKeys, type TicketKeySource } from '../../../network/tls/ticket_keys.ts'
 import { emptyTlsContext, TlsContextSource } from '../../../network/tls/tls_context.ts'
 import { serverDefaults } from '../../../network/tls/tls_parameters.ts'
 import { TlsStats } from '../../../network/tls/tls_stats.ts'
@@ -49,6 +49,7 @@ export class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
       onNotReady: () => notReady.inc(),
     }
     this.#contexts = this.#load(errors)
+    if (context.workerIndex < 0) updates.add(this.#source.arrivedSecrets + arrivals([this.#ticketKeys]))
     const update = (isForced: boolean) => {
       if (this.#reload(isForced) && context.workerIndex < 0) updates.inc()
     }
@@ -86,11 +87,14 @@ export class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
   }
 
   /** Undefined while those of a secret have not come. */
-  #keys(errors: ConfigErrors): TicketKeys | undefined {
+  #keys(errors: ConfigErrors): TicketKeySource | undefined {
     const view = this.#ticketKeys === undefined ? this.#view.sessionTicketKeys : this.#ticketKeys.current()
-    if (view !== undefined) return readTicketKeys(view, errors)
+    if (view !== undefined) {
+      const keys = readTicketKeys(view, errors)
+      return { current: () => keys }
+    }
     if (this.#ticketKeys !== undefined) return undefined
-    return sharedTicketKeys(this.#context.shared, this.#context.workerIndex < 0)
+    return new SharedTicketKeys(this.#context.shared)
   }
 }
 

@@ -40,6 +40,7 @@ export class DownstreamTlsSocket implements TransportSocket {
   #hello: ClientOffer | undefined = undefined
   readonly #reader = new ClientHelloReader()
   #received: Buffer | undefined = undefined
+  #isTls13 = false
   readonly #onData = (data: Buffer) => this.#gather(data)
 
   constructor(settings: DownstreamTlsSettings, facts: ConnectionSocket) {
@@ -106,6 +107,7 @@ export class DownstreamTlsSocket implements TransportSocket {
   #startHandshake(contexts: ServerContexts, chosen: ServerCertificate): void {
     const { validator, requiresClientCertificate } = contexts
     const protocol = contexts.protocolFor(this.#hello)
+    this.#isTls13 = this.#hello?.offersTls13 === true && chosen.speaksTls13
     const socket = new TLSSocket(this.#socket, {
       isServer: true,
       secureContext: chosen.contextFor(this.#hello),
@@ -157,7 +159,9 @@ export class DownstreamTlsSocket implements TransportSocket {
     const details = name === noCertificate ? 'peer did not provide required client certificate' : ''
     if (name === noCertificate) stats.onVerifyFailure('no_cert')
     else stats.connectionError.inc()
-    this.#fail(tlsFailureReason(name, details), failureWords[name] ?? error.message)
+    // BoringSSL says it twice in TLS 1.3.
+    const second = name === 'NO_SHARED_CIPHER' && this.#isTls13 ? name : ''
+    this.#fail(tlsFailureReason(name, details, second), failureWords[name] ?? error.message)
   }
 
   #refuse(reason: string, words: string): void {

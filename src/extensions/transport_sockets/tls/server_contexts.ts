@@ -9,7 +9,7 @@ import type { KeyType, LoadedCertificate } from '../../../network/tls/certificat
 import type { CertificateValidator } from '../../../network/tls/certificate_validator.ts'
 import { cipherOrderKey, orderedCiphers } from '../../../network/tls/cipher_order.ts'
 import type { ClientOffer } from '../../../network/tls/client_offer.ts'
-import { type TicketKeys, useTicketKeys } from '../../../network/tls/ticket_keys.ts'
+import { type TicketKeySource, useTicketKeys } from '../../../network/tls/ticket_keys.ts'
 import { certificateContext, type LoadedTlsContext } from '../../../network/tls/tls_context.ts'
 import type { TlsProtocol } from '../../../network/tls/tls_parameters.ts'
 
@@ -34,13 +34,16 @@ export class ServerCertificate {
     this.#context = make(protocol.options.ciphers)
   }
 
+  get speaksTls13(): boolean {
+    return this.#protocol.options.maxVersion === 'TLSv1.3'
+  }
+
   contextFor(hello: ClientOffer | undefined): SecureContext {
     if (hello === undefined || this.#followsClient) return this.#context
     const key = cipherOrderKey(hello)
     let context = this.#contexts.get(key)
     if (context === undefined) {
-      const { options, hasEqualCiphers } = this.#protocol
-      context = this.#make(orderedCiphers(options.ciphers, hasEqualCiphers, hello))
+      context = this.#make(orderedCiphers(this.#protocol, hello))
       this.#contexts.set(key, context)
     }
     return context
@@ -64,7 +67,7 @@ export class ServerContexts {
   readonly #fullScan: boolean
   readonly #staplePolicy: DownstreamTlsContext['ocspStaplePolicy']
 
-  constructor(loaded: LoadedTlsContext, view: DownstreamTlsContext, ticketKeys: TicketKeys, errors: ConfigErrors) {
+  constructor(loaded: LoadedTlsContext, view: DownstreamTlsContext, ticketKeys: TicketKeySource, errors: ConfigErrors) {
     this.validator = loaded.validator
     this.requiresClientCertificate = view.requireClientCertificate ?? false
     this.#fullScan = view.fullScanCertsOnSniMismatch ?? false
@@ -82,16 +85,16 @@ export class ServerContexts {
       secureOptions: loaded.protocol.options.secureOptions | (noTickets ? constants.SSL_OP_NO_TICKET : 0),
       sessionIdContext,
       sessionTimeout: Math.trunc((view.sessionTimeout ?? defaultSessionTimeoutSeconds * 1000) / 1000),
-      ...(ticketKeys.length === 1 && !noTickets ? { ticketKeys: ticketKeys[0] } : {}),
     }
     this.certificates = loaded.certificates.flatMap((certificate): ServerCertificate[] => {
+      const protocol = loaded.certificateProtocols.get(certificate) ?? loaded.protocol
       const make = (ciphers: string): SecureContext => {
-        const context = certificateContext(loaded, certificate, { ...more, ciphers })
-        if (ticketKeys.length > 1 && !noTickets) useTicketKeys(context, ticketKeys)
+        const context = certificateContext(loaded, certificate, protocol, { ...more, ciphers })
+        if (!noTickets) useTicketKeys(context, ticketKeys)
         return context
       }
       try {
-        return [new ServerCertificate(certificate, loaded.protocol, make)]
+        return [new ServerCertificate(certificate, protocol, make)]
       } catch (error) {
         errors.add(view, undefined, `Failed to initialize the TLS context: ${(error as Error).message}`)
         return []

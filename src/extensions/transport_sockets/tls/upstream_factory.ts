@@ -48,6 +48,7 @@ export class UpstreamTlsFactory implements UpstreamTransportSocketFactory {
       onNotReady: () => notReady.inc(),
     }
     const loaded = this.#source.load(errors)
+    if (workerIndex < 0) updates.add(this.#source.arrivedSecrets)
     this.#current = loaded === undefined ? undefined : createClientContext(loaded, view, errors)
     this.#source.onUpdate(() => {
       if (this.#reload() && workerIndex < 0) updates.inc()
@@ -90,6 +91,10 @@ function checkContext(view: UpstreamTlsContext, errors: ConfigErrors): void {
   if (view.autoSniSanValidation && common?.validationContextType === undefined) {
     const message = "'auto_sni_san_validation' was configured without a validation context"
     errors.add(view, 'autoSniSanValidation', message)
+  }
+  const ownParameters = common?.tlsCertificates.find(({ tlsParams }) => tlsParams !== undefined)
+  if (ownParameters !== undefined) {
+    errors.warn(ownParameters, 'tlsParams', 'parameters of a certificate have no effect towards servers')
   }
   if (count > 1)
     errors.add(common, 'tlsCertificates', 'Multiple TLS certificates are not supported for client contexts')

@@ -13,6 +13,7 @@ import { grpcWebFilter } from './filters/http/grpc_web/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
 import { httpInspector } from './filters/listener/http_inspector/config.ts'
 import { listenerLocalRateLimit } from './filters/listener/local_ratelimit/config.ts'
+import { originalSrc } from './filters/listener/original_src/config.ts'
 import { proxyProtocol } from './filters/listener/proxy_protocol/config.ts'
 import { tlsInspector } from './filters/listener/tls_inspector/config.ts'
 import { connectionLimit } from './filters/network/connection_limit/config.ts'
@@ -56,6 +57,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   // Listener filters
   httpInspector,
   listenerLocalRateLimit,
+  originalSrc,
   proxyProtocol,
   tlsInspector,
   // Transport sockets

@@ -181,7 +181,7 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
     }
     if (host !== undefined) this.#noteAttempt(host)
     this.#streamInfo.upstreamInfo().transportFailureReason = transportFailureReason
-    this.#streamInfo.setResponseFlag(ResponseFlag.UpstreamConnectionFailure)
+    if (reason !== 'localConnectionFailure') this.#streamInfo.setResponseFlag(ResponseFlag.UpstreamConnectionFailure)
     const { backoff } = this.#settings
     if (backoff === undefined || this.#attempts >= this.#settings.maxConnectAttempts) {
       this.#connect()

@@ -32,7 +32,7 @@ import { leastRequest } from './load_balancing_policies/least_request/config.ts'
 import { random } from './load_balancing_policies/random/config.ts'
 import { roundRobin } from './load_balancing_policies/round_robin/config.ts'
 import { rawBufferDownstreamFactory, rawBufferUpstreamFactory } from './transport_sockets/raw_buffer/config.ts'
-import { startTlsUpstreamFactory } from './transport_sockets/starttls/config.ts'
+import { startTlsDownstreamFactory, startTlsUpstreamFactory } from './transport_sockets/starttls/config.ts'
 import { tlsDownstreamFactory, tlsUpstreamFactory } from './transport_sockets/tls/config.ts'
 import { proxyProtocolUpstreamFactory } from './transport_sockets/upstream_proxy_protocol/config.ts'
 
@@ -64,6 +64,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   proxyProtocolUpstreamFactory,
   rawBufferDownstreamFactory,
   rawBufferUpstreamFactory,
+  startTlsDownstreamFactory,
   startTlsUpstreamFactory,
   tlsDownstreamFactory,
   tlsUpstreamFactory,

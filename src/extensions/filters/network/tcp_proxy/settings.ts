@@ -6,8 +6,10 @@ import { xxHash64 } from '../../../../common/hash.ts'
 import type { Connection } from '../../../../network/connection.ts'
 import type { ConnectionByteStats } from '../../../../network/connection_types.ts'
 import type { ListenerFactoryContext } from '../../../../network/factory.ts'
+import type { StreamInfo } from '../../../../stream_info/stream_info.ts'
 import type { ClusterManager } from '../../../../upstream/cluster_manager.ts'
 import type { DrainDecision, ServerContext } from '../../../../upstream/server_context.ts'
+import { compileAddedTlvs } from './added_tlvs.ts'
 import { type TcpProxyStats, tcpProxyStats } from './stats.ts'
 
 type TcpProxyView = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
@@ -57,6 +59,8 @@ export interface TcpProxySettings {
   readonly flushAccessLogOnStart: boolean
   /** Undefined where draining does not concern the connections. */
   readonly drainDecision: DrainDecision | undefined
+  /** Adds to what PROXY headers say of a connection; undefined where nothing is added. */
+  readonly addTlvs: ((streamInfo: StreamInfo) => void) | undefined
 }
 
 export function tcpProxySettings(view: TcpProxyView, context: Context): TcpProxySettings {
@@ -86,6 +90,7 @@ export function tcpProxySettings(view: TcpProxyView, context: Context): TcpProxy
     flushAccessLogOnConnected: options?.flushAccessLogOnConnected ?? view.flushAccessLogOnConnected,
     flushAccessLogOnStart: options?.flushAccessLogOnStart ?? false,
     drainDecision: view.checkDrainClose === true ? context.drainDecision : undefined,
+    addTlvs: compileAddedTlvs(view, context),
   }
 }
 

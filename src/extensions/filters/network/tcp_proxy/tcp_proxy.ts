@@ -236,6 +236,7 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
       this.#fail(InitFailure.noHealthyUpstream)
       return
     }
+    if (this.#attempts === 0) settings.addTlvs?.(this.#streamInfo)
     this.#attempts++
     const { usesProxyProtocol } = cluster.info.transportSockets
     const options = transportSocketOptions(this.#streamInfo, undefined, usesProxyProtocol)

@@ -163,12 +163,6 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
       'A 204 has no body, whatever a mapper gives it: Envoy writes one, which a client takes for the next answer.',
   },
   {
-    kind: 'gap',
-    cases: ['tunnels: CONNECT forwarded, backend finishes'],
-    fields: ['stats'],
-    reason: 'Envoy counts a connection of a forwarded CONNECT as closed from its own side, whoever closes first.',
-  },
-  {
     kind: 'meant',
     cases: ['config: trusted range not an address'],
     fields: ['admin'],

@@ -11,6 +11,7 @@ import type { ClusterManager } from '../../../../upstream/cluster_manager.ts'
 import type { DrainDecision, ServerContext } from '../../../../upstream/server_context.ts'
 import { compileAddedTlvs } from './added_tlvs.ts'
 import { type TcpProxyStats, tcpProxyStats } from './stats.ts'
+import { compileTunneling, type TunnelSettings } from './tunneling.ts'
 
 type TcpProxyView = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
 type Metadata = envoy.config.core.v3.Metadata
@@ -61,6 +62,8 @@ export interface TcpProxySettings {
   readonly drainDecision: DrainDecision | undefined
   /** Adds to what PROXY headers say of a connection; undefined where nothing is added. */
   readonly addTlvs: ((streamInfo: StreamInfo) => void) | undefined
+  /** Undefined where the upstream connection is the client's alone. */
+  readonly tunneling: TunnelSettings | undefined
 }
 
 export function tcpProxySettings(view: TcpProxyView, context: Context): TcpProxySettings {
@@ -91,6 +94,7 @@ export function tcpProxySettings(view: TcpProxyView, context: Context): TcpProxy
     flushAccessLogOnStart: options?.flushAccessLogOnStart ?? false,
     drainDecision: view.checkDrainClose === true ? context.drainDecision : undefined,
     addTlvs: compileAddedTlvs(view, context),
+    tunneling: view.tunnelingConfig === undefined ? undefined : compileTunneling(view.tunnelingConfig, context),
   }
 }
 

@@ -30,10 +30,10 @@ export function formatIp(address: IpAddress): string {
   return `${join(groups.slice(0, start))}::${join(groups.slice(start + length))}`
 }
 
-/** Whether the address is of 127.0.0.0/8 or ::1. */
+/** Whether the address is 127.0.0.1 or ::1: others of 127.0.0.0/8 count as any other address, as in Envoy. */
 export function isLoopback(address: IpAddress): boolean {
   const { words } = address
-  if (words.length === 1) return words[0] >>> 24 === 127
+  if (words.length === 1) return words[0] >>> 0 === 0x7f000001
   return words[0] === 0 && words[1] === 0 && words[2] === 0 && words[3] === 1
 }
 

@@ -14,6 +14,7 @@ import { grpcWebFilter } from './filters/http/grpc_web/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
 import { httpInspector } from './filters/listener/http_inspector/config.ts'
 import { listenerLocalRateLimit } from './filters/listener/local_ratelimit/config.ts'
+import { originalSrc } from './filters/listener/original_src/config.ts'
 import { proxyProtocol } from './filters/listener/proxy_protocol/config.ts'
 import { tlsInspector } from './filters/listener/tls_inspector/config.ts'
 import { connectionLimit } from './filters/network/connection_limit/config.ts'
@@ -39,7 +40,7 @@ import { roundRobin } from './load_balancing_policies/round_robin/config.ts'
 import { subset } from './load_balancing_policies/subset/config.ts'
 import { wrrLocality } from './load_balancing_policies/wrr_locality/config.ts'
 import { rawBufferDownstreamFactory, rawBufferUpstreamFactory } from './transport_sockets/raw_buffer/config.ts'
-import { startTlsUpstreamFactory } from './transport_sockets/starttls/config.ts'
+import { startTlsDownstreamFactory, startTlsUpstreamFactory } from './transport_sockets/starttls/config.ts'
 import { tlsDownstreamFactory, tlsUpstreamFactory } from './transport_sockets/tls/config.ts'
 import { proxyProtocolUpstreamFactory } from './transport_sockets/upstream_proxy_protocol/config.ts'
 
@@ -64,12 +65,14 @@ export const allExtensions: readonly ExtensionFactory[] = [
   // Listener filters
   httpInspector,
   listenerLocalRateLimit,
+  originalSrc,
   proxyProtocol,
   tlsInspector,
   // Transport sockets
   proxyProtocolUpstreamFactory,
   rawBufferDownstreamFactory,
   rawBufferUpstreamFactory,
+  startTlsDownstreamFactory,
   startTlsUpstreamFactory,
   tlsDownstreamFactory,
   tlsUpstreamFactory,

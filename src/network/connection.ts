@@ -62,8 +62,8 @@ export class Connection implements TransportSocketCallbacks {
   #writeEnded = false
   #readEnded = false
   #closeTimer: Timer | undefined = undefined
-  /** Why there was no connecting at all: its source address cannot be had. */
-  #bindFailure = ''
+  /** Why there was no connecting at all, as its source address or an option cannot be had; '' of an option. */
+  #localFailure: string | undefined = undefined
 
   constructor(
     socket: Socket,
@@ -133,7 +133,7 @@ export class Connection implements TransportSocketCallbacks {
 
   /** Why connecting failed, in Envoy's words for %UPSTREAM_TRANSPORT_FAILURE_REASON%. */
   connectFailureReason(remote: AddressInfo): string {
-    if (this.#bindFailure !== '') return this.#bindFailure
+    if (this.#localFailure !== undefined) return this.#localFailure
     return this.transportFailureReason || connectErrorWords(this.socketErrorCode, remote)
   }
 
@@ -344,8 +344,8 @@ export class Connection implements TransportSocketCallbacks {
   #onError(error: NodeJS.ErrnoException): void {
     this.socketErrorCode = error.code ?? 'UNKNOWN'
     if (this.state === 'closed') return
-    if (error.syscall === 'bind') {
-      this.#bindFailure = error.message
+    if (error.syscall === 'bind' || error.syscall === 'setsockopt') {
+      this.#localFailure = error.syscall === 'bind' ? error.message : ''
       this.#destroy('localClose', false)
       return
     }
@@ -378,7 +378,8 @@ export class Connection implements TransportSocketCallbacks {
     this.state = 'closed'
     this.#closeTimer?.disable()
     if (this.detectedCloseType === '') this.detectedCloseType = reset ? 'local_reset' : 'normal'
-    if (reset) this.#tcpSocket.resetAndDestroy()
+    // Bytes that a listener filter has read and given back count as unread: closing then is a reset to the peer.
+    if (reset || this.#tcpSocket.readableLength > 0) this.#tcpSocket.resetAndDestroy()
     else {
       // As far as it can be written at once, the peer is told that TLS has come to its end and was not cut off.
       if (established && this.socket !== this.#tcpSocket && event === 'localClose') this.socket.end()

@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net'
 import { roundTripTimeUs } from '../os/socket.ts'
-import type { AddressInfo, DownstreamInfo, StreamInfo, TlsInfo } from '../stream_info/stream_info.ts'
+import type { AddressInfo, DownstreamInfo, StreamInfo, TlsInfo, UpstreamSource } from '../stream_info/stream_info.ts'
 
 /**
  * The downstream facts of one connection. Listener filters replace addresses and add what they detect; the filter chain
@@ -28,6 +28,7 @@ export class ConnectionSocket implements DownstreamInfo {
   isSecure = false
   detectedCloseType = ''
   localCloseReason = ''
+  upstreamSource: UpstreamSource | undefined = undefined
   readonly listenerName: string
   filterChainName = ''
   readonly acceptedAtMs: number

@@ -5,6 +5,8 @@ import type { TlsInfo } from '../stream_info/stream_info.ts'
 
 /** The connection, as its transport socket sees it. */
 export interface TransportSocketCallbacks {
+  /** The connection's number, as logs show it. */
+  readonly id: number
   /**
    * `socket` speaks for the one before it from now on: its bytes are the connection's. Its failure ends the connection,
    * and so does that of the socket below it.

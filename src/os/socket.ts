@@ -17,9 +17,11 @@ const SOCK_CLOEXEC = 0o2000000
 const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
 const SO_REUSEPORT = 15
+const SO_MARK = 36
 const IPPROTO_IP = 0
 const IP_FREEBIND = 15
 const IP_TRANSPARENT = 19
+const IP_BIND_ADDRESS_NO_PORT = 24
 const IPPROTO_TCP = 6
 const TCP_DEFER_ACCEPT = 9
 const TCP_FASTOPEN = 23
@@ -41,6 +43,7 @@ const ENOPROTOOPT = 92
 /** Numbers of the options that code outside this folder sets by name. */
 export const SOCKET_OPTION = {
   SOL_SOCKET,
+  SO_MARK,
   IPPROTO_IP,
   IPPROTO_TCP,
   IPPROTO_IPV6,
@@ -129,11 +132,15 @@ export interface ConnectSocketOptions {
 export function createConnectSocket(remote: SocketAddress, options: ConnectSocketOptions): number {
   const fd = openStreamSocket(remote, describeAddress(remote))
   try {
-    setBindOptions(fd, remote, options)
+    const { localAddress } = options
     applySocketOptions(fd, options.options ?? [], 'STATE_PREBIND')
-    if (options.localAddress !== undefined) {
-      setIntOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)
-      bindTo(fd, options.localAddress, describeAddress(options.localAddress), undefined)
+    setBindOptions(fd, localAddress ?? remote, options)
+    if (localAddress !== undefined) {
+      // The port is chosen when it connects, so that one address has as many for each remote address as there are.
+      if (localAddress.family !== 'pipe' && localAddress.port === 0)
+        setIntOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+      else setIntOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)
+      bindTo(fd, localAddress, describeAddress(localAddress), undefined)
       applySocketOptions(fd, options.options ?? [], 'STATE_BOUND')
     }
     return fd

@@ -55,6 +55,14 @@ export interface CertificateFacts {
   readonly otherNameSans: readonly string[]
 }
 
+/** Where upstream connections come from, in the place of an address of the proxy's own. */
+export interface UpstreamSource {
+  /** Its port is 0: the kernel chooses one. */
+  readonly address: AddressInfo
+  /** For routing by the kernel (SO_MARK); 0 for none. */
+  readonly mark: number
+}
+
 /** The downstream connection's facts, shared by all its streams. */
 export interface DownstreamInfo {
   readonly connectionId: number
@@ -77,6 +85,8 @@ export interface DownstreamInfo {
   localCloseReason: string
   readonly listenerName: string
   filterChainName: string
+  /** Of the upstream connections made for it; undefined unless original_src asks for one. */
+  readonly upstreamSource?: UpstreamSource | undefined
   /** Monotonic milliseconds of accept. */
   readonly acceptedAtMs: number
   /** The kernel's estimate, for the life of the socket; the last one measured after that (see measurements.ts). */

@@ -123,7 +123,7 @@ export class Host implements TransportHost {
 
   /** Starts a connection; it tells its callbacks when it stands. */
   connect(options: TransportSocketOptions | undefined): Connection {
-    const socket = this.cluster.connector.connect(this.address, this.additionalAddresses)
+    const socket = this.cluster.connector.connect(this.address, this.additionalAddresses, options?.source)
     const transport = this.transportSocket.wrap(socket, this, options)
     return new Connection(socket, undefined, this.cluster.perConnectionBufferLimitBytes, false, transport)
   }

@@ -6,7 +6,7 @@ import type { ExtensionFactory } from '../config/registry.ts'
 import type { ProxyProtocolData } from '../network/proxy_protocol.ts'
 import type { TransportSocket } from '../network/transport_socket.ts'
 import type { Scope } from '../stats/store.ts'
-import type { UpstreamHostInfo } from '../stream_info/stream_info.ts'
+import type { UpstreamHostInfo, UpstreamSource } from '../stream_info/stream_info.ts'
 import type { ServerContext } from './server_context.ts'
 
 /** What differs by request or downstream connection; absent members leave it to the configuration. */
@@ -18,6 +18,8 @@ export interface TransportSocketOptions {
   /** For transport sockets that have no protocols of their own. */
   readonly alpnFallback?: readonly string[] | undefined
   readonly proxyProtocol?: ProxyProtocolData | undefined
+  /** For the socket below: where the connection comes from. */
+  readonly source?: UpstreamSource | undefined
 }
 
 /** The host that a transport socket is for. */
@@ -56,9 +58,10 @@ export interface UpstreamTransportSocketConfigFactory<Config = unknown> extends 
 
 /** The key of what every transport socket keeps apart, whether it acts on it or not. */
 export function commonHashKey(options: TransportSocketOptions): string {
-  const { serverNameOverride, verifySanListOverride, alpnOverride, alpnFallback } = options
+  const { serverNameOverride, verifySanListOverride, alpnOverride, alpnFallback, source } = options
   const lists = [verifySanListOverride, alpnOverride, alpnFallback].map((list) => list?.join(',') ?? '')
-  return `${serverNameOverride ?? ''}|${lists.join('|')}`
+  const from = source === undefined ? '' : `${source.address.text} ${source.mark}`
+  return `${serverNameOverride ?? ''}|${lists.join('|')}|${from}`
 }
 
 /** Plain bytes: of a cluster that configures no transport socket. */

@@ -28,8 +28,9 @@ export function transportSocketOptions(
   names: RequestedNames = noNames,
 ): TransportSocketOptions | undefined {
   const hasState = info.hasFilterState || connection?.hasFilterState === true
-  if (!hasState && !usesProxyProtocol && names.serverName === undefined && names.subjectAltName === undefined)
-    return undefined
+  const hasNames = names.serverName !== undefined || names.subjectAltName !== undefined
+  const source = info.downstream.upstreamSource
+  if (!hasState && !usesProxyProtocol && !hasNames && source === undefined) return undefined
   const state = (key: string): unknown => info.filterStateObject(key) ?? connection?.filterStateObject(key)
   const options: TransportSocketOptions = {
     serverNameOverride: textOf(state(upstreamServerName)) ?? names.serverName,
@@ -38,6 +39,7 @@ export function transportSocketOptions(
       (names.subjectAltName === undefined ? undefined : [names.subjectAltName]),
     alpnOverride: listOf(state(applicationProtocols)),
     proxyProtocol: usesProxyProtocol ? proxyProtocolOf(state(proxyProtocolState), info) : undefined,
+    source,
   }
   return Object.values(options).some((each) => each !== undefined) ? options : undefined
 }

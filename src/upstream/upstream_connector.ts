@@ -6,9 +6,15 @@ import { ConfigErrors } from '../config/errors.ts'
 import { connectOptions, nativeAddress, resolveSocketAddress } from '../network/address.ts'
 import { errorWords } from '../network/connect_errors.ts'
 import { configuredOptions, keepaliveOptions } from '../network/socket_settings.ts'
-import { applySocketOptions, type ConnectSocketOptions, createConnectSocket, type SocketOption } from '../os/socket.ts'
+import {
+  applySocketOptions,
+  type ConnectSocketOptions,
+  createConnectSocket,
+  SOCKET_OPTION,
+  type SocketOption,
+} from '../os/socket.ts'
 import type { Counter } from '../stats/store.ts'
-import type { AddressInfo } from '../stream_info/stream_info.ts'
+import type { AddressInfo, UpstreamSource } from '../stream_info/stream_info.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
 type BindConfig = envoy.config.core.v3.BindConfig
@@ -36,8 +42,11 @@ interface Source {
 }
 
 export interface UpstreamConnector {
-  /** Starts a connection. Whatever goes wrong, also before there is a socket, comes as the socket's 'error'. */
-  connect(address: AddressInfo, additionalAddresses: readonly AddressInfo[]): Socket
+  /**
+   * Starts a connection, from `source` if there is one. Whatever goes wrong, also before there is a socket, comes as the
+   * socket's 'error'.
+   */
+  connect(address: AddressInfo, additionalAddresses: readonly AddressInfo[], source?: UpstreamSource): Socket
 }
 
 /** `managerBind`: the bind config of the cluster manager, for clusters without one. */
@@ -88,8 +97,10 @@ class Connector implements UpstreamConnector {
     this.#stats = stats
   }
 
-  connect(address: AddressInfo, additionalAddresses: readonly AddressInfo[]): Socket {
+  connect(address: AddressInfo, additionalAddresses: readonly AddressInfo[], source?: UpstreamSource): Socket {
     const options = this.#options[address.family]
+    if (source !== undefined && address.family !== 'pipe')
+      return this.#connectPrepared(address, optionsFrom(source, options))
     const more = additionalAddresses.filter(({ family, port }) => family !== 'pipe' && port === address.port)
     if (address.family !== 'pipe' && more.length > 0 && options.localAddress === undefined)
       return this.#connectFirstOf([address, ...more])
@@ -151,6 +162,20 @@ class Connector implements UpstreamConnector {
     } catch (error) {
       socket.destroy(error as Error)
     }
+  }
+}
+
+/** The source may be an address of any machine's: only a transparent socket can be bound to it. */
+function optionsFrom({ address, mark }: UpstreamSource, options: PreparedOptions): PreparedOptions {
+  const { SOL_SOCKET, SO_MARK } = SOCKET_OPTION
+  const marks: SocketOption[] =
+    mark === 0 ? [] : [{ level: SOL_SOCKET, name: SO_MARK, value: mark, state: 'STATE_PREBIND' }]
+  return {
+    ...options,
+    options: [...(options.options ?? []), ...marks],
+    localAddress: nativeAddress(address),
+    localAddressText: address.text,
+    transparent: true,
   }
 }
 

@@ -41,6 +41,8 @@ export interface HttpListener {
   /** Fields of the route configuration, at column 0. */
   routeConfig?: string
   logFormat?: string
+  /** The two ports of a line; other ones where the connection's own are replaced. */
+  logPrefix?: string
   /** Fields of the listener, at column 0. */
   listener?: string
   statPrefix?: string
@@ -72,7 +74,7 @@ ${indent(options.listener ?? '', 2)}
         stat_prefix: ${options.statPrefix ?? options.name}
 ${indent(options.hcm ?? '', 8)}
         access_log:
-${indent(accessLog(options.logFormat), 8)}
+${indent(accessLog(options.logFormat, options.logPrefix), 8)}
         http_filters:
 ${indent(options.filters ?? '', 8)}
         - name: envoy.filters.http.router

@@ -29,6 +29,7 @@ export const listenerFields: FieldTable = {
     acts: words(`rules allow_requests_without_proxy_protocol pass_through_tlvs disallowed_versions stat_prefix
       tlv_location`),
   },
+  'envoy.extensions.filters.listener.original_src.v3.OriginalSrc': { acts: ['mark'], harmless: ['bind_port'] },
   'envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit': {
     acts: words('stat_prefix token_bucket runtime_enabled'),
   },
@@ -40,8 +41,12 @@ export const listenerFields: FieldTable = {
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy': {
     acts: words(`stat_prefix cluster weighted_clusters metadata_match idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration
       access_log_flush_interval flush_access_log_on_connected access_log_options backoff_options
-      max_downstream_connection_duration_jitter_percentage check_drain_close`),
+      max_downstream_connection_duration_jitter_percentage check_drain_close proxy_protocol_tlvs
+      proxy_protocol_tlv_merge_policy tunneling_config`),
     // Envoy does not act on them either.
     harmless: words('downstream_idle_timeout upstream_idle_timeout'),
+  },
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig': {
+    acts: words('hostname use_post headers_to_add propagate_response_headers post_path propagate_response_trailers'),
   },
 }

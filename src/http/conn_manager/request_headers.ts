@@ -141,11 +141,8 @@ function setForwardedPort(headers: HeaderMap, settings: ConnectionManagerSetting
 
 function appendForwardedFor(headers: HeaderMap, settings: ConnectionManagerSettings, ip: string): void {
   if (ip === '') return
-  headers.append('x-forwarded-for', isLoopback(ip) ? settings.localIp : ip)
-}
-
-function isLoopback(ip: string): boolean {
-  return ip.startsWith('127.') || ip === '::1'
+  const isLoopback = ip === '127.0.0.1' || ip === '::1'
+  headers.append('x-forwarded-for', isLoopback ? settings.localIp : ip)
 }
 
 function setScheme(headers: HeaderMap, settings: ConnectionManagerSettings, tls: boolean): void {

@@ -32,6 +32,8 @@ export class ActiveClient implements ConnectionCallbacks, ConnectionReader, Pool
   #connected = false
   #timedOut = false
   #protocolError = false
+  /** The peer has ended a connection on which that may be one end of two: its closing here is that of the peer. */
+  #peerEnded = false
   #connectTimer: Timer | undefined
   #idleTimer: Timer | undefined = undefined
   #durationTimer: Timer | undefined = undefined
@@ -135,9 +137,12 @@ export class ActiveClient implements ConnectionCallbacks, ConnectionReader, Pool
     this.connection.close('noFlush', '')
   }
 
-  onData(data: Buffer): void {
+  onData(data: Buffer, endStream: boolean): void {
     try {
-      this.codec!.dispatch(data)
+      if (endStream) {
+        this.#peerEnded = true
+        this.close()
+      } else this.codec!.dispatch(data)
     } catch (error) {
       if (!(error instanceof CodecProtocolError)) throw error
       this.pool.host.cluster.stats.upstreamCxProtocolError.inc()
@@ -175,7 +180,8 @@ export class ActiveClient implements ConnectionCallbacks, ConnectionReader, Pool
     this.#connectTimer?.disable()
     this.#idleTimer?.disable()
     this.#durationTimer?.disable()
-    const left = codec?.onConnectionClosed(event, this.#protocolError) ?? 'none'
+    const cause = this.#peerEnded ? 'remoteClose' : event
+    const left = codec?.onConnectionClosed(cause, this.#protocolError) ?? 'none'
     this.#countClose(event, left === 'lost')
     pool.releaseConnection()
     pool.forget(this)
@@ -184,7 +190,7 @@ export class ActiveClient implements ConnectionCallbacks, ConnectionReader, Pool
       return
     }
     const moved = left === 'unsent' && this.#moveStream()
-    if (left !== 'none' && !moved) codec?.endStreams(event, this.#protocolError)
+    if (left !== 'none' && !moved) codec?.endStreams(cause, this.#protocolError)
     pool.onClosed()
   }
 

@@ -8,7 +8,7 @@ const LOG =
   'attempts=%UPSTREAM_REQUEST_ATTEMPT_COUNT% end=%CONNECTION_TERMINATION_DETAILS% chain=%FILTER_CHAIN_NAME% ' +
   'fail=%UPSTREAM_TRANSPORT_FAILURE_REASON% wire=%DOWNSTREAM_WIRE_BYTES_RECEIVED%/%DOWNSTREAM_WIRE_BYTES_SENT%/%UPSTREAM_WIRE_BYTES_RECEIVED%/%UPSTREAM_WIRE_BYTES_SENT%'
 
-export function tcpProxy(fields: string, prefix = 't', log = LOG): string {
+export function tcpProxy(fields: string, prefix = 't', log = LOG, logPrefix?: string): string {
   return `
 - name: envoy.filters.network.tcp_proxy
   typed_config:
@@ -16,7 +16,7 @@ export function tcpProxy(fields: string, prefix = 't', log = LOG): string {
     stat_prefix: ${prefix}
 ${indent(fields, 4)}
     access_log:
-${indent(accessLog(log), 4)}
+${indent(accessLog(log, logPrefix), 4)}
 `
 }
 

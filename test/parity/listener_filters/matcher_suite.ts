@@ -213,6 +213,7 @@ const cases: ParityCase[] = [
   sends('predicates: source port', 'predicates', to('10.0.0.1', 443, '9.2.3.4', 7000)),
   sends('predicates: source port, but that destination', 'predicates', to('10.0.0.9', 443, '9.2.3.4', 7000)),
   sends('predicates: loopback', 'predicates', to('10.0.0.9', 443, '127.0.0.1')),
+  sends('predicates: another address of this machine', 'predicates', to('10.0.0.9', 443, '127.0.0.2')),
   sends('predicates: same address', 'predicates', to('10.0.0.9', 443, '10.0.0.9')),
   sends('predicates: none', 'predicates', to('10.0.0.9')),
   sends('port found', 'port', to('10.0.0.1')),

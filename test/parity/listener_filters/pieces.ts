@@ -3,7 +3,7 @@ import type { ParityCase, ParitySuite, Step } from '../case.ts'
 import { accessLog, bootstrap, indent } from '../yaml.ts'
 
 /** Says whose line it is by the socket's own ports, which a PROXY header does not change. */
-const PREFIX = '%DOWNSTREAM_DIRECT_LOCAL_PORT%:%DOWNSTREAM_DIRECT_REMOTE_PORT%|'
+export const PREFIX = '%DOWNSTREAM_DIRECT_LOCAL_PORT%:%DOWNSTREAM_DIRECT_REMOTE_PORT%|'
 export const LOG =
   'chain=%FILTER_CHAIN_NAME% sni=%REQUESTED_SERVER_NAME% flags=%RESPONSE_FLAGS% details=%RESPONSE_CODE_DETAILS% ' +
   'fail=%DOWNSTREAM_TRANSPORT_FAILURE_REASON% rx=%BYTES_RECEIVED% tx=%BYTES_SENT% close=%DOWNSTREAM_DETECTED_CLOSE_TYPE% ' +

@@ -38,6 +38,7 @@ export class StartTlsSocket implements TransportSocket {
     if (socket === undefined || callbacks === undefined) return false
     this.#socket = undefined
     this.#secure.onConnected(socket, {
+      id: callbacks.id,
       replaceSocket: (next) => callbacks.replaceSocket(next),
       // The connection has been open all along; what is written meanwhile waits in the socket.
       onTransportReady() {},

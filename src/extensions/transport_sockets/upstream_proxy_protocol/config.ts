@@ -1,15 +1,14 @@
 // envoy.transport_sockets.upstream_proxy_protocol: a PROXY header before the bytes of another transport socket.
 
 import type { envoy, TypedConfig } from '../../../../proto/generated/api.d.ts'
-import type { ConfigErrors } from '../../../config/errors.ts'
 import type { ProxyProtocolTlv } from '../../../network/proxy_protocol.ts'
+import { compileTlvs } from '../../../network/proxy_protocol_tlvs.ts'
 import type { UpstreamTransportSocketConfigFactory } from '../../../upstream/transport_socket.ts'
 import { upstreamTransportSocketFactory } from '../../../upstream/transport_socket_matcher.ts'
 import { ProxyProtocolSocketFactory } from './socket.ts'
 
 type View = envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport
 type Config = envoy.config.core.v3.ProxyProtocolConfig
-type TlvEntry = envoy.config.core.v3.TlvEntry
 type PerHostConfig = envoy.config.core.v3.PerHostConfig
 
 const perHostKey = 'envoy.transport_sockets.proxy_protocol'
@@ -21,11 +20,11 @@ export const proxyProtocolUpstreamFactory: UpstreamTransportSocketConfigFactory<
   typeUrls: ['envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport'],
   createTransportSocketFactory(view, context) {
     const inner = upstreamTransportSocketFactory(view.transportSocket, context)
-    const added = tlvs(view.config?.addedTlvs ?? [], context.errors)
+    const added = compileTlvs(view.config?.addedTlvs ?? [], context)
     return new ProxyProtocolSocketFactory(inner, {
       version: view.config?.version === 'V2' ? 2 : 1,
       passesThrough: passThrough(view.config),
-      addedTlvs: (host) => mergeTlvs(perHostTlvs(host.typedMetadata), added),
+      addedTlvs: (host, connection) => mergeTlvs(perHostTlvs(host.typedMetadata), added(connection)),
       tlvAsPoolKey: view.tlvAsPoolKey,
       tlvsExceedMaxLength: context.clusterScope.counter('upstream.proxyprotocol.v2_tlvs_exceed_max_length'),
     })
@@ -40,16 +39,6 @@ function passThrough(config: Config | undefined): (type: number) => boolean {
   return (type) => types.has(type)
 }
 
-function tlvs(entries: readonly TlvEntry[], errors: ConfigErrors): ProxyProtocolTlv[] {
-  return entries.map((entry) => {
-    if (entry.formatString !== undefined)
-      errors.add(entry, 'formatString', 'format_string is not supported here: a fixed value is')
-    else if (entry.value.length === 0)
-      errors.add(entry, 'value', "Invalid TLV configuration: one of 'value' or 'format_string' must be set.")
-    return { type: entry.type, value: Buffer.from(entry.value) }
-  })
-}
-
 /** What an endpoint's typed metadata adds. */
 function perHostTlvs(metadata: Readonly<Record<string, TypedConfig>>): ProxyProtocolTlv[] {
   const entry = metadata[perHostKey]
@@ -59,7 +48,7 @@ function perHostTlvs(metadata: Readonly<Record<string, TypedConfig>>): ProxyProt
 
 /** Those of the host go before those of the same type that are for all. */
 function mergeTlvs(own: readonly ProxyProtocolTlv[], common: readonly ProxyProtocolTlv[]): readonly ProxyProtocolTlv[] {
-  if (own.length === 0) return common
   const types = new Set(own.map(({ type }) => type))
-  return [...own, ...common.filter(({ type }) => !types.has(type))]
+  // A format may come to nothing.
+  return [...own, ...common.filter(({ type, value }) => value.length > 0 && !types.has(type))]
 }

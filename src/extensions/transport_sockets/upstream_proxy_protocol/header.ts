@@ -15,6 +15,8 @@ const proxyCommand = 0x21
 const tcpOver: Readonly<Record<AddressInfo['family'], number>> = { ipv4: 0x11, ipv6: 0x21, pipe: 0 }
 /** What the length field can hold. */
 const mostBytesAfterHeader = 0xffff
+/** Type and length. */
+const tlvHeadBytes = 3
 
 /** `UNKNOWN` where there is no IP address to tell. */
 export function version1Header(source: AddressInfo | undefined, destination: AddressInfo | undefined): string {
@@ -28,21 +30,25 @@ export function version2LocalHeader(): Buffer {
   return Buffer.concat([proxyProtocolV2Signature, Buffer.from([localCommand, 0, 0, 0])])
 }
 
-/** Without the TLVs where they do not fit: `onTooLong` is called then. */
+/** Without those of the TLVs for which there is no room: `onTooLong` is called then. */
 export function version2Header(
   { source, destination }: ProxyProtocolData,
   tlvs: readonly ProxyProtocolTlv[],
   onTooLong: () => void,
 ): Buffer {
   const addresses = source.family === 'pipe' ? Buffer.alloc(0) : addressBytes(source, destination)
-  let extension = Buffer.concat(tlvs.map(tlvBytes))
-  if (addresses.length + extension.length > mostBytesAfterHeader) {
-    onTooLong()
-    extension = Buffer.alloc(0)
+  const parts = [addresses]
+  let bytes = addresses.length
+  for (const tlv of tlvs) {
+    const size = tlvHeadBytes + tlv.value.length
+    if (bytes + size > mostBytesAfterHeader) continue
+    bytes += size
+    parts.push(tlvBytes(tlv))
   }
+  if (parts.length <= tlvs.length) onTooLong()
   const head = Buffer.from([proxyCommand, tcpOver[source.family], 0, 0])
-  head.writeUInt16BE(addresses.length + extension.length, 2)
-  return Buffer.concat([proxyProtocolV2Signature, head, addresses, extension])
+  head.writeUInt16BE(bytes, 2)
+  return Buffer.concat([proxyProtocolV2Signature, head, ...parts])
 }
 
 function addressBytes(source: AddressInfo, destination: AddressInfo): Buffer {

@@ -5,20 +5,21 @@ import { localAddressOf } from '../../../network/address.ts'
 import type { ProxyProtocolData, ProxyProtocolTlv } from '../../../network/proxy_protocol.ts'
 import type { TransportSocket, TransportSocketCallbacks } from '../../../network/transport_socket.ts'
 import type { Counter } from '../../../stats/store.ts'
-import type { TlsInfo } from '../../../stream_info/stream_info.ts'
+import type { StreamInfo, TlsInfo } from '../../../stream_info/stream_info.ts'
 import type {
   TransportHost,
   TransportSocketOptions,
   UpstreamTransportSocketFactory,
 } from '../../../upstream/transport_socket.ts'
+import { upstreamConnectionInfo } from './connection_info.ts'
 import { version1Header, version2Header, version2LocalHeader } from './header.ts'
 
 export interface ProxyProtocolSettings {
   readonly version: 1 | 2
   /** Which of the TLVs that came are passed on. */
   readonly passesThrough: (type: number) => boolean
-  /** Of the host, or else of the configuration. */
-  readonly addedTlvs: (host: TransportHost) => readonly ProxyProtocolTlv[]
+  /** Of the host, or else of the configuration, whose formats speak of the upstream connection itself. */
+  readonly addedTlvs: (host: TransportHost, connection: () => StreamInfo) => readonly ProxyProtocolTlv[]
   readonly tlvAsPoolKey: boolean
   readonly tlvsExceedMaxLength: Counter
 }
@@ -84,22 +85,22 @@ class ProxyProtocolSocket implements TransportSocket {
   }
 
   onConnected(socket: Socket, callbacks: TransportSocketCallbacks): void {
-    socket.write(this.#header(socket))
+    socket.write(this.#header(socket, callbacks))
     if (this.#inner === undefined) callbacks.onTransportReady()
     else this.#inner.onConnected(socket, callbacks)
   }
 
-  #header(socket: Socket): Buffer | string {
+  #header(socket: Socket, { id }: TransportSocketCallbacks): Buffer | string {
     const { version } = this.#settings
     const known = this.#options?.proxyProtocol
-    if (version === 2) return known === undefined ? version2LocalHeader() : this.#version2Header(known)
+    if (version === 2) return known === undefined ? version2LocalHeader() : this.#version2Header(known, socket, id)
     if (known !== undefined) return version1Header(known.source, known.destination)
     return version1Header(localAddressOf(socket), this.#host.address)
   }
 
-  #version2Header(known: ProxyProtocolData): Buffer {
+  #version2Header(known: ProxyProtocolData, socket: Socket, connectionId: number): Buffer {
     const { passesThrough, addedTlvs, tlvsExceedMaxLength } = this.#settings
-    const added = addedTlvs(this.#host)
+    const added = addedTlvs(this.#host, () => upstreamConnectionInfo(this.#host, socket, connectionId))
     const types = new Set(added.map(({ type }) => type))
     const passed = known.tlvs.filter(({ type }) => passesThrough(type) && !types.has(type))
     return version2Header(known, [...added, ...passed], () => tlvsExceedMaxLength.inc())

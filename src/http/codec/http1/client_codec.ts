@@ -51,6 +51,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
   dispatch(data: Buffer): void {
     // Nothing was asked: whatever this is, a request sent now could take it for its answer.
     if (this.#stream === undefined) throw new CodecProtocolError('UNEXPECTED_RESPONSE', 'http1.codec_error')
+    this.#stream.wireBytesReceived += data.length
     let consumed: number
     try {
       consumed = this.#parser.execute(data)
@@ -61,7 +62,6 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     // A backend that sends more than it was asked for: nothing that follows may be taken for another answer.
     if (consumed < data.length) {
       this.extraBytes = true
-      if (this.#stream !== undefined) this.#stream.wireBytesReceived += data.length - consumed
       this.closeAfterResponse = true
     }
     if (this.#end !== undefined) this.#endResponse()
@@ -88,9 +88,8 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     const headers = new HeaderMap()
     headers.receivedCase = receivedCase(this.settings)
     const lineEnd = parseStatusLine(text, headers, this.settings)
-    const headerBytes = parseHeaderLines(text, lineEnd, headers, 'response')
+    const headerBytes = parseHeaderLines(text, lineEnd, headers, 'response') || emptyHeadBytes
     stream.headerBytesReceived += headerBytes
-    stream.wireBytesReceived += text.length + 2
     const status = headers.status
     if (headers.names.length > this.settings.maxHeadersCount) throw new HeadError('TOO_MANY_HEADERS')
     if (status < 200 || status === 204) refuseBody(headers)
@@ -118,7 +117,6 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
   onBody(data: Buffer): void {
     const stream = this.#stream
     if (stream === undefined) return
-    stream.wireBytesReceived += data.length + this.#parser.takeFramingBytes()
     if (!stream.dead) stream.decoder.decodeData(data, false)
   }
 
@@ -127,7 +125,6 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     if (stream === undefined || this.#interim || stream.remoteComplete) return
     this.#parser.paused = true
     stream.remoteComplete = true
-    stream.wireBytesReceived += this.#parser.takeFramingBytes()
     this.#end = 'data'
     if (trailerLines === '') return
     const trailers = new HeaderMap()
@@ -202,6 +199,8 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
 }
 
 const noBytes = Buffer.alloc(0)
+/** What Envoy counts of a head without any field. */
+const emptyHeadBytes = 3
 
 function tellEnd(stream: Http1ClientStream, end: HeaderMap | 'data'): void {
   if (end === 'data') stream.decoder.decodeData(noBytes, true)

@@ -37,6 +37,8 @@ export class Http1ClientStream implements RequestEncoder {
     this.method = headers.method
     this.isUpgrade = (headers.known & KnownHeader.upgrade) !== 0 && isUpgrade(headers)
     const connect = headers.method === 'CONNECT'
+    // The other end's FIN is then for this side to act on: Envoy closes, and counts that as its own doing.
+    if (connect) this.#codec.connection.halfCloseEnabled = true
     let target = connect ? headers.authority : headers.path
     if (sendFullyQualifiedUrl && !connect) target = `${headers.scheme}://${headers.authority}${headers.path}`
     const line = `${headers.method} ${target} HTTP/1.1\r\n`

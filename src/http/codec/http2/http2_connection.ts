@@ -41,6 +41,9 @@ export interface Http2Side {
   onStreamClosed(stream: Http2Stream): void
 }
 
+/** Of RST_STREAM. */
+const resetFrameBytes = frameHeaderBytes + 4
+
 /** Fields without `#` belong to the codec's files: this is the hot path. */
 export class Http2Connection {
   readonly connection: Connection
@@ -162,6 +165,7 @@ export class Http2Connection {
     else if (id !== 0) {
       this.stats.txReset.inc()
       this.writer.rstStream(id, errorCode)
+      stream.wireBytesSent += resetFrameBytes
       this.closedStreams.addReset(id)
     }
     this.#closeStream(stream)

@@ -12,7 +12,9 @@ import { filterStateText } from '../../../../stream_info/filter_state.ts'
 import type { StreamInfo } from '../../../../stream_info/stream_info.ts'
 import type { ClusterManager } from '../../../../upstream/cluster_manager.ts'
 import type { ServerContext } from '../../../../upstream/server_context.ts'
+import { compileAddedTlvs } from './added_tlvs.ts'
 import { type TcpProxyStats, tcpProxyStats } from './stats.ts'
+import { compileTunneling, type TunnelSettings } from './tunneling.ts'
 
 type TcpProxyView = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
 type Metadata = envoy.config.core.v3.Metadata
@@ -61,6 +63,10 @@ export interface TcpProxySettings {
   readonly flushAccessLogOnStart: boolean
   /** Undefined where draining does not concern the connections. */
   readonly drainDecision: DrainDecision | undefined
+  /** Adds to what PROXY headers say of a connection; undefined where nothing is added. */
+  readonly addTlvs: ((streamInfo: StreamInfo) => void) | undefined
+  /** Undefined where the upstream connection is the client's alone. */
+  readonly tunneling: TunnelSettings | undefined
 }
 
 export function tcpProxySettings(view: TcpProxyView, context: Context): TcpProxySettings {
@@ -90,6 +96,8 @@ export function tcpProxySettings(view: TcpProxyView, context: Context): TcpProxy
     flushAccessLogOnConnected: options?.flushAccessLogOnConnected ?? view.flushAccessLogOnConnected,
     flushAccessLogOnStart: options?.flushAccessLogOnStart ?? false,
     drainDecision: view.checkDrainClose === true ? context.drainDecision : undefined,
+    addTlvs: compileAddedTlvs(view, context),
+    tunneling: view.tunnelingConfig === undefined ? undefined : compileTunneling(view.tunnelingConfig, context),
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { monotonicMs } from '../../../../common/clock.ts'
 import { Timer } from '../../../../common/timer.ts'
+import { httpPools } from '../../../../http/conn_pool/http_pools.ts'
 import { writeAccessLogs } from '../../../../network/active_connection.ts'
 import { localAddressOf } from '../../../../network/address.ts'
 import type { Connection } from '../../../../network/connection.ts'
@@ -16,11 +17,16 @@ import {
   type TcpPoolFailureReason,
   tcpPool,
 } from '../../../../upstream/tcp_pool.ts'
+import type { TransportSocketOptions } from '../../../../upstream/transport_socket.ts'
 import { transportSocketOptions } from '../../../../upstream/transport_socket_options.ts'
 import { ConnectionSelection } from './connection_selection.ts'
 import { perConnectionCluster } from './filter_state.ts'
 import type { ClusterRoute, TcpProxySettings } from './settings.ts'
+import { Tunnel, type TunnelOwner } from './tunnel.ts'
+import type { TunnelSettings } from './tunneling.ts'
 import { UpstreamDrain } from './upstream_drain.ts'
+
+const noBytes = Buffer.alloc(0)
 
 /** Numbers that the close reason of a connection without an upstream ends with. */
 const InitFailure = { connectFailed: 0, noHealthyUpstream: 1, resourceLimitExceeded: 2, noRoute: 3 } as const
@@ -50,12 +56,12 @@ class UpstreamSide implements ConnectionReader, ConnectionCallbacks {
   }
 }
 
-export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolCallbacks {
+export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolCallbacks, TunnelOwner {
   readonly #settings: TcpProxySettings
   #downstream!: Connection
   #streamInfo!: StreamInfo
   #route: ClusterRoute | undefined = undefined
-  #upstream: Connection | undefined = undefined
+  #upstream: Connection | Tunnel | undefined = undefined
   #pending: PendingTcpConnection | undefined = undefined
   #attempts = 0
   #nextBackoffMs: number
@@ -148,6 +154,26 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
   }
 
   onPoolReady(connection: Connection, host: Host): void {
+    this.#noteUpstream(connection, host)
+    this.#streamInfo.upstreamInfo().transportFailureReason = ''
+    const side = new UpstreamSide(this)
+    this.#upstream = connection
+    connection.reader = side
+    connection.halfCloseEnabled = true
+    connection.addConnectionCallbacks(side)
+    connection.reuseReadBuffer(() => this.#downstream.bufferedBytes > 0)
+    this.#downstream.reuseReadBuffer(() => connection.bufferedBytes > 0)
+    this.#beginReading(connection)
+  }
+
+  onTunnelReady(tunnel: Tunnel, host: Host, connection: Connection): void {
+    this.#noteUpstream(connection, host)
+    this.#upstream = tunnel
+    this.#downstream.reuseReadBuffer(() => tunnel.hasBufferedData)
+    this.#beginReading(tunnel)
+  }
+
+  #noteUpstream(connection: Connection, host: Host): void {
     this.#pending = undefined
     this.#noteAttempt(host)
     const info = this.#streamInfo.upstreamInfo()
@@ -157,18 +183,13 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
     info.remoteAddress = host.address
     // Only logs show it, and asking the kernel costs more than all the rest here.
     if (this.#settings.logsAddresses) info.localAddress = localAddressOf(connection.socket)
-    info.transportFailureReason = ''
     info.tls = connection.tls
-    const side = new UpstreamSide(this)
-    this.#upstream = connection
-    connection.reader = side
-    connection.halfCloseEnabled = true
-    connection.addConnectionCallbacks(side)
-    connection.reuseReadBuffer(() => this.#downstream.bufferedBytes > 0)
-    this.#downstream.reuseReadBuffer(() => connection.bufferedBytes > 0)
+  }
+
+  #beginReading(upstream: Connection | Tunnel): void {
     this.#downstream.readDisable(false)
     // Node tells of a FIN even while reading is stopped: it waited here for somewhere to go.
-    if (this.#downstreamEnded) connection.write('', true)
+    if (this.#downstreamEnded) upstream.write(noBytes, true)
     this.#onActivity()
     if (this.#settings.flushAccessLogOnConnected) this.#log('TcpUpstreamConnected')
   }
@@ -182,7 +203,7 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
     }
     if (host !== undefined) this.#noteAttempt(host)
     this.#streamInfo.upstreamInfo().transportFailureReason = transportFailureReason
-    this.#streamInfo.setResponseFlag(ResponseFlag.UpstreamConnectionFailure)
+    if (reason !== 'localConnectionFailure') this.#streamInfo.setResponseFlag(ResponseFlag.UpstreamConnectionFailure)
     const { backoff } = this.#settings
     if (backoff === undefined || this.#attempts >= this.#settings.maxConnectAttempts) {
       this.#connect()
@@ -233,10 +254,31 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
       this.#fail(InitFailure.noHealthyUpstream)
       return
     }
+    if (this.#attempts === 0) settings.addTlvs?.(this.#streamInfo)
     this.#attempts++
     const { usesProxyProtocol } = cluster.info.transportSockets
     const options = transportSocketOptions(this.#streamInfo, undefined, usesProxyProtocol)
-    this.#pending = tcpPool(host, options).newConnection(this)
+    if (settings.tunneling === undefined) this.#pending = tcpPool(host, options).newConnection(this)
+    else this.#startTunnel(settings.tunneling, host, options)
+  }
+
+  #startTunnel(settings: TunnelSettings, host: Host, options: TransportSocketOptions | undefined): void {
+    const hasRoom = host.cluster.resourceManager('DEFAULT').connections.canCreate()
+    if (!hasRoom) host.cluster.stats.upstreamCxOverflow.inc()
+    // Where the cluster goes by the client's protocol, tunnels have the one that can carry many.
+    const pool = hasRoom ? httpPools.get(host, 'DEFAULT', 'HTTP/2', options) : undefined
+    if (pool === undefined) {
+      this.onPoolFailure('overflow', '', host)
+      return
+    }
+    this.#streamInfo.attemptCount = this.#attempts
+    const tunnel = new Tunnel(settings, this.#streamInfo, this)
+    this.#pending = tunnel
+    tunnel.start(pool)
+  }
+
+  retainsUpstreamData(): boolean {
+    return this.#downstream.bufferedBytes > 0
   }
 
   /** There is no upstream connection, and there will be none. */
@@ -254,7 +296,12 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
   }
 
   /** The downstream connection is closed: what it has sent still goes out, unless this side has cut it off. */
-  #closeUpstream(upstream: Connection, event: ConnectionEvent): void {
+  #closeUpstream(upstream: Connection | Tunnel, event: ConnectionEvent): void {
+    if (upstream instanceof Tunnel) {
+      upstream.onDownstreamClosed()
+      this.#noteUpstreamEnd(upstream)
+      return
+    }
     // Where both sides have ended the upstream connection closes by itself, once it has written everything.
     if (!this.#downstreamEnded || !this.#upstreamEnded) {
       if (event === 'localClose') upstream.close('noFlush', this.#downstream.localCloseReason)
@@ -265,14 +312,18 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
     new UpstreamDrain(upstream, this.#settings.stats, this.#settings.idleTimeoutMs)
   }
 
-  #noteUpstreamEnd(upstream: Connection): void {
+  #noteUpstreamEnd(upstream: Connection | Tunnel): void {
     const info = this.#streamInfo.upstreamInfo()
     info.detectedCloseType = upstream.detectedCloseType
     info.localCloseReason = upstream.localCloseReason
     this.#noteUpstreamBytes(upstream)
   }
 
-  #noteUpstreamBytes(upstream: Connection): void {
+  #noteUpstreamBytes(upstream: Connection | Tunnel): void {
+    if (upstream instanceof Tunnel) {
+      upstream.noteBytes()
+      return
+    }
     const info = this.#streamInfo.upstreamInfo()
     info.wireBytesSent = upstream.bytesSent
     info.wireBytesReceived = upstream.bytesReceived

@@ -1,0 +1,4 @@
+import { defineSuite } from '../define_suite.ts'
+import { tunnelingSuite } from './tunneling_suite.ts'
+
+defineSuite(tunnelingSuite)

@@ -21,6 +21,58 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
   },
   {
     kind: 'meant',
+    cases: [
+      'h2 frames: body: behind its end and the answer',
+      'h2 frames: trailers behind the answer',
+      'h2 frames: streams that go back',
+      'h2 frames: a stream again',
+      'h2 frames: PRIORITY: on stream 0',
+      'h2 frames: PRIORITY: on itself',
+      'h2 frames: RST_STREAM: DATA behind it',
+      'h2 frames: RST_STREAM: HEADERS behind it',
+      'h2 frames: window: of a stream over 2^31',
+      'h2 frames: window: over by SETTINGS',
+    ],
+    fields: ['received', 'connection', 'upstream', 'accessLog', 'stats'],
+    reason:
+      'RFC 9113 says which error these are, of the stream or of the connection; Envoy reads over them or ends more.',
+  },
+  {
+    kind: 'meant',
+    cases: ["h2 frames: GOAWAY: a stream that is the client's", 'h2 frames: GOAWAY: twice, upwards'],
+    fields: ['received', 'connection', 'upstream', 'accessLog', 'stats'],
+    reason: 'Clients say this when they leave, Go among them: their requests are served, where Envoy drops them.',
+  },
+  {
+    kind: 'meant',
+    cases: [
+      'h2 frames: no SETTINGS',
+      'h2 frames: SETTINGS ack first',
+      'h2 frames: PING first',
+      'h2 frames: a bad preface',
+      'h2 frames: HTTP/1 where only HTTP/2 is',
+    ],
+    fields: ['received'],
+    reason: 'Our SETTINGS are written before the first frame is looked at; Envoy writes them after it, if at all.',
+  },
+  {
+    kind: 'meant',
+    cases: ['h2 frames: flood: answers'],
+    fields: ['received', 'accessLog', 'stats'],
+    reason: 'Requests behind a limit that does not hold are not served any more; Envoy looks when it has served them.',
+  },
+  {
+    kind: 'meant',
+    cases: [
+      'h2 frames: answer: early, and the body goes on',
+      'h2 frames: answer: early, and the client resets',
+      'h2 frames: answer: direct, body goes on',
+    ],
+    fields: ['received', 'stats'],
+    reason: 'A client that has its answer is told to stop a moment later, and only if it goes on.',
+  },
+  {
+    kind: 'meant',
     cases: ['downstream TLS: something else', 'downstream TLS: an empty hello'],
     fields: ['received'],
     reason: 'OpenSSL answers what is no TLS with another alert than BoringSSL, or with none.',

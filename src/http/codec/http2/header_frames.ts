@@ -47,7 +47,7 @@ export class HeaderFrames {
     let from = start
     let to = end
     if ((flags & FrameFlag.padded) !== 0) {
-      if (from >= to) throw new Http2ConnectionError('padding without its length', ErrorCode.frameSizeError)
+      if (from >= to) throw new Http2ConnectionError('padding without its length')
       to -= data[from++]
     }
     if ((flags & FrameFlag.priority) !== 0) {
@@ -96,8 +96,10 @@ export class HeaderFrames {
     const stream = http2.streams.get(streamId)
     this.#blockAnswered = undefined
     if (stream !== undefined) {
-      if (stream.remoteEnd)
+      if (stream.remoteEnd) {
+        http2.blame(streamId)
         throw new Http2ConnectionError('HEADERS behind the end of its stream', ErrorCode.streamClosed)
+      }
       this.#blockKind = stream.headReceived ? 'trailers' : 'response'
       if (stream.headReceived && http2.side.isServer) http2.stats.trailers.inc()
       return stream
@@ -198,8 +200,10 @@ export class HeaderFrames {
       http2.breakMessage(stream, 'messaging')
       return
     }
-    if (stream.bodyLeft > 0) {
-      http2.breakBody(stream)
+    const { contentLength } = this.#block
+    if (stream.bodyLeft > 0 || (contentLength >= 0 && stream.bodyLeft !== -1 - contentLength)) {
+      // A length that stands in the trailers must be the body's, and the only one.
+      http2.breakMessage(stream, contentLength >= 0 && stream.bodyLeft >= 0 ? 'header' : 'messaging')
       return
     }
     stream.remoteEnd = true

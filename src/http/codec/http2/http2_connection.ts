@@ -80,7 +80,7 @@ export class Http2Connection {
     this.settings = settings
     this.stats = stats
     this.side = side
-    this.constraints = new ProtocolConstraints(connection, settings, stats, () => this.#onOutboundFlood())
+    this.constraints = new ProtocolConstraints(connection, settings, stats, this.streams, () => this.#onOutboundFlood())
     this.writer = new FrameWriter(connection, this.constraints)
     this.encoder = new HpackEncoder(settings.hpackTableBytes, settings.huffman)
     this.parser = new FrameParser(new FrameReader(this), side.isServer)
@@ -149,7 +149,6 @@ export class Http2Connection {
 
   addStream(stream: Http2Stream): void {
     this.streams.set(stream.id, stream)
-    this.constraints.openedStreams++
     this.stats.streamsActive.inc()
   }
 
@@ -183,6 +182,12 @@ export class Http2Connection {
     if (!this.settings.streamErrorOnInvalidMessage)
       throw new Http2ConnectionError(`stream ${stream.id} breaks HTTP (${details})`)
     this.failStream(stream, ErrorCode.protocolError, this.side.messagingErrorReason, details)
+  }
+
+  /** The frame that ends the connection came on this stream: what is logged of it tells it from the others. */
+  blame(streamId: number): void {
+    const stream = this.streams.get(streamId)
+    if (stream !== undefined) stream.details = 'http2.unknown.nghttp2.error'
   }
 
   /** A body that is not as long as content-length said: ends its stream alone. */
@@ -225,7 +230,7 @@ export class Http2Connection {
     if (stream.closed) return
     this.stats.txFlushTimeout.inc()
     gatherWrites(() => {
-      this.resetStream(stream, ErrorCode.noError)
+      this.resetStream(stream, ErrorCode.internalError)
       this.side.onLocalReset(stream, 'localReset')
     })
   }

@@ -78,7 +78,7 @@ class FrameListReader {
         lines.add((flags & FrameFlag.ack) !== 0 ? 'SETTINGS ack' : `SETTINGS ${settingsText(payload)}`)
         break
       case FrameType.ping:
-        lines.add(`PING${(flags & FrameFlag.ack) !== 0 ? ' ack' : ''} ${payload.toString('latin1')}`)
+        lines.add(`PING${(flags & FrameFlag.ack) !== 0 ? ' ack' : ''} ${pingText(payload)}`)
         break
       case FrameType.goAway:
         // Debug data is in each proxy's own words.
@@ -119,6 +119,12 @@ class FrameListReader {
 
 function errorName(code: number): string {
   return errorNames.get(code) ?? String(code)
+}
+
+/** Payloads of a proxy's own are the time of day. */
+function pingText(payload: Buffer): string {
+  const text = payload.toString('latin1')
+  return /^[ -~]*$/.test(text) ? text : `${payload.length} bytes`
 }
 
 function settingsText(payload: Buffer): string {

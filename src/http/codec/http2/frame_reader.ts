@@ -84,18 +84,24 @@ export class FrameReader implements FrameHandler {
       throw new Http2ConnectionError('more DATA than the stream window has', ErrorCode.flowControlError)
     stream.wireBytesReceived += length + frameHeaderBytes
     if (length > dataLength) http2.onBytesUsed(stream, length - dataLength)
-    if (!stream.headReceived) http2.breakMessage(stream, 'messaging')
+    if (!stream.headReceived) this.#refuseEarlyData(stream)
     else if (stream.bodyLeft >= 0) {
       stream.bodyLeft -= dataLength
       if (stream.bodyLeft < 0 || (endsStream && stream.bodyLeft > 0)) http2.breakBody(stream)
     } else stream.bodyLeft -= dataLength
   }
 
+  /** A backend's body without a head, or behind one that only announces another. */
+  #refuseEarlyData(stream: Http2Stream): void {
+    if (stream.headerBytesReceived === 0) throw new Http2ConnectionError('DATA: stream not opened')
+    this.#http2.breakBody(stream)
+  }
+
   /** A stream that we do not have: one of before, or one that never was. */
   #refuseData(streamId: number): void {
     const http2 = this.#http2
     this.#refuseIdle(streamId, 'DATA')
-    if (http2.closedStreams.wasReset(streamId) || streamId > http2.goAwayLimit) return
+    if (!http2.side.isServer || http2.closedStreams.wasReset(streamId) || streamId > http2.goAwayLimit) return
     http2.stats.txReset.inc()
     http2.writer.rstStream(streamId, ErrorCode.streamClosed)
     http2.closedStreams.addReset(streamId)

@@ -119,7 +119,7 @@ export class HeaderBlock {
       case FieldName.cookie:
         // RFC 9113 8.2.3: crumbs make one field again.
         this.#cookie = this.#cookie === '' ? value : `${this.#cookie}; ${value}`
-        return this.kind !== 'request'
+        return this.kind === 'trailers'
       case FieldName.host:
         // RFC 9113 8.3.1: :authority comes first, and host stands in where there is none.
         if (this.kind !== 'request') return true
@@ -198,7 +198,7 @@ export class HeaderBlock {
   /** The block is whole: completes the headers and checks them as a message; `error` says what came of it. */
   finish(): HeaderMap {
     const { headers } = this
-    if (this.#cookie !== '' && this.kind === 'request') {
+    if (this.#cookie !== '' && this.kind !== 'trailers') {
       headers.names.push('cookie')
       headers.values.push(this.#cookie)
     }

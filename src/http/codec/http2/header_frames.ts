@@ -110,8 +110,11 @@ export class HeaderFrames {
       return undefined
     }
     if (http2.closedStreams.wasReset(streamId)) return undefined
-    if (http2.closedStreams.wasOpen(streamId))
+    if (http2.closedStreams.wasOpen(streamId)) {
+      // A backend that says too much is not worth the other streams of its connection.
+      if (!http2.side.isServer) return undefined
       throw new Http2ConnectionError('HEADERS on a closed stream', ErrorCode.streamClosed)
+    }
     const isNew = http2.side.isServer && (streamId & 1) === 1 && streamId > http2.lastPeerStreamId
     if (!isNew) throw new Http2ConnectionError('HEADERS on a stream that may not begin')
     if (streamId > http2.goAwayLimit) return undefined
@@ -176,12 +179,17 @@ export class HeaderFrames {
     const { contentLength } = this.#block
     const endStream = this.#blockEndsStream
     const { status } = headers
+    if (contentLength > 0 && (status === 204 || (status >= 100 && status < 200))) {
+      this.#http2.breakMessage(stream, 'header')
+      return
+    }
     if (status >= 100 && status < 200) {
       if (endStream) this.#http2.breakMessage(stream, 'messaging')
       else this.#http2.side.onHead(stream, headers, false)
       return
     }
-    if (contentLength >= 0 && mayHaveBody(stream, status)) {
+    if (hasNoBody(stream, status)) stream.bodyLeft = 0
+    else if (contentLength >= 0 && stream.method !== 'CONNECT') {
       if (endStream && contentLength > 0) {
         this.#http2.breakMessage(stream, 'messaging')
         return
@@ -224,8 +232,7 @@ function countHeaderBytes(stream: Http2Stream, length: number): void {
   stream.headerBytesReceived += length + frameHeaderBytes
 }
 
-/** RFC 9110 6.4.1; `status` is 0 for a request. */
-function mayHaveBody(stream: Http2Stream, status: number): boolean {
-  if (status === 0) return true
-  return stream.method !== 'HEAD' && stream.method !== 'CONNECT' && status !== 204 && status !== 304
+/** Responses that never have one, whatever length they state (RFC 9110 6.4.1); `status` is 0 for a request. */
+function hasNoBody(stream: Http2Stream, status: number): boolean {
+  return status !== 0 && (status === 204 || status === 304 || stream.method === 'HEAD')
 }

@@ -195,8 +195,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (this.#startOver(headers)) return
     this.#requestStats.onHostResponse(headers, attempt.host)
     this.#responseStarted = true
-    const tunnel = this.#upgrade ? headers.status === 101 : this.#headers.method === 'CONNECT'
-    if (!this.#settings.suppressEnvoyHeaders && !tunnel && this.#requestComplete)
+    if (!this.#settings.suppressEnvoyHeaders && this.#requestComplete)
       headers.set('x-envoy-upstream-service-time', String(Math.round(monotonicMs() - this.#requestCompleteMs)))
     const { cookies } = this.#hostSelection
     if (cookies !== undefined) for (const cookie of cookies) headers.add('set-cookie', cookie)

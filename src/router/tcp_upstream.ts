@@ -121,10 +121,11 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
   }
 
   /** The tunnel stands: the client hears 200 before any payload. */
-  encodeHeaders(_headers: HeaderMap, _endStream: boolean): void {
+  encodeHeaders(_headers: HeaderMap, endStream: boolean): void {
     const response = new HeaderMap()
     response.status = 200
     this.#decoder.decodeHeaders(response, false)
+    if (endStream) this.#connection.write('', true)
   }
 
   encodeData(data: Buffer, endStream: boolean): void {

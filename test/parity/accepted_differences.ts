@@ -15,6 +15,77 @@ export interface AcceptedDifference {
 export const acceptedDifferences: readonly AcceptedDifference[] = [
   {
     kind: 'meant',
+    cases: [
+      'h2 frames: body: behind its end and the answer',
+      'h2 frames: trailers behind the answer',
+      'h2 frames: streams that go back',
+      'h2 frames: a stream again',
+      'h2 frames: PRIORITY: on stream 0',
+      'h2 frames: PRIORITY: on itself',
+      'h2 frames: RST_STREAM: DATA behind it',
+      'h2 frames: RST_STREAM: HEADERS behind it',
+      'h2 frames: window: of a stream over 2^31',
+      'h2 frames: window: over by SETTINGS',
+    ],
+    fields: ['received', 'connection', 'upstream', 'accessLog', 'stats'],
+    reason:
+      'RFC 9113 says which error these are, of the stream or of the connection; Envoy reads over them or ends more.',
+  },
+  {
+    kind: 'meant',
+    cases: ["h2 frames: GOAWAY: a stream that is the client's", 'h2 frames: GOAWAY: twice, upwards'],
+    fields: ['received', 'connection', 'upstream', 'accessLog', 'stats'],
+    reason: 'Clients say this when they leave, Go among them: their requests are served, where Envoy drops them.',
+  },
+  {
+    kind: 'meant',
+    cases: [
+      'h2 frames: no SETTINGS',
+      'h2 frames: SETTINGS ack first',
+      'h2 frames: PING first',
+      'h2 frames: a bad preface',
+      'h2 frames: HTTP/1 where only HTTP/2 is',
+    ],
+    fields: ['received'],
+    reason: 'Our SETTINGS are written before the first frame is looked at; Envoy writes them after it, if at all.',
+  },
+  {
+    kind: 'meant',
+    cases: ['h2 frames: flood: answers'],
+    fields: ['received', 'accessLog', 'stats'],
+    reason: 'Requests behind a limit that does not hold are not served any more; Envoy looks when it has served them.',
+  },
+  {
+    kind: 'meant',
+    cases: [
+      'h2 frames: answer: early, and the body goes on',
+      'h2 frames: answer: early, and the client resets',
+      'h2 frames: answer: direct, body goes on',
+    ],
+    fields: ['received', 'stats'],
+    reason: 'A client that has its answer is told to stop a moment later, and only if it goes on.',
+  },
+  {
+    kind: 'meant',
+    cases: ['h2 backend frames: head: status 099*'],
+    fields: ['received', 'upstream', 'accessLog', 'stats'],
+    reason: 'There is no such status (RFC 9110 15), and HTTP/1.1 cannot write it in three digits as Envoy does.',
+  },
+  {
+    kind: 'meant',
+    cases: ['h2 backend frames: GOAWAY: upwards', 'h2 backend frames: GOAWAY: a stream of the server'],
+    fields: ['received', 'accessLog', 'stats'],
+    reason: 'What a backend that leaves says wrong of its last stream costs no request; Envoy answers 502.',
+  },
+  {
+    kind: 'meant',
+    cases: ['h2 backend frames: continuation on and on'],
+    fields: ['received', 'accessLog', 'stats'],
+    reason:
+      'Header blocks are decoded when they are whole: what one has too much is found then, or when it is too long.',
+  },
+  {
+    kind: 'meant',
     cases: ['downstream TLS: something else', 'downstream TLS: an empty hello'],
     fields: ['received'],
     reason: 'OpenSSL answers what is no TLS with another alert than BoringSSL, or with none.',

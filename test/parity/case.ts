@@ -41,6 +41,10 @@ export interface ParityCase {
   /** The client speaks TLS, and believes every certificate. */
   tls?: ConnectionOptions
   steps: readonly Step[]
+  /** The proxy answers in HTTP/2: what is received is a list of frames, for `waitFor` too. */
+  frames?: true
+  /** What each connection of the case sends from the `frameBackends`, whose `waitFor` looks at their list; the last repeats. */
+  backendFrames?: readonly (readonly ReplyStep[])[]
   /** What the backends answer: raw bytes, steps, or one entry a request (the last repeats). */
   reply?: string | readonly ReplyStep[]
   /** Answers of the first, second, ... request on any backend; the last repeats. */
@@ -77,6 +81,8 @@ export interface ParitySuite {
   http2Backends?: readonly string[]
   /** SETTINGS of those. */
   http2Settings?: Http2BackendScript['settings']
+  /** Backends that send the frames of a case as they are, and list those that they get. */
+  frameBackends?: readonly string[]
   /** A script for backends that do more than `reply` can say. */
   scripts?: Readonly<Record<string, BackendScript>>
   /** Backends that speak TLS; what each is told in the handshake stands before what it receives. */

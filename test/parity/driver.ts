@@ -1,7 +1,12 @@
 /** Runs the cases of a suite on one proxy, one after another, and returns what was seen. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type BackendRequest, type BackendScript, EchoBackend } from '../support/echo_backend.ts'
+import {
+  type BackendConnection,
+  type BackendRequest,
+  type BackendScript,
+  EchoBackend,
+} from '../support/echo_backend.ts'
 import {
   Http2Backend,
   type Http2BackendRequest,
@@ -11,6 +16,7 @@ import {
 import { type ProxyKind, type ProxyProcess, startProxy } from '../support/proxy_process.ts'
 import { RawClient } from '../support/raw_client.ts'
 import type { Observation, ParityCase, ParitySuite, ReplyStep, Step } from './case.ts'
+import { frameList } from './http2/frame_list.ts'
 import { type KnownPort, normalizeText } from './normalize.ts'
 
 const DEFAULT_QUIET_MS = 50
@@ -42,6 +48,7 @@ export class SuiteDriver {
     const backends = new Map<string, ParityBackend>()
     for (const name of suite.backends ?? ['main'])
       backends.set(name, await EchoBackend.start({}, '127.0.0.1', 0, suite.tlsBackends?.[name]))
+    for (const name of suite.frameBackends ?? []) backends.set(name, await EchoBackend.start({ raw: true }))
     for (const name of suite.http2Backends ?? [])
       backends.set(name, await Http2Backend.start({ settings: suite.http2Settings }))
     const yaml = suite.yaml.replaceAll(/\{\{backend(?::(\w+))?\}\}/g, (_, name: string | undefined) => {
@@ -80,7 +87,8 @@ export class SuiteDriver {
     const held = await this.#hold(one, port)
     const client = await this.#connect(one, port)
     const admin: string[] = []
-    for (const step of one.steps) await this.#step(step, client, admin, marks)
+    const received = one.frames === true ? () => frameList(client.text) : () => client.text
+    for (const step of one.steps) await this.#step(step, client, received, admin, marks)
     const quietMs = (one.quietMs ?? DEFAULT_QUIET_MS) * patience
     await client.waitQuiet(quietMs)
     if (one.waitClosedMs !== undefined) await client.waitClosed(one.waitClosedMs)
@@ -93,7 +101,7 @@ export class SuiteDriver {
     const clean = (text: string) => normalizeText(text, ports, one.normalize)
     const logs = await this.#accessLog(`${port}:${client.localPort}|`, one.logLines ?? 1, logStart)
     const observation: Observation = {
-      received: clean(client.text),
+      received: clean(received()),
       connection,
       upstream: this.#receivedSince(marks).map(clean),
       accessLog: one.logOnce === true ? [...new Set(logs.map(clean))] : logs.map(clean),
@@ -111,12 +119,18 @@ export class SuiteDriver {
     return RawClient.connect(one.pipe.replace('{{dir}}', this.proxy.folder).replace(/^@/, '\0'))
   }
 
-  async #step(step: Step, client: RawClient, admin: string[], marks: Map<ParityBackend, number[]>): Promise<void> {
+  async #step(
+    step: Step,
+    client: RawClient,
+    received: () => string,
+    admin: string[],
+    marks: Map<ParityBackend, number[]>,
+  ): Promise<void> {
     if (typeof step === 'string') client.write(step)
-    else if ('waitFor' in step) await client.waitFor(() => client.text.includes(step.waitFor) || client.ended)
+    else if ('waitFor' in step) await client.waitFor(() => received().includes(step.waitFor) || client.ended)
     else if ('waitCount' in step) {
       const [text, count] = step.waitCount
-      await client.waitFor(() => client.text.split(text).length > count || client.ended)
+      await client.waitFor(() => received().split(text).length > count || client.ended)
     } else if ('waitBackend' in step) {
       await Promise.race(
         [...this.backends.values()].map((backend) =>
@@ -175,7 +189,7 @@ export class SuiteDriver {
       const replies = one.replies
       const steps = replies === undefined ? plain : replies[Math.min(requests, replies.length - 1)]
       requests += 1
-      void playReply(request, steps)
+      void playReply(request.connection, steps)
     }
     const at = one.replyAt ?? 'request'
     const script: BackendScript = {
@@ -199,6 +213,7 @@ export class SuiteDriver {
     }
     for (const [name, backend] of this.backends) {
       if (backend instanceof Http2Backend) backend.script = this.#http2Script(one)
+      else if (this.#sendsFrames(name)) backend.script = frameScript(one)
       else backend.script = { ...script, ...this.suite.scripts?.[name] }
     }
   }
@@ -226,12 +241,17 @@ export class SuiteDriver {
     return marks
   }
 
+  #sendsFrames(backendName: string): boolean {
+    return this.suite.frameBackends?.includes(backendName) === true
+  }
+
   #receivedSince(marks: Map<ParityBackend, number[]>): string[] {
     const received: string[] = []
-    for (const [backend, lengths] of marks) {
+    for (const [name, backend] of this.backends) {
+      const lengths = marks.get(backend) ?? []
       for (const connection of backend.connections) {
         const text = connection.received.slice(lengths[connection.index] ?? 0)
-        if (text !== '') received.push(text)
+        if (text !== '') received.push(this.#sendsFrames(name) ? frameList(text) : text)
       }
     }
     return received
@@ -296,6 +316,18 @@ export class SuiteDriver {
   }
 }
 
+function frameScript({ backendFrames = [] }: ParityCase): BackendScript {
+  let connections = 0
+  return {
+    raw: true,
+    onConnection: (connection) => {
+      const steps = backendFrames[Math.min(connections, backendFrames.length - 1)] ?? []
+      connections += 1
+      void playReply(connection, steps, frameList)
+    },
+  }
+}
+
 /** The same JSON with the keys of each object in alphabetical order. */
 export function sortedJson(text: string): string {
   const sorted = (_: string, value: unknown): unknown => {
@@ -305,15 +337,18 @@ export function sortedJson(text: string): string {
   return JSON.stringify(JSON.parse(text), sorted, 1)
 }
 
-async function playReply(request: BackendRequest, steps: readonly ReplyStep[]): Promise<void> {
-  const { connection } = request
+async function playReply(
+  connection: BackendConnection,
+  steps: readonly ReplyStep[],
+  read = (received: string) => received,
+): Promise<void> {
   for (const step of steps) {
     if (typeof step === 'string') connection.send(step)
     else if ('pauseMs' in step) await new Promise((resolve) => setTimeout(resolve, step.pauseMs))
     else if ('finish' in step) connection.finish()
     else if ('reset' in step) connection.reset()
     else {
-      while (!connection.received.includes(step.waitFor) && !connection.ended) {
+      while (!read(connection.received).includes(step.waitFor) && !connection.ended) {
         await new Promise((resolve) => connection.socket.once('data', resolve).once('close', resolve))
       }
     }

@@ -76,6 +76,7 @@ export interface ResponseEncoder extends CodecStream {
 
 /** Receives a decoded response. */
 export interface ResponseDecoder extends DataReceiver {
+  /** Of `isForwardedInterim`. */
   decode1xxHeaders(headers: HeaderMap): void
   decodeHeaders(headers: HeaderMap, endStream: boolean): void
   decodeData(data: Buffer, endStream: boolean): void
@@ -140,4 +141,9 @@ export interface ClientCodec {
   newStream(decoder: ResponseDecoder): RequestEncoder
   onUnderlyingConnectionAboveWriteBufferHighWatermark(): void
   onUnderlyingConnectionBelowWriteBufferLowWatermark(): void
+}
+
+/** Interim responses that mean something to a client (1xx, 101 apart); all others are read over, as Envoy does. */
+export function isForwardedInterim(status: number): boolean {
+  return status === 100 || (status >= 102 && status <= 104)
 }

@@ -329,7 +329,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   onResetStream(reason: StreamResetReason, details: string): void {
     if (this.#ended) return
     this.settings.stats.downstreamRqRxReset.inc()
-    const remote = reason === 'remoteReset' || reason === 'remoteRefusedStreamReset'
+    const remote = reason === 'remoteReset' || reason === 'remoteRefusedStreamReset' || reason === 'connectError'
     this.streamInfo.setResponseFlag(remote ? ResponseFlag.DownstreamRemoteReset : ResponseFlag.DownstreamProtocolError)
     if (details !== '') this.streamInfo.responseCodeDetails = details
     this.resetByClient = true

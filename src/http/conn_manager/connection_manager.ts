@@ -109,13 +109,9 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     const { stats, maxRequestsPerConnection } = this.settings
     this.#idleTimer?.disable()
     this.#requestCount++
-    if (
-      maxRequestsPerConnection > 0 &&
-      this.#requestCount >= maxRequestsPerConnection &&
-      this.drainState === 'notDraining'
-    ) {
+    if (maxRequestsPerConnection > 0 && this.#requestCount >= maxRequestsPerConnection) {
       stats.downstreamCxMaxRequestsReached.inc()
-      this.#drain()
+      if (this.drainState === 'notDraining') this.#drain()
     }
     return this.#addStream(encoder)
   }
@@ -200,7 +196,9 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     if (!error.isFlood) this.settings.stats.downstreamCxProtocolError.inc()
     this.#delayClose = true
     this.drainState = 'closing'
-    for (const stream of this.#streams.slice()) stream.onCodecError(error)
+    // HTTP/1 has answered by now.
+    if (this.#streams.length > 0 && this.codec?.multiplexed === true) this.#countActiveStreams(false)
+    for (const stream of this.#streams.slice().reverse()) stream.onCodecError(error)
     this.#closeWhenWritten()
   }
 
@@ -216,6 +214,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
   #onHeadersTimeout(): void {
     this.settings.stats.downstreamRqHeaderTimeout.inc()
     this.codec?.refuseUnfinishedHead(408, 'request header timeout', 'request_header_timeout')
+    if (this.codec?.multiplexed === true) return
     this.#delayClose = true
     this.drainState = 'closing'
     this.#closeWhenWritten()
@@ -272,14 +271,20 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     if (remote) stats.downstreamCxDestroyRemote.inc()
     else stats.downstreamCxDestroyLocal.inc()
     if (this.#streams.length > 0) {
-      stats.downstreamCxDestroyActiveRq.inc()
-      if (remote) stats.downstreamCxDestroyRemoteActiveRq.inc()
-      else stats.downstreamCxDestroyLocalActiveRq.inc()
-      for (const stream of this.#streams.slice()) stream.onConnectionClosed(remote)
+      this.#countActiveStreams(remote)
+      for (const stream of this.#streams.slice().reverse()) stream.onConnectionClosed(remote)
     }
     if (this.connection.delayedCloseTimedOut) stats.downstreamCxDelayedCloseTimeout.inc()
     const acceptedAtMs = this.connection.downstream?.acceptedAtMs ?? 0
     stats.downstreamCxLengthMs.recordValue(Math.round(monotonicMs() - acceptedAtMs))
+  }
+
+  /** The connection ends while streams are active; the newest is told first. */
+  #countActiveStreams(remote: boolean): void {
+    const { stats } = this.settings
+    stats.downstreamCxDestroyActiveRq.inc()
+    if (remote) stats.downstreamCxDestroyRemoteActiveRq.inc()
+    else stats.downstreamCxDestroyLocalActiveRq.inc()
   }
 
   onAboveWriteBufferHighWatermark(): void {

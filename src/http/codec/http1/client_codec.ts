@@ -3,7 +3,7 @@
 import { HeaderMap, KnownHeader } from '../../../common/header_map.ts'
 import type { Connection } from '../../../network/connection.ts'
 import type { Protocol } from '../../../stream_info/stream_info.ts'
-import { type ClientCodec, CodecProtocolError, type ResponseDecoder } from '../codec.ts'
+import { type ClientCodec, CodecProtocolError, isForwardedInterim, type ResponseDecoder } from '../codec.ts'
 import { Http1ClientStream } from './client_stream.ts'
 import { HeadError, parseContentLength, parseHeaderLines } from './head_parser.ts'
 import { Framing, type MessageHandler, MessageParser } from './message_parser.ts'
@@ -96,7 +96,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     if (status < 200 && status !== 101) {
       // Interim responses have no body and are followed by another head. Those that nobody knows are read over.
       this.#interim = true
-      if (status === 100 || status === 102 || status === 103) stream.decoder.decode1xxHeaders(headers)
+      if (isForwardedInterim(status)) stream.decoder.decode1xxHeaders(headers)
       return 0
     }
     this.#interim = false

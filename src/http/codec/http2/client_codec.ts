@@ -4,7 +4,13 @@ import type { ByteWriter } from '../../../common/byte_writer.ts'
 import { type HeaderMap, KnownHeader } from '../../../common/header_map.ts'
 import type { Connection } from '../../../network/connection.ts'
 import type { Protocol } from '../../../stream_info/stream_info.ts'
-import type { ClientCodec, RequestEncoder, ResponseDecoder, StreamResetReason } from '../codec.ts'
+import {
+  type ClientCodec,
+  isForwardedInterim,
+  type RequestEncoder,
+  type ResponseDecoder,
+  type StreamResetReason,
+} from '../codec.ts'
 import { isUpgrade, upgradeType } from '../http1/request_head.ts'
 import type { Http2CodecStats } from './codec_stats.ts'
 import { clientPreface, ErrorCode, largestStreamId } from './constants.ts'
@@ -140,7 +146,7 @@ export class Http2ClientCodec implements ClientCodec, Http2Side {
     if (status >= 200) {
       if (stream.upgradeType !== '') upgradeResponseFromExtendedConnect(headers, stream.upgradeType)
       stream.responseDecoder?.decodeHeaders(headers, endStream)
-    } else if (status === 100 || status === 102 || status === 103) stream.responseDecoder?.decode1xxHeaders(headers)
+    } else if (isForwardedInterim(status)) stream.responseDecoder?.decode1xxHeaders(headers)
   }
 
   onPeerSettings(): void {

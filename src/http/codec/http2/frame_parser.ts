@@ -105,7 +105,7 @@ export class FrameParser {
     let p = start
     let padding = 0
     if ((flags & FrameFlag.padded) !== 0) {
-      if (length === 0) throw new Http2ConnectionError('padding without its length', ErrorCode.frameSizeError)
+      if (length === 0) throw new Http2ConnectionError('padding without its length')
       if (p >= end) return -1
       padding = data[p++] + 1
       if (padding > length) throw new Http2ConnectionError('padding longer than its frame')

@@ -50,6 +50,7 @@ export class FrameReader implements FrameHandler {
         this.#onGoAway(streamId, data, start, end)
         break
       case FrameType.pushPromise:
+        this.#http2.blame(streamId)
         throw new Http2ConnectionError('PUSH_PROMISE is not allowed')
       case FrameType.metadata:
         if (start === end && this.#http2.settings.allowMetadata) this.#http2.stats.metadataEmptyFrames.inc()
@@ -77,27 +78,30 @@ export class FrameReader implements FrameHandler {
       if (length > dataLength) http2.giveBack(length - dataLength)
       return
     }
-    if (stream.remoteEnd) {
-      stream.details = 'http2.unknown.nghttp2.error'
-      throw new Http2ConnectionError('DATA: stream in half-closed(remote)', ErrorCode.streamClosed)
-    }
+    if (stream.remoteEnd) throw new Http2ConnectionError('DATA: stream in half-closed(remote)', ErrorCode.streamClosed)
     stream.receiveWindow -= length
     if (stream.receiveWindow < 0)
       throw new Http2ConnectionError('more DATA than the stream window has', ErrorCode.flowControlError)
     stream.wireBytesReceived += length + frameHeaderBytes
     if (length > dataLength) http2.onBytesUsed(stream, length - dataLength)
-    if (!stream.headReceived) http2.breakMessage(stream, 'messaging')
+    if (!stream.headReceived) this.#refuseEarlyData(stream)
     else if (stream.bodyLeft >= 0) {
       stream.bodyLeft -= dataLength
       if (stream.bodyLeft < 0 || (endsStream && stream.bodyLeft > 0)) http2.breakBody(stream)
-    }
+    } else stream.bodyLeft -= dataLength
+  }
+
+  /** A backend's body without a head, or behind one that only announces another. */
+  #refuseEarlyData(stream: Http2Stream): void {
+    if (stream.headerBytesReceived === 0) throw new Http2ConnectionError('DATA: stream not opened')
+    this.#http2.breakBody(stream)
   }
 
   /** A stream that we do not have: one of before, or one that never was. */
   #refuseData(streamId: number): void {
     const http2 = this.#http2
     this.#refuseIdle(streamId, 'DATA')
-    if (http2.closedStreams.wasReset(streamId) || streamId > http2.goAwayLimit) return
+    if (!http2.side.isServer || http2.closedStreams.wasReset(streamId) || streamId > http2.goAwayLimit) return
     http2.stats.txReset.inc()
     http2.writer.rstStream(streamId, ErrorCode.streamClosed)
     http2.closedStreams.addReset(streamId)
@@ -143,9 +147,9 @@ export class FrameReader implements FrameHandler {
       return
     }
     http2.stats.rxReset.inc()
-    http2.constraints.onRstStreamFrame()
     stream.wireBytesReceived += end - start + frameHeaderBytes
     http2.endStreamByPeer(stream, data.readUInt32BE(start))
+    http2.constraints.onRstStreamFrame()
   }
 
   #onWindowUpdate(streamId: number, data: Buffer, start: number, end: number): void {
@@ -153,7 +157,10 @@ export class FrameReader implements FrameHandler {
     if (end - start !== 4) throw new Http2ConnectionError('WINDOW_UPDATE of a wrong length', ErrorCode.frameSizeError)
     http2.constraints.onWindowUpdateFrame()
     const increment = data.readUInt32BE(start) & 0x7fffffff
-    if (increment === 0) throw new Http2ConnectionError('WINDOW_UPDATE by nothing')
+    if (increment === 0) {
+      http2.blame(streamId)
+      throw new Http2ConnectionError('WINDOW_UPDATE by nothing')
+    }
     if (streamId === 0) {
       http2.widenSendWindow(increment)
       return
@@ -207,7 +214,8 @@ export class FrameReader implements FrameHandler {
 
   #onSettingsAck(): void {
     const http2 = this.#http2
-    if (http2.unacknowledgedSettings === 0) return
+    if (http2.unacknowledgedSettings === 0)
+      throw new Http2ConnectionError('an acknowledgement of SETTINGS that were not sent')
     http2.unacknowledgedSettings--
     this.#headers.onSettingsAck()
   }

@@ -119,10 +119,12 @@ export class HeaderBlock {
       case FieldName.cookie:
         // RFC 9113 8.2.3: crumbs make one field again.
         this.#cookie = this.#cookie === '' ? value : `${this.#cookie}; ${value}`
-        return this.kind !== 'request'
+        return this.kind === 'trailers'
       case FieldName.host:
         // RFC 9113 8.3.1: :authority comes first, and host stands in where there is none.
         if (this.kind !== 'request') return true
+        if (this.#pseudoSeen & hostSeen) this.#fail('header')
+        this.#pseudoSeen |= hostSeen
         if (this.headers.authority === '') this.headers.authority = value
         return false
       case FieldName.te:
@@ -154,6 +156,7 @@ export class HeaderBlock {
     const bit = 1 << place
     if (kind === 'trailers' || place === 0 || (this.#pseudoSeen & (bit | pseudoOver)) !== 0) return this.#fail('header')
     if ((kind === 'response') !== (place === FieldName.status)) return this.#fail('header')
+    if (place === FieldName.protocol && !this.#settings.allowConnect) return this.#fail('header')
     this.#pseudoSeen |= bit
     switch (place) {
       case FieldName.method:
@@ -195,7 +198,7 @@ export class HeaderBlock {
   /** The block is whole: completes the headers and checks them as a message; `error` says what came of it. */
   finish(): HeaderMap {
     const { headers } = this
-    if (this.#cookie !== '' && this.kind === 'request') {
+    if (this.#cookie !== '' && this.kind !== 'trailers') {
       headers.names.push('cookie')
       headers.values.push(this.#cookie)
     }
@@ -207,20 +210,22 @@ export class HeaderBlock {
     const seen = this.#pseudoSeen
     if (this.kind === 'trailers') return true
     if (this.kind === 'response') return (seen & (1 << FieldName.status)) !== 0
-    return isRequest(this.headers, seen, this.#settings.allowConnect)
+    return isRequest(this.headers, seen)
   }
 }
 
 /** A field that is no pseudo-header has come: RFC 9113 8.3 wants those first. */
 const pseudoOver = 1 << 10
+/** Two hosts would be two readings of one request. */
+const hostSeen = 1 << 11
 const targetFields = (1 << FieldName.scheme) | (1 << FieldName.path)
 
 /** RFC 9113 8.3.1, 8.5 and RFC 8441 4. */
-function isRequest(headers: HeaderMap, seen: number, allowConnect: boolean): boolean {
+function isRequest(headers: HeaderMap, seen: number): boolean {
   const { method, path } = headers
   if (method === '' || headers.authority === '') return false
   if ((seen & (1 << FieldName.protocol)) !== 0) {
-    if (!allowConnect || method !== 'CONNECT' || headers.protocol === '') return false
+    if (method !== 'CONNECT' || headers.protocol === '') return false
   } else if (method === 'CONNECT') return (seen & targetFields) === 0
   if ((seen & targetFields) !== targetFields) return false
   return path.charCodeAt(0) === slash || (path === '*' && method === 'OPTIONS')

@@ -47,7 +47,7 @@ export class HeaderFrames {
     let from = start
     let to = end
     if ((flags & FrameFlag.padded) !== 0) {
-      if (from >= to) throw new Http2ConnectionError('padding without its length', ErrorCode.frameSizeError)
+      if (from >= to) throw new Http2ConnectionError('padding without its length')
       to -= data[from++]
     }
     if ((flags & FrameFlag.priority) !== 0) {
@@ -96,8 +96,10 @@ export class HeaderFrames {
     const stream = http2.streams.get(streamId)
     this.#blockAnswered = undefined
     if (stream !== undefined) {
-      if (stream.remoteEnd)
+      if (stream.remoteEnd) {
+        http2.blame(streamId)
         throw new Http2ConnectionError('HEADERS behind the end of its stream', ErrorCode.streamClosed)
+      }
       this.#blockKind = stream.headReceived ? 'trailers' : 'response'
       if (stream.headReceived && http2.side.isServer) http2.stats.trailers.inc()
       return stream
@@ -108,8 +110,11 @@ export class HeaderFrames {
       return undefined
     }
     if (http2.closedStreams.wasReset(streamId)) return undefined
-    if (http2.closedStreams.wasOpen(streamId))
+    if (http2.closedStreams.wasOpen(streamId)) {
+      // A backend that says too much is not worth the other streams of its connection.
+      if (!http2.side.isServer) return undefined
       throw new Http2ConnectionError('HEADERS on a closed stream', ErrorCode.streamClosed)
+    }
     const isNew = http2.side.isServer && (streamId & 1) === 1 && streamId > http2.lastPeerStreamId
     if (!isNew) throw new Http2ConnectionError('HEADERS on a stream that may not begin')
     if (streamId > http2.goAwayLimit) return undefined
@@ -174,12 +179,17 @@ export class HeaderFrames {
     const { contentLength } = this.#block
     const endStream = this.#blockEndsStream
     const { status } = headers
+    if (contentLength > 0 && (status === 204 || (status >= 100 && status < 200))) {
+      this.#http2.breakMessage(stream, 'header')
+      return
+    }
     if (status >= 100 && status < 200) {
       if (endStream) this.#http2.breakMessage(stream, 'messaging')
       else this.#http2.side.onHead(stream, headers, false)
       return
     }
-    if (contentLength >= 0 && mayHaveBody(stream, status)) {
+    if (hasNoBody(stream, status)) stream.bodyLeft = 0
+    else if (contentLength >= 0 && stream.method !== 'CONNECT') {
       if (endStream && contentLength > 0) {
         this.#http2.breakMessage(stream, 'messaging')
         return
@@ -198,8 +208,10 @@ export class HeaderFrames {
       http2.breakMessage(stream, 'messaging')
       return
     }
-    if (stream.bodyLeft > 0) {
-      http2.breakBody(stream)
+    const { contentLength } = this.#block
+    if (stream.bodyLeft > 0 || (contentLength >= 0 && stream.bodyLeft !== -1 - contentLength)) {
+      // A length that stands in the trailers must be the body's, and the only one.
+      http2.breakMessage(stream, contentLength >= 0 && stream.bodyLeft >= 0 ? 'header' : 'messaging')
       return
     }
     stream.remoteEnd = true
@@ -220,8 +232,7 @@ function countHeaderBytes(stream: Http2Stream, length: number): void {
   stream.headerBytesReceived += length + frameHeaderBytes
 }
 
-/** RFC 9110 6.4.1; `status` is 0 for a request. */
-function mayHaveBody(stream: Http2Stream, status: number): boolean {
-  if (status === 0) return true
-  return stream.method !== 'HEAD' && stream.method !== 'CONNECT' && status !== 204 && status !== 304
+/** Responses that never have one, whatever length they state (RFC 9110 6.4.1); `status` is 0 for a request. */
+function hasNoBody(stream: Http2Stream, status: number): boolean {
+  return status !== 0 && (status === 204 || status === 304 || stream.method === 'HEAD')
 }

@@ -83,7 +83,7 @@ export class Http2Connection {
     this.settings = settings
     this.stats = stats
     this.side = side
-    this.constraints = new ProtocolConstraints(connection, settings, stats, () => this.#onOutboundFlood())
+    this.constraints = new ProtocolConstraints(connection, settings, stats, this.streams, () => this.#onOutboundFlood())
     this.writer = new FrameWriter(connection, this.constraints)
     this.encoder = new HpackEncoder(settings.hpackTableBytes, settings.huffman)
     this.parser = new FrameParser(new FrameReader(this), side.isServer)
@@ -152,7 +152,6 @@ export class Http2Connection {
 
   addStream(stream: Http2Stream): void {
     this.streams.set(stream.id, stream)
-    this.constraints.openedStreams++
     this.stats.streamsActive.inc()
   }
 
@@ -187,6 +186,12 @@ export class Http2Connection {
     if (!this.settings.streamErrorOnInvalidMessage)
       throw new Http2ConnectionError(`stream ${stream.id} breaks HTTP (${details})`)
     this.failStream(stream, ErrorCode.protocolError, this.side.messagingErrorReason, details)
+  }
+
+  /** The frame that ends the connection came on this stream: what is logged of it tells it from the others. */
+  blame(streamId: number): void {
+    const stream = this.streams.get(streamId)
+    if (stream !== undefined) stream.details = 'http2.unknown.nghttp2.error'
   }
 
   /** A body that is not as long as content-length said: ends its stream alone. */
@@ -229,7 +234,7 @@ export class Http2Connection {
     if (stream.closed) return
     this.stats.txFlushTimeout.inc()
     gatherWrites(() => {
-      this.resetStream(stream, ErrorCode.noError)
+      this.resetStream(stream, ErrorCode.internalError)
       this.side.onLocalReset(stream, 'localReset')
     })
   }

@@ -55,8 +55,8 @@ export class PeerSettings {
         this.maxFrameBytes = value
         break
       case SettingId.enableConnectProtocol:
-        // RFC 8441 3: once offered, it stays.
-        if (value > 1 || (value === 0 && this.enableConnect))
+        // RFC 8441 3: once offered, it stays. What a client offers means nothing.
+        if (value > 1 || (value === 0 && this.enableConnect && fromServer))
           throw new Http2ConnectionError('bad SETTINGS_ENABLE_CONNECT_PROTOCOL')
         this.enableConnect = value === 1
         break

@@ -19,14 +19,22 @@ export class ProtocolConstraints {
   /** Frames that wait to be taken by the kernel. */
   #outbound = 0
   #outboundControl = 0
-  openedStreams = 0
   dataFramesSent = 0
   /** Found while a frame was written; the codec throws it when it is back in its own loop. */
   violation: Http2FloodError | undefined = undefined
 
   readonly #onOutboundFlood: () => void
+  /** Those that are open now: what a client may send for each ends with it. */
+  readonly #streams: { readonly size: number }
 
-  constructor(connection: Connection, settings: Http2Settings, stats: Http2CodecStats, onOutboundFlood: () => void) {
+  constructor(
+    connection: Connection,
+    settings: Http2Settings,
+    stats: Http2CodecStats,
+    streams: { readonly size: number },
+    onOutboundFlood: () => void,
+  ) {
+    this.#streams = streams
     this.#connection = connection
     this.#onOutboundFlood = onOutboundFlood
     this.#settings = settings
@@ -55,14 +63,14 @@ export class ProtocolConstraints {
   }
 
   onPriorityFrame(): void {
-    if (++this.#priorityFrames <= this.#settings.maxPriorityFramesPerStream * (1 + this.openedStreams)) return
+    if (++this.#priorityFrames <= this.#settings.maxPriorityFramesPerStream * (1 + this.#streams.size)) return
     this.#stats.inboundPriorityFramesFlood.inc()
     throw new Http2FloodError('Too many PRIORITY frames')
   }
 
   onWindowUpdateFrame(): void {
     const perDataFrame = this.#settings.maxWindowUpdatesPerDataFrame
-    const allowed = 5 + 2 * (this.openedStreams + perDataFrame * this.dataFramesSent)
+    const allowed = 5 + 2 * (this.#streams.size + perDataFrame * this.dataFramesSent)
     if (++this.#windowUpdates <= allowed) return
     this.#stats.inboundWindowUpdateFramesFlood.inc()
     throw new Http2FloodError('Too many WINDOW_UPDATE frames')

@@ -46,11 +46,12 @@ export function hasCommand(name: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${name}`]).status === 0
 }
 
-export async function startBackend(
-  mode: 'keepalive' | 'close' | 'upload' = 'keepalive',
-  bodyBytes = 128,
-): Promise<Backend> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'backend.ts'), mode, String(bodyBytes)], {
+/** HTTP/1.1: `keepalive`, `close`, `upload`. HTTP/2: `get`, `grpc`. */
+export type BackendMode = 'keepalive' | 'close' | 'upload' | 'get' | 'grpc'
+
+export async function startBackend(mode: BackendMode = 'keepalive', bodyBytes = 128): Promise<Backend> {
+  const program = mode === 'get' || mode === 'grpc' ? 'backend_http2.ts' : 'backend.ts'
+  const child = spawn(process.execPath, [join(import.meta.dirname, program), mode, String(bodyBytes)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]

@@ -52,9 +52,9 @@ export function sharedTicketKeys(shared: SharedMemory, isMain: boolean): TicketK
 }
 
 /**
- * Node takes one key. For several its contexts have a callback without a public name, which is asked for each ticket:
- * it answers with [status, HMAC key, AES key] to decrypt (0: unknown, 1: known, 2: known, and to be renewed), and with
- * [1, HMAC key, AES key, name, IV] to encrypt.
+ * Node takes one key, and replaces no ticket that was used. For more its contexts have a callback without a public name,
+ * which is asked for each ticket: it answers with [status, HMAC key, AES key] to decrypt (0: unknown, 1: known, 2: known,
+ * and to be renewed), and with [1, HMAC key, AES key, name, IV] to encrypt.
  */
 interface ContextInternals {
   readonly context: {
@@ -63,15 +63,17 @@ interface ContextInternals {
   }
 }
 
-export function useTicketKeys(context: SecureContext, keys: TicketKeys): void {
+/** `renewsAll`: also tickets of the first key are followed by new ones when they are used. */
+export function useTicketKeys(context: SecureContext, keys: TicketKeys, renewsAll: boolean): void {
   const internals = (context as unknown as ContextInternals).context
   const [first] = keys
-  const answer = (key: Buffer) => [key.subarray(16, 32), key.subarray(32, 48)]
+  const answers = keys.map((key) => [key.subarray(16, 32), key.subarray(32, 48)])
+  const firstName = first.subarray(0, 16)
   internals.onticketkeycallback = (name, _iv, encrypt) => {
-    if (encrypt) return [1, ...answer(first), first.subarray(0, 16), randomBytes(16)]
-    const known = keys.find((key) => key.subarray(0, 16).equals(name))
-    if (known === undefined) return [0, ...answer(first)]
-    return [known === first ? 1 : 2, ...answer(known)]
+    if (encrypt) return [1, ...answers[0], firstName, randomBytes(16)]
+    const known = keys.findIndex((key) => name.compare(key, 0, 16) === 0)
+    if (known < 0) return [0, ...answers[0]]
+    return [known === 0 && !renewsAll ? 1 : 2, ...answers[known]]
   }
   internals.enableTicketKeyCallback()
 }

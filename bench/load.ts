@@ -1,8 +1,10 @@
-// Drives one port with as many requests as it takes: by wrk where it is installed, else by autocannon.
+// Drives one port with as many requests as it takes: HTTP/1 by wrk where it is installed, else by autocannon; HTTP/2 by
+// h2load, else by a client of our own, which also makes the gRPC calls.
 
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Http2LoadResult, LoadKind } from './clients/http2_load.ts'
 import { hasCommand } from './processes.ts'
 
 export interface Load {
@@ -14,6 +16,12 @@ export interface Load {
   readonly uploads: boolean
   /** Each request comes on a connection of its own. */
   readonly newConnections: boolean
+  readonly tls: boolean
+  readonly protocol: 'http1' | 'http2' | 'grpc_unary' | 'grpc_streaming'
+  /** Of HTTP/2: how many at once on each connection. */
+  readonly streams: number
+  /** Of an answer, or of a gRPC message. */
+  readonly bodyBytes: number
 }
 
 export interface LoadResult {
@@ -23,13 +31,23 @@ export interface LoadResult {
 
 const uploadBytes = 16_384
 
-export const loadGenerator = hasCommand('wrk') ? 'wrk' : 'autocannon'
+const hasWrk = hasCommand('wrk')
+const hasH2load = hasCommand('h2load')
+const ownClient = join(import.meta.dirname, 'clients/http2_load.ts')
+
+/** In words. */
+export const loadGenerators = `${hasWrk ? 'wrk' : 'autocannon'} and ${hasH2load ? 'h2load' : 'our own HTTP/2 client'}`
 
 /** Throws where an answer is missing or is not 2xx: figures of a broken run mean nothing. */
 export async function drive(load: Load): Promise<LoadResult> {
-  const result = await (loadGenerator === 'wrk' ? driveByWrk(load) : driveByAutocannon(load))
+  const result = await driverOf(load)(load)
   if (result.total === 0) throw new Error('the load got no answer')
   return result
+}
+
+function driverOf({ protocol }: Load): (load: Load) => Promise<LoadResult> {
+  if (protocol === 'http1') return hasWrk ? driveByWrk : driveByAutocannon
+  return protocol === 'http2' && hasH2load ? driveByH2load : driveByOwnClient
 }
 
 async function driveByWrk(load: Load): Promise<LoadResult> {
@@ -62,8 +80,25 @@ async function driveByAutocannon(load: Load): Promise<LoadResult> {
   return { perSecond: result.requests.average, total: result.requests.total }
 }
 
+async function driveByH2load(load: Load): Promise<LoadResult> {
+  const { connections, streams, seconds } = load
+  const text = await output('h2load', ['-t1', `-c${connections}`, `-m${streams}`, `-D${seconds}`, urlOf(load)])
+  const total = numberIn(text, /status codes: (\d+) 2xx/)
+  const failed = /, [1-9]\d* (failed|errored|timeout)|, [1-9]\d* [345]xx/.exec(text)
+  if (failed !== null) throw new Error(`the load met errors:\n${text}`)
+  return { perSecond: numberIn(text, /, ([\d.]+) req\/s/), total }
+}
+
+const ownKinds: Readonly<Record<string, LoadKind>> = { grpc_unary: 'unary', grpc_streaming: 'streaming' }
+
+async function driveByOwnClient(load: Load): Promise<LoadResult> {
+  const { protocol, port, connections, streams, seconds, bodyBytes } = load
+  const args = [ownClient, ownKinds[protocol] ?? 'get', port, connections, streams, seconds, bodyBytes]
+  return JSON.parse(await output(process.execPath, args.map(String))) as Http2LoadResult
+}
+
 function urlOf(load: Load): string {
-  return `http://127.0.0.1:${load.port}${load.path}`
+  return `http${load.tls ? 's' : ''}://127.0.0.1:${load.port}${load.path}`
 }
 
 function numberIn(text: string, pattern: RegExp): number {

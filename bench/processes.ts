@@ -46,26 +46,28 @@ export function hasCommand(name: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${name}`]).status === 0
 }
 
-export async function startBackend(
-  mode: 'keepalive' | 'close' | 'upload' = 'keepalive',
-  bodyBytes = 128,
-): Promise<Backend> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'backend.ts'), mode, String(bodyBytes)], {
+/** HTTP/1.1: `keepalive`, `close`, `upload`. HTTP/2: `get`, `grpc`. */
+export type BackendMode = 'keepalive' | 'close' | 'upload' | 'get' | 'grpc'
+
+export async function startBackend(mode: BackendMode = 'keepalive', bodyBytes = 128): Promise<Backend> {
+  const program = mode === 'get' || mode === 'grpc' ? 'backend_http2.ts' : 'backend.ts'
+  const child = spawn(process.execPath, [join(import.meta.dirname, program), mode, String(bodyBytes)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
   return { port: Number(line.toString()), stop: () => stop(child) }
 }
 
-/** undefined where this proxy cannot do what the setup asks for. */
+/** undefined where this proxy cannot do what the setup asks for. `nodeOptions` are for Nuncio's processes. */
 export async function startProxy(
   name: ProxyName,
   setup: Setup,
   backendPort: number,
+  nodeOptions: readonly string[] = [],
 ): Promise<RunningProxy | undefined> {
   const folder = mkdtempSync(join(tmpdir(), `bench-${name}-`))
   const ports = { listen: await freePort(), admin: await freePort(), backend: backendPort }
-  const command = prepare(name, setup, ports, folder)
+  const command = prepare(name, setup, ports, folder, nodeOptions)
   if (command === undefined) {
     rmSync(folder, { recursive: true })
     return undefined
@@ -90,7 +92,13 @@ export async function startProxy(
 }
 
 /** Writes the configuration and returns the command line. */
-function prepare(name: ProxyName, setup: Setup, ports: Ports, folder: string): string[] | undefined {
+function prepare(
+  name: ProxyName,
+  setup: Setup,
+  ports: Ports,
+  folder: string,
+  nodeOptions: readonly string[],
+): string[] | undefined {
   const file = join(folder, name === 'nuncio' || name === 'envoy' ? 'bootstrap.yaml' : 'config')
   const text = configText(name, setup, ports, folder)
   if (text === undefined) return undefined
@@ -98,7 +106,7 @@ function prepare(name: ProxyName, setup: Setup, ports: Ports, folder: string): s
   const flags = ['-c', file, '--concurrency', String(setup.workers), '--disable-hot-restart', '-l', 'error']
   switch (name) {
     case 'nuncio':
-      return [process.execPath, join(import.meta.dirname, '../src/main.ts'), ...flags]
+      return [process.execPath, ...nodeOptions, join(import.meta.dirname, '../src/main.ts'), ...flags]
     case 'envoy':
       return [ensureEnvoy(), ...flags]
     case 'nginx':

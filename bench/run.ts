@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { loadGenerator } from './load.ts'
+import { loadGenerators } from './load.ts'
 import { installedProxies, type ProxyName, proxyNames } from './processes.ts'
 import { renderScenario } from './report.ts'
 import { type KeptScenario, mergeResults, readResults, writeResults } from './results.ts'
@@ -62,7 +62,7 @@ function proxyName(text: string): ProxyName {
 
 async function run({ options, scenarios, write }: Command): Promise<void> {
   const { seconds, rounds, connections, proxies } = options
-  const how = `${loadGenerator}, ${connections} connections, ${2 * rounds} runs of ${seconds} s each, ${availableParallelism()} cores for proxy, load and backend`
+  const how = `${loadGenerators}, ${connections} connections, ${2 * rounds} runs of ${seconds} s each, ${availableParallelism()} cores for proxy, load and backend`
   console.log(`${proxies.join(', ')}; ${how}\n`)
   const measured: KeptScenario[] = []
   for (const { name, title, run } of scenarios) {

@@ -1,5 +1,6 @@
 // The bootstrap of a scenario: Envoy and Nuncio run the same.
 
+import { benchCertificate } from '../certificate.ts'
 import { type Ports, routePrefixes, type Setup } from './setup.ts'
 
 const jsonLog = `
@@ -34,9 +35,9 @@ static_resources:
     address: { socket_address: { address: 127.0.0.1, port_value: ${ports.listen} } }
     filter_chains:
     - filters:
-${setup.protocol === 'http' ? connectionManager(setup) : tcpProxy}
+${setup.protocol === 'http' ? connectionManager(setup) : tcpProxy}${setup.tls === 'none' ? '' : downstreamTls(setup)}
   clusters:
-  - name: backend
+  - name: backend${setup.upstream === 'http2' ? http2Upstream : ''}
     load_assignment:
       cluster_name: backend
       endpoints:
@@ -44,6 +45,28 @@ ${setup.protocol === 'http' ? connectionManager(setup) : tcpProxy}
         - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${ports.backend} } } }
 `
 }
+
+function downstreamTls({ tls }: Setup): string {
+  const { certPath, keyPath } = benchCertificate()
+  return `
+      transport_socket:
+        name: tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext${tls === 'notResumable' ? noResumption : ''}
+          common_tls_context:
+            tls_certificates:
+            - { certificate_chain: { filename: ${certPath} }, private_key: { filename: ${keyPath} } }`
+}
+
+const noResumption = `
+          disable_stateless_session_resumption: true
+          disable_stateful_session_resumption: true`
+
+const http2Upstream = `
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: { http2_protocol_options: {} }`
 
 const tcpProxy = `      - name: tcp
         typed_config:

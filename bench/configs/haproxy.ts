@@ -2,6 +2,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { benchCertificate } from '../certificate.ts'
 import { type Ports, routePrefixes, type Setup } from './setup.ts'
 
 /** Writes the map of routes into the folder where there is one. */
@@ -10,6 +11,7 @@ export function haproxyConfig(setup: Setup, ports: Ports, folder: string): strin
   return `global
   nbthread ${setup.workers}
   maxconn 9000
+  ${setup.tls === 'notResumable' ? 'tune.ssl.cachesize 0' : ''}
   ${setup.accessLog ? 'log stdout len 4096 format raw local0 info' : ''}
 defaults
   mode ${setup.protocol}
@@ -19,12 +21,18 @@ defaults
   ${isHttp ? 'timeout http-keep-alive 1h\n  http-reuse always' : ''}
   ${setup.accessLog ? `log global\n  log-format "${jsonLog}"` : ''}
 frontend bench
-  bind 127.0.0.1:${ports.listen} backlog 4096
+  bind 127.0.0.1:${ports.listen} backlog 4096${bindOptions(setup)}
   ${isHttp ? httpFrontend(setup, folder) : ''}
   ${isHttp && setup.routeCount > 0 ? '' : 'default_backend backend'}
 backend backend
-  server one 127.0.0.1:${ports.backend} ${isHttp ? 'pool-max-conn 1024' : ''}
+  server one 127.0.0.1:${ports.backend} ${isHttp ? 'pool-max-conn 1024' : ''}${setup.upstream === 'http2' ? ' proto h2' : ''}
 `
+}
+
+function bindOptions(setup: Setup): string {
+  const tickets = setup.tls === 'notResumable' ? ' no-tls-tickets' : ''
+  const tls = setup.tls === 'none' ? '' : ` ssl crt ${benchCertificate().bothPath}${tickets}`
+  return setup.downstream === 'http2' ? `${tls} proto h2` : tls
 }
 
 function httpFrontend(setup: Setup, folder: string): string {

@@ -1,6 +1,7 @@
 // nginx.conf of a scenario: what it does by default, made equal where it does less than Envoy's default does.
 
 import { existsSync } from 'node:fs'
+import { benchCertificate } from '../certificate.ts'
 import { type Ports, routePrefixes, type Setup } from './setup.ts'
 
 /** Debian ships the TCP proxy as a module of its own, which may not be installed. */
@@ -29,6 +30,15 @@ function stream(ports: Ports): string {
 `
 }
 
+function tlsDirectives({ tls }: Setup): string {
+  const { certPath, keyPath } = benchCertificate()
+  return `    ssl_certificate ${certPath};
+    ssl_certificate_key ${keyPath};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_tickets ${tls === 'resumable' ? 'on' : 'off'};
+`
+}
+
 const jsonLog = `log_format bench escape=json '{"start":"$time_iso8601","method":"$request_method","path":"$request_uri",'
     '"protocol":"$server_protocol","code":$status,"flags":"$pipe","details":"$request_completion","received":$request_length,'
     '"sent":$body_bytes_sent,"duration":$request_time,"service_time":"$upstream_response_time","agent":"$http_user_agent",'
@@ -37,7 +47,8 @@ const jsonLog = `log_format bench escape=json '{"start":"$time_iso8601","method"
 
 function http(setup: Setup, ports: Ports, folder: string): string {
   const prefixes = setup.routeCount === 0 ? ['/'] : routePrefixes(setup)
-  const locations = prefixes.map((prefix) => `    location ${prefix} { proxy_pass http://backend; }\n`)
+  const pass = setup.upstream === 'http2' ? 'grpc_pass grpc://backend' : 'proxy_pass http://backend'
+  const locations = prefixes.map((prefix) => `    location ${prefix} { ${pass}; }\n`)
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `  ${kind}_temp_path ${folder}/${kind};\n`)
     .join('')
@@ -60,8 +71,8 @@ ${temporary}  keepalive_timeout 3600s;
     keepalive_requests 1000000000;
   }
   server {
-    listen 127.0.0.1:${ports.listen} reuseport backlog=4096;
-${locations.join('')}  }
+    listen 127.0.0.1:${ports.listen}${setup.downstream === 'http2' ? ' http2' : ''}${setup.tls === 'none' ? '' : ' ssl'} reuseport backlog=4096;
+${setup.tls === 'none' ? '' : tlsDirectives(setup)}${locations.join('')}  }
 }
 `
 }

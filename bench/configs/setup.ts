@@ -2,13 +2,26 @@
 
 export interface Setup {
   readonly protocol: 'http' | 'tcp'
+  /** What clients speak; HTTP/2 without being asked for it. */
+  readonly downstream: 'http1' | 'http2'
+  readonly upstream: 'http1' | 'http2'
+  /** What clients come with: TLS whose sessions can be resumed, or cannot. */
+  readonly tls: 'none' | 'resumable' | 'notResumable'
   readonly workers: number
   /** 0: one route takes everything. Else so many prefixes, see `routePath`. */
   readonly routeCount: number
   readonly accessLog: boolean
 }
 
-export const plainHttp: Setup = { protocol: 'http', workers: 1, routeCount: 0, accessLog: false }
+export const plainHttp: Setup = {
+  protocol: 'http',
+  downstream: 'http1',
+  upstream: 'http1',
+  tls: 'none',
+  workers: 1,
+  routeCount: 0,
+  accessLog: false,
+}
 export const plainTcp: Setup = { ...plainHttp, protocol: 'tcp' }
 
 /** All on 127.0.0.1. */

@@ -3,7 +3,7 @@
 import { plainHttp, plainTcp, type Setup } from '../configs/setup.ts'
 import type { Figure, Goal } from '../figure.ts'
 import type { Load } from '../load.ts'
-import { startBackend } from '../processes.ts'
+import { type BackendMode, startBackend } from '../processes.ts'
 import { type BenchOptions, inTurns, measureThroughput, pick, withProxies } from '../rounds.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -11,17 +11,23 @@ interface ThroughputScenario {
   readonly name: string
   readonly title: string
   readonly setup: Setup
-  readonly backend?: 'keepalive' | 'close' | 'upload'
+  readonly backend?: BackendMode
   /** Of a response. */
   readonly bodyBytes?: number
   readonly load?: Partial<Load>
   /** What is counted: one a request, or the bytes of the bodies. */
-  readonly counts?: 'requests' | 'connections' | 'bytes'
-  readonly rateGoal: number
+  readonly counts?: 'requests' | 'connections' | 'messages' | 'bytes'
+  readonly rateGoal?: number
   readonly cpuGoal?: number
 }
 
+const defaultBodyBytes = 128
 const bulkBytes = 4 * 1024 * 1024
+/** HTTP/2 clients share connections: as many requests at once as HTTP/1.1 has connections. */
+const streamsPerConnection = 8
+const http2Setup: Setup = { ...plainHttp, downstream: 'http2' }
+const http2Both: Setup = { ...http2Setup, upstream: 'http2' }
+const tlsSetup: Setup = { ...plainHttp, tls: 'resumable' }
 
 const table: readonly ThroughputScenario[] = [
   { name: 'http1_keepalive', title: 'keep-alive GET', setup: plainHttp, rateGoal: 1.5, cpuGoal: 0.8 },
@@ -73,6 +79,40 @@ const table: readonly ThroughputScenario[] = [
     counts: 'connections',
     rateGoal: 0.8,
   },
+  { name: 'http2_to_http1', title: 'HTTP/2 to HTTP/1.1', setup: http2Setup, rateGoal: 1.2 },
+  { name: 'http2_to_http2', title: 'HTTP/2 to HTTP/2', setup: http2Both, backend: 'get', rateGoal: 1 },
+  { name: 'tls_keepalive', title: 'keep-alive GET with TLS', setup: tlsSetup, rateGoal: 1.3 },
+  {
+    name: 'tls_new_connections',
+    title: 'a connection for each request, TLS',
+    setup: { ...plainHttp, tls: 'notResumable' },
+    load: { newConnections: true },
+    counts: 'connections',
+    rateGoal: 0.7,
+  },
+  {
+    name: 'tls_resumed_connections',
+    title: 'a connection for each request, TLS, sessions resumed',
+    setup: tlsSetup,
+    load: { newConnections: true },
+    counts: 'connections',
+    rateGoal: 0.7,
+  },
+  {
+    name: 'grpc_unary',
+    title: 'gRPC, a message a call',
+    setup: http2Both,
+    backend: 'grpc',
+    load: { protocol: 'grpc_unary' },
+  },
+  {
+    name: 'grpc_streaming',
+    title: 'gRPC, 1,000 messages a call to and fro',
+    setup: http2Both,
+    backend: 'grpc',
+    load: { protocol: 'grpc_streaming' },
+    counts: 'messages',
+  },
 ]
 
 export const throughputScenarios: readonly Scenario[] = table.map((scenario) => ({
@@ -89,12 +129,23 @@ export function defaultLoad(options: BenchOptions): Omit<Load, 'port'> {
     seconds: options.seconds,
     uploads: false,
     newConnections: false,
+    tls: false,
+    protocol: 'http1',
+    streams: 1,
+    bodyBytes: defaultBodyBytes,
   }
 }
 
+function loadOf({ downstream, tls }: Setup, { connections }: BenchOptions): Partial<Load> {
+  const load: Partial<Load> = { tls: tls !== 'none' }
+  if (downstream === 'http1') return load
+  const shared = Math.max(1, Math.round(connections / streamsPerConnection))
+  return { ...load, protocol: 'http2', connections: shared, streams: streamsPerConnection }
+}
+
 async function run(scenario: ThroughputScenario, options: BenchOptions): Promise<Figure[]> {
-  const { setup, bodyBytes = 128, counts = 'requests' } = scenario
-  const load = { ...defaultLoad(options), ...scenario.load }
+  const { setup, bodyBytes = defaultBodyBytes, counts = 'requests' } = scenario
+  const load = { ...defaultLoad(options), ...loadOf(scenario.setup, options), ...scenario.load, bodyBytes }
   const backend = await startBackend(scenario.backend, bodyBytes)
   const samples = await withProxies(options.proxies, setup, backend, async (proxies) => {
     const names = [...proxies.keys()]
@@ -103,7 +154,8 @@ async function run(scenario: ThroughputScenario, options: BenchOptions): Promise
     return await inTurns(names, options.rounds, (name) => measureThroughput(proxies.get(name)!, load))
   })
   const bytes = counts === 'bytes'
-  const rateGoal: Goal = { of: 'ratio', atLeast: scenario.rateGoal }
+  const rateGoal: Goal | undefined =
+    scenario.rateGoal === undefined ? undefined : { of: 'ratio', atLeast: scenario.rateGoal }
   const cpuGoal: Goal | undefined =
     scenario.cpuGoal === undefined ? undefined : { of: 'ratio', atMost: scenario.cpuGoal }
   return [
@@ -111,7 +163,7 @@ async function run(scenario: ThroughputScenario, options: BenchOptions): Promise
       name: bytes ? 'megabytes a second' : `${counts} a second`,
       unit: bytes ? 'MB/s' : '/s',
       samples: pick(samples, ({ perSecond }) => (bytes ? (perSecond * bodyBytes) / 1e6 : perSecond)),
-      goal: rateGoal,
+      ...(rateGoal === undefined ? {} : { goal: rateGoal }),
     },
     {
       name: bytes ? 'CPU a gigabyte' : `CPU for 1,000 ${counts}`,

@@ -381,8 +381,10 @@ export class Connection implements TransportSocketCallbacks {
     // Bytes that a listener filter has read and given back count as unread: closing then is a reset to the peer.
     if (reset || this.#tcpSocket.readableLength > 0) this.#tcpSocket.resetAndDestroy()
     else {
-      // As far as it can be written at once, the peer is told that TLS has come to its end and was not cut off.
-      if (established && this.socket !== this.#tcpSocket && event === 'localClose') this.socket.end()
+      // As far as it can be written at once, the peer is told that TLS has come to its end and was not cut off. Where that
+      // has been said before, saying it again costs an exception.
+      const isTls = established && this.socket !== this.#tcpSocket
+      if (isTls && event === 'localClose' && !this.socket.writableEnded) this.socket.end()
       this.socket.destroy()
     }
     // What is pending still stands for whoever hears of the end: it may be written elsewhere.

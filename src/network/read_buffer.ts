@@ -65,6 +65,22 @@ export function reuseReadBuffer(
   socket.once('close', () => reader.release())
 }
 
+/** The same for the first bytes of a connection, before it has a reader: each chunk is a copy, and may be kept. */
+export function shareReadBuffer(socket: Socket, onRead: (data: Buffer) => void): void {
+  const internals = socket as unknown as SocketInternals
+  if (fields === undefined || internals._handle?.useUserBuffer === undefined) return
+  internals[fields.callback] = (size: number) => onRead(copyOf(sharedBuffer, size))
+  internals[fields.buffer] = sharedBuffer
+  internals._handle.useUserBuffer(sharedBuffer)
+}
+
+/** Buffer.from of a view does the same in twice the time. */
+function copyOf(buffer: Buffer, size: number): Buffer {
+  const data = Buffer.allocUnsafe(size)
+  buffer.copy(data, 0, 0, size)
+  return data
+}
+
 class BufferedReader {
   readonly #socket: SocketInternals
   readonly #isRetained: () => boolean
@@ -90,10 +106,7 @@ class BufferedReader {
       this.#lent = true
       return buffer.subarray(0, size)
     }
-    // Buffer.from of a view does the same in twice the time.
-    const data = Buffer.allocUnsafe(size)
-    buffer.copy(data, 0, 0, size)
-    return data
+    return copyOf(buffer, size)
   }
 
   /** What the next read goes to. */

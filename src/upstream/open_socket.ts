@@ -1,6 +1,7 @@
 // A connection to a host as a plain socket, for the clients that bring their own HTTP.
 
 import type { Socket } from 'node:net'
+import { takeConnectionId } from '../network/connection_id.ts'
 import type { Host } from './host.ts'
 
 /** Connects as the cluster says, transport socket included. Rejects with the reason in Envoy's words. */
@@ -26,6 +27,7 @@ export function secureSocket(host: Host, tcpSocket: Socket, alpnFallback: readon
     }
     watch(tcpSocket)
     transport.onConnected(tcpSocket, {
+      id: takeConnectionId(),
       replaceSocket(next) {
         socket = next
         watch(next)

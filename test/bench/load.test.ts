@@ -1,7 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { percentile, runFixedRate } from '../../bench/clients/fixed_rate.ts'
-import { drive } from '../../bench/load.ts'
+import { loadKinds, runHttp2Load } from '../../bench/clients/http2_load.ts'
+import { drive, type Load } from '../../bench/load.ts'
 import { startBackend } from '../../bench/processes.ts'
 import { turns } from '../../bench/rounds.ts'
 
@@ -25,17 +26,42 @@ async function listen(onRequest: (socket: Socket) => void): Promise<number> {
   return (server.address() as { port: number }).port
 }
 
-const plain = { path: '/', connections: 4, seconds: 1, uploads: false, newConnections: false }
+const plain: Omit<Load, 'port'> = {
+  path: '/',
+  connections: 4,
+  seconds: 1,
+  uploads: false,
+  newConnections: false,
+  tls: false,
+  protocol: 'http1',
+  streams: 2,
+  bodyBytes: 64,
+}
 
 describe('the load', () => {
   it.each([
     ['keepalive', {}],
     ['upload', { uploads: true }],
     ['close', { newConnections: true }],
+    ['get', { protocol: 'http2' }],
+    ['grpc', { protocol: 'grpc_unary' }],
+    ['grpc', { protocol: 'grpc_streaming' }],
   ] as const)('is answered by the %s backend', { timeout: 20_000 }, async (mode, load) => {
     const backend = await startBackend(mode, 64)
     stops.push(() => backend.stop())
     expect((await drive({ ...plain, ...load, port: backend.port })).total).toBeGreaterThan(0)
+  })
+
+  it.each(loadKinds)('of our own HTTP/2 client is answered: %s', { timeout: 20_000 }, async (kind) => {
+    const backend = await startBackend(kind === 'get' ? 'get' : 'grpc', 64)
+    stops.push(() => backend.stop())
+    expect((await runHttp2Load(kind, backend.port, 2, 3, 0.3, 64)).total).toBeGreaterThan(0)
+  })
+
+  it('of our own HTTP/2 client does not count answers of another length', { timeout: 20_000 }, async () => {
+    const backend = await startBackend('get', 65)
+    stops.push(() => backend.stop())
+    await expect(runHttp2Load('get', backend.port, 1, 1, 5, 64)).rejects.toThrow('65 bytes of 64')
   })
 
   it('does not count answers that are errors', { timeout: 20_000 }, async () => {

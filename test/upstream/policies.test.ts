@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { monotonicMs } from '../../src/common/clock.ts'
 import { xxHash64 } from '../../src/common/hash.ts'
 import { ipAddress } from '../../src/network/address.ts'
+import { buildCluster } from '../../src/upstream/build_cluster.ts'
 import type { Cluster } from '../../src/upstream/cluster.ts'
 import type { HostSnapshot } from '../../src/upstream/host.ts'
 import type { LoadBalancerContext } from '../../src/upstream/load_balancer.ts'
@@ -173,7 +174,7 @@ describe('aggregate clusters', () => {
   const yaml = `- {name: all, lb_policy: CLUSTER_PROVIDED, cluster_type: {name: envoy.clusters.aggregate, typed_config: {"@type": ${type}, clusters: [a, b]}}}`
   const add = (test: TestServerContext, name: string, ip: string, healthStatus: HostSnapshot['healthStatus']): void => {
     if (test.clusterManager.get(name) === undefined)
-      test.clusterManager.addOrUpdate(clusterViews(`- {name: ${name}}`)[0], test)
+      test.clusterManager.put(buildCluster(clusterViews(`- {name: ${name}}`)[0], test))
     test.clusterManager.onHosts({ clusterName: name, priorities: [[snapshot(ip, { healthStatus })]] })
   }
 

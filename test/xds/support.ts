@@ -3,6 +3,7 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import { ConfigErrors, renderIssue } from '../../src/config/errors.ts'
 import { loadBootstrap } from '../../src/config/load.ts'
 import type { ExtensionFactory } from '../../src/config/registry.ts'
+import { buildCluster } from '../../src/upstream/build_cluster.ts'
 import { staticHosts } from '../../src/upstream/endpoints.ts'
 import { describeErrors } from '../../src/xds/read_resource.ts'
 import type {
@@ -68,7 +69,8 @@ export class TestClient {
     const { bootstrap, issues } = loadBootstrap({ configYaml: yaml })
     if (issues.hasErrors) throw new Error(issues.errors.map(renderIssue).join('\n'))
     for (const view of bootstrap!.staticResources!.clusters) {
-      const added = this.context.clusterManager.addOrUpdate(view, this.context)
+      const added = buildCluster(view, this.context)
+      this.context.clusterManager.put(added)
       added.setHosts(staticHosts(view.loadAssignment, this.context.errors))
     }
     const api: ApiConfigSource | undefined =

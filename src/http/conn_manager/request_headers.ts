@@ -95,9 +95,12 @@ const neverNominated = new Set(['x-forwarded-for', 'x-forwarded-host', 'x-forwar
  * removed this way, nor many at once.
  */
 function removeConnectionNamed(headers: HeaderMap): boolean {
-  const names = headers
-    .getAll('connection')
-    .flatMap((value) => value.split(',').map((part) => part.trim().toLowerCase()))
+  const values = headers.getAll('connection')
+  if (values.length === 1 && values[0] === 'close') {
+    headers.remove('connection')
+    return true
+  }
+  const names = values.flatMap((value) => value.split(',').map((part) => part.trim().toLowerCase()))
   if (names.length > mostNominated) return false
   for (const name of names) {
     if (neverNominated.has(name) || name.includes(':')) return false

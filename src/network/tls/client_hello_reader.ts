@@ -26,12 +26,14 @@ const warningAlertLimit = 4
 const emptyRecordLimit = 32
 const httpMethods = new Set(['GET ', 'POST ', 'HEAD ', 'PUT '])
 
+const noBytes = Buffer.alloc(0)
+
 export class ClientHelloReader {
   hello: ClientHello | undefined = undefined
   failure: TlsFailure = 'DECODE_ERROR'
   /** How many bytes have been looked at: whole records, and the header of one that was refused. */
   consumedBytes = 0
-  #message: Buffer = Buffer.alloc(0)
+  #message: Buffer = noBytes
   #warningAlerts = 0
   #emptyRecords = 0
 
@@ -102,6 +104,8 @@ export class ClientHelloReader {
 }
 
 function isHttp(data: Buffer): boolean {
+  // Of TLS: no letter.
+  if (data[0] === RecordType.handshake) return false
   const start = latin1Slice(data, 0, recordHeaderLength)
   return start === 'CONNE' || httpMethods.has(start.slice(0, 4)) || httpMethods.has(start)
 }

@@ -111,9 +111,9 @@ export class SharedTicketKeys implements TicketKeySource {
 }
 
 /**
- * Node takes one key, for good. For more its contexts have a callback without a public name, which is asked for each ticket:
- * it answers with [status, HMAC key, AES key] to decrypt (0: unknown, 1: known, 2: known, and to be renewed), and with
- * [1, HMAC key, AES key, name, IV] to encrypt.
+ * Node takes one key, and replaces no ticket that was used. For more its contexts have a callback without a public name,
+ * which is asked for each ticket: it answers with [status, HMAC key, AES key] to decrypt (0: unknown, 1: known, 2: known,
+ * and to be renewed), and with [1, HMAC key, AES key, name, IV] to encrypt.
  */
 interface ContextInternals {
   readonly context: {
@@ -122,16 +122,17 @@ interface ContextInternals {
   }
 }
 
-export function useTicketKeys(context: SecureContext, source: TicketKeySource): void {
+/** `renewsAll`: also tickets of the first key are followed by new ones when they are used. */
+export function useTicketKeys(context: SecureContext, source: TicketKeySource, renewsAll: boolean): void {
   const internals = (context as unknown as ContextInternals).context
   const answer = (key: Buffer) => [key.subarray(16, 32), key.subarray(32, 48)]
   internals.onticketkeycallback = (name, _iv, encrypt) => {
     const keys = source.current()
     const [first] = keys
     if (encrypt) return [1, ...answer(first), first.subarray(0, 16), randomBytes(16)]
-    const known = keys.find((key) => key.subarray(0, 16).equals(name))
+    const known = keys.find((key) => name.compare(key, 0, 16) === 0)
     if (known === undefined) return [0, ...answer(first)]
-    return [known === first ? 1 : 2, ...answer(known)]
+    return [known === first && !renewsAll ? 1 : 2, ...answer(known)]
   }
   internals.enableTicketKeyCallback()
 }

@@ -62,12 +62,16 @@ interface Outcome {
   readonly echoed: string
   readonly socket: TLSSocket
   readonly error: string
+  /** The tickets that came. */
+  readonly tickets: readonly Buffer[]
 }
 
 /** Connects, sends a word and waits for it to come back or for the end. */
 async function talk(port: number, options: ConnectionOptions = {}): Promise<Outcome> {
   const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options })
   cleanups.push(() => socket.destroy())
+  const tickets: Buffer[] = []
+  socket.on('session', (session: Buffer) => tickets.push(session))
   let echoed = ''
   let error = ''
   socket.on('error', (problem: NodeJS.ErrnoException) => {
@@ -82,7 +86,7 @@ async function talk(port: number, options: ConnectionOptions = {}): Promise<Outc
     })
   })
   await Promise.race([end, answer])
-  return { echoed, socket, error }
+  return { echoed, socket, error, tickets }
 }
 
 const counter = ({ scope }: TestContext, name: string): number => scope.counter(`listener.l.${name}`).value()
@@ -280,6 +284,29 @@ describe('session tickets', () => {
     const session = (await talk(old.port, { maxVersion: 'TLSv1.2' })).socket.getSession()
     expect((await talk(rotated.port, { maxVersion: 'TLSv1.2', session })).socket.isSessionReused()).toBe(true)
     expect((await talk(other.port, { maxVersion: 'TLSv1.2', session })).socket.isSessionReused()).toBe(false)
+  })
+
+  it('of TLS 1.3 are replaced where one is used: clients use each but once', async () => {
+    const path = join(folder, 'third.ticket')
+    writeFileSync(path, Buffer.alloc(80, 3))
+    for (const context of ['', 'prefer_client_ciphers: true', `session_ticket_keys: {keys: [{filename: ${path}}]}`]) {
+      const { port } = await start(certificates(PAIR), context)
+      let [session] = (await talk(port)).tickets
+      for (let i = 0; i < 3; i++) {
+        const { socket, tickets } = await talk(port, { session })
+        expect([socket.isSessionReused(), tickets.length]).toEqual([true, 1])
+        session = tickets[0]
+      }
+    }
+  })
+
+  it('of TLS 1.2 are good for longer', async () => {
+    const { port } = await start(certificates(PAIR))
+    const { tickets } = await talk(port, { maxVersion: 'TLSv1.2' })
+    for (let i = 0; i < 3; i++) {
+      const again = await talk(port, { maxVersion: 'TLSv1.2', session: tickets[0] })
+      expect([again.socket.isSessionReused(), again.tickets.length]).toEqual([true, 0])
+    }
   })
 
   it('are not made where resumption is switched off', async () => {

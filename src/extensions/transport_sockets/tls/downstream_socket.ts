@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { getLogger } from '../../../common/log.ts'
 import type { ConnectionSocket } from '../../../network/connection_socket.ts'
+import { shareReadBuffer } from '../../../network/read_buffer.ts'
 import { ClientHelloReader } from '../../../network/tls/client_hello_reader.ts'
 import { type ClientOffer, readClientOffer } from '../../../network/tls/client_offer.ts'
 import { tlsErrorName, tlsFailureReason } from '../../../network/tls/failure_reason.ts'
@@ -52,6 +53,7 @@ export class DownstreamTlsSocket implements TransportSocket {
     this.#socket = socket
     this.#callbacks = callbacks
     socket.on('data', this.#onData)
+    shareReadBuffer(socket, this.#onData)
     socket.resume()
   }
 
@@ -129,7 +131,7 @@ export class DownstreamTlsSocket implements TransportSocket {
 
   #onSecure(socket: TLSSocket, contexts: ServerContexts, { certificate }: ServerCertificate): void {
     const { stats } = this.#settings
-    const chain = peerChain(socket)
+    const chain = contexts.validator.asksForCertificate ? peerChain(socket) : []
     let validated = false
     if (chain.length > 0) {
       const verdict = contexts.validator.verify(chain, socket.isSessionReused() ? undefined : chainResult(socket))

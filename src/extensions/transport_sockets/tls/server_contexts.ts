@@ -15,35 +15,41 @@ import type { TlsProtocol } from '../../../network/tls/tls_parameters.ts'
 
 type DownstreamTlsContext = envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
 
+type MakeContext = (ciphers: string, isTls13: boolean) => SecureContext
+
 /** One certificate with the contexts for connections that it is shown to. */
 export class ServerCertificate {
   readonly certificate: LoadedCertificate
   readonly #protocol: TlsProtocol
-  readonly #make: (ciphers: string) => SecureContext
-  /** For clients that are not followed in their order. */
+  readonly #make: MakeContext
+  /** For clients whose first message cannot be read. */
   readonly #context: SecureContext
   readonly #followsClient: boolean
+  readonly #speaksTls13: boolean
   /** By the order of cipher suites, of which clients have few different ones. */
   readonly #contexts = new Map<number, SecureContext>()
 
-  constructor(certificate: LoadedCertificate, protocol: TlsProtocol, make: (ciphers: string) => SecureContext) {
+  constructor(certificate: LoadedCertificate, protocol: TlsProtocol, make: MakeContext) {
     this.certificate = certificate
     this.#protocol = protocol
     this.#make = make
     this.#followsClient = (protocol.options.secureOptions & constants.SSL_OP_CIPHER_SERVER_PREFERENCE) === 0
-    this.#context = make(protocol.options.ciphers)
+    this.#speaksTls13 = protocol.options.maxVersion === 'TLSv1.3'
+    this.#context = make(protocol.options.ciphers, false)
   }
 
   get speaksTls13(): boolean {
-    return this.#protocol.options.maxVersion === 'TLSv1.3'
+    return this.#speaksTls13
   }
 
   contextFor(hello: ClientOffer | undefined): SecureContext {
-    if (hello === undefined || this.#followsClient) return this.#context
-    const key = cipherOrderKey(hello)
+    if (hello === undefined) return this.#context
+    const isTls13 = this.#speaksTls13 && hello.offersTls13
+    const key = this.#followsClient ? Number(isTls13) : cipherOrderKey(hello)
     let context = this.#contexts.get(key)
     if (context === undefined) {
-      context = this.#make(orderedCiphers(this.#protocol, hello))
+      const order = this.#followsClient ? this.#protocol.options.ciphers : orderedCiphers(this.#protocol, hello)
+      context = this.#make(order, isTls13)
       this.#contexts.set(key, context)
     }
     return context
@@ -88,9 +94,10 @@ export class ServerContexts {
     }
     this.certificates = loaded.certificates.flatMap((certificate): ServerCertificate[] => {
       const protocol = loaded.certificateProtocols.get(certificate) ?? loaded.protocol
-      const make = (ciphers: string): SecureContext => {
+      const make = (ciphers: string, isTls13: boolean): SecureContext => {
         const context = certificateContext(loaded, certificate, protocol, { ...more, ciphers })
-        if (!noTickets) useTicketKeys(context, ticketKeys)
+        // Clients use a ticket of TLS 1.3 but once (RFC 8446, appendix C.4): whoever uses one needs another.
+        if (!noTickets) useTicketKeys(context, ticketKeys, isTls13)
         return context
       }
       try {

@@ -70,6 +70,8 @@ export type ConfigChange =
   /** A resource of WatchedResources by its key: told before what uses it; undefined where it is gone. */
   | { readonly kind: 'resource'; readonly key: string; readonly view: object | undefined }
   | { readonly kind: 'unusedResource'; readonly key: string }
+  /** All static secrets, of a reloaded bootstrap. */
+  | { readonly kind: 'secrets'; readonly views: readonly envoy.extensions.transport_sockets.tls.v3.Secret[] }
   /** A new listener, whose sockets follow, or a new version of one, which goes on with its sockets. */
   | { readonly kind: 'listener'; readonly id: number; readonly view: envoy.config.listener.v3.Listener }
   /** Its connections are asked to leave. */

@@ -72,10 +72,9 @@ export class Instance {
       ),
       secrets: new SecretManager(
         bootstrap.staticResources?.secrets ?? [],
-        folders,
-        errors,
-        workerIndex < 0 ? parts.scope : undefined,
+        parts.scope,
         parts.localInfo.nodeId !== '' && parts.localInfo.clusterName !== '',
+        errors,
       ),
       folders,
       resources: parts.resources,

@@ -117,6 +117,13 @@ export class LiveConfiguration {
     yield* this.listeners.changes()
   }
 
+  /** Of a reload. */
+  replaceSecrets(bootstrap: Bootstrap): void {
+    const views = bootstrap.staticResources?.secrets ?? []
+    this.instance.context.secrets.replaceStatic(views)
+    void this.#push.push({ kind: 'secrets', views })
+  }
+
   /** What a reload needs of all this. */
   forReload(): Pick<ReloadParts, 'options' | 'clusters' | 'listeners' | 'scope' | 'applied'> {
     const { options, instance } = this.#parts

@@ -58,7 +58,7 @@ export class Server implements ServerControl {
   readonly #runtime = new Runtime()
   readonly #runtimeLayers: RuntimeLayers
   readonly #folderWatcher = new FolderWatcher((folder) => void this.#workers.apply({ type: 'folder', folder }))
-  readonly #live: LiveConfiguration
+  readonly live: LiveConfiguration
   readonly #reload: Reload
   #stopFollowing: (() => void) | undefined
   readonly #workers: WorkerPool
@@ -107,7 +107,7 @@ export class Server implements ServerControl {
     this.#runtime.update(this.#runtimeLayers.merged())
     const cellsFd = createCells(this.#segment)
     const drainManager = new DrainManager(() => this.#healthCheckFailed)
-    this.#live = new LiveConfiguration({
+    this.live = new LiveConfiguration({
       options,
       bootstrap,
       workers: () => this.#workers,
@@ -128,7 +128,7 @@ export class Server implements ServerControl {
       },
     })
     this.#reload = new Reload({
-      ...this.#live.forReload(),
+      ...this.live.forReload(),
       current: () => this.bootstrap,
       check: (next, issues) => checkBootstrap(next, options, registry, issues),
       adopt: (next, plan) => this.#adopt(next, plan),
@@ -144,7 +144,7 @@ export class Server implements ServerControl {
       cellsFd,
       concurrency: options.concurrency,
       settingsFor: (index) => this.#workerSettings(index),
-      socketsOf: (index) => this.#live.listeners.socketsOf(index),
+      socketsOf: (index) => this.live.listeners.socketsOf(index),
       onRestart: () => restarts.inc(),
       onFatal: (reason) => {
         log.critical(reason)
@@ -155,11 +155,11 @@ export class Server implements ServerControl {
   }
 
   get context(): ServerContext {
-    return this.#live.instance.context
+    return this.live.instance.context
   }
 
   get clusterManager(): ClusterManager {
-    return this.#live.instance.clusterManager
+    return this.live.instance.clusterManager
   }
 
   /** In Envoy's order: clusters and what they need, then listeners and what they need, then workers that accept. */
@@ -168,15 +168,15 @@ export class Server implements ServerControl {
       const intervalMs = this.bootstrap.statsFlushInterval ?? defaultStatsFlushMs
       this.#flushTimer = setInterval(() => this.#flushStats(), intervalMs)
     }
-    this.#live.addStaticListeners()
+    this.live.addStaticListeners()
     this.#runtimeLayers.startWatching()
-    await this.#live.startClusters()
+    await this.live.startClusters()
     this.#state = 'INITIALIZING'
     log.info('all clusters initialized. initializing init manager')
-    await this.#live.startListeners()
+    await this.live.startListeners()
     if (this.options.mode === 'init_only') return
     await this.#workers.start()
-    this.#live.listenerStats.workersStarted.set(1)
+    this.live.listenerStats.workersStarted.set(1)
     this.#state = 'LIVE'
     this.#serverStats.onInitialized(monotonicMs() - this.#startedAtMs)
     log.info('all dependencies initialized. starting workers')
@@ -196,7 +196,7 @@ export class Server implements ServerControl {
       workerIndex,
       concurrency: options.concurrency,
       bootstrap: withoutListenersAndClusters(bootstrap),
-      changes: [...this.#live.changes()],
+      changes: [...this.live.changes()],
       drainTimeMs: options.drainTimeSeconds * 1000,
       drainStrategy: options.drainStrategy,
       localInfo: this.localInfo,
@@ -213,6 +213,7 @@ export class Server implements ServerControl {
   /** Of a reload: what no lifecycle holds. */
   async #adopt(bootstrap: Bootstrap, plan: ReloadPlan): Promise<void> {
     this.bootstrap = bootstrap
+    if (plan.secrets) this.live.replaceSecrets(bootstrap)
     if (plan.runtime) await this.#runtimeLayers.replace(bootstrap.layeredRuntime?.layers)
   }
 
@@ -244,11 +245,11 @@ export class Server implements ServerControl {
   }
 
   unreadyTargets(): readonly string[] {
-    return this.#live.clusters.unready().map((name) => `Cluster ${name}`)
+    return this.live.clusters.unready().map((name) => `Cluster ${name}`)
   }
 
   listeners(): readonly BoundListener[] {
-    return [...this.#live.listeners.active()].map(({ built, sockets }) => ({ built, addresses: sockets.addresses }))
+    return [...this.live.listeners.active()].map(({ built, sockets }) => ({ built, addresses: sockets.addresses }))
   }
 
   runtimeLayers(): RuntimeLayers['layers'] {
@@ -287,14 +288,14 @@ export class Server implements ServerControl {
     const drainTimeMs = this.options.drainTimeSeconds * 1000
     const direction = inboundOnly ? 'inboundOnly' : 'all'
     this.#drain = { startedAtWallMs: wallMs(), drainTimeMs, strategy: this.options.drainStrategy, direction }
-    this.#live.instance.setDrain(this.#drain)
+    this.live.instance.setDrain(this.#drain)
     if (!skipExit) setTimeout(() => void this.#stopListeners(inboundOnly), drainTimeMs).unref()
     await this.#workers.apply({ type: 'drain', drain: this.#drain })
   }
 
   /** New connections are refused from now on; those that are open go on. */
   async #stopListeners(inboundOnly: boolean): Promise<void> {
-    this.#live.listeners.stopListening(inboundOnly)
+    this.live.listeners.stopListening(inboundOnly)
     await this.#workers.apply({ type: 'stopListeners', inboundOnly })
   }
 
@@ -332,7 +333,7 @@ export class Server implements ServerControl {
     this.#runtimeLayers.close()
     this.#folderWatcher.close()
     this.#stopFollowing?.()
-    this.#live.stop()
+    this.live.stop()
     await Promise.all([this.#workers.stop(stopGraceMs), this.adminAccessLogManager.flushAll()])
     log.info('exiting')
   }

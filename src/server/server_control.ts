@@ -9,6 +9,7 @@ import type { StatsReader } from '../stats/reader.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
 import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
+import type { LiveConfiguration } from './live_configuration.ts'
 import type { Options } from './options.ts'
 import type { ReloadReport } from './reload.ts'
 import type { RuntimeLayer } from './runtime_layers.ts'
@@ -40,6 +41,8 @@ export interface ServerControl {
   /** Opens the files of the admin interface's access logs. */
   readonly adminAccessLogManager: AccessLogManager
   readonly stats: StatsReader
+  /** Clusters, listeners and what discovery services bring. */
+  readonly live: LiveConfiguration
   /** Names of extensions by category, for `/server_info`. */
   extensions(): readonly { readonly category: string; readonly name: string; readonly typeUrls: readonly string[] }[]
   state(): ServerState

@@ -26,6 +26,9 @@ export function applyChange(change: ConfigChange, instance: Instance, listeners:
     case 'unusedResource':
       context.resources.forget(change.key)
       break
+    case 'secrets':
+      context.secrets.replaceStatic(change.views)
+      break
     case 'listener':
       listeners.set(change.id, change.view)
       break

@@ -23,7 +23,9 @@ export interface ResourceSubscriptionsParts {
 /** What came last of a resource, for the admin interface. */
 export interface ResourceState {
   readonly resource: WatchedResource
+  /** '' until it has come. */
   readonly version: string
+  /** Wall clock; before it has come, of when it was asked for. */
   readonly lastUpdatedMs: number
   /** Why the last version was refused; undefined where it was not. */
   readonly refused: { readonly message: string; readonly atMs: number; readonly version: string } | undefined
@@ -83,7 +85,7 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   readonly resource: WatchedResource
   subscription: Subscription | undefined = undefined
   version = ''
-  lastUpdatedMs = 0
+  lastUpdatedMs = wallMs()
   refused: ResourceState['refused'] = undefined
   readonly #parts: ResourceSubscriptionsParts
   #hash = ''

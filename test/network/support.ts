@@ -84,7 +84,7 @@ export function testContext(options: TestContextOptions = {}): TestContext {
     accessLogManager: new AccessLogManager(scope),
     errors,
     folders,
-    secrets: new SecretManager([], folders, errors, undefined, true),
+    secrets: new SecretManager([], scope, true, errors),
     resources: new WatchedResources(),
     initManager: new InitManager(),
     lifetime: new Lifetime(),

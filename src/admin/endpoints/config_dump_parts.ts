@@ -71,7 +71,7 @@ export function configDumps(
     })),
     {
       typeName: 'envoy.admin.v3.SecretsConfigDump',
-      json: () => secretsDump(control.context.secrets, includesName),
+      json: () => secretsDump(control, includesName),
     },
   ]
 }

@@ -4,28 +4,36 @@ import type { JsonObject } from '../../../proto/generated/api.d.ts'
 import { type DataSource, readDataSource } from '../../config/data_source.ts'
 import { ConfigErrors } from '../../config/errors.ts'
 import { timestampText, toAnyJson } from '../../config/proto_json.ts'
-import type { SecretManager, SecretState, SecretView } from '../../network/tls/secret_manager.ts'
+import { type SecretView, secretType } from '../../network/tls/secret_manager.ts'
+import type { ServerControl } from '../../server/server_control.ts'
+import type { ResourceState } from '../../xds/resource_subscriptions.ts'
 
-const secretType = 'envoy.extensions.transport_sockets.tls.v3.Secret'
+/** What Envoy calls the version of what has not come. */
+const noVersion = 'uninitialized'
 
 /** The fields of envoy.admin.v3.SecretsConfigDump. What is private reads `[redacted]`. */
-export function secretsDump(secrets: SecretManager, includesName: (name: string) => boolean): JsonObject {
-  const statics = secrets.staticSecrets().filter(({ name }) => includesName(name))
-  const dynamic = secrets.dynamicSecrets().filter(({ name }) => includesName(name))
+export function secretsDump({ context, live }: ServerControl, includesName: (name: string) => boolean): JsonObject {
+  const statics = context.secrets.staticSecrets().filter(({ name }) => includesName(name))
+  const dynamic = [...live.discovery.resources()].filter(
+    ({ resource: { reference } }) => reference.typeUrl === secretType && includesName(reference.name),
+  )
   const lists = {
     static_secrets: statics.map((secret) => ({ name: secret.name, secret: toAnyJson(secretType, secret) })),
-    dynamic_active_secrets: dynamic.filter(({ secret }) => secret !== undefined).map(dynamicJson),
-    dynamic_warming_secrets: dynamic.filter(({ secret }) => secret === undefined).map(dynamicJson),
+    dynamic_active_secrets: dynamic.filter(({ resource }) => resource.view !== undefined).map(dynamicJson),
+    dynamic_warming_secrets: dynamic.filter(({ resource }) => resource.view === undefined).map(dynamicJson),
   }
   return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0))
 }
 
-function dynamicJson({ name, secret, versionInfo, lastUpdatedMs }: SecretState): JsonObject {
+function dynamicJson({ resource, version, lastUpdatedMs }: ResourceState): JsonObject {
+  const { name } = resource.reference
+  const versionInfo = resource.view === undefined ? noVersion : version
+  const secret = resource.view === undefined ? { name } : withContents(resource.view as SecretView)
   return {
     name,
     ...(versionInfo === '' ? {} : { version_info: versionInfo }),
     last_updated: timestampText(lastUpdatedMs),
-    secret: toAnyJson(secretType, secret === undefined ? { name } : withContents(secret)),
+    secret: toAnyJson(secretType, secret),
   }
 }
 

@@ -8,15 +8,16 @@ const dayMs = 24 * 60 * 60 * 1000
 const never = 2 ** 32 - 1
 
 export class LoadedContexts {
-  readonly #sources: { readonly loaded: LoadedTlsContext | undefined }[] = []
+  readonly #sources = new Set<{ readonly loaded: LoadedTlsContext | undefined }>()
 
-  /** `source.loaded` is read whenever somebody asks: it changes with the certificates. */
-  add(source: { readonly loaded: LoadedTlsContext | undefined }): void {
-    this.#sources.push(source)
+  /** `source.loaded` is read whenever somebody asks, as it changes with the certificates, until the returned call. */
+  add(source: { readonly loaded: LoadedTlsContext | undefined }): () => void {
+    this.#sources.add(source)
+    return () => this.#sources.delete(source)
   }
 
   all(): LoadedTlsContext[] {
-    return this.#sources.flatMap(({ loaded }) => loaded ?? [])
+    return [...this.#sources].flatMap(({ loaded }) => loaded ?? [])
   }
 
   /** Of trusted certificates too. */

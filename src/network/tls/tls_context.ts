@@ -7,6 +7,7 @@ import { getLogger } from '../../common/log.ts'
 import { ConfigErrors, renderIssues } from '../../config/errors.ts'
 import { mergeView } from '../../config/merge.ts'
 import { messageSchema } from '../../config/schema.ts'
+import type { WatchContext } from '../../config/watched_resources.ts'
 import type { Scope } from '../../stats/store.ts'
 import type { WatchedFolders } from '../watched_folders.ts'
 import { type LoadedCertificate, loadCertificate, type TlsCertificateView } from './certificate.ts'
@@ -50,10 +51,9 @@ export interface LoadedTlsContext {
 }
 
 /** The parts of the server that TLS contexts use. */
-export interface TlsContextParts {
+export interface TlsContextParts extends WatchContext {
   readonly secrets: SecretManager
   readonly folders: WatchedFolders
-  readonly errors: ConfigErrors
   /** -1 in main, which alone tells of updates that fail. */
   readonly workerIndex: number
 }
@@ -73,17 +73,17 @@ export class TlsContextSource {
   /** `scope` is `listener.<address>.` or `cluster.<name>.`. Secrets that cannot be are reported to `parts.errors`. */
   constructor(view: CommonTlsContext, defaults: ParameterDefaults, scope: Scope, parts: TlsContextParts) {
     this.#scope = scope
-    parts.secrets.contexts.add(this)
+    parts.lifetime.onEnd(parts.secrets.contexts.add(this))
     this.#view = view
     this.#defaults = defaults
     this.#parts = parts
-    const { errors, secrets } = parts
+    const { secrets } = parts
     this.#certificates = view.tlsCertificateSdsSecretConfigs.flatMap(
-      (config) => secrets.find(config, 'tlsCertificate', errors) ?? [],
+      (config) => secrets.find(config, 'tlsCertificate', parts) ?? [],
     )
     const validation =
       view.validationContextSdsSecretConfig ?? view.combinedValidationContext?.validationContextSdsSecretConfig
-    this.#validation = validation === undefined ? undefined : secrets.find(validation, 'validationContext', errors)
+    this.#validation = validation === undefined ? undefined : secrets.find(validation, 'validationContext', parts)
   }
 
   /** Secrets that have come from discovery. */
@@ -192,7 +192,8 @@ export class TlsContextSource {
   #watch(folder: string): void {
     if (this.#watched.has(folder)) return
     this.#watched.add(folder)
-    this.#parts.folders.watch(folder, () => this.#onUpdate())
+    const { folders, lifetime } = this.#parts
+    lifetime.onEnd(folders.watch(folder, () => this.#onUpdate()))
   }
 }
 

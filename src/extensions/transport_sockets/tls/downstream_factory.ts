@@ -36,7 +36,7 @@ export class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
     const defaults = { ...serverDefaults, preferClientCiphers: view.preferClientCiphers }
     this.#source = new TlsContextSource(common ?? emptyTlsContext, defaults, listenerScope, context)
     const sds = view.sessionTicketKeysSdsSecretConfig
-    this.#ticketKeys = sds === undefined ? undefined : context.secrets.find(sds, 'sessionTicketKeys', errors)
+    this.#ticketKeys = sds === undefined ? undefined : context.secrets.find(sds, 'sessionTicketKeys', context)
     this.#stats = new TlsStats(listenerScope)
     const socketFactory = listenerScope.createScope('server_ssl_socket_factory')
     const updates = socketFactory.counter('ssl_context_update_by_sds')

@@ -1,5 +1,6 @@
 /** A real browser without a screen: its pages run scripts and tell what they sent, and what the browser thought of the answers. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,8 +13,8 @@ import { ensureBrowser } from './ensure_browser.ts'
 export interface BrowserOptions {
   /** Ports on 127.0.0.1 by the `host:port` of URLs. Every other name is unknown to the browser. */
   readonly hosts: Readonly<Record<string, number>>
-  /** SHA-256 of the public keys (SubjectPublicKeyInfo) of certificates that it trusts beside the system's, base64. */
-  readonly trustedKeys?: readonly string[]
+  /** PEM; those that it trusts beside the system's, whoever signed them. */
+  readonly trustedCertificates?: readonly Buffer[]
 }
 
 /** A request that left a page, or that the browser made for it. */
@@ -202,7 +203,7 @@ interface LoadingFailed {
   readonly corsErrorStatus?: { readonly corsError: string }
 }
 
-function flags(folder: string, { hosts, trustedKeys = [] }: BrowserOptions): string[] {
+function flags(folder: string, { hosts, trustedCertificates = [] }: BrowserOptions): string[] {
   // The first rule that fits counts.
   const rules = Object.entries(hosts).map(([host, port]) => `MAP ${host} 127.0.0.1:${port}`)
   const root = process.getuid?.() === 0 ? ['--no-sandbox'] : []
@@ -211,8 +212,14 @@ function flags(folder: string, { hosts, trustedKeys = [] }: BrowserOptions): str
     ...['--disable-gpu', '--disable-dev-shm-usage', '--no-first-run', '--no-default-browser-check'],
     ...['--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-extensions'],
     `--host-resolver-rules=${[...rules, 'MAP * ~NOTFOUND'].join(',')}`,
-    `--ignore-certificate-errors-spki-list=${trustedKeys.join(',')}`,
+    `--ignore-certificate-errors-spki-list=${trustedCertificates.map(keyHash).join(',')}`,
   ]
+}
+
+/** SHA-256 of the SubjectPublicKeyInfo, base64. */
+function keyHash(certificate: Buffer): string {
+  const key = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })
+  return createHash('sha256').update(key).digest('base64')
 }
 
 async function inTime<T>(what: string, done: Promise<T>): Promise<T> {

@@ -50,12 +50,16 @@ export class Browser {
     const command = ensureBrowser()
     const folder = mkdtempSync(join(tmpdir(), 'browser-'))
     const child = spawn(command, flags(folder, options), {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
       env: { ...process.env, HOME: folder, TMPDIR: folder, XDG_CONFIG_HOME: folder, XDG_CACHE_HOME: folder },
     })
     const pipe = new DevToolsPipe(child.stdio[3] as Writable, child.stdio[4] as Readable)
     child.once('error', (error) => pipe.close(error.message))
-    child.once('exit', (code) => pipe.close(`the browser exited with ${code}`))
+    let complaints = ''
+    child.stderr?.on('data', (text: Buffer) => {
+      complaints = (complaints + text.toString()).slice(-2000)
+    })
+    child.once('close', (code) => pipe.close(`the browser exited with ${code}:\n${complaints}`))
     const browser = new Browser(child, pipe, folder)
     try {
       await inTime('the start of the browser', pipe.send('Browser.getVersion'))

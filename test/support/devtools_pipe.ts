@@ -29,9 +29,8 @@ export class DevToolsPipe {
 
   constructor(output: Writable, input: Readable) {
     this.#output = output
-    output.on('error', () => this.close('the browser reads no more'))
-    input.on('error', () => this.close('the browser is gone'))
-    input.on('end', () => this.close('the browser is gone'))
+    // Whoever started the browser hears of its end, and why.
+    for (const stream of [output, input]) stream.on('error', () => {})
     input.on('data', (chunk: Buffer) => this.#take(chunk))
   }
 

@@ -235,24 +235,25 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder {
     if (this.closed || this.deferredReset !== undefined) return
     const deferred = this.localEnd && !this.localEndSent && reason !== 'overloadManager'
     if (deferred) this.deferredReset = reason
-    else this.connection.resetStream(this, errorCodeOf(reason, this.connection.side.isServer))
+    else this.connection.resetStream(this, this.#errorCodeOf(reason))
     this.connection.side.onLocalReset(this, reason)
   }
 
   sendDeferredReset(reason: StreamResetReason): void {
-    this.connection.resetStream(this, errorCodeOf(reason, this.connection.side.isServer))
+    this.connection.resetStream(this, this.#errorCodeOf(reason))
   }
-}
 
-function errorCodeOf(reason: StreamResetReason, isServer: boolean): number {
-  switch (reason) {
-    case 'localRefusedStreamReset':
-      return ErrorCode.refusedStream
-    case 'connectError':
-      return ErrorCode.connectError
-    case 'protocolError':
-      return ErrorCode.protocolError
-    default:
-      return isServer ? ErrorCode.noError : ErrorCode.internalError
+  #errorCodeOf(reason: StreamResetReason): ErrorCode {
+    switch (reason) {
+      case 'localRefusedStreamReset':
+        return ErrorCode.refusedStream
+      case 'connectError':
+        return ErrorCode.connectError
+      case 'protocolError':
+        return ErrorCode.protocolError
+      default:
+        // RFC 9113 8.1: whoever has its whole answer need not send the rest of the request.
+        return this.connection.side.isServer && this.localEndSent ? ErrorCode.noError : ErrorCode.internalError
+    }
   }
 }

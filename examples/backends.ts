@@ -1,7 +1,9 @@
 // The small servers that stand behind the examples.
 import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer as createHttpServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { createServer, type Socket } from 'node:net'
+import { basename, extname, join } from 'node:path'
 import type { Backend } from './example.ts'
 
 /** What an HTTP backend answers: a JSON text of what it was asked. */
@@ -25,6 +27,19 @@ export function echoRequest(name: string, status: (request: IncomingMessage) => 
     response.writeHead(status(request), { 'content-type': 'application/json' })
     response.end(`${JSON.stringify(echo)}\n`)
   }
+}
+
+const contentTypes: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' }
+
+/** Serves the files of a folder, `index.html` for `/`; it has no folders below it. */
+export function site(folder: string): Backend {
+  return () =>
+    createHttpServer((request, response) => {
+      const name = basename(new URL(request.url ?? '/', 'http://site').pathname) || 'index.html'
+      const file = join(folder, name)
+      if (!existsSync(file)) response.writeHead(404).end()
+      else response.writeHead(200, { 'content-type': contentTypes[extname(name)] }).end(readFileSync(file))
+    })
 }
 
 /** Sends back what comes, and ends when the peer does. */

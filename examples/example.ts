@@ -17,6 +17,8 @@ export interface ExampleProxy {
 }
 
 export interface Example {
+  /** Installs what the check needs beside Node and openssl; throws where it cannot. */
+  readonly install?: () => void
   /** Makes the files that the YAML reads, before anything is started; the folder stands for `/tmp` in the YAML. */
   readonly prepare?: (folder: string) => void
   /** By the port that the YAML names. */
@@ -37,6 +39,7 @@ export const exampleNames = [
   'double_proxy',
   'grpc_bridge',
   'grpc_json',
+  'grpc_web',
 ] as const
 
 export async function loadExample(name: string): Promise<Example> {

@@ -1,5 +1,6 @@
-// The gRPC service behind the examples, on a plain HTTP/2 server: it greets whoever has a name.
+// The gRPC service behind the examples, on a plain HTTP/2 server: it greets whoever has a name, once or several times.
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
+import { setTimeout } from 'node:timers/promises'
 
 /** The service as gRPC and JSON clients see it. */
 export const greeterProto = `
@@ -12,12 +13,16 @@ service Greeter {
       additional_bindings { post: "/hello" body: "*" }
     };
   }
+  rpc SayHellos (HelloRequest) returns (stream HelloReply);
 }
 message HelloRequest { string name = 1; }
 message HelloReply { string message = 1; }
 `
 
 const invalidArgument = '3'
+/** What SayHellos says, one after the other. */
+const hellos = ['Hello', 'Hallo', 'Bonjour', 'Γειά σου'] as const
+const betweenHellosMs = 150
 
 /** A gRPC message frame of a message whose only field is this text, shorter than 128 bytes. */
 export function textFrame(text: string): Buffer {
@@ -35,7 +40,7 @@ export function frameText(frame: Buffer): string {
 
 export function greeter(): Http2Server {
   const server = createServer()
-  server.on('stream', (stream: ServerHttp2Stream) => {
+  server.on('stream', (stream: ServerHttp2Stream, { ':path': path }) => {
     const received: Buffer[] = []
     stream.on('error', () => {})
     stream.on('data', (data: Buffer) => received.push(data))
@@ -48,8 +53,18 @@ export function greeter(): Http2Server {
       }
       stream.respond(head, { waitForTrailers: true })
       stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
-      stream.end(textFrame(`Hello, ${name}!`))
+      if (path === '/examples.Greeter/SayHellos') void sayHellos(stream, name)
+      else stream.end(textFrame(`Hello, ${name}!`))
     })
   })
   return server
+}
+
+async function sayHellos(stream: ServerHttp2Stream, name: string): Promise<void> {
+  for (const hello of hellos) {
+    if (stream.destroyed) return
+    stream.write(textFrame(`${hello}, ${name}!`))
+    await setTimeout(betweenHellosMs)
+  }
+  stream.end()
 }

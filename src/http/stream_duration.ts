@@ -5,22 +5,22 @@ import { isGrpcRequest } from './grpc_status.ts'
 import type { ForwardRoute } from './route.ts'
 
 /**
- * How long the whole stream may take, in milliseconds, by the route, and by grpc-timeout where the route lets it count;
- * Infinity for ever. A grpc-timeout that counts is told on as it has become.
+ * How long the whole stream may take, in milliseconds, by the route, and by grpc-timeout where the route lets it count, of
+ * whatever kind the request is; Infinity for ever. The upstream of a gRPC request hears in grpc-timeout what it has become.
  *
  * @param managerMs the connection manager's own max_stream_duration, 0 for none
  */
 export function maxStreamDuration(route: ForwardRoute, headers: HeaderMap, managerMs: number): number {
-  const max = route.grpcTimeoutHeaderMaxMs
-  let duration = route.maxStreamDurationMs ?? managerMs
-  if (duration === 0) duration = Number.POSITIVE_INFINITY
-  if (max === undefined || !isGrpcRequest(headers)) return duration
   const asked = (headers.known & KnownHeader.grpcTimeout) !== 0 ? grpcTimeoutMs(headers.get('grpc-timeout')) : undefined
-  if (asked !== undefined) {
-    duration = max !== 0 && asked > max ? max : asked
-    duration = Math.max(0, duration - (route.grpcTimeoutHeaderOffsetMs ?? 0))
-  }
+  const max = route.grpcTimeoutHeaderMaxMs
+  const duration =
+    asked === undefined || max === undefined
+      ? (route.maxStreamDurationMs ?? managerMs) || Number.POSITIVE_INFINITY
+      : Math.max(0, (max !== 0 && asked > max ? max : asked) - (route.grpcTimeoutHeaderOffsetMs ?? 0))
+  if (!isGrpcRequest(headers)) return duration
   if (Number.isFinite(duration)) headers.set('grpc-timeout', grpcTimeout(duration))
+  // As in Envoy, a route that lifts the limit says so only where there was one.
+  else if (managerMs > 0) headers.remove('grpc-timeout')
   return duration
 }
 

@@ -1,7 +1,6 @@
 /** Pieces of bootstrap YAML for the conformance tests. */
 const extensions = 'type.googleapis.com/envoy.extensions'
 const HCM = `${extensions}.filters.network.http_connection_manager.v3.HttpConnectionManager`
-const ROUTER = `${extensions}.filters.http.router.v3.Router`
 const HTTP_OPTIONS = `${extensions}.upstreams.http.v3.HttpProtocolOptions`
 const DOWNSTREAM_TLS = `${extensions}.transport_sockets.tls.v3.DownstreamTlsContext`
 const UPSTREAM_TLS = `${extensions}.transport_sockets.tls.v3.UpstreamTlsContext`
@@ -13,12 +12,18 @@ export interface ListenerPieces {
   readonly route?: string
   /** Flow-style list of routes, for more than one. */
   readonly routes?: string
+  /** Flow-style list of virtual hosts, for more than the one that has these routes. */
+  readonly virtualHosts?: string
+  /** HTTP filters before the router, by name and message: `cors`, `Cors`. */
+  readonly filters?: readonly (readonly [name: string, message: string])[]
   /** Certificate and key, and what ALPN offers: without it the listener is plain. */
   readonly tls?: { readonly certPath: string; readonly keyPath: string }
 }
 
 export function httpListener(name: string, pieces: ListenerPieces): string {
+  const { filters = [] } = pieces
   const routes = pieces.routes ?? `[ { match: { prefix: / }, ${pieces.route} } ]`
+  const virtualHosts = pieces.virtualHosts ?? `[ { name: all, domains: ["*"], routes: ${routes} } ]`
   return `
   - name: ${name}
     address: { socket_address: { address: 127.0.0.1, port_value: 0 } }
@@ -30,9 +35,14 @@ export function httpListener(name: string, pieces: ListenerPieces): string {
           stat_prefix: ${name}
           delayed_close_timeout: 0.1s
           ${(pieces.hcm ?? '').split('\n').join('\n          ')}
-          route_config: { virtual_hosts: [ { name: all, domains: ["*"], routes: ${routes} } ] }
-          http_filters: [ { name: envoy.filters.http.router, typed_config: { "@type": ${ROUTER} } } ]
+          route_config: { virtual_hosts: ${virtualHosts} }
+          http_filters: [ ${[...filters, ['router', 'Router'] as const].map(httpFilter).join(', ')} ]
 ${pieces.tls === undefined ? '' : downstreamTls(pieces.tls)}`
+}
+
+function httpFilter([name, message]: readonly [name: string, message: string]): string {
+  const type = `${extensions}.filters.http.${name}.v3.${message}`
+  return `{ name: envoy.filters.http.${name}, typed_config: { "@type": ${type} } }`
 }
 
 function downstreamTls({ certPath, keyPath }: { certPath: string; keyPath: string }): string {

@@ -4,8 +4,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import type { AddressInfo, Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Example, exampleNames, loadExample } from '../../examples/example.ts'
+import { BROWSER_INSTALL_TIMEOUT_MS } from '../support/ensure_browser.ts'
 import { type ProxyKind, startProxy } from '../support/proxy_process.ts'
 
 const folder = join(import.meta.dirname, '../../examples')
@@ -36,6 +37,8 @@ function adapt(yaml: string, ports: ReadonlyMap<number, number>): string {
 }
 
 describe.each(exampleNames)('%s', (name) => {
+  beforeAll(async () => (await loadExample(name)).install?.(), BROWSER_INSTALL_TIMEOUT_MS)
+
   it.each<ProxyKind>(['nuncio', 'envoy'])('does what its README says on %s', async (kind) => {
     const example = await loadExample(name)
     const files = mkdtempSync(join(tmpdir(), 'nuncio-example-'))

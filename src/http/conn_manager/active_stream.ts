@@ -28,7 +28,7 @@ import type { ConnectionManagerSettings } from './settings.ts'
 import { chargeResponse } from './stats.ts'
 import { copyByteCounts, formatterContext, type LoggedStream, logStream } from './stream_log.ts'
 import { StreamTimers } from './stream_timers.ts'
-import { isUpgradeAccepted, requestedUpgrade, upgradeFilters } from './upgrade.ts'
+import { isUpgradeAccepted, requestedUpgrade, tunnelReset, upgradeFilters } from './upgrade.ts'
 import { WatermarkCallbacks } from './watermark_callbacks.ts'
 
 let nextStreamId = 1
@@ -386,7 +386,8 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   #end(abandoned?: StreamResetReason): void {
     this.#ended = true
     this.timers.stop()
-    if (abandoned !== undefined && this.#multiplexed) this.#encoder.resetStream(abandoned)
+    if (abandoned !== undefined && this.#multiplexed)
+      this.#encoder.resetStream(tunnelReset(this.#upgradeType, this.streamInfo.responseFlags) ?? abandoned)
     copyByteCounts(this.#encoder, this.streamInfo)
     if (this.#upgradeCounted) this.settings.stats.downstreamCxUpgradesActive.dec()
     this.filters.destroy()

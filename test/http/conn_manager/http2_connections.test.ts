@@ -17,11 +17,20 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
 
-/** `/silent` is never answered. */
+/** `/silent` is never answered; a tunnel ends with its connection, for `/cut_late` when it has been granted. */
 async function start(kind: ProxyKind, options: string): Promise<ProxyProcess> {
   const backend = await Http2Backend.start({
+    settings: { enableConnectProtocol: true },
+    onHead: ({ stream, headers, connection }) => {
+      if (headers[':method'] !== 'CONNECT') return
+      if (headers[':path'] !== '/cut_late') connection.socket.destroy()
+      else {
+        stream.respond({ ':status': 200 })
+        stream.write('so far', () => connection.socket.destroy())
+      }
+    },
     onRequest: ({ stream, headers }) => {
-      if (headers[':path'] === '/silent') return
+      if (headers[':path'] === '/silent' || headers[':method'] === 'CONNECT') return
       stream.respond({ ':status': 200 })
       stream.end('ok')
     },
@@ -53,7 +62,7 @@ static_resources:
     typed_extension_protocol_options:
       envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
         "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-        explicit_http_config: { http2_protocol_options: {} }
+        explicit_http_config: { http2_protocol_options: { allow_connect: true } }
     load_assignment: { cluster_name: backend, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${backendPort} } } } } ] } ] }
 `
 
@@ -135,5 +144,27 @@ describe.each<ProxyKind>(['nuncio', 'envoy'])('HTTP/2 clients of %s', (kind) => 
     const upgrade = { ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':path': '/' }
     expect(await statusOf(request(session, upgrade))).toBe(403)
     expect((await goAway)[0]).toBe(constants.NGHTTP2_NO_ERROR)
+  })
+
+  it.each([
+    ['/cut_early', 503],
+    ['/cut_late', 200],
+  ])('hear why a tunnel ends that lost its connection (%s)', async (path, status) => {
+    const options =
+      'upgrade_configs: [ { upgrade_type: websocket } ]\n          http2_protocol_options: { allow_connect: true }'
+    const proxy = await start(kind, options)
+    const session = await client(proxy)
+    const tunnel = request(session, {
+      ':method': 'CONNECT',
+      ':protocol': 'websocket',
+      ':scheme': 'http',
+      ':path': path,
+    })
+    const closed = new Promise((resolve) => tunnel.once('close', resolve))
+    const [head] = (await once(tunnel, 'response')) as [Record<string, unknown>]
+    expect(head[':status']).toBe(status)
+    tunnel.resume()
+    await closed
+    expect(tunnel.rstCode).toBe(constants.NGHTTP2_CONNECT_ERROR)
   })
 })

@@ -22,6 +22,7 @@ const table = routes(`
 - { match: { prefix: "/direct" }, direct_response: { status: 200, body: { inline_string: "direct" } } }
 - { match: { prefix: "/gone" }, route: { cluster: gone } }
 - { match: { prefix: "/dead" }, route: { cluster: dead } }
+- { match: { prefix: "/limited" }, route: { cluster: main, max_stream_duration: { grpc_timeout_header_max: 0.2s } } }
 - { match: { prefix: "/" }, route: { cluster: main } }
 `)
 
@@ -124,6 +125,12 @@ export const grpcWebSuite: ParitySuite = {
     one('path of three parts', binary('/a/b/c'), FINE),
     one('path with empty parts', binary('//svc//m/'), FINE),
     one('grpc-timeout', binary(PATH, 'grpc-timeout: 5S'), FINE),
+    ...['50m', '5S'].map((timeout) =>
+      one(`grpc-timeout ${timeout} over`, [], undefined, {
+        steps: [binary('/limited/x', `grpc-timeout: ${timeout}`), { waitFor: '\r\n\r\n' }],
+        reply: [],
+      }),
+    ),
     one('failed call', binary(), grpcAnswer([], 5, 'grpc-message: not%20found')),
     one('failed call after a message', binary(), grpcAnswer(['part'], 13, 'grpc-message: x')),
     one('odd status', binary(), grpcAnswer([], 99)),

@@ -346,6 +346,26 @@ const timeouts: ParityCase[] = [
   ...['/max0', '/both', '/old', '/old_zero'].map(
     (path): ParityCase => ({ name: `grpc-timeout ${path} none`, listener: 'grpc', steps: [get(path, GRPC)] }),
   ),
+  ...['/forever', '/stream_and_timeout', '/max0', '/both', '/'].flatMap((path) =>
+    ['grpc', 'limited_duration'].flatMap((listener) =>
+      [[], ['grpc-timeout: 5S'], [GRPC], [GRPC, 'grpc-timeout: 5S'], [GRPC, 'grpc-timeout: x']].map(
+        (fields): ParityCase => ({
+          name: `duration ${path} of ${listener} told by ${fields.join(', ') || 'nothing'}`,
+          listener,
+          steps: [get(path, ...fields)],
+        }),
+      ),
+    ),
+  ),
+  ...['0m', '60m'].map(
+    (value): ParityCase => ({
+      name: `grpc-timeout ${value} over, no gRPC request`,
+      listener: 'grpc',
+      steps: [get('/max0', `grpc-timeout: ${value}`), { waitFor: more }],
+      reply: [],
+      stats: STATS,
+    }),
+  ),
   { name: 'grpc-timeout, no gRPC request', listener: 'grpc', steps: [get('/both', 'grpc-timeout: 20S')] },
   { name: 'grpc-timeout, no gRPC request, old', listener: 'grpc', steps: [get('/old', 'grpc-timeout: 20S')] },
   {

@@ -152,12 +152,7 @@ export const tunnelingSuite: ParitySuite = {
     ...Object.keys(tunnelings).map((name) =>
       two(name, `${name}_2`, [status(200), { echo: true }], ['ping', { waitFor: 'ping' }]),
     ),
-    two(
-      'the client ends',
-      'connect_2',
-      [status(200), { echo: true }],
-      ['ping', { waitFor: 'p' }, halfClose, closed],
-    ),
+    two('the client ends', 'connect_2', [status(200), { echo: true }], ['ping', { waitFor: 'p' }, halfClose, closed]),
     two(
       'the client ends, the backend goes on',
       'connect_2',

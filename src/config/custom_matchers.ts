@@ -1,15 +1,23 @@
-// The matchers that a matcher tree names as extensions: IP ranges and server names.
+// The matchers that a matcher tree names as extensions: IP ranges, server names, and fractions of all values.
 
 import type { envoy, xds } from '../../proto/generated/api.d.ts'
 import { type CidrRange, CidrTable, parseIp } from '../common/cidr.ts'
+import { xxHash64 } from '../common/hash.ts'
 import type { StringPredicate } from '../common/string_matcher.ts'
 import { readCidrRanges, readCidrSet } from './cidr_ranges.ts'
 import type { ConfigErrors } from './errors.ts'
+import { denominators, type Runtime } from './runtime.ts'
 
 type ExtensionView = xds.core.v3.TypedExtensionConfig
 type OnMatchView = xds.type.matcher.v3.Matcher.OnMatch
+type IpView = envoy.extensions.matching.input_matchers.ip.v3.Ip
+type RuntimeFractionView = envoy.extensions.matching.input_matchers.runtime_fraction.v3.RuntimeFraction
+type ConsistentHashingView = envoy.extensions.matching.input_matchers.consistent_hashing.v3.ConsistentHashing
 type IpMatcherView = xds.type.matcher.v3.IPMatcher
 type ServerNameMatcherView = xds.type.matcher.v3.ServerNameMatcher
+
+/** All others divide it. */
+const largestDenominator = BigInt(denominators['MILLION'])
 
 /** What a branch of a tree leads to. */
 type Search<Data, Action> = (data: Data) => Action | undefined
@@ -17,22 +25,43 @@ type Search<Data, Action> = (data: Data) => Action | undefined
 type ValueSearch<Data, Action> = (value: string, data: Data) => Action | undefined
 type CompileOnMatch<Data, Action> = (view: OnMatchView) => Search<Data, Action>
 
-const ipInput = 'envoy.extensions.matching.input_matchers.ip.v3.Ip'
+const inputMatchers = 'envoy.extensions.matching.input_matchers'
+const ipInput = `${inputMatchers}.ip.v3.Ip`
+const fractionInput = `${inputMatchers}.runtime_fraction.v3.RuntimeFraction`
+const hashInput = `${inputMatchers}.consistent_hashing.v3.ConsistentHashing`
 const ipTree = 'xds.type.matcher.v3.IPMatcher'
 const serverNameTree = 'xds.type.matcher.v3.ServerNameMatcher'
 
 /** Undefined after reporting a matcher that is not known here. */
-export function compileCustomPredicate(view: ExtensionView, errors: ConfigErrors): StringPredicate | undefined {
+export function compileCustomPredicate(
+  view: ExtensionView,
+  errors: ConfigErrors,
+  runtime: Runtime,
+): StringPredicate | undefined {
   const { typeUrl, value } = view.typedConfig ?? { typeUrl: '', value: undefined }
-  if (typeUrl !== ipInput) {
-    refuse(view, typeUrl, errors, ipInput)
-    return undefined
-  }
-  const ranges = readCidrSet((value as envoy.extensions.matching.input_matchers.ip.v3.Ip).cidrRanges, errors)
+  if (typeUrl === ipInput) return compileIpPredicate(value as IpView, errors)
+  if (typeUrl === fractionInput) return compileFraction(value as RuntimeFractionView, runtime)
+  if (typeUrl === hashInput) return compileHash(value as ConsistentHashingView)
+  refuse(view, typeUrl, errors, `${ipInput}, ${fractionInput} or ${hashInput}`)
+  return undefined
+}
+
+function compileIpPredicate(view: IpView, errors: ConfigErrors): StringPredicate {
+  const ranges = readCidrSet(view.cidrRanges, errors)
   return (text) => {
     const address = parseIp(text)
     return address !== undefined && ranges.contains(address)
   }
+}
+
+/** A value's hash is its draw: the same values match for as long as the fraction stays. */
+function compileFraction({ runtimeFraction, seed }: RuntimeFractionView, runtime: Runtime): StringPredicate {
+  const holds = runtime.fraction(runtimeFraction ?? { defaultValue: undefined, runtimeKey: '' })
+  return (text) => holds(Number(xxHash64(text, BigInt(seed)) % largestDenominator))
+}
+
+function compileHash({ threshold, modulo, seed }: ConsistentHashingView): StringPredicate {
+  return (text) => xxHash64(text, BigInt(seed)) % BigInt(modulo) >= BigInt(threshold)
 }
 
 /** As above, for the matcher that is a whole tree by itself. */

@@ -9,6 +9,7 @@ import {
 } from '../common/string_matcher.ts'
 import { compileCustomPredicate, compileCustomTree } from './custom_matchers.ts'
 import type { ConfigErrors } from './errors.ts'
+import type { Runtime } from './runtime.ts'
 
 type MatcherView = xds.type.matcher.v3.Matcher
 type OnMatchView = xds.type.matcher.v3.Matcher.OnMatch
@@ -22,6 +23,7 @@ export type MatchInput<Data> = (data: Data) => string | undefined
 /** What the user of a tree provides. Both report what they refuse to their own `errors` and return undefined. */
 export interface MatcherTreeContext<Data, Action> {
   readonly errors: ConfigErrors
+  readonly runtime: Runtime
   compileInput(view: ExtensionView): MatchInput<Data> | undefined
   compileAction(view: ExtensionView): Action | undefined
 }
@@ -93,7 +95,7 @@ function compilePredicate<Data, Action>(
       const matches =
         single.customMatch === undefined
           ? compileValue(single, context.errors)
-          : compileCustomPredicate(single.customMatch, context.errors)
+          : compileCustomPredicate(single.customMatch, context.errors, context.runtime)
       if (input === undefined || matches === undefined) return never
       return (data) => {
         const value = input(data)

@@ -81,6 +81,20 @@ export interface NonForwardingRoute extends RouteCommon {
   readonly kind: 'nonForwarding'
 }
 
+/** One of `upgrade_configs` of a route. */
+export interface RouteUpgrade {
+  readonly enabled: boolean
+  /** How a CONNECT ends here; undefined where it is passed on. */
+  readonly connect: ConnectSettings | undefined
+}
+
+/** `connect_config`: the payload of a request goes to the upstream as plain TCP. */
+export interface ConnectSettings {
+  readonly allowPost: boolean
+  /** Of the PROXY header in front of the payload; undefined for none. */
+  readonly proxyProtocolVersion: 1 | 2 | undefined
+}
+
 export interface ForwardRoute extends RouteCommon {
   readonly kind: 'forward'
   /** The cluster's name, weighted and header-chosen ones resolved; '' where cluster_header is absent. */
@@ -98,7 +112,7 @@ export interface ForwardRoute extends RouteCommon {
   readonly grpcTimeoutOffsetMs: number | undefined
   readonly flushTimeoutMs: number | undefined
   /** Upgrades allowed or forbidden for this route, by lower-case type; connect_config of CONNECT. */
-  readonly upgrades: ReadonlyMap<string, { enabled: boolean; terminateConnect: boolean; allowPost: boolean }>
+  readonly upgrades: ReadonlyMap<string, RouteUpgrade>
   readonly appendXForwardedHost: boolean
   readonly autoHostRewrite: boolean
   readonly internalRedirect: InternalRedirectPolicy | undefined

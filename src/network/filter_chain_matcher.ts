@@ -78,9 +78,10 @@ function treeContext(
   chains: ReadonlyMap<string, unknown>,
   context: NetworkServerContext,
 ): MatcherTreeContext<MatchingData, string> {
-  const { errors } = context
+  const { errors, runtime } = context
   return {
     errors,
+    runtime,
     compileInput(view) {
       const { typeUrl, value } = view.typedConfig ?? { typeUrl: '', value: undefined }
       const input = typeUrl === filterStateInput ? filterState(value as FilterStateInput) : inputsByType.get(typeUrl)

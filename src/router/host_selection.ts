@@ -4,10 +4,11 @@ import { isIP } from 'node:net'
 import type { HeaderMap } from '../common/header_map.ts'
 import type { HttpConnectionPool } from '../http/conn_pool/connection_pool.ts'
 import type { LocalReply, StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
-import type { ForwardRoute } from '../http/route.ts'
+import type { ConnectSettings, ForwardRoute } from '../http/route.ts'
 import type { Connection } from '../network/connection.ts'
+import { version1Header, version2Header } from '../network/proxy_protocol_header.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
-import type { Protocol, StreamInfo } from '../stream_info/stream_info.ts'
+import type { DownstreamInfo, StreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { ClusterInfo } from '../upstream/cluster_info.ts'
 import type { Host } from '../upstream/host.ts'
@@ -92,12 +93,22 @@ export function poolOf(
   route: ForwardRoute,
   headers: HeaderMap,
   pools: HttpPools,
-  downstream: Protocol | '',
+  streamInfo: StreamInfo,
   options: TransportSocketOptions | undefined,
 ): HttpConnectionPool | undefined {
-  const terminates = headers.method === 'CONNECT' && route.upgrades.get('connect')?.terminateConnect === true
-  if (terminates) return new TcpUpstreamPool(host, route.priority, options)
-  return pools.get(host, route.priority, downstream, options)
+  const connect = route.upgrades.size === 0 ? undefined : route.upgrades.get('connect')?.connect
+  if (connect !== undefined && (headers.method === 'CONNECT' || (connect.allowPost && headers.method === 'POST')))
+    return new TcpUpstreamPool(host, route.priority, options, connectHeader(connect, streamInfo.downstream))
+  return pools.get(host, route.priority, streamInfo.protocol, options)
+}
+
+/** What goes before the payload of a request that ends here. */
+function connectHeader({ proxyProtocolVersion }: ConnectSettings, client: DownstreamInfo): Buffer | string | undefined {
+  if (proxyProtocolVersion === undefined) return undefined
+  const source = client.remoteAddress
+  const destination = client.localAddress
+  if (proxyProtocolVersion === 1) return version1Header(source, destination)
+  return version2Header({ source, destination, tlvs: [] }, [], () => {})
 }
 
 /** Undefined where the connection is as the cluster configures it. `headers` are those that go upstream. */

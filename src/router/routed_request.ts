@@ -101,11 +101,11 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const headers = this.#headers
     const route = this.#route
     const cluster = this.#cluster
-    const downstream = this.#callbacks.streamInfo.protocol
+    const { streamInfo } = this.#callbacks
     const host = this.#hostSelection.choose()
     const { pools } = this.#settings
     const pool =
-      host === undefined ? undefined : poolOf(host, route, headers, pools, downstream, this.#transportOptions)
+      host === undefined ? undefined : poolOf(host, route, headers, pools, streamInfo, this.#transportOptions)
     if (host === undefined || pool === undefined) {
       if (host === undefined) cluster.info.stats.upstreamCxNoneHealthy.inc()
       this.#refuse(noHealthyUpstream)
@@ -120,7 +120,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (this.#timeouts.perTryMs > 0 && this.#requestComplete) this.#timers.armPerTry(this.#timeouts.perTryMs)
     const maxDurationMs = this.#timeouts.maxDurationMs || cluster.info.maxStreamDurationMs
     if (maxDurationMs > 0) this.#timers.armMaxDuration(maxDurationMs)
-    if (cluster.info.predictivePreconnectRatio > 1) pools.preconnect(cluster, route.priority, downstream)
+    if (cluster.info.predictivePreconnectRatio > 1) pools.preconnect(cluster, route.priority, streamInfo.protocol)
     attempt.start(pool)
   }
 

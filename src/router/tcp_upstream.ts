@@ -16,11 +16,19 @@ export class TcpUpstreamPool implements HttpConnectionPool {
   readonly #host: Host
   readonly #priority: 'DEFAULT' | 'HIGH'
   readonly #options: TransportSocketOptions | undefined
+  readonly #header: Buffer | string | undefined
 
-  constructor(host: Host, priority: 'DEFAULT' | 'HIGH', options: TransportSocketOptions | undefined) {
+  /** `header` goes before the payload. */
+  constructor(
+    host: Host,
+    priority: 'DEFAULT' | 'HIGH',
+    options: TransportSocketOptions | undefined,
+    header: Buffer | string | undefined,
+  ) {
     this.#host = host
     this.#priority = priority
     this.#options = options
+    this.#header = header
   }
 
   newStream(decoder: ResponseDecoder, callbacks: PoolCallbacks): PendingStream | undefined {
@@ -31,13 +39,14 @@ export class TcpUpstreamPool implements HttpConnectionPool {
       return undefined
     }
     const connection = this.#host.connect(this.#options)
-    return new Tunnel(this.#host, connection, resources.connections, decoder, callbacks)
+    return new Tunnel(this.#host, connection, resources.connections, this.#header, decoder, callbacks)
   }
 }
 
 class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, ConnectionReader {
   readonly #host: Host
   readonly #slot: { release(): void }
+  readonly #header: Buffer | string | undefined
   readonly #decoder: ResponseDecoder
   readonly #poolCallbacks: PoolCallbacks
   readonly #connection: Connection
@@ -47,6 +56,9 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
   #connected = false
   #timedOut = false
   #done = false
+  #requestEnded = false
+  /** Both sides have ended: the connection has served its purpose. */
+  #complete = false
   wireBytesReceived = 0
   wireBytesSent = 0
   headerBytesReceived = 0
@@ -56,11 +68,13 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
     host: Host,
     connection: Connection,
     slot: { release(): void },
+    header: Buffer | string | undefined,
     decoder: ResponseDecoder,
     callbacks: PoolCallbacks,
   ) {
     this.#host = host
     this.#slot = slot
+    this.#header = header
     this.#decoder = decoder
     this.#poolCallbacks = callbacks
     this.#connection = connection
@@ -101,7 +115,7 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
       this.#poolCallbacks.onPoolReady(this, this.#host, upstream)
       return
     }
-    countClosed(this.#host, event, this.#startedAtMs, this.#connected)
+    countClosed(this.#host, event, this.#startedAtMs, this.#connected && !this.#complete)
     this.#slot.release()
     if (this.#connected) this.#onTunnelClosed()
     else if (!this.#done) this.#onConnectFailed()
@@ -109,6 +123,7 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
 
   #onConnectFailed(): void {
     countConnectFailure(this.#host, this.#timedOut)
+    this.#host.cluster.stats.upstreamRqPendingFailureEject.inc()
     const reason = this.#timedOut ? 'connectionTimeout' : 'remoteConnectionFailure'
     const failure = this.#connection.connectFailureReason(this.#host.address)
     this.#poolCallbacks.onPoolFailure(reason, failure, this.#host)
@@ -122,6 +137,8 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
 
   /** The tunnel stands: the client hears 200 before any payload. */
   encodeHeaders(_headers: HeaderMap, endStream: boolean): void {
+    this.#requestEnded = endStream
+    if (this.#header !== undefined) this.#connection.write(this.#header, false)
     const response = new HeaderMap()
     response.status = 200
     this.#decoder.decodeHeaders(response, false)
@@ -130,10 +147,12 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
 
   encodeData(data: Buffer, endStream: boolean): void {
     this.wireBytesSent += data.length
+    this.#requestEnded = endStream
     this.#connection.write(data, endStream)
   }
 
   encodeTrailers(): void {
+    this.#requestEnded = true
     this.#connection.write('', true)
   }
 
@@ -141,8 +160,10 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
     this.wireBytesReceived += data.length
     if (this.#done) return
     if (endStream) this.#done = true
+    this.#complete = endStream && this.#requestEnded
     this.#decoder.decodeData(data, endStream)
-    if (endStream) this.#connection.close('flushWrite', '')
+    // A connection that both sides have ended closes by itself.
+    if (endStream && !this.#complete) this.#connection.close('flushWrite', '')
   }
 
   setCallbacks(callbacks: StreamCallbacks): void {

@@ -3,7 +3,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { envoy } from '../../proto/generated/api.d.ts'
 import type { Counter, Scope } from '../stats/store.ts'
-import type { HostSnapshot } from './host.ts'
 import type { ServerContext } from './server_context.ts'
 import {
   type ClusterTransportInfo,
@@ -11,13 +10,11 @@ import {
   type UpstreamTransportSocketConfigFactory,
   type UpstreamTransportSocketFactory,
 } from './transport_socket.ts'
+import { compileTransportSocketTree, type MatchedHost } from './transport_socket_tree.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
 type TransportSocketView = envoy.config.core.v3.TransportSocket
 type Labels = Readonly<Record<string, unknown>>
-
-/** What of a host is matched. */
-export type MatchedHost = Pick<HostSnapshot, 'metadata' | 'localityMetadata'>
 
 /** Namespace of the metadata that `transport_socket_matches` looks at. */
 const namespace = 'envoy.transport_socket_match'
@@ -28,19 +25,19 @@ interface Choice {
 }
 
 interface Match extends Choice {
+  readonly name: string
   readonly labels: readonly (readonly [string, unknown])[]
 }
 
 export class TransportSocketMatcher {
-  readonly #matches: readonly Match[]
-  readonly #default: Choice
+  readonly #choose: (host: MatchedHost) => Choice
   /** A connection's header may say of whom it is. */
   readonly usesProxyProtocol: boolean
 
-  constructor(matches: readonly Match[], byDefault: Choice) {
-    this.#matches = matches
-    this.#default = byDefault
-    this.usesProxyProtocol = [byDefault, ...matches].some(({ factory }) => factory.usesProxyProtocol)
+  /** `all`: what `choose` chooses from. */
+  constructor(all: readonly Choice[], choose: (host: MatchedHost) => Choice) {
+    this.#choose = choose
+    this.usesProxyProtocol = all.some(({ factory }) => factory.usesProxyProtocol)
   }
 
   resolve(host: MatchedHost): UpstreamTransportSocketFactory {
@@ -51,15 +48,15 @@ export class TransportSocketMatcher {
   countMatches(hosts: readonly MatchedHost[]): void {
     for (const host of hosts) this.#choose(host).totalMatchCount.inc()
   }
+}
 
-  #choose({ metadata, localityMetadata }: MatchedHost): Choice {
-    const own = metadata[namespace]
-    const ofLocality = localityMetadata?.[namespace]
-    const found =
-      this.#matches.find(({ labels }) => hasLabels(own, labels)) ??
-      this.#matches.find(({ labels }) => hasLabels(ofLocality, labels))
-    return found ?? this.#default
-  }
+/** By `match` of each: the host's own metadata goes before that of its locality. */
+function chooseByLabels({ metadata, localityMetadata }: MatchedHost, matches: readonly Match[]): Choice | undefined {
+  const own = metadata[namespace]
+  const ofLocality = localityMetadata?.[namespace]
+  return (
+    matches.find(({ labels }) => hasLabels(own, labels)) ?? matches.find(({ labels }) => hasLabels(ofLocality, labels))
+  )
 }
 
 /** A value that is a list has each of its elements. */
@@ -86,9 +83,26 @@ export function createTransportSocketMatcher(
   const byDefault = choice(view.transportSocket, 'default')
   const matches = view.transportSocketMatches.map((each): Match => {
     if (each.transportSocket === undefined) context.errors.add(each, undefined, 'transport_socket is missing')
-    return { ...choice(each.transportSocket, each.name), labels: Object.entries(each.match ?? {}) }
+    return { ...choice(each.transportSocket, each.name), name: each.name, labels: Object.entries(each.match ?? {}) }
   })
-  return new TransportSocketMatcher(matches, byDefault)
+  const tree = view.transportSocketMatcher
+  if (tree === undefined) {
+    return new TransportSocketMatcher([byDefault, ...matches], (host) => chooseByLabels(host, matches) ?? byDefault)
+  }
+  const byName = new Map(matches.map((match) => [match.name, match]))
+  checkNames(view, context)
+  const nameOf = compileTransportSocketTree(tree, context)
+  return new TransportSocketMatcher([byDefault, ...matches], (host) => byName.get(nameOf(host) ?? '') ?? byDefault)
+}
+
+function checkNames({ transportSocketMatches }: ClusterView, { errors }: ServerContext): void {
+  const seen = new Set<string>()
+  for (const each of transportSocketMatches) {
+    if (seen.has(each.name)) {
+      errors.add(each, 'name', `Duplicate transport socket name '${each.name}' found in transport_socket_matches`)
+    }
+    seen.add(each.name)
+  }
 }
 
 /** The factory of a configured transport socket; plain bytes where there is none, or after reporting what is wrong. */

@@ -9,7 +9,8 @@ export const clusterFields: FieldTable = {
       dns_resolution_config typed_dns_resolver_config dns_refresh_rate dns_jitter dns_failure_refresh_rate
       respect_dns_ttl wait_for_warm_on_init upstream_bind_config least_request_lb_config
       ring_hash_lb_config maglev_lb_config lb_subset_config
-      round_robin_lb_config common_lb_config transport_socket transport_socket_matches metadata upstream_connection_options
+      round_robin_lb_config common_lb_config transport_socket transport_socket_matches transport_socket_matcher
+      metadata upstream_connection_options
       load_balancing_policy preconnect_policy connection_pool_per_downstream_connection
       track_timeout_budgets track_cluster_stats cluster_type eds_cluster_config`),
     // The first is for ORIGINAL_DST alone, the next two matter to health checks alone.

@@ -43,7 +43,7 @@ export const routeFields: FieldTable = {
     // HTTP/1 has no buffer of a stream's own whose flushing could take too long.
     harmless: words('early_data_policy flush_timeout'),
   },
-  'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': { acts: [] },
+  'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': { acts: words('proxy_protocol_config allow_post') },
   'envoy.config.route.v3.WeightedCluster': {
     acts: words('clusters total_weight runtime_key_prefix header_name use_hash_policy'),
   },

@@ -2,7 +2,7 @@
 
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
-import type { ForwardRoute, InternalRedirectPolicy } from '../../http/route.ts'
+import type { ConnectSettings, ForwardRoute, InternalRedirectPolicy, RouteUpgrade } from '../../http/route.ts'
 import type { ServerContext } from '../../upstream/server_context.ts'
 import type { ForwardSettings } from './forward_route.ts'
 import { compileHashPolicies } from './hash_policy.ts'
@@ -13,6 +13,7 @@ import { compileRetryPolicy } from './retry_policy.ts'
 import type { RouteSettings } from './route_settings.ts'
 
 type RouteAction = envoy.config.route.v3.RouteAction
+type ConnectConfig = envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig
 
 const defaultTimeoutMs = 15_000
 const notFoundStatus: Readonly<Record<RouteAction['clusterNotFoundResponseCode'], number>> = {
@@ -73,7 +74,7 @@ function compilePathRewrite(view: RouteAction, matcher: PathMatcher, errors: Con
 }
 
 function compileUpgrades(view: RouteAction, errors: ConfigErrors): ForwardRoute['upgrades'] {
-  const upgrades = new Map<string, { enabled: boolean; terminateConnect: boolean; allowPost: boolean }>()
+  const upgrades = new Map<string, RouteUpgrade>()
   for (const config of view.upgradeConfigs) {
     const type = config.upgradeType.toLowerCase()
     if (upgrades.has(type)) errors.add(config, 'upgradeType', `Duplicate upgrade ${config.upgradeType}`)
@@ -83,11 +84,20 @@ function compileUpgrades(view: RouteAction, errors: ConfigErrors): ForwardRoute[
     }
     upgrades.set(type, {
       enabled: config.enabled ?? true,
-      terminateConnect: connectConfig !== undefined,
-      allowPost: connectConfig?.allowPost ?? false,
+      connect: connectConfig === undefined ? undefined : compileConnect(connectConfig, errors),
     })
   }
   return upgrades.size === 0 ? noUpgrades : upgrades
+}
+
+function compileConnect({ allowPost, proxyProtocolConfig }: ConnectConfig, errors: ConfigErrors): ConnectSettings {
+  if (proxyProtocolConfig === undefined) return { allowPost, proxyProtocolVersion: undefined }
+  const { addedTlvs, passThroughTlvs } = proxyProtocolConfig
+  if (addedTlvs.length > 0 || passThroughTlvs !== undefined) {
+    const field = addedTlvs.length > 0 ? 'addedTlvs' : 'passThroughTlvs'
+    errors.warn(proxyProtocolConfig, field, 'the header of a CONNECT carries no TLVs: this has no effect')
+  }
+  return { allowPost, proxyProtocolVersion: proxyProtocolConfig.version === 'V2' ? 2 : 1 }
 }
 
 const noUpgrades: ForwardRoute['upgrades'] = new Map()

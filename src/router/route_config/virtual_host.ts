@@ -58,9 +58,10 @@ function compileRouteMatcher(
   settings: VirtualHostSettings,
   context: ServerContext,
 ): RouteMatcher {
-  const { errors } = context
+  const { errors, runtime } = context
   return compileMatcherTree<HeaderMap, RouteList<RouteResult>>(view, {
     errors,
+    runtime,
     compileInput(input: ExtensionView): MatchInput<HeaderMap> | undefined {
       const typeUrl = input.typedConfig?.typeUrl ?? ''
       if (typeUrl !== headerInput) {

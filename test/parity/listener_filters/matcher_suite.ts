@@ -89,6 +89,28 @@ matcher_list:
 on_no_match: ${chain('d')}
 `
 
+const inputMatcher = (message: string, fields: string) =>
+  `custom_match: { name: m, typed_config: { "@type": type.googleapis.com/envoy.extensions.matching.input_matchers.${message}, ${fields} } }`
+const fractions = `
+matcher_list:
+  matchers:
+  - predicate:
+      single_predicate:
+        ${input('SourceIPInput')}
+        ${inputMatcher('consistent_hashing.v3.ConsistentHashing', 'threshold: 60, modulo: 100, seed: 7')}
+    on_match: ${chain('a')}
+  - predicate:
+      single_predicate:
+        ${input('DestinationIPInput')}
+        ${inputMatcher('runtime_fraction.v3.RuntimeFraction', 'runtime_fraction: { default_value: { numerator: 500, denominator: TEN_THOUSAND }, runtime_key: limits.third }, seed: 3')}
+    on_match: ${chain('b')}
+  - predicate:
+      single_predicate:
+        ${input('SourcePortInput')}
+        ${inputMatcher('runtime_fraction.v3.RuntimeFraction', 'runtime_fraction: { default_value: { numerator: 400000, denominator: MILLION } }')}
+    on_match: ${chain('c')}
+on_no_match: ${chain('d')}
+`
 const domainTree = `
 matcher_tree:
   ${input('ServerNameInput')}
@@ -132,6 +154,7 @@ const listeners = [
   ),
   matched('ip', [proxyProtocol()], ipTree('DestinationIPInput'), byDefault),
   matched('predicates', [proxyProtocol()], ipInput),
+  matched('fractions', [proxyProtocol()], fractions),
   matched(
     'port',
     [proxyProtocol()],
@@ -216,6 +239,9 @@ const cases: ParityCase[] = [
   sends('predicates: another address of this machine', 'predicates', to('10.0.0.9', 443, '127.0.0.2')),
   sends('predicates: same address', 'predicates', to('10.0.0.9', 443, '10.0.0.9')),
   sends('predicates: none', 'predicates', to('10.0.0.9')),
+  ...Array.from({ length: 12 }, (_, i) =>
+    sends(`fractions: client ${i}`, 'fractions', to(`10.0.0.${i}`, 443, `9.2.3.${i}`, 5000 + i)),
+  ),
   sends('port found', 'port', to('10.0.0.1')),
   sends('port of a missing chain', 'port', to('10.0.0.1', 444)),
   sends('port not found', 'port', to('10.0.0.1', 445)),
@@ -250,5 +276,5 @@ export const matcherSuite = suite(
   'filter_chain_matcher',
   listeners,
   cases,
-  'layered_runtime: { layers: [ { name: s, static_layer: { limits.on: false } } ] }',
+  'layered_runtime: { layers: [ { name: s, static_layer: { limits.on: false, limits.third: 30 } } ] }',
 )

@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net'
 import { localAddressOf } from '../../../network/address.ts'
 import type { ProxyProtocolData, ProxyProtocolTlv } from '../../../network/proxy_protocol.ts'
+import { version1Header, version2Header, version2LocalHeader } from '../../../network/proxy_protocol_header.ts'
 import type { TransportSocket, TransportSocketCallbacks } from '../../../network/transport_socket.ts'
 import type { Counter } from '../../../stats/store.ts'
 import type { StreamInfo, TlsInfo } from '../../../stream_info/stream_info.ts'
@@ -12,7 +13,6 @@ import type {
   UpstreamTransportSocketFactory,
 } from '../../../upstream/transport_socket.ts'
 import { upstreamConnectionInfo } from './connection_info.ts'
-import { version1Header, version2Header, version2LocalHeader } from './header.ts'
 
 export interface ProxyProtocolSettings {
   readonly version: 1 | 2

@@ -1,12 +1,8 @@
 // The bytes of a PROXY protocol header (haproxy.org, proxy-protocol.txt, version 1 in section 2.1, version 2 in 2.2).
 
-import { type IpAddress, parseIp } from '../../../common/cidr.ts'
-import {
-  type ProxyProtocolData,
-  type ProxyProtocolTlv,
-  proxyProtocolV2Signature,
-} from '../../../network/proxy_protocol.ts'
-import type { AddressInfo } from '../../../stream_info/stream_info.ts'
+import { type IpAddress, parseIp } from '../common/cidr.ts'
+import type { AddressInfo } from '../stream_info/stream_info.ts'
+import { type ProxyProtocolData, type ProxyProtocolTlv, proxyProtocolV2Signature } from './proxy_protocol.ts'
 
 /** Version 2 in the upper half of the byte. */
 const localCommand = 0x20

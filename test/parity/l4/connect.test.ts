@@ -1,0 +1,4 @@
+import { defineSuite } from '../define_suite.ts'
+import { connectSuite } from './connect_suite.ts'
+
+defineSuite(connectSuite)

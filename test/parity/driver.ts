@@ -50,7 +50,7 @@ export class SuiteDriver {
       backends.set(name, await EchoBackend.start({}, '127.0.0.1', 0, suite.tlsBackends?.[name]))
     for (const name of suite.frameBackends ?? []) backends.set(name, await EchoBackend.start({ raw: true }))
     for (const name of suite.http2Backends ?? [])
-      backends.set(name, await Http2Backend.start({ settings: suite.http2Settings }))
+      backends.set(name, await Http2Backend.start({ settings: suite.http2Settings }, suite.tlsBackends?.[name]))
     const yaml = suite.yaml.replaceAll(/\{\{backend(?::(\w+))?\}\}/g, (_, name: string | undefined) => {
       const backend = backends.get(name ?? 'main')
       if (backend === undefined) throw new Error(`${suite.name}: no backend ${name ?? 'main'}`)

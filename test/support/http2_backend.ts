@@ -1,4 +1,4 @@
-/** An HTTP/2 server for tests, prior knowledge, on Node's own implementation: keeps what each stream brought and answers by script. */
+/** An HTTP/2 server for tests, by prior knowledge or TLS, on Node's own implementation: keeps what each stream brought and answers by script. */
 import { once } from 'node:events'
 import {
   type IncomingHttpHeaders,
@@ -7,6 +7,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { Condition } from './condition.ts'
 
 /** A step of the answer to one request. */
@@ -66,13 +67,15 @@ export class Http2Backend {
   script: Http2BackendScript
   readonly #changed = new Condition()
 
-  constructor(script: Http2BackendScript) {
+  constructor(script: Http2BackendScript, tls?: TlsOptions) {
     this.script = script
-    this.server = createServer({ noDelay: true }, (socket) => this.#accept(socket))
+    const accept = (socket: Socket) => this.#accept(socket)
+    this.server =
+      tls === undefined ? createServer({ noDelay: true }, accept) : createTlsServer({ noDelay: true, ...tls }, accept)
   }
 
-  static async start(script: Http2BackendScript = {}): Promise<Http2Backend> {
-    const backend = new Http2Backend(script)
+  static async start(script: Http2BackendScript = {}, tls?: TlsOptions): Promise<Http2Backend> {
+    const backend = new Http2Backend(script, tls)
     backend.server.listen(0, '127.0.0.1')
     await once(backend.server, 'listening')
     return backend

@@ -1,0 +1,97 @@
+/**
+ * Suites that were written for HTTP/1 without TLS, over any protocol and socket on either side: what the listeners and
+ * the clusters add to their YAML, how the client connects, and what it and the backends send instead.
+ */
+import type { IssuedCertificate } from '../../support/certificate_authority.ts'
+import type { ParityCase, ParitySuite } from '../case.ts'
+import { http2Case, Untranslatable } from './translate.ts'
+
+export interface Side {
+  readonly http2: boolean
+  readonly tls: boolean
+}
+
+export interface Transport {
+  readonly name: string
+  readonly downstream: Side
+  readonly upstream: Side
+}
+
+const sides: readonly Side[] = [
+  { http2: false, tls: false },
+  { http2: false, tls: true },
+  { http2: true, tls: false },
+  { http2: true, tls: true },
+]
+
+const sideName = ({ http2, tls }: Side): string => `${http2 ? 'h2' : 'h1'}${tls ? ' TLS' : ''}`
+
+export const transports: readonly Transport[] = sides.flatMap((downstream) =>
+  sides.map((upstream) => ({ name: `${sideName(downstream)} to ${sideName(upstream)}`, downstream, upstream })),
+)
+
+export function transport(name: string): Transport {
+  const found = transports.find((one) => one.name === name)
+  if (found === undefined) throw new Error(`no transport ${name}`)
+  return found
+}
+
+const TLS = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3'
+
+/** The suite over another transport, without the cases that mean something in HTTP/1 alone. */
+export function over(
+  suite: ParitySuite,
+  { name, downstream, upstream }: Transport,
+  own: IssuedCertificate,
+): ParitySuite {
+  const cases = suite.cases.flatMap((one) => translated(one, name, downstream, upstream))
+  const backends = suite.backends ?? ['main']
+  const protocol = upstream.http2 ? 'h2' : 'http/1.1'
+  const tls = { cert: own.cert, key: own.key, ALPNProtocols: [protocol] }
+  let yaml = clustersOver(suite.yaml, upstream)
+  if (downstream.tls) yaml = listenersOverTls(yaml, own)
+  return {
+    ...suite,
+    name: `${suite.name}, ${name}`,
+    yaml,
+    cases,
+    backends: upstream.http2 ? [] : backends,
+    http2Backends: upstream.http2 ? backends : [],
+    http2Settings: { enableConnectProtocol: true },
+    tlsBackends: upstream.tls ? Object.fromEntries(backends.map((backend) => [backend, tls])) : {},
+  }
+}
+
+function translated(one: ParityCase, name: string, downstream: Side, upstream: Side): ParityCase[] {
+  try {
+    const http2 = http2Case(one, downstream.http2, upstream.http2)
+    const protocol = downstream.http2 ? 'h2' : 'http/1.1'
+    const tls = downstream.tls ? { tls: { ALPNProtocols: [protocol] } } : {}
+    return [{ ...http2, ...tls, name: `${name}: ${one.name}` }]
+  } catch (error) {
+    if (error instanceof Untranslatable) return []
+    throw error
+  }
+}
+
+function listenersOverTls(yaml: string, { certPath, keyPath }: IssuedCertificate): string {
+  const certificate = `{ certificate_chain: { filename: ${certPath} }, private_key: { filename: ${keyPath} } }`
+  const context = `{ alpn_protocols: [h2, http/1.1], tls_certificates: [${certificate}] }`
+  const socket = `{ name: tls, typed_config: { "@type": ${TLS}.DownstreamTlsContext, common_tls_context: ${context} } }`
+  return yaml.replaceAll(
+    /^( *)filter_chains:\n *- filters:/gm,
+    `$1filter_chains:\n$1- transport_socket: ${socket}\n$1  filters:`,
+  )
+}
+
+function clustersOver(yaml: string, { http2, tls }: Side): string {
+  const fields: string[] = []
+  if (http2) fields.push('http2_protocol_options: { allow_connect: true }')
+  if (tls)
+    fields.push(`transport_socket: { name: tls, typed_config: { "@type": ${TLS}.UpstreamTlsContext, sni: a.test } }`)
+  if (http2 && yaml.includes('upstreams.http.v3.HttpProtocolOptions'))
+    throw new Error('clusters that choose their protocol are not for every transport')
+  return yaml.replaceAll(/^( *)connect_timeout: 1s\n/gm, (line, pad: string) => {
+    return line + fields.map((field) => `${pad}${field}\n`).join('')
+  })
+}

@@ -374,17 +374,15 @@ export class Connection implements TransportSocketCallbacks {
   #destroy(event: ConnectionEvent, reset: boolean): void {
     if (this.state === 'closed') return
     if (measurements.roundTrip) this.downstream?.roundTripTimeMs()
-    const established = this.state !== 'connecting'
+    const tellsEnd = this.state !== 'connecting' && event === 'localClose' && this.socket !== this.#tcpSocket
     this.state = 'closed'
     this.#closeTimer?.disable()
     if (this.detectedCloseType === '') this.detectedCloseType = reset ? 'local_reset' : 'normal'
     // Bytes that a listener filter has read and given back count as unread: closing then is a reset to the peer.
     if (reset || this.#tcpSocket.readableLength > 0) this.#tcpSocket.resetAndDestroy()
     else {
-      // As far as it can be written at once, the peer is told that TLS has come to its end and was not cut off. Where that
-      // has been said before, saying it again costs an exception.
-      const isTls = established && this.socket !== this.#tcpSocket
-      if (isTls && event === 'localClose' && !this.socket.writableEnded) this.socket.end()
+      // As far as it can be written at once, the peer is told, once, that TLS has come to its end and was not cut off.
+      if (tellsEnd && !this.socket.writableEnded) this.socket.end()
       this.socket.destroy()
     }
     // What is pending still stands for whoever hears of the end: it may be written elsewhere.

@@ -87,8 +87,12 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#callbacks.addDownstreamWatermarkCallbacks(this)
     if (endStream) this.#onRequestComplete()
     const dropped = dropOverloadReply(this.#cluster, this.#settings.suppressEnvoyHeaders)
-    if (dropped === undefined) this.#startAttempt(endStream)
-    else this.#refuse(dropped)
+    if (dropped === undefined) {
+      this.#startAttempt(endStream)
+      return
+    }
+    this.#callbacks.streamInfo.attemptCount = 0
+    this.#refuse(dropped)
   }
 
   #refuse(reply: LocalReply): void {

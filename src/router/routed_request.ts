@@ -86,13 +86,9 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
       this.#body = new RequestBody(this.#route.requestBodyBufferLimitBytes ?? this.bufferLimitBytes)
     this.#callbacks.addDownstreamWatermarkCallbacks(this)
     if (endStream) this.#onRequestComplete()
-    const dropped = dropOverloadReply(this.#cluster, this.#settings.suppressEnvoyHeaders)
-    if (dropped === undefined) {
-      this.#startAttempt(endStream)
-      return
-    }
-    this.#callbacks.streamInfo.attemptCount = 0
-    this.#refuse(dropped)
+    const dropped = dropOverloadReply(this.#cluster, this.#settings.suppressEnvoyHeaders, this.#callbacks.streamInfo)
+    if (dropped === undefined) this.#startAttempt(endStream)
+    else this.#refuse(dropped)
   }
 
   #refuse(reply: LocalReply): void {

@@ -78,7 +78,9 @@ const http = httpListener({
   virtualHosts: routes(
     [
       ...['first', 'second', 'nobody', 'panicking', 'dropping', 'keeping', 'subsets'].map((name) => route(name)),
-      route('tries', 'retry_policy: { retry_on: connect-failure, num_retries: 20 }'),
+      route('tries', 'retry_policy: { retry_on: connect-failure, num_retries: 2 }'),
+      route('slow', 'timeout: 0.2s', 'second'),
+      route('again', 'retry_policy: { retry_on: 5xx, num_retries: 1 }', 'second'),
       route('ring', HASHES),
       route('table', HASHES),
       route('v1', match('v: "1"'), 'subsets'),
@@ -175,6 +177,10 @@ export const balancingSuite: ParitySuite = {
     http1('aggregate, second cluster', '/second'),
     http1('aggregate, no host', '/nobody'),
     http1('aggregate, panic', '/panicking'),
+    http1('aggregate, refused and retried', '/tries', [], { steps: [get('/tries'), { waitFor: '503' }] }),
+    http1('aggregate, timeout', '/slow', [], { reply: [] }),
+    http1('aggregate, reset', '/first', [], { reply: [{ reset: true }] }),
+    http1('aggregate, retried', '/again', [], { replies: [[response(503, 'no')], [OK]] }),
     http1('dropped', '/dropping'),
     http1('not dropped', '/keeping'),
     http1('no subset asked for', '/subsets'),

@@ -2,14 +2,20 @@
 
 import type { LocalReply } from '../http/http_filter.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
+import type { StreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 
 const all = 1_000_000
 
-/** The answer to a request that is dropped; undefined for one that is not. */
-export function dropOverloadReply(cluster: Cluster, suppressEnvoyHeaders: boolean): LocalReply | undefined {
+/** The answer to a request that is dropped, which makes no attempt; undefined for one that is not. */
+export function dropOverloadReply(
+  cluster: Cluster,
+  suppressEnvoyHeaders: boolean,
+  streamInfo: StreamInfo,
+): LocalReply | undefined {
   const millionths = cluster.dropMillionths
   if (millionths === 0 || Math.random() * all >= millionths) return undefined
+  streamInfo.attemptCount = 0
   const unconditional = millionths >= all
   const header = unconditional ? 'x-envoy-unconditional-drop-overload' : 'x-envoy-drop-overload'
   return {

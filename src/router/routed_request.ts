@@ -86,7 +86,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
       this.#body = new RequestBody(this.#route.requestBodyBufferLimitBytes ?? this.bufferLimitBytes)
     this.#callbacks.addDownstreamWatermarkCallbacks(this)
     if (endStream) this.#onRequestComplete()
-    const dropped = dropOverloadReply(this.#cluster, this.#settings.suppressEnvoyHeaders)
+    const dropped = dropOverloadReply(this.#cluster, this.#settings.suppressEnvoyHeaders, this.#callbacks.streamInfo)
     if (dropped === undefined) this.#startAttempt(endStream)
     else this.#refuse(dropped)
   }

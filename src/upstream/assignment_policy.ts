@@ -40,5 +40,5 @@ function dropOverload(view: PolicyView, errors: ConfigErrors): DropOverload | un
     errors.add(view, 'dropOverloads', `Cluster drop_overloads config is invalid. ${what}. The valid range is 0~1.`)
     return undefined
   }
-  return { category, millionths: Math.round(ratio * denominators.MILLION) }
+  return ratio === 0 ? undefined : { category, millionths: Math.round(ratio * denominators.MILLION) }
 }

@@ -121,9 +121,11 @@ function additionalAddresses(
   return (view?.additionalAddresses ?? []).flatMap((each) => {
     const address = resolveAddress(each.address, each, 'address', errors)
     if (address === undefined || main === undefined) return []
-    if (address.port === main.port && address.family !== 'pipe') return [address]
-    errors.add(each, 'address', `additional addresses need the port of the endpoint's own address, ${main.port}`)
-    return []
+    if (address.port !== main.port || address.family === 'pipe') {
+      const text = `an additional address is tried only with the port of the endpoint's own, ${main.port}`
+      errors.warn(each, 'address', text)
+    }
+    return [address]
   })
 }
 

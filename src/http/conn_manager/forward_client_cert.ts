@@ -3,9 +3,9 @@
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import { quoteJson } from '../../access_log/json_text.ts'
 import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
-import type { ConfigErrors } from '../../config/errors.ts'
 import { compileMatcherTree } from '../../config/matcher_tree.ts'
 import type { CertificateFacts, StreamInfo, TlsInfo } from '../../stream_info/stream_info.ts'
+import type { ServerContext } from '../../upstream/server_context.ts'
 import { compileRequestMatchInput, type RequestMatchingData } from '../request_match_inputs.ts'
 
 type Manager = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
@@ -18,12 +18,16 @@ const headerName = 'x-forwarded-client-cert'
 const configType =
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertConfig'
 
-export function compileForwardClientCert(config: Manager, errors: ConfigErrors): ForwardClientCert {
+export function compileForwardClientCert(
+  config: Manager,
+  { errors, runtime }: Pick<ServerContext, 'errors' | 'runtime'>,
+): ForwardClientCert {
   const byDefault = compileMode(config)
   const view = config.forwardClientCertMatcher
   if (view === undefined) return byDefault
   const tree = compileMatcherTree<RequestMatchingData, ForwardClientCert>(view, {
     errors,
+    runtime,
     compileInput: (input) => compileRequestMatchInput(input, errors),
     compileAction(action) {
       const { typeUrl, value } = action.typedConfig ?? { typeUrl: '', value: undefined }

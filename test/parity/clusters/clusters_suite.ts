@@ -442,7 +442,7 @@ export const clustersSuite: ParitySuite = {
     breaker('breaker_per_host'),
     ...['one_address', 'names_of_one_address'].map((name) =>
       one(name, {
-        steps: [...times(`/${name}`, 4), { admin: `/clusters?filter=${name}` }],
+        steps: [...times(`/${name}`, 4), { admin: `/clusters?filter=^${name}$` }],
         stats: undefined,
         logLines: 4,
       }),

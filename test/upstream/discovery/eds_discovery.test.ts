@@ -166,6 +166,22 @@ describe('EDS', () => {
     expect(new Fed().update(one(heavy.join(', ')))).toEqual([])
   })
 
+  it('takes additional addresses, and warns of those that cannot be tried', () => {
+    const fed = new Fed()
+    const more = (port: number): string => `{address: {socket_address: {address: 127.0.0.2, port_value: ${port}}}}`
+    const at = '{socket_address: {address: 127.0.0.1, port_value: 80}}'
+    const errors = new ConfigErrors()
+    const view = assignment(one(`{endpoint: {address: ${at}, additional_addresses: [${more(80)}, ${more(81)}]}}`))
+    expect(fed.discovery.update(view, errors)).toBe(true)
+    expect(fed.given[0].priorities[0][0].additionalAddresses.map((each) => each.text)).toEqual([
+      '127.0.0.2:80',
+      '127.0.0.2:81',
+    ])
+    expect(errors.issues.map(({ severity, message }) => `${severity}: ${message}`)).toEqual([
+      "warning: an additional address is tried only with the port of the endpoint's own, 80",
+    ])
+  })
+
   it('drops hosts that nobody confirms in time', () => {
     vi.useFakeTimers()
     const fed = new Fed()

@@ -7,7 +7,7 @@ import type { CreateHashTable } from '../../../upstream/load_balancers/hash_tabl
 import { HashingLoadBalancer } from '../../../upstream/load_balancers/hashing_load_balancer.ts'
 import { type MaglevSettings, MaglevTable } from '../../../upstream/load_balancers/maglev_table.ts'
 import type { ServerContext } from '../../../upstream/server_context.ts'
-import { hashingSettings } from '../hashing_settings.ts'
+import { hashingSettings } from '../ring_hash/hashing_settings.ts'
 
 type Maglev = envoy.extensions.load_balancing_policies.maglev.v3.Maglev
 

@@ -7,7 +7,7 @@ import { HashRing, type HashRingSettings } from '../../../upstream/load_balancer
 import type { CreateHashTable } from '../../../upstream/load_balancers/hash_table.ts'
 import { HashingLoadBalancer } from '../../../upstream/load_balancers/hashing_load_balancer.ts'
 import type { ServerContext } from '../../../upstream/server_context.ts'
-import { hashingSettings } from '../hashing_settings.ts'
+import { hashingSettings } from './hashing_settings.ts'
 
 type RingHash = envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash
 

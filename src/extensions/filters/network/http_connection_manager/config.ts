@@ -82,7 +82,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     userAgent: config.addUserAgent === true ? context.localInfo.clusterName : '',
     nodeId: context.localInfo.nodeId,
     useRemoteAddress: config.useRemoteAddress ?? false,
-    forwardClientCert: compileForwardClientCert(config, context.errors),
+    forwardClientCert: compileForwardClientCert(config, context),
     xffNumTrustedHops: config.xffNumTrustedHops,
     skipXffAppend: config.skipXffAppend,
     appendXForwardedPort: config.appendXForwardedPort,

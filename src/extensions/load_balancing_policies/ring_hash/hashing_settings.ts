@@ -1,13 +1,13 @@
 // What ring_hash and maglev read alike from their configuration.
 
-import type { envoy } from '../../../proto/generated/api.d.ts'
-import { HeaderMap } from '../../common/header_map.ts'
-import { compileHashPolicies } from '../../router/route_config/hash_policy.ts'
-import type { ClusterInfo } from '../../upstream/cluster_info.ts'
-import type { LoadBalancerContext } from '../../upstream/load_balancer.ts'
-import type { HashingSettings } from '../../upstream/load_balancers/hashing_load_balancer.ts'
-import { panicThreshold } from '../../upstream/load_balancers/zone_aware_load_balancer.ts'
-import type { ServerContext } from '../../upstream/server_context.ts'
+import type { envoy } from '../../../../proto/generated/api.d.ts'
+import { HeaderMap } from '../../../common/header_map.ts'
+import { compileHashPolicies } from '../../../router/route_config/hash_policy.ts'
+import type { ClusterInfo } from '../../../upstream/cluster_info.ts'
+import type { LoadBalancerContext } from '../../../upstream/load_balancer.ts'
+import type { HashingSettings } from '../../../upstream/load_balancers/hashing_load_balancer.ts'
+import { panicThreshold } from '../../../upstream/load_balancers/zone_aware_load_balancer.ts'
+import type { ServerContext } from '../../../upstream/server_context.ts'
 
 type ConsistentHashing = envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig
 

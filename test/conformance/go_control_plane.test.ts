@@ -5,11 +5,10 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ensureGoTool, INSTALL_TIMEOUT_MS } from '../support/ensure_go_tool.ts'
-import type { ProxyKind } from '../support/proxy_process.ts'
+import { discoveryProxies } from '../support/xds/proxies.ts'
 import { goControlPlane, modes, type Outcome, runGoControlPlane } from './go_control_plane.ts'
 
 const updates = 4
-const kinds: readonly ProxyKind[] = ['envoy']
 
 beforeAll(() => {
   ensureGoTool(goControlPlane)
@@ -20,7 +19,7 @@ function servedUpdates({ batches }: Outcome): number[] {
   return [...new Set(batches.filter(({ failed }) => failed === 0).map(({ update }) => update))]
 }
 
-describe.each(kinds)('%s', (kind) => {
+describe.each(discoveryProxies)('%s', (kind) => {
   const cases = modes.flatMap((mode) => [
     { mode, tls: false },
     { mode, tls: true },

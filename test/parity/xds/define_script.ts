@@ -1,6 +1,7 @@
 /** Turns a script of pushes into vitest tests: one test a push, both proxies driven in the same run by control planes alike. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { EchoBackend } from '../../support/echo_backend.ts'
+import { discoveryProxies } from '../../support/xds/proxies.ts'
 import type { ApiMode } from '../../support/xds/samples.ts'
 import { differences, report, unaccepted } from '../compare.ts'
 import { proxyPair } from '../define_suite.ts'
@@ -11,7 +12,7 @@ const placeholderPort = 1
 
 /** A push that differs fails, and so may those after it: each proxy goes on from where it is. */
 export function defineXdsScript(script: XdsScript, mode: ApiMode): void {
-  const pair = proxyPair('envoy,envoy')
+  const pair = proxyPair(`envoy,${discoveryProxies.at(-1)}`)
   describe(`${script.name}, ${mode}`, () => {
     let backend: EchoBackend
     let drivers: XdsDriver[] = []

@@ -32,6 +32,7 @@ export class ClusterChannel implements ConnectionPoolLike {
   readonly #channel: Channel
   readonly #streams = new Set<ClusterStream>()
   readonly #connector: HostConnector
+  #unaryCalls = 0
   #idleCallbacks: (() => void)[] = []
   #isClosed = false
 
@@ -39,11 +40,15 @@ export class ClusterChannel implements ConnectionPoolLike {
     this.host = host
     this.#connector = new HostConnector(
       host,
-      () => this.#streams.size > 0,
+      () => this.#isActive,
       (reason) => this.#fail(reason),
     )
     const credentials = new HostCredentials(this.#connector)
     this.#channel = new Channel(targetOf(host.address), credentials, channelOptions(host))
+  }
+
+  get #isActive(): boolean {
+    return this.#streams.size + this.#unaryCalls > 0
   }
 
   get isUsable(): boolean {
@@ -59,14 +64,25 @@ export class ClusterChannel implements ConnectionPoolLike {
 
   unaryCall(head: CallHead, bytes: Uint8Array, timeoutMs: number | undefined): Promise<Uint8Array> {
     countRequest(this.host)
+    this.#unaryCalls++
     const answer = this.#channel.unaryCall(head, bytes, timeoutMs)
-    return answer.finally(() => countRequestOver(this.host))
+    return answer.finally(() => {
+      countRequestOver(this.host)
+      this.#unaryCalls--
+      this.#onCallOver()
+    })
   }
 
   #onStreamOver(stream: ClusterStream): void {
     this.#streams.delete(stream)
-    this.#connector.onCallOver()
-    if (this.#streams.size > 0) return
+    this.#onCallOver()
+  }
+
+  #onCallOver(): void {
+    if (this.#isActive) return
+    this.#connector.onCallsOver()
+    // It would go on trying by itself; whoever wants to try again makes a new one.
+    if (this.#connector.hasFailed) this.closeConnections()
     for (const callback of this.#idleCallbacks.splice(0)) callback()
   }
 
@@ -164,6 +180,7 @@ class HostConnector implements SecureConnector {
   readonly #timer = new Timer(() => this.#onTimeout())
   #startedAtMs = 0
   #isConnecting = false
+  #isClosed = false
   #socket: Socket | undefined
 
   constructor(host: Host, isActive: () => boolean, onFailure: (reason: string) => void) {
@@ -174,6 +191,7 @@ class HostConnector implements SecureConnector {
 
   /** Asked right before each TCP connection is opened. */
   waitForReady(): Promise<void> {
+    if (this.hasFailed || this.#isClosed) return Promise.reject(new Error('the channel is closed'))
     this.#settle()
     countConnect(this.#host)
     this.#startedAtMs = monotonicMs()
@@ -197,9 +215,9 @@ class HostConnector implements SecureConnector {
     return { socket, secure: host.transportSocket.isSecure }
   }
 
-  /** A call that ends while its connection is still being made has failed by that. */
-  onCallOver(): void {
-    if (!this.#isActive()) this.#settle()
+  /** Calls that end while their connection is still being made have failed by that. */
+  onCallsOver(): void {
+    this.#settle()
   }
 
   #settle(): void {
@@ -220,6 +238,7 @@ class HostConnector implements SecureConnector {
   }
 
   close(): void {
+    this.#isClosed = true
     this.#settle()
     this.#socket?.destroy()
   }

@@ -38,11 +38,11 @@ export class ClusterChannel implements ConnectionPoolLike {
 
   constructor(host: Host) {
     this.host = host
-    this.#connector = new HostConnector(
-      host,
-      () => this.#isActive,
-      (reason) => this.#fail(reason),
-    )
+    this.#connector = new HostConnector(host, {
+      isActive: () => this.#isActive,
+      isReady: () => this.#channel.isReady,
+      onFailure: (reason) => this.#fail(reason),
+    })
     const credentials = new HostCredentials(this.#connector)
     this.#channel = new Channel(targetOf(host.address), credentials, channelOptions(host))
   }
@@ -171,22 +171,28 @@ function countRequestOver({ cluster, stats }: Host): void {
   stats.rqActive.dec()
 }
 
+interface ConnectorUsers {
+  /** Calls are under way. */
+  isActive(): boolean
+  /** The connection carries calls. */
+  isReady(): boolean
+  onFailure(reason: string): void
+}
+
 /** What happens to the channel's connections, one after the other, within the cluster's `connect_timeout`. */
 class HostConnector implements SecureConnector {
   hasFailed = false
   readonly #host: Host
-  readonly #isActive: () => boolean
-  readonly #onFailure: (reason: string) => void
+  readonly #users: ConnectorUsers
   readonly #timer = new Timer(() => this.#onTimeout())
   #startedAtMs = 0
   #isConnecting = false
   #isClosed = false
   #socket: Socket | undefined
 
-  constructor(host: Host, isActive: () => boolean, onFailure: (reason: string) => void) {
+  constructor(host: Host, users: ConnectorUsers) {
     this.#host = host
-    this.#isActive = isActive
-    this.#onFailure = onFailure
+    this.#users = users
   }
 
   /** Asked right before each TCP connection is opened. */
@@ -206,11 +212,13 @@ class HostConnector implements SecureConnector {
     const socket = await secureSocket(host, tcpSocket, ['h2'])
     if (!this.#isConnecting) throw new Error('connection timeout')
     this.#isConnecting = false
-    this.#timer.disable()
     const startedAtMs = this.#startedAtMs
     countConnected(host, startedAtMs)
     host.cluster.stats.upstreamCxHttp2Total.inc()
-    socket.once('close', () => countClosed(host, 'remoteClose', startedAtMs, this.#isActive()))
+    socket.once('close', () => {
+      this.#timer.disable()
+      countClosed(host, 'remoteClose', startedAtMs, this.#users.isActive())
+    })
     this.#socket = socket
     return { socket, secure: host.transportSocket.isSecure }
   }
@@ -229,16 +237,21 @@ class HostConnector implements SecureConnector {
     countClosed(this.#host, 'remoteClose', this.#startedAtMs, false)
   }
 
+  /** Within this time the server must have spoken HTTP/2, too. */
   #onTimeout(): void {
-    this.#isConnecting = false
+    if (!this.#isConnecting && this.#users.isReady()) return
     this.hasFailed = true
-    countConnectFailure(this.#host, true)
-    countClosed(this.#host, 'localClose', this.#startedAtMs, false)
-    this.#onFailure('upstream connect error or disconnect/reset before headers. reset reason: connection timeout')
+    if (this.#isConnecting) {
+      this.#isConnecting = false
+      countConnectFailure(this.#host, true)
+      countClosed(this.#host, 'localClose', this.#startedAtMs, false)
+    }
+    this.#users.onFailure('upstream connect error or disconnect/reset before headers. reset reason: connection timeout')
   }
 
   close(): void {
     this.#isClosed = true
+    this.#timer.disable()
     this.#settle()
     this.#socket?.destroy()
   }

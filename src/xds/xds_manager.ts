@@ -97,6 +97,10 @@ export class XdsManager implements SubscriptionFactory {
       case 'apiConfigSource':
         return this.#createApi(request, source.apiConfigSource!)
       case 'ads':
+        if (this.#ads instanceof SilentMux)
+          errors.warn(source, 'ads', 'the bootstrap has no usable ads_config: nothing will come of this', {
+            atKey: true,
+          })
         return this.#createGrpc(request, this.#ads, false)
       default:
         errors.add(at, undefined, 'Missing config source specifier in envoy::config::core::v3::ConfigSource', {

@@ -81,7 +81,7 @@ export class SecretFile {
       if (typeUrl !== secretType) continue
       const secret = value as SecretView
       const problems = new ConfigErrors(this.#path)
-      tryOut(secret, problems)
+      tryOutSecret(secret, problems)
       if (problems.hasErrors) {
         this.#problems += `\nsecret '${secret.name}' rejected:\n${renderIssues(problems.errors)}`
         continue
@@ -102,7 +102,8 @@ export class SecretFile {
   }
 }
 
-function tryOut(secret: SecretView, errors: ConfigErrors): void {
+/** Reports what keeps a secret from being used. */
+export function tryOutSecret(secret: SecretView, errors: ConfigErrors): void {
   if (secret.tlsCertificate !== undefined) loadCertificate(secret.tlsCertificate, errors)
   else if (secret.validationContext !== undefined) new CertificateValidator(secret.validationContext, errors)
   else if (secret.sessionTicketKeys !== undefined) readTicketKeys(secret.sessionTicketKeys, errors)

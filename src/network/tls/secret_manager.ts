@@ -1,5 +1,6 @@
 // Certificates, trusted certificates and ticket keys by name: those of `static_resources.secrets`, and those that a
-// discovery service for secrets (SDS) gives; so far that is a file.
+// discovery service for secrets (SDS) gives. Files each process reads by itself; what a management server gives, main
+// asks for, and tells all processes by `onSecret`.
 
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -25,6 +26,20 @@ export interface SecretProvider<T> {
   onUpdate(callback: () => void): void
 }
 
+/** A secret that a management server is to give. */
+export interface WantedSecret {
+  /** The same in all processes. */
+  readonly key: string
+  readonly kind: SecretKind
+  readonly config: SdsSecretConfig
+}
+
+interface DiscoveredSecret {
+  readonly wanted: WantedSecret
+  readonly callbacks: (() => void)[]
+  current: SecretView | undefined
+}
+
 const kindNames: Readonly<Record<SecretKind, string>> = {
   tlsCertificate: 'TlsCertificate',
   validationContext: 'CertificateValidationContext',
@@ -42,6 +57,8 @@ const unknownWords: Readonly<Record<SecretKind, string>> = {
 export class SecretManager {
   readonly #static = new Map<string, SecretView>()
   readonly #files = new Map<string, SecretFile>()
+  readonly #discovered = new Map<string, DiscoveredSecret>()
+  #onWanted: (wanted: WantedSecret) => void = () => {}
   readonly #folders: WatchedFolders
   readonly #updateScope: Scope | undefined
   /** What uses the secrets. */
@@ -72,6 +89,28 @@ export class SecretManager {
     for (const file of this.#files.values()) {
       for (const secret of file.secrets()) yield { secret, isDynamic: true }
     }
+    for (const { current } of this.#discovered.values()) {
+      if (current !== undefined) yield { secret: current, isDynamic: true }
+    }
+  }
+
+  /** Calls back for each secret that a management server is to give: those wanted so far, and those to come. */
+  onWanted(callback: (wanted: WantedSecret) => void): void {
+    this.#onWanted = callback
+    for (const { wanted } of this.#discovered.values()) callback(wanted)
+  }
+
+  /** What a management server has given, checked. Nobody may want it any longer. */
+  onSecret(key: string, secret: SecretView): void {
+    const discovered = this.#discovered.get(key)
+    if (discovered === undefined) return
+    discovered.current = secret
+    for (const callback of discovered.callbacks) callback()
+  }
+
+  /** What management servers have given so far, for a process that starts now. */
+  *discovered(): Iterable<{ readonly key: string; readonly secret: SecretView }> {
+    for (const [key, { current }] of this.#discovered) if (current !== undefined) yield { key, secret: current }
   }
 
   /** What an SdsSecretConfig refers to; undefined, with an error, where there can be no such secret. */
@@ -89,14 +128,7 @@ export class SecretManager {
       return undefined
     }
     const path = sdsConfig.pathConfigSource?.path ?? sdsConfig.path
-    if (path === undefined) {
-      errors.add(
-        sdsConfig,
-        undefined,
-        'secrets from a gRPC or REST service are not supported yet; use path_config_source',
-      )
-      return undefined
-    }
+    if (path === undefined) return this.#discover({ key: `${kind} ${name} ${JSON.stringify(sdsConfig)}`, kind, config })
     if (statSync(path, { throwIfNoEntry: false }) === undefined) {
       const message = `paths must refer to an existing path in the system: '${path}' does not exist`
       errors.add(sdsConfig.pathConfigSource ?? sdsConfig, 'path', message)
@@ -111,6 +143,23 @@ export class SecretManager {
       isDynamic: true,
       current: () => file.secret(name)?.[kind] as Content<Kind> | undefined,
       onUpdate: (callback) => file.onUpdate(callback),
+    }
+  }
+
+  #discover<Kind extends SecretKind>(wanted: WantedSecret & { kind: Kind }): SecretProvider<Content<Kind>> {
+    let discovered = this.#discovered.get(wanted.key)
+    if (discovered === undefined) {
+      discovered = { wanted, callbacks: [], current: undefined }
+      this.#discovered.set(wanted.key, discovered)
+      this.#onWanted(wanted)
+    }
+    const { callbacks } = discovered
+    const found = discovered
+    return {
+      name: wanted.config.name,
+      isDynamic: true,
+      current: () => found.current?.[wanted.kind] as Content<Kind> | undefined,
+      onUpdate: (callback) => callbacks.push(callback),
     }
   }
 

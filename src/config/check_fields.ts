@@ -38,20 +38,32 @@ export function checkFields(
   errors: ConfigErrors,
   tables: readonly FieldTable[] = fieldTables,
 ): void {
-  new FieldChecker(errors, tables).check(schema, view)
+  new FieldChecker(errors, compiledUses(tables)).check(schema, view)
+}
+
+type FieldUses = ReadonlyMap<string, { readonly acts: ReadonlySet<string>; readonly harmless: ReadonlySet<string> }>
+
+/** The project's own tables are compiled once: thousands of resources may come in one message. */
+let ownUses: FieldUses | undefined
+
+function compiledUses(tables: readonly FieldTable[]): FieldUses {
+  if (tables !== fieldTables) return compileUses(tables)
+  ownUses ??= compileUses(fieldTables)
+  return ownUses
+}
+
+function compileUses(tables: readonly FieldTable[]): FieldUses {
+  const entries = tables.flatMap((table) => Object.entries(table))
+  return new Map(entries.map(([name, use]) => [name, { acts: new Set(use.acts), harmless: new Set(use.harmless) }]))
 }
 
 class FieldChecker {
-  #errors: ConfigErrors
-  #uses = new Map<string, { acts: Set<string>; harmless: Set<string> }>()
+  readonly #errors: ConfigErrors
+  readonly #uses: FieldUses
 
-  constructor(errors: ConfigErrors, tables: readonly FieldTable[]) {
+  constructor(errors: ConfigErrors, uses: FieldUses) {
     this.#errors = errors
-    for (const table of tables) {
-      for (const [name, use] of Object.entries(table)) {
-        this.#uses.set(name, { acts: new Set(use.acts), harmless: new Set(use.harmless) })
-      }
-    }
+    this.#uses = uses
   }
 
   check(schema: MessageSchema, view: Record<string, unknown>): void {

@@ -10,6 +10,9 @@ import { type WireMessage, wireType } from './wire_types.ts'
 
 type View = Record<string, unknown>
 
+/** Bytes have no places to point at. */
+const noEntries: ViewOrigin['entries'] = new Map()
+
 /** What to do with fields that the API lacks. */
 export type UnknownFields = 'refuse' | 'warn' | 'ignore'
 
@@ -48,7 +51,7 @@ class WireReader {
     const origin: ViewOrigin = {
       schema,
       node: undefined,
-      entries: new Map(),
+      entries: noEntries,
       parent: place?.parent,
       parentField: place?.field,
       key: place?.key,
@@ -120,7 +123,7 @@ class WireReader {
     const base: ViewOrigin = {
       schema: place.field.message(),
       node: undefined,
-      entries: new Map(),
+      entries: noEntries,
       parent: place.parent,
       parentField: place.field,
       key: place.key,

@@ -37,8 +37,19 @@ export interface WireType {
   fromText(text: string): WireMessage
 }
 
+const wireTypes = new Map<string, WireType>()
+
 /** MUST be asked for known messages only. */
 export function wireType(fullName: string): WireType {
+  let type = wireTypes.get(fullName)
+  if (type === undefined) {
+    type = createWireType(fullName)
+    wireTypes.set(fullName, type)
+  }
+  return type
+}
+
+function createWireType(fullName: string): WireType {
   const { protobuf, root } = loadWire()
   ensureType(fullName)
   const type = root.lookupType(`.${fullName}`)

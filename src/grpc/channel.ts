@@ -47,6 +47,10 @@ export class Channel {
     return state !== connectivityState.TRANSIENT_FAILURE && state !== connectivityState.SHUTDOWN
   }
 
+  get isReady(): boolean {
+    return this.#client.getChannel().getConnectivityState(false) === connectivityState.READY
+  }
+
   startStream(head: CallHead, callbacks: GrpcStreamCallbacks): GrpcStream {
     const { path, metadata, authority } = head
     const call = this.#client.makeBidiStreamRequest(path, toBuffer, asIs, metadata, authorityOption(authority))

@@ -32,18 +32,23 @@ export class ClusterChannel implements ConnectionPoolLike {
   readonly #channel: Channel
   readonly #streams = new Set<ClusterStream>()
   readonly #connector: HostConnector
+  #unaryCalls = 0
   #idleCallbacks: (() => void)[] = []
   #isClosed = false
 
   constructor(host: Host) {
     this.host = host
-    this.#connector = new HostConnector(
-      host,
-      () => this.#streams.size > 0,
-      (reason) => this.#fail(reason),
-    )
+    this.#connector = new HostConnector(host, {
+      isActive: () => this.#isActive,
+      isReady: () => this.#channel.isReady,
+      onFailure: (reason) => this.#fail(reason),
+    })
     const credentials = new HostCredentials(this.#connector)
     this.#channel = new Channel(targetOf(host.address), credentials, channelOptions(host))
+  }
+
+  get #isActive(): boolean {
+    return this.#streams.size + this.#unaryCalls > 0
   }
 
   get isUsable(): boolean {
@@ -59,14 +64,25 @@ export class ClusterChannel implements ConnectionPoolLike {
 
   unaryCall(head: CallHead, bytes: Uint8Array, timeoutMs: number | undefined): Promise<Uint8Array> {
     countRequest(this.host)
+    this.#unaryCalls++
     const answer = this.#channel.unaryCall(head, bytes, timeoutMs)
-    return answer.finally(() => countRequestOver(this.host))
+    return answer.finally(() => {
+      countRequestOver(this.host)
+      this.#unaryCalls--
+      this.#onCallOver()
+    })
   }
 
   #onStreamOver(stream: ClusterStream): void {
     this.#streams.delete(stream)
-    this.#connector.onCallOver()
-    if (this.#streams.size > 0) return
+    this.#onCallOver()
+  }
+
+  #onCallOver(): void {
+    if (this.#isActive) return
+    this.#connector.onCallsOver()
+    // It would go on trying by itself; whoever wants to try again makes a new one.
+    if (this.#connector.hasFailed) this.closeConnections()
     for (const callback of this.#idleCallbacks.splice(0)) callback()
   }
 
@@ -155,25 +171,33 @@ function countRequestOver({ cluster, stats }: Host): void {
   stats.rqActive.dec()
 }
 
+interface ConnectorUsers {
+  /** Calls are under way. */
+  isActive(): boolean
+  /** The connection carries calls. */
+  isReady(): boolean
+  onFailure(reason: string): void
+}
+
 /** What happens to the channel's connections, one after the other, within the cluster's `connect_timeout`. */
 class HostConnector implements SecureConnector {
   hasFailed = false
   readonly #host: Host
-  readonly #isActive: () => boolean
-  readonly #onFailure: (reason: string) => void
+  readonly #users: ConnectorUsers
   readonly #timer = new Timer(() => this.#onTimeout())
   #startedAtMs = 0
   #isConnecting = false
+  #isClosed = false
   #socket: Socket | undefined
 
-  constructor(host: Host, isActive: () => boolean, onFailure: (reason: string) => void) {
+  constructor(host: Host, users: ConnectorUsers) {
     this.#host = host
-    this.#isActive = isActive
-    this.#onFailure = onFailure
+    this.#users = users
   }
 
   /** Asked right before each TCP connection is opened. */
   waitForReady(): Promise<void> {
+    if (this.hasFailed || this.#isClosed) return Promise.reject(new Error('the channel is closed'))
     this.#settle()
     countConnect(this.#host)
     this.#startedAtMs = monotonicMs()
@@ -188,18 +212,20 @@ class HostConnector implements SecureConnector {
     const socket = await secureSocket(host, tcpSocket, ['h2'])
     if (!this.#isConnecting) throw new Error('connection timeout')
     this.#isConnecting = false
-    this.#timer.disable()
     const startedAtMs = this.#startedAtMs
     countConnected(host, startedAtMs)
     host.cluster.stats.upstreamCxHttp2Total.inc()
-    socket.once('close', () => countClosed(host, 'remoteClose', startedAtMs, this.#isActive()))
+    socket.once('close', () => {
+      this.#timer.disable()
+      countClosed(host, 'remoteClose', startedAtMs, this.#users.isActive())
+    })
     this.#socket = socket
     return { socket, secure: host.transportSocket.isSecure }
   }
 
-  /** A call that ends while its connection is still being made has failed by that. */
-  onCallOver(): void {
-    if (!this.#isActive()) this.#settle()
+  /** Calls that end while their connection is still being made have failed by that. */
+  onCallsOver(): void {
+    this.#settle()
   }
 
   #settle(): void {
@@ -211,15 +237,21 @@ class HostConnector implements SecureConnector {
     countClosed(this.#host, 'remoteClose', this.#startedAtMs, false)
   }
 
+  /** Within this time the server must have spoken HTTP/2, too. */
   #onTimeout(): void {
-    this.#isConnecting = false
+    if (!this.#isConnecting && this.#users.isReady()) return
     this.hasFailed = true
-    countConnectFailure(this.#host, true)
-    countClosed(this.#host, 'localClose', this.#startedAtMs, false)
-    this.#onFailure('upstream connect error or disconnect/reset before headers. reset reason: connection timeout')
+    if (this.#isConnecting) {
+      this.#isConnecting = false
+      countConnectFailure(this.#host, true)
+      countClosed(this.#host, 'localClose', this.#startedAtMs, false)
+    }
+    this.#users.onFailure('upstream connect error or disconnect/reset before headers. reset reason: connection timeout')
   }
 
   close(): void {
+    this.#isClosed = true
+    this.#timer.disable()
     this.#settle()
     this.#socket?.destroy()
   }

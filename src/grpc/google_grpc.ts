@@ -80,19 +80,8 @@ export class GoogleGrpcClient implements GrpcClient {
   }
 }
 
-function channelCredentials(config: GoogleGrpc, errors: ConfigErrors): ChannelCredentials {
-  const unsupported = (view: object, field: string, what: string): void =>
-    errors.add(view, field, `${what} of google_grpc are not supported by Nuncio`, {
-      expected: 'ssl_credentials, local_credentials or none',
-    })
-  if (config.callCredentials.length > 0) unsupported(config, 'callCredentials', 'call credentials')
-  if (config.callCredentialsPlugin.length > 0) unsupported(config, 'callCredentialsPlugin', 'call credentials')
-  if (config.channelCredentialsPlugin.length > 0)
-    unsupported(config, 'channelCredentialsPlugin', 'channel credentials by plugin')
-  if (config.credentialsFactoryName !== '')
-    unsupported(config, 'credentialsFactoryName', 'credentials made by a factory')
-  const chosen = config.channelCredentials
-  if (chosen?.googleDefault !== undefined) unsupported(chosen, 'googleDefault', 'Google default credentials')
+/** Local credentials trust the way: they are none. */
+function channelCredentials({ channelCredentials: chosen }: GoogleGrpc, errors: ConfigErrors): ChannelCredentials {
   return chosen?.sslCredentials === undefined
     ? credentials.createInsecure()
     : sslCredentials(chosen.sslCredentials, errors)

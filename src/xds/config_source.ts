@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import type { envoy } from '../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
+import type { LocalInfo } from '../upstream/server_context.ts'
 import { defaultBackOff } from './discovery_stream.ts'
 
 export type ApiConfigSource = envoy.config.core.v3.ApiConfigSource
@@ -20,7 +21,7 @@ export function checkApiConfigSource(
 ): boolean {
   const problem = apiProblem(api, clusterManager, isAggregated)
   if (problem !== undefined) errors.add(api, problem.field, problem.message)
-  return problem === undefined && checkValidators(api, errors)
+  return problem === undefined
 }
 
 interface Problem {
@@ -29,6 +30,8 @@ interface Problem {
 }
 
 function apiProblem(api: ApiConfigSource, clusters: ClusterManager, isAggregated: boolean): Problem | undefined {
+  if (api.transportApiVersion === 'V2')
+    return { field: 'transportApiVersion', message: `V2 xDS transport protocol version is deprecated in ${named}` }
   const isGrpc = api.apiType === 'GRPC' || api.apiType === 'DELTA_GRPC'
   if (isAggregated && !isGrpc) return { field: 'apiType', message: `${named} type must be of non-aggregated gRPC` }
   if (api.apiType.startsWith('AGGREGATED'))
@@ -69,9 +72,11 @@ function missingCluster(name: string): string {
   return `${named} must have a statically defined non-EDS cluster: '${name}' does not exist, was added via api, or is an EDS cluster`
 }
 
-function checkValidators(api: ApiConfigSource, errors: ConfigErrors): boolean {
-  if (api.configValidators.length === 0) return true
-  errors.add(api, 'configValidators', 'config_validators are known to Envoy but not supported by Nuncio')
+/** Management servers tell proxies apart by this; `who` asks. */
+export function checkLocalInfo(who: string, localInfo: LocalInfo, at: object, errors: ConfigErrors): boolean {
+  if (localInfo.nodeId !== '' && localInfo.clusterName !== '') return true
+  const ways = "Set it either in 'node' config or via --service-node and --service-cluster options."
+  errors.add(at, undefined, `${who}: node 'id' and 'cluster' are required. ${ways}`)
   return false
 }
 

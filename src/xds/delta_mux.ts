@@ -1,7 +1,12 @@
 // The incremental ("delta") protocol: each response holds what has changed.
 
 import { getLogger } from '../common/log.ts'
-import { decodeDeltaResponse, encodeDeltaRequest, type RawResponse } from '../config/discovery_messages.ts'
+import {
+  decodeDeltaResponse,
+  encodeDeltaRequest,
+  type RawResource,
+  type RawResponse,
+} from '../config/discovery_messages.ts'
 import { DeltaState } from './delta_state.ts'
 import { Delta, DeltaWatch } from './delta_watch.ts'
 import { DiscoveryStream, type DiscoveryStreamCallbacks } from './discovery_stream.ts'
@@ -13,11 +18,11 @@ import {
   type Watch,
   type WatchCallbacks,
 } from './grpc_mux.ts'
-import { readResource } from './read_resource.ts'
+import { ResourceReader } from './read_resource.ts'
 import { RequestQueue } from './request_queue.ts'
 import { type ResourceType, typeUrlOf } from './resource_types.ts'
 import { SerialTasks } from './serial_tasks.ts'
-import type { DiscoveredResource, ResourceError } from './subscription.ts'
+import type { ResourceError } from './subscription.ts'
 import { TtlManager } from './ttl_manager.ts'
 import { canonicalName } from './xdstp_name.ts'
 
@@ -34,6 +39,7 @@ interface TypeState {
   readonly watches: Set<DeltaWatch>
   readonly state: DeltaState
   readonly ttl: TtlManager
+  readonly reader: ResourceReader
   readonly acknowledgements: Acknowledgement[]
 }
 
@@ -87,6 +93,7 @@ export class DeltaMux implements GrpcMux, DiscoveryStreamCallbacks {
         watches: new Set(),
         state: new DeltaState(),
         ttl: new TtlManager((names) => this.#onExpired(added, names)),
+        reader: new ResourceReader(type, this.#settings.readOptions),
         acknowledgements: [],
       }
       each = added
@@ -183,7 +190,7 @@ export class DeltaMux implements GrpcMux, DiscoveryStreamCallbacks {
   async #apply(each: TypeState, response: RawResponse): Promise<string | undefined> {
     let delta: Delta
     try {
-      delta = this.#read(each, response)
+      delta = await this.#read(each, response)
     } catch (error) {
       const { message } = error as Error
       for (const watch of [...each.watches]) watch.callbacks.onRejected(message)
@@ -209,9 +216,9 @@ export class DeltaMux implements GrpcMux, DiscoveryStreamCallbacks {
     }
   }
 
-  #read({ type, state, ttl }: TypeState, response: RawResponse): Delta {
+  async #read({ type, state, ttl, reader }: TypeState, response: RawResponse): Promise<Delta> {
     const names = new Set<string>()
-    const added: DiscoveredResource[] = []
+    const bodies: RawResource[] = []
     for (const raw of response.resources) {
       const name = canonicalName(raw.name)
       if (names.has(name)) throw new Error(`duplicate name ${raw.name} found among added/updated resources`)
@@ -224,13 +231,14 @@ export class DeltaMux implements GrpcMux, DiscoveryStreamCallbacks {
         const rule = `does not match the message-wide type URL ${response.typeUrl} in DeltaDiscoveryResponse`
         throw new Error(`type URL ${raw.typeUrl} embedded in an individual Any ${rule} ${response.versionInfo}`)
       }
-      added.push(readResource(raw, type, response.versionInfo, this.#settings.readOptions))
+      bodies.push(raw)
     }
     const removed = response.removedResources.map(canonicalName)
     for (const name of removed) {
       if (names.has(name)) throw new Error(`duplicate name ${name} found in the union of added+removed resources`)
       names.add(name)
     }
+    const added = await reader.read(bodies, response.versionInfo)
     return new Delta(type, added, removed, response)
   }
 

@@ -1,9 +1,10 @@
 // A resource as a response carries it, to one that can be applied.
 
 import { hash } from 'node:crypto'
+import { monotonicMs } from '../common/clock.ts'
 import { checkFields } from '../config/check_fields.ts'
 import type { RawResource } from '../config/discovery_messages.ts'
-import type { ConfigErrors } from '../config/errors.ts'
+import { ConfigErrors, type ConfigIssue } from '../config/errors.ts'
 import { decodeResource } from '../config/load.ts'
 import { messageSchema } from '../config/schema.ts'
 import type { UnknownFields } from '../config/wire.ts'
@@ -20,8 +21,9 @@ export interface ReadOptions {
 type View = Record<string, unknown>
 
 /** Throws where its bytes cannot be read at all. MUST have a body. */
-export function readResource(
+function readResource(
   raw: RawResource,
+  contentHash: string,
   type: ResourceType,
   responseVersion: string,
   options: ReadOptions,
@@ -34,8 +36,60 @@ export function readResource(
     aliases: raw.aliases,
     version: raw.version || responseVersion,
     ttlMs: raw.ttlMs,
-    hash: hash('sha1', bytes, 'base64'),
+    hash: contentHash,
   })
+}
+
+/** How long resources are read before others have a turn: one response may hold ten thousand. */
+const sliceMs = 10
+
+/** Reads the resources of one type; those that are the same as in the last response it does not read again. */
+export class ResourceReader {
+  readonly #type: ResourceType
+  readonly #options: ReadOptions
+  #known = new Map<string, KnownResource>()
+
+  constructor(type: ResourceType, options: ReadOptions) {
+    this.#type = type
+    this.#options = options
+  }
+
+  /** Rejects where one of them cannot be read at all. MUST all have a body. */
+  async read(resources: readonly RawResource[], responseVersion: string): Promise<DiscoveredResource[]> {
+    const next = new Map<string, KnownResource>()
+    const found: DiscoveredResource[] = []
+    let sliceStart = monotonicMs()
+    for (const raw of resources) {
+      if (monotonicMs() - sliceStart > sliceMs) {
+        await new Promise((resolve) => setImmediate(resolve))
+        sliceStart = monotonicMs()
+      }
+      const contentHash = hash('sha1', raw.bytes ?? new Uint8Array(0), 'base64')
+      const key = `${raw.name} ${contentHash}`
+      const known = this.#known.get(key)
+      const resource =
+        known === undefined
+          ? readResource(raw, contentHash, this.#type, responseVersion, this.#options)
+          : renewed(known, raw, responseVersion)
+      next.set(key, known ?? { resource, issues: [...resource.errors.issues] })
+      found.push(resource)
+    }
+    this.#known = next
+    return found
+  }
+}
+
+interface KnownResource {
+  readonly resource: DiscoveredResource
+  /** What reading it has found, without what others have added. */
+  readonly issues: readonly ConfigIssue[]
+}
+
+function renewed({ resource, issues }: KnownResource, raw: RawResource, responseVersion: string): DiscoveredResource {
+  const errors = new ConfigErrors(resource.name)
+  errors.issues.push(...issues)
+  const { aliases, ttlMs, version } = raw
+  return { ...resource, aliases, ttlMs, version: version || responseVersion, errors }
 }
 
 /** What is not in the message. */

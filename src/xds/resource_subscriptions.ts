@@ -4,6 +4,7 @@ import { wallMs } from '../common/clock.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { ResourceDemand, WatchedResource, WatchedResources } from '../config/watched_resources.ts'
 import { describeErrors } from './read_resource.ts'
+import { clusterLoadAssignmentType, routeConfigurationType, secretType } from './resource_types.ts'
 import type {
   ConfigUpdate,
   ResourceError,
@@ -81,6 +82,13 @@ export class ResourceSubscriptions implements ResourceDemand {
   }
 }
 
+/** How Envoy tells of more than the one resource that was asked for, and of another one. */
+const unexpectedWords: Readonly<Record<string, { readonly many: string; readonly other: string }>> = {
+  [clusterLoadAssignmentType]: { many: 'EDS resource length', other: 'EDS cluster' },
+  [routeConfigurationType]: { many: 'RDS resource length', other: 'RDS configuration' },
+  [secretType]: { many: 'SDS secrets length', other: 'SDS secret' },
+}
+
 class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   readonly resource: WatchedResource
   subscription: Subscription | undefined = undefined
@@ -100,9 +108,11 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   }
 
   async onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]> {
-    const { name, mainOnly, onMissing } = this.resource.reference
+    const { mainOnly, onMissing } = this.resource.reference
     const resources = this.#parts.resources()
-    const found = update.added.find((each) => each.name === name || each.aliases.includes(name))
+    const unexpected = this.#unexpected(update)
+    if (unexpected !== undefined) return this.#refuse(unexpected, update.versionInfo)
+    const [found] = update.added
     if (found === undefined) {
       // It may come later, but nothing waits for it: the management server has answered.
       onMissing?.()
@@ -113,10 +123,7 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
     const { errors, view, version } = found
     const commit = errors.hasErrors ? undefined : resources.prepare(this.resource, view, errors)
     if (commit === undefined) {
-      const message = describeErrors(errors) ?? ''
-      this.refused = { message, atMs: wallMs(), version }
-      resources.settle(this.resource)
-      return [{ name, message }]
+      return this.#refuse(describeErrors(errors) ?? '', version)
     }
     this.#hash = found.hash
     this.version = version
@@ -127,6 +134,21 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
     commit()
     await told
     return []
+  }
+
+  /** A file may hold anything. */
+  #unexpected({ added }: ConfigUpdate): string | undefined {
+    const { name, typeUrl } = this.resource.reference
+    const words = unexpectedWords[typeUrl] ?? { many: 'resource length', other: 'resource' }
+    if (added.length > 1) return `Unexpected ${words.many}: ${added.length}`
+    if (added.length === 0 || added[0].name === name || added[0].aliases.includes(name)) return undefined
+    return `Unexpected ${words.other} (expecting ${name}): ${added[0].name}`
+  }
+
+  #refuse(message: string, version: string): ResourceError[] {
+    this.refused = { message, atMs: wallMs(), version }
+    this.#parts.resources().settle(this.resource)
+    return [{ name: this.resource.reference.name, message }]
   }
 
   onConfigUpdateFailed(reason: UpdateFailureReason, _message: string): void {

@@ -1,7 +1,12 @@
 // The state-of-the-world protocol: each response holds all resources of a type that were asked for.
 
 import { getLogger } from '../common/log.ts'
-import { decodeDiscoveryResponse, encodeDiscoveryRequest, type RawResponse } from '../config/discovery_messages.ts'
+import {
+  decodeDiscoveryResponse,
+  encodeDiscoveryRequest,
+  type RawResource,
+  type RawResponse,
+} from '../config/discovery_messages.ts'
 import { DiscoveryStream, type DiscoveryStreamCallbacks } from './discovery_stream.ts'
 import {
   type ErrorDetail,
@@ -11,12 +16,11 @@ import {
   type Watch,
   type WatchCallbacks,
 } from './grpc_mux.ts'
-import { readResource } from './read_resource.ts'
+import { ResourceReader } from './read_resource.ts'
 import { RequestQueue } from './request_queue.ts'
 import { type ResourceType, typeUrlOf } from './resource_types.ts'
 import { SerialTasks } from './serial_tasks.ts'
 import { type ReceivedResources, SotwWatch } from './sotw_watch.ts'
-import type { DiscoveredResource } from './subscription.ts'
 import { TtlManager } from './ttl_manager.ts'
 import { canonicalName } from './xdstp_name.ts'
 
@@ -28,6 +32,7 @@ interface TypeState {
   /** In the order in which they were added. */
   readonly watches: Set<SotwWatch>
   readonly ttl: TtlManager
+  readonly reader: ResourceReader
   /** Of the last response that was accepted. */
   versionInfo: string
   nonce: string
@@ -91,6 +96,7 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
         type,
         watches: new Set(),
         ttl: new TtlManager((names) => this.#onExpired(added, names)),
+        reader: new ResourceReader(type, this.#settings.readOptions),
         versionInfo: '',
         nonce: '',
         acknowledgements: [],
@@ -197,7 +203,7 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
   async #apply(state: TypeState, response: RawResponse): Promise<string | undefined> {
     let resources: ReceivedResources
     try {
-      resources = this.#read(state, response)
+      resources = await this.#read(state, response)
     } catch (error) {
       const { message } = error as Error
       for (const watch of [...state.watches]) watch.callbacks.onRejected(message)
@@ -208,8 +214,8 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
     return errors.length === 0 ? undefined : state.type.rejection(errors)
   }
 
-  #read(state: TypeState, response: RawResponse): ReceivedResources {
-    const resources: DiscoveredResource[] = []
+  async #read(state: TypeState, response: RawResponse): Promise<ReceivedResources> {
+    const bodies: RawResource[] = []
     let isComplete = true
     for (const raw of response.resources) {
       if (raw.bytes === undefined) {
@@ -222,8 +228,9 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
         const rule = `does not match the message-wide type URL ${response.typeUrl} in DiscoveryResponse`
         throw new Error(`${raw.typeUrl} ${rule} ${response.versionInfo}`)
       }
-      resources.push(readResource(raw, state.type, response.versionInfo, this.#settings.readOptions))
+      bodies.push(raw)
     }
+    const resources = await state.reader.read(bodies, response.versionInfo)
     for (const { name, ttlMs } of resources) state.ttl.update(name, ttlMs)
     const { versionInfo, controlPlane } = response
     const byName = new Map(resources.map((resource) => [resource.name, resource]))

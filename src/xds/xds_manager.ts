@@ -5,7 +5,14 @@ import type { ConfigErrors } from '../config/errors.ts'
 import { createGrpcClient, type GrpcContext } from '../grpc/grpc_service.ts'
 import type { WatchedFolders } from '../network/watched_folders.ts'
 import type { Scope } from '../stats/store.ts'
-import { type ApiConfigSource, checkApiConfigSource, checkPath, streamBackOff, watchedFolder } from './config_source.ts'
+import {
+  type ApiConfigSource,
+  checkApiConfigSource,
+  checkLocalInfo,
+  checkPath,
+  streamBackOff,
+  watchedFolder,
+} from './config_source.ts'
 import { ControlPlaneStats } from './control_plane_stats.ts'
 import { DeltaMux } from './delta_mux.ts'
 import { FilesystemSubscription } from './filesystem_subscription.ts'
@@ -13,7 +20,13 @@ import type { GrpcMux } from './grpc_mux.ts'
 import { GrpcSubscription } from './grpc_subscription.ts'
 import { defaultInitialFetchTimeoutMs } from './initial_fetch.ts'
 import type { ReadOptions } from './read_resource.ts'
-import { aggregatedDeltaMethod, aggregatedStreamMethod, type ResourceType, resourceType } from './resource_types.ts'
+import {
+  aggregatedDeltaMethod,
+  aggregatedStreamMethod,
+  type ResourceType,
+  resourceType,
+  typeUrlOf,
+} from './resource_types.ts'
 import { RestClient } from './rest_client.ts'
 import { RestSubscription } from './rest_subscription.ts'
 import { SilentMux } from './silent_mux.ts'
@@ -72,6 +85,8 @@ export class XdsManager implements SubscriptionFactory {
     errors: ConfigErrors,
   ): Subscription | undefined {
     const request: Request = { source, type: resourceType(typeUrl), callbacks, scope, errors }
+    if (source.resourceApiVersion === 'V2')
+      errors.warn(source, 'resourceApiVersion', 'resources are those of V3, whatever is asked for')
     switch (source.configSourceSpecifier) {
       case 'path':
         return this.#createFilesystem(request, source, source.path!, undefined)
@@ -82,6 +97,10 @@ export class XdsManager implements SubscriptionFactory {
       case 'apiConfigSource':
         return this.#createApi(request, source.apiConfigSource!)
       case 'ads':
+        if (this.#ads instanceof SilentMux)
+          errors.warn(source, 'ads', 'the bootstrap has no usable ads_config: nothing will come of this', {
+            atKey: true,
+          })
         return this.#createGrpc(request, this.#ads, false)
       default:
         errors.add(at, undefined, 'Missing config source specifier in envoy::config::core::v3::ConfigSource', {
@@ -93,18 +112,13 @@ export class XdsManager implements SubscriptionFactory {
 
   #createAds(api: ApiConfigSource, errors: ConfigErrors): GrpcMux | undefined {
     if (!checkApiConfigSource(api, this.#context.clusterManager, true, errors)) return undefined
+    if (!checkLocalInfo('ads', this.#context.localInfo, api, errors)) return undefined
     const method = api.apiType === 'DELTA_GRPC' ? aggregatedDeltaMethod : aggregatedStreamMethod
     return this.#createMux(api, method, this.#context.scope, errors)
   }
 
   #createMux(api: ApiConfigSource, method: string, scope: Scope, errors: ConfigErrors): GrpcMux | undefined {
-    const { node, readOptions, localInfo } = this.#context
-    if (localInfo.nodeId === '' || localInfo.clusterName === '') {
-      const rule = `node 'id' and 'cluster' are required`
-      const ways = `Set it either in 'node' config or via --service-node and --service-cluster options.`
-      errors.add(api, undefined, `ads: ${rule}. ${ways}`)
-      return undefined
-    }
+    const { node, readOptions } = this.#context
     const client = createGrpcClient(api.grpcServices[0], this.#context, errors)
     if (client === undefined) return undefined
     const settings = {
@@ -128,7 +142,9 @@ export class XdsManager implements SubscriptionFactory {
 
   #createApi(request: Request, api: ApiConfigSource): Subscription | undefined {
     const { type, scope, errors } = request
-    if (!checkApiConfigSource(api, this.#context.clusterManager, false, errors)) return undefined
+    const { clusterManager, localInfo } = this.#context
+    if (!checkApiConfigSource(api, clusterManager, false, errors)) return undefined
+    if (!checkLocalInfo(typeUrlOf(type.name), localInfo, api, errors)) return undefined
     if (api.apiType === 'REST') return this.#createRest(request, api)
     const isDelta = api.apiType === 'DELTA_GRPC'
     if (!isDelta && type.streamMethod === '') {

@@ -84,6 +84,22 @@ describe.each(['GRPC', 'DELTA_GRPC'] as const)('%s on the aggregated stream', (a
     expect(nack.error?.message).toMatch(/^Error adding\/updating cluster\(s\) a: .*\(at lb_subset_config.*\)/)
   })
 
+  it('gives what has not changed with the same view and hash', async () => {
+    await start(apiType)
+    const clusters = client.subscribe(clusterType, '*')
+    await plane.waitForRequest(({ type }) => type === 'CDS', 'CDS')
+    plane.set('CDS', [cluster('a')], 'v1')
+    await plane.waitForAck('CDS', 'v1')
+    const stream = plane.streamOf('CDS')
+    stream.respond('CDS', { version: 'v2' })
+    await plane.waitForAck('CDS', 'v2')
+    const [first, second] = clusters.updates.map(({ added }) => added[0])
+    expect(second.view).toBe(first.view)
+    expect(second.hash).toBe(first.hash)
+    expect(second.errors).not.toBe(first.errors)
+    expect(clusters.updates[1].versionInfo).toBe('v2')
+  })
+
   it('refuses a response with a resource of another type', async () => {
     await start(apiType)
     const typeUrl = 'type.googleapis.com/envoy.config.listener.v3.Listener'

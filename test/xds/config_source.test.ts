@@ -56,10 +56,6 @@ describe('a source', () => {
       `{api_type: GRPC, grpc_services: [{envoy_grpc: {cluster_name: xds, retry_policy: {retry_back_off: {base_interval: 0.5s, max_interval: 0.1s}}}}]}`,
       'max_interval must be greater than or equal to the base_interval',
     ],
-    [
-      `{api_type: GRPC, grpc_services: [{google_grpc: {target_uri: x, stat_prefix: x, call_credentials: [{access_token: t}]}}]}`,
-      'call credentials of google_grpc are not supported by Nuncio',
-    ],
   ])('%s', (api, message) => {
     expect(messages(`{api_config_source: ${api}}`)).toEqual([message])
   })

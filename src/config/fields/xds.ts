@@ -2,8 +2,6 @@
 import { type FieldTable, words } from './field_table.ts'
 
 const core = 'envoy.config.core.v3'
-const googleGrpc = `${core}.GrpcService.GoogleGrpc`
-
 export const xdsFields: FieldTable = {
   [`${core}.ConfigSource`]: {
     acts: words('path path_config_source api_config_source ads initial_fetch_timeout resource_api_version'),
@@ -11,7 +9,7 @@ export const xdsFields: FieldTable = {
   [`${core}.PathConfigSource`]: { acts: words('path watched_directory'), harmless: ['poll_interval'] },
   [`${core}.ApiConfigSource`]: {
     acts: words(`api_type cluster_names grpc_services refresh_delay request_timeout rate_limit_settings
-      set_node_on_first_message_only config_validators transport_api_version`),
+      set_node_on_first_message_only transport_api_version`),
   },
   [`${core}.GrpcService`]: {
     acts: words('envoy_grpc google_grpc initial_metadata timeout'),
@@ -21,10 +19,14 @@ export const xdsFields: FieldTable = {
     acts: words('cluster_name authority retry_policy skip_envoy_headers'),
     harmless: ['max_receive_message_length'],
   },
-  [googleGrpc]: {
-    acts: words(`target_uri channel_credentials call_credentials stat_prefix credentials_factory_name channel_args
-      channel_credentials_plugin call_credentials_plugin`),
-    harmless: words('per_stream_buffer_limit_bytes config'),
+  [`${core}.GrpcService.GoogleGrpc`]: {
+    acts: words('target_uri channel_credentials stat_prefix channel_args'),
+    harmless: ['per_stream_buffer_limit_bytes'],
+  },
+  [`${core}.GrpcService.GoogleGrpc.ChannelCredentials`]: { acts: words('ssl_credentials local_credentials') },
+  [`${core}.RetryPolicy`]: {
+    acts: ['retry_back_off'],
+    harmless: words('num_retries retry_on retry_priority retry_host_predicate host_selection_retry_max_attempts'),
   },
   'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': { acts: words('lds_config cds_config ads_config') },
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': { acts: words('eds_config service_name') },

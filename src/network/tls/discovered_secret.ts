@@ -7,13 +7,11 @@ import type { SecretKind, SecretView } from './secret_manager.ts'
 import { readTicketKeys } from './ticket_keys.ts'
 
 export class DiscoveredSecret<Kind extends SecretKind> {
-  readonly #name: string
   readonly #kind: Kind
   readonly #callbacks: (() => void)[] = []
   #secret: SecretView | undefined = undefined
 
-  constructor(name: string, kind: Kind) {
-    this.#name = name
+  constructor(kind: Kind) {
     this.#kind = kind
   }
 
@@ -39,8 +37,9 @@ export class DiscoveredSecret<Kind extends SecretKind> {
   }
 
   #check(secret: SecretView, errors: ConfigErrors): void {
-    if (secret.name !== this.#name) {
-      errors.add(secret, 'name', `Unexpected SDS secret (expecting ${this.#name}): ${secret.name}`)
+    if (secret.type !== this.#kind) {
+      const message = `secret '${secret.name}' is a ${secret.type ?? 'nothing'}; what is wanted is a ${this.#kind}`
+      errors.add(secret, undefined, message)
     }
     if (secret.tlsCertificate !== undefined) loadCertificate(secret.tlsCertificate, errors)
     else if (secret.validationContext !== undefined) new CertificateValidator(secret.validationContext, errors)

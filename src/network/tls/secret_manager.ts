@@ -99,7 +99,7 @@ export class SecretManager {
       context.errors.add(config, undefined, `${kindNames[kind]}SdsApi: node 'id' and 'cluster' are required. ${advice}`)
       return undefined
     }
-    const secret = new DiscoveredSecret(name, kind)
+    const secret = new DiscoveredSecret(kind)
     const scope = this.#scope.createScope(`sds.${name}`)
     scope.counter('key_rotation_failed')
     const reference = { source, typeUrl: secretType, name, scope, initTarget: `SdsApi ${name}` }

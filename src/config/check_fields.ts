@@ -3,7 +3,7 @@ import type { ConfigErrors } from './errors.ts'
 import { bootstrapFields } from './fields/bootstrap.ts'
 import { clusterFields } from './fields/cluster.ts'
 import { commonFields } from './fields/common.ts'
-import type { FieldTable } from './fields/field_table.ts'
+import type { FieldTable, FieldUse } from './fields/field_table.ts'
 import { grpcFields } from './fields/grpc.ts'
 import { hcmFields } from './fields/hcm.ts'
 import { listenerFields } from './fields/listener.ts'
@@ -41,7 +41,7 @@ export function checkFields(
   new FieldChecker(errors, compiledUses(tables)).check(schema, view)
 }
 
-type FieldUses = ReadonlyMap<string, { readonly acts: ReadonlySet<string>; readonly harmless: ReadonlySet<string> }>
+type FieldUses = ReadonlyMap<string, Record<keyof FieldUse, ReadonlySet<string>>>
 
 /** The project's own tables are compiled once: thousands of resources may come in one message. */
 let ownUses: FieldUses | undefined
@@ -54,7 +54,12 @@ function compiledUses(tables: readonly FieldTable[]): FieldUses {
 
 function compileUses(tables: readonly FieldTable[]): FieldUses {
   const entries = tables.flatMap((table) => Object.entries(table))
-  return new Map(entries.map(([name, use]) => [name, { acts: new Set(use.acts), harmless: new Set(use.harmless) }]))
+  return new Map(
+    entries.map(([name, { acts, harmless, meaningless }]) => [
+      name,
+      { acts: new Set(acts), harmless: new Set(harmless), meaningless: new Set(meaningless) },
+    ]),
+  )
 }
 
 class FieldChecker {
@@ -70,7 +75,7 @@ class FieldChecker {
     const use = this.#uses.get(schema.fullName)
     for (const field of schema.fields) {
       const value = view[field.viewName]
-      if (!field.isSet(value)) continue
+      if (!field.isSet(value) || use?.meaningless.has(field.name) === true) continue
       const full = `${schema.fullName}.${field.name}`
       if (use?.harmless.has(field.name) === true) {
         this.#errors.warn(view, field.viewName, `field '${field.name}' is accepted but has no effect (${full})`, {

@@ -54,7 +54,6 @@ export class Connection implements TransportSocketCallbacks {
   localAddress: AddressInfo | undefined = undefined
   /** Undefined where the connection's bytes are those of the TCP socket. */
   readonly #transport: TransportSocket | undefined
-  /** The TCP socket below. */
   readonly #tcpSocket: Socket
   #callbacks: ConnectionCallbacks[] = []
   #readDisableCount = 0

@@ -14,6 +14,7 @@ import { ConfigErrors } from '../../src/config/errors.ts'
 import { loadBootstrap } from '../../src/config/load.ts'
 import type { GrpcClient, GrpcStatus } from '../../src/grpc/grpc_client.ts'
 import { createGrpcClient } from '../../src/grpc/grpc_service.ts'
+import { buildCluster } from '../../src/upstream/build_cluster.ts'
 import { staticHosts } from '../../src/upstream/endpoints.ts'
 import { Condition } from '../support/condition.ts'
 import { clusterViews, serverContext, staticClusterYaml, type TestServerContext } from '../upstream/support.ts'
@@ -84,7 +85,8 @@ function clientOf(service: string, context: TestServerContext): GrpcClient {
 function contextWith(port: number, more = ''): TestServerContext {
   const context = serverContext()
   const [view] = clusterViews(staticClusterYaml([`127.0.0.1:${port}`], more))
-  const cluster = context.clusterManager.addOrUpdate(view, context)
+  const cluster = buildCluster(view, context)
+  context.clusterManager.put(cluster)
   cluster.setHosts(staticHosts(view.loadAssignment, context.errors))
   closers.push(() => {
     for (const host of cluster.prioritySet.hosts()) for (const pool of host.pools.values()) pool.closeConnections()

@@ -76,12 +76,12 @@ describe.each(['GRPC', 'DELTA_GRPC'] as const)('%s on the aggregated stream', (a
     await start(apiType)
     plane.set(
       'CDS',
-      [cluster('a', ', lb_subset_config: {subset_selectors: [{}]}, max_requests_per_connection: 0')],
+      [cluster('a', ', filters: [{name: f}], max_requests_per_connection: 0')],
       'v1',
     )
     client.subscribe(clusterType, '*')
     const nack = await plane.waitForNack('CDS', 'v1')
-    expect(nack.error?.message).toMatch(/^Error adding\/updating cluster\(s\) a: .*\(at lb_subset_config.*\)/)
+    expect(nack.error?.message).toMatch(/^Error adding\/updating cluster\(s\) a: .*\(at filters.*\)/)
   })
 
   it('gives what has not changed with the same view and hash', async () => {

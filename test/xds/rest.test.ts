@@ -64,7 +64,7 @@ describe('REST', () => {
   })
 
   it('gives each resource what is wrong with it', async () => {
-    plane.set('CDS', [cluster('a', ', max_requests_per_connection: 0, lb_subset_config: {}'), cluster('b')], 'v1')
+    plane.set('CDS', [cluster('a', ', max_requests_per_connection: 0, filters: [{name: f}]'), cluster('b')], 'v1')
     const clusters = client.subscribe(clusterType, '*', source)
     await clusters.updatesReach(1)
     const [a, b] = clusters.updates[0].added

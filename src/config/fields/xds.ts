@@ -4,12 +4,15 @@ import { type FieldTable, words } from './field_table.ts'
 const core = 'envoy.config.core.v3'
 export const xdsFields: FieldTable = {
   [`${core}.ConfigSource`]: {
-    acts: words('path path_config_source api_config_source ads initial_fetch_timeout resource_api_version'),
+    acts: words('path path_config_source api_config_source ads initial_fetch_timeout'),
+    // There is but one version left.
+    meaningless: ['resource_api_version'],
   },
   [`${core}.PathConfigSource`]: { acts: words('path watched_directory'), harmless: ['poll_interval'] },
   [`${core}.ApiConfigSource`]: {
     acts: words(`api_type cluster_names grpc_services refresh_delay request_timeout rate_limit_settings
-      set_node_on_first_message_only transport_api_version`),
+      set_node_on_first_message_only`),
+    meaningless: ['transport_api_version'],
   },
   [`${core}.GrpcService`]: {
     acts: words('envoy_grpc google_grpc initial_metadata timeout'),

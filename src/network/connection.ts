@@ -132,8 +132,7 @@ export class Connection implements TransportSocketCallbacks {
 
   /** Why connecting failed, in Envoy's words for %UPSTREAM_TRANSPORT_FAILURE_REASON%. */
   connectFailureReason(remote: AddressInfo): string {
-    if (this.#localFailure !== undefined) return this.#localFailure
-    return this.transportFailureReason || connectErrorWords(this.socketErrorCode, remote)
+    return this.#localFailure ?? (this.transportFailureReason || connectErrorWords(this.socketErrorCode, remote))
   }
 
   get isOpen(): boolean {

@@ -279,16 +279,6 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
     reason: 'A reset behind a pipelined request is seen at once, where Envoy waits for the answer that nobody reads.',
   },
   {
-    kind: 'gap',
-    cases: [
-      'response head before the request is complete, its body after',
-      'pipeline behind a request that asks to close and is answered at once',
-      'junk behind a request that asks to close and is answered at once',
-    ],
-    fields: ['accessLog', 'stats'],
-    reason: 'a close waits for the client in a few more cases.',
-  },
-  {
     kind: 'meant',
     cases: [
       'request: target parameters behind escaped dots, normalised',

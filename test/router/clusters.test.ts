@@ -156,8 +156,8 @@ describe('settings', () => {
       'cluster: c, upgrade_configs: [{upgrade_type: WebSocket, enabled: false}, {upgrade_type: CONNECT, connect_config: {allow_post: true}}]',
     )
     expect([...route.upgrades]).toEqual([
-      ['websocket', { enabled: false, terminateConnect: false, allowPost: false }],
-      ['connect', { enabled: true, terminateConnect: true, allowPost: true }],
+      ['websocket', { enabled: false, connect: undefined }],
+      ['connect', { enabled: true, connect: { allowPost: true, proxyProtocolVersion: undefined } }],
     ])
   })
 

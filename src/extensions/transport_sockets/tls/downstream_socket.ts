@@ -132,6 +132,10 @@ export class DownstreamTlsSocket implements TransportSocket {
     const chain = peerChain(socket)
     let validated = false
     if (chain.length > 0) {
+      if (!socket.isSessionReused() && !chain[0].allowsSigning) {
+        this.#refuse(tlsFailureReason('KEY_USAGE_BIT_INCORRECT'), "the client's certificate is not for signing")
+        return
+      }
       const verdict = contexts.validator.verify(chain, socket.isSessionReused() ? undefined : chainResult(socket))
       if (verdict.failure !== undefined) stats.onVerifyFailure(verdict.failure)
       if (!verdict.accepted) {

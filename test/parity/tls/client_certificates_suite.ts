@@ -134,7 +134,7 @@ function tlsListener(name: string, validation: string): string {
 `
   const plain = httpListener({
     name,
-    listener: `access_log:\n${indent(accessLog('%DOWNSTREAM_PEER_SUBJECT% fail=%DOWNSTREAM_TRANSPORT_FAILURE_REASON%'), 0)}`,
+    listener: `access_log:\n${indent(accessLog('%DOWNSTREAM_PEER_SUBJECT% %DOWNSTREAM_PEER_FINGERPRINT_256% %DOWNSTREAM_PEER_CERT_V_END(%Y)% %DOWNSTREAM_LOCAL_SUBJECT% %DOWNSTREAM_TLS_VERSION% fail=%DOWNSTREAM_TRANSPORT_FAILURE_REASON%'), 0)}`,
     hcm: 'codec_type: HTTP1',
   })
   // One line for each connection, whether there is a request on it or not.

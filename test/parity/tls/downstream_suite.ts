@@ -60,7 +60,7 @@ ${indent(options.common ?? '', 8)}
   const plain = httpListener({
     name,
     logFormat: LOG,
-    listener: `access_log:\n${indent(accessLog(`listener fail=%DOWNSTREAM_TRANSPORT_FAILURE_REASON%`), 0)}`,
+    listener: `access_log:\n${indent(accessLog(`listener peer=%DOWNSTREAM_PEER_SUBJECT% fail=%DOWNSTREAM_TRANSPORT_FAILURE_REASON%`), 0)}`,
     hcm: `codec_type: HTTP1\n${options.hcm ?? ''}`,
     virtualHosts: options.virtualHosts ?? ALL_TO_MAIN,
   })

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { getLogger } from '../../../common/log.ts'
 import type { ConnectionSocket } from '../../../network/connection_socket.ts'
+import type { CertificateInfo } from '../../../network/tls/certificate_info.ts'
 import { ClientHelloReader } from '../../../network/tls/client_hello_reader.ts'
 import { type ClientOffer, readClientOffer } from '../../../network/tls/client_offer.ts'
 import { tlsErrorName, tlsFailureReason } from '../../../network/tls/failure_reason.ts'
@@ -40,7 +41,7 @@ export class DownstreamTlsSocket implements TransportSocket {
   #hello: ClientOffer | undefined = undefined
   readonly #reader = new ClientHelloReader()
   #received: Buffer | undefined = undefined
-  #isTls13 = false
+  #chosen: ServerCertificate | undefined = undefined
   readonly #onData = (data: Buffer) => this.#gather(data)
 
   constructor(settings: DownstreamTlsSettings, facts: ConnectionSocket) {
@@ -107,7 +108,7 @@ export class DownstreamTlsSocket implements TransportSocket {
   #startHandshake(contexts: ServerContexts, chosen: ServerCertificate): void {
     const { validator, requiresClientCertificate } = contexts
     const protocol = contexts.protocolFor(this.#hello)
-    this.#isTls13 = this.#hello?.offersTls13 === true && chosen.speaksTls13
+    this.#chosen = chosen
     const socket = new TLSSocket(this.#socket, {
       isServer: true,
       secureContext: chosen.contextFor(this.#hello),
@@ -141,7 +142,7 @@ export class DownstreamTlsSocket implements TransportSocket {
       if (!verdict.accepted) {
         const reason = tlsFailureReason('CERTIFICATE_VERIFY_FAILED', verdict.details)
         const words = verdict.details.replace('verify cert failed: ', '')
-        this.#fail(reason, `the client's certificate is not accepted: ${words}`)
+        this.#fail(reason, `the client's certificate is not accepted: ${words}`, chain)
         return
       }
       validated = verdict.validated
@@ -164,7 +165,8 @@ export class DownstreamTlsSocket implements TransportSocket {
     if (name === noCertificate) stats.onVerifyFailure('no_cert')
     else stats.connectionError.inc()
     // BoringSSL says it twice in TLS 1.3.
-    const second = name === 'NO_SHARED_CIPHER' && this.#isTls13 ? name : ''
+    const isTls13 = this.#hello?.offersTls13 === true && this.#chosen?.speaksTls13 === true
+    const second = name === 'NO_SHARED_CIPHER' && isTls13 ? name : ''
     this.#fail(tlsFailureReason(name, details, second), failureWords[name] ?? error.message)
   }
 
@@ -173,10 +175,11 @@ export class DownstreamTlsSocket implements TransportSocket {
     this.#fail(reason, words)
   }
 
-  #fail(reason: string, words: string): void {
+  #fail(reason: string, words: string, peerChain: readonly CertificateInfo[] = []): void {
     this.failureReason = reason
     this.#facts.transportFailureReason = reason
-    this.#facts.tls = unfinishedTlsInfo(this.#hello?.offersTls13 === true ? 'TLSv1.3' : 'TLSv1.2')
+    const version = this.#hello?.offersTls13 === true ? 'TLSv1.3' : 'TLSv1.2'
+    this.#facts.tls = unfinishedTlsInfo(version, peerChain, this.#chosen?.certificate.leaf)
     this.#log(words)
     this.#socket.destroy()
   }

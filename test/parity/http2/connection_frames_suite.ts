@@ -219,7 +219,7 @@ const connection: ParityCase[] = [
   one(
     'RST_STREAM: with each code',
     [0, 1, 2, 3, 5, 7, 9, 10, 11, 13, 99].map((code, i) => headers(1 + 2 * i, post(), 'goesOn') + rst(1 + 2 * i, code)),
-    { logLines: 11 },
+    { logLines: 11, stats: '^http' },
   ),
   one('RST_STREAM: at once', [open + rst(1, 8)], { stats: '^http' }),
   one('RST_STREAM: whole request', [get + rst(1, 8)], { stats: '^http' }),

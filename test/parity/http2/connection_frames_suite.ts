@@ -400,6 +400,7 @@ const floods: ParityCase[] = [
   one('flood: RST_STREAM', [repeat(4, (i) => headers(1 + 2 * i, post(), 'goesOn') + rst(1 + 2 * i, 8))], {
     listener: 'few_resets',
     logLines: 4,
+    stats: '^http',
   }),
   one(
     'flood: resets that we send',

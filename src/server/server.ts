@@ -128,6 +128,7 @@ export class Server implements ServerControl {
         scope: this.#store,
         typedDnsResolverConfig: bootstrap.typedDnsResolverConfig,
         dnsResolutionConfig: bootstrap.dnsResolutionConfig,
+        localClusterName: this.#instance.clusterManager.localClusterName,
         countMatches: (hosts) => cluster.info.transportSockets.countMatches(hosts),
       })
       if (discovery !== undefined) this.#discoveries.set(cluster.info.name, discovery)

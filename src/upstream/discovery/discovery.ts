@@ -21,6 +21,8 @@ export type CountMatches = (hosts: readonly HostSnapshot[]) => void
 export interface DiscoveryEnvironment extends DnsEnvironment {
   /** Where it is absent all count for the cluster's own transport socket. */
   readonly countMatches?: CountMatches
+  /** The name of the proxy's own cluster. */
+  readonly localClusterName?: string
 }
 
 /** Names of a cluster_type that say all without a typed_config. */
@@ -59,6 +61,19 @@ function staticDiscovery(view: ClusterView, errors: ConfigErrors, countMatches: 
   return new StaticDiscovery(hosts, countMatches)
 }
 
+function edsDiscovery(
+  view: ClusterView,
+  stats: ClusterStats,
+  errors: ConfigErrors,
+  countMatches: CountMatches,
+  { localClusterName }: DiscoveryEnvironment,
+): ClusterDiscovery | undefined {
+  if (view.edsClusterConfig !== undefined)
+    return new EdsDiscovery(view, stats, countMatches, view.name === localClusterName)
+  errors.add(view, 'edsClusterConfig', 'cannot create an EDS cluster without an EDS config')
+  return undefined
+}
+
 /** The discovery of a cluster; what is wrong or not supported goes to `errors`. */
 export function createDiscovery(
   view: ClusterView,
@@ -93,9 +108,7 @@ export function createDiscovery(
     case 'LOGICAL_DNS':
       return createDnsDiscovery(view, stats, errors, environment, countMatches)
     case 'EDS':
-      if (view.edsClusterConfig !== undefined) return new EdsDiscovery(view, stats, countMatches)
-      errors.add(view, 'edsClusterConfig', 'cannot create an EDS cluster without an EDS config')
-      return undefined
+      return edsDiscovery(view, stats, errors, countMatches, environment)
     default:
       errors.add(view, 'type', `cluster type ${view.type} is not supported`)
       return undefined

@@ -1,10 +1,11 @@
 /** What operators see of load balancing: access logs, answers, stats, /clusters and /config_dump. */
+
+import { proxyHeader } from '../../support/proxy_header.ts'
 import type { ParityCase, ParitySuite } from '../case.ts'
 import { listener, tcpProxy } from '../l4/l4_yaml.ts'
+import { proxyProtocol } from '../listener_filters/pieces.ts'
 import { get, OK, response } from '../requests.ts'
 import { bootstrap, cluster, httpListener, indent, routes } from '../yaml.ts'
-import { proxyHeader } from '../../support/proxy_header.ts'
-import { proxyProtocol } from '../listener_filters/pieces.ts'
 
 const host = (backend: string, more = ''): string =>
   `{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: {{backend:${backend}}} } } }${more === '' ? '' : `, ${more}`} }`

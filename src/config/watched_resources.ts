@@ -88,7 +88,12 @@ export class WatchedResources {
     const { users, view } = resource
     users.add(prepare)
     if (view !== undefined) prepare(view, errors)()
-    else if (!resource.isSettled) resource.onSettled.push(initManager.add(reference.initTarget))
+    else if (!resource.isSettled) {
+      const ready = initManager.add(reference.initTarget)
+      resource.onSettled.push(ready)
+      // Nobody waits for the sake of what is gone.
+      lifetime.onEnd(ready)
+    }
     lifetime.onEnd(() => {
       users.delete(prepare)
       if (users.size > 0 || this.#wanted.get(key) !== resource) return

@@ -9,7 +9,7 @@ import { messageSchema } from '../config/schema.ts'
 import { FilteredScope } from '../stats/filtered_scope.ts'
 import { createRejects } from '../stats/stats_config.ts'
 import type { Scope } from '../stats/store.ts'
-import type { BuiltListener } from './built_listener.ts'
+import { type BuiltListener, droppedChains } from './built_listener.ts'
 import { listenerConnectionLimit } from './connection_limits.ts'
 import type {
   ListenerFactoryContext,
@@ -96,11 +96,9 @@ function checkChains(view: ListenerView, address: string, errors: ConfigErrors):
 }
 
 /** Ends what a listener has begun, but for the chains that another version of it goes on with. */
-export function endListener({ lifetime, chains }: BuiltListener, kept?: BuiltListener): void {
-  lifetime.end()
-  for (const [key, chain] of chains) {
-    if (kept?.chains.get(key) !== chain) chain.lifetime.end()
-  }
+export function endListener(built: BuiltListener, kept?: BuiltListener): void {
+  built.lifetime.end()
+  for (const chain of droppedChains(built, kept)) chain.lifetime.end()
 }
 
 /** Where everything of the listener makes its stats. Virtual hosts are the server's: their stats are always kept. */

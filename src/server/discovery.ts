@@ -81,6 +81,11 @@ export class Discovery {
     this.#resources.start()
   }
 
+  /** Holds back what is said of clusters on the aggregated stream until the returned function is called. */
+  pauseClusters(): () => void {
+    return this.#manager?.pause(clusterType) ?? (() => {})
+  }
+
   /** Resolves with the first clusters, or when they are waited for no longer. */
   startClusters(): Promise<void> {
     return start(this.#cds)

@@ -3,6 +3,7 @@
 import { wallMs } from '../common/clock.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { ResourceDemand, WatchedResource, WatchedResources } from '../config/watched_resources.ts'
+import type { Counter, Gauge, Scope } from '../stats/store.ts'
 import { describeErrors } from './read_resource.ts'
 import { clusterLoadAssignmentType, routeConfigurationType, secretType } from './resource_types.ts'
 import type {
@@ -89,6 +90,24 @@ const unexpectedWords: Readonly<Record<string, { readonly many: string; readonly
   [secretType]: { many: 'SDS secrets length', other: 'SDS secret' },
 }
 
+/** What Envoy counts of routes beside their updates. */
+class ReloadStats {
+  readonly updateEmpty: Counter
+  readonly #reloads: Counter
+  readonly #reloadTimeMs: Gauge
+
+  constructor(scope: Scope) {
+    this.updateEmpty = scope.counter('update_empty')
+    this.#reloads = scope.counter('config_reload')
+    this.#reloadTimeMs = scope.gauge('config_reload_time_ms')
+  }
+
+  onReload(): void {
+    this.#reloads.inc()
+    this.#reloadTimeMs.set(Math.trunc(wallMs()))
+  }
+}
+
 class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   readonly resource: WatchedResource
   subscription: Subscription | undefined = undefined
@@ -96,11 +115,14 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   lastUpdatedMs = wallMs()
   refused: ResourceState['refused'] = undefined
   readonly #parts: ResourceSubscriptionsParts
+  readonly #reloads: ReloadStats | undefined
   #hash = ''
 
   constructor(resource: WatchedResource, parts: ResourceSubscriptionsParts) {
     this.resource = resource
     this.#parts = parts
+    const { typeUrl, scope } = resource.reference
+    this.#reloads = typeUrl === routeConfigurationType ? new ReloadStats(scope) : undefined
   }
 
   start(): void {
@@ -116,6 +138,7 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
     if (found === undefined) {
       // It may come later, but nothing waits for it: the management server has answered.
       onMissing?.()
+      this.#reloads?.updateEmpty.inc()
       resources.settle(this.resource)
       return []
     }
@@ -132,6 +155,7 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
     // Workers are told first: what waits for the resource is told to them as soon as it is in force here.
     const told = mainOnly === true ? undefined : this.#parts.tellWorkers(this.resource.key, view)
     commit()
+    this.#reloads?.onReload()
     await told
     return []
   }

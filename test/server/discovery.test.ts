@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Server } from '../../src/server/server.ts'
 import { httpRequest } from '../support/http_get.ts'
-import type { ControlPlane } from '../support/xds/control_plane.ts'
+import { ControlPlane } from '../support/xds/control_plane.ts'
+import type { TypeName } from '../support/xds/resource_types.ts'
 import {
   adsBootstrap,
   answer,
@@ -40,6 +41,19 @@ async function running(apiType: 'GRPC' | 'DELTA_GRPC' = 'GRPC'): Promise<Running
   const server = await startServer(adsBootstrap(plane.port, apiType), '--concurrency', '2', '--drain-time-s', '1')
   stops.push(() => server.stop())
   return { plane, server }
+}
+
+/** A server that waits for what the control plane does not have yet; `started` is told when it serves. */
+async function starting(apiType: 'GRPC' | 'DELTA_GRPC'): Promise<{ plane: ControlPlane; started: Promise<Server> }> {
+  const plane = await ControlPlane.start()
+  stops.push(() => plane.stop())
+  const started = startServer(adsBootstrap(plane.port, apiType), '--concurrency', '1', '--drain-time-s', '1')
+  stops.push(async () => (await started).stop())
+  return { plane, started }
+}
+
+function asked(plane: ControlPlane, type: TypeName, name: string): Promise<unknown> {
+  return plane.waitForRequest((each) => each.type === type && each.names.includes(name), `a request for ${name}`)
 }
 
 async function get(server: Server, listener = 'l'): Promise<string> {
@@ -115,5 +129,75 @@ describe.each(['GRPC', 'DELTA_GRPC'] as const)('over ADS, %s', (apiType) => {
     plane.set('RDS', [{ name: 'r', resource: doubled }], '2')
     await plane.waitForNack('RDS', '2')
     expect(await get(server)).toBe('200 first')
+  })
+  test('a cluster that goes before its endpoints came keeps nobody waiting', async () => {
+    const { plane, started } = await starting(apiType)
+    plane.set('CDS', [edsCluster('c'), edsCluster('without')], '1')
+    await asked(plane, 'EDS', 'without')
+    plane.setAll('2', {
+      CDS: [edsCluster('c')],
+      EDS: [endpoints('c', await backend('first'))],
+      LDS: [rdsListener('l', 'r')],
+      RDS: [routesTo('r', { route: { cluster: 'c' } })],
+    })
+    expect(await get(await started)).toBe('200 first')
+  })
+
+  test('a cluster that comes while others are waited for is waited for too', async () => {
+    const { plane, started } = await starting(apiType)
+    plane.set('CDS', [edsCluster('c')], '1')
+    await asked(plane, 'EDS', 'c')
+    plane.set('CDS', [edsCluster('c'), edsCluster('later')], '2')
+    await asked(plane, 'EDS', 'later')
+    plane.setAll('3', {
+      EDS: [endpoints('c', await backend('first')), endpoints('later', await backend('second'))],
+      LDS: [rdsListener('l', 'r')],
+      RDS: [routesTo('r', { route: { cluster: 'later' } })],
+    })
+    expect(await get(await started)).toBe('200 second')
+  })
+
+  test('a listener that is replaced before its routes came keeps nobody waiting', async () => {
+    const { plane, started } = await starting(apiType)
+    plane.setAll('1', { CDS: [], LDS: [rdsListener('l', 'without'), rdsListener('gone', 'without')] })
+    await asked(plane, 'RDS', 'without')
+    plane.setAll('2', { RDS: [routesTo('r', answer('replaced'))], LDS: [rdsListener('l', 'r')] })
+    expect(await get(await started)).toBe('200 replaced')
+  })
+
+  test('an update of clusters is answered when they are warm', async () => {
+    const { plane } = await running(apiType)
+    const from = plane.requests.length
+    plane.set('CDS', [edsCluster('c'), edsCluster('warming')], '2')
+    await asked(plane, 'EDS', 'warming')
+    plane.set('RDS', [routesTo('r', answer('meanwhile'))], '2')
+    await plane.waitForAck('RDS', '2')
+    expect(plane.lines('CDS', from)).toEqual([])
+    plane.set('EDS', [endpoints('c', 1), endpoints('warming', 1)], '2')
+    await plane.waitForAck('CDS', '2')
+  })
+
+  test('many clusters change while requests run over them, and none fails', async () => {
+    const { plane, server } = await running(apiType)
+    const port = await backend('first')
+    const names = Array.from({ length: 40 }, (_, i) => `c${i}`)
+    const clusters = (policy: string) => names.map((name) => edsCluster(name, { lb_policy: policy }))
+    plane.set('EDS', [endpoints('c', port), ...names.map((name) => endpoints(name, port))], '2')
+    plane.set('CDS', [edsCluster('c'), ...clusters('ROUND_ROBIN')], '2')
+    await plane.waitForAck('CDS', '2')
+    plane.set('RDS', [routesTo('r', { route: { cluster: 'c39' } })], '2')
+    await plane.waitForAck('RDS', '2')
+    const answers = new Set<string>()
+    let isDone = false
+    const load = (async () => {
+      while (!isDone) answers.add(await get(server))
+    })()
+    for (let i = 0; i < 6; i++) {
+      plane.set('CDS', [edsCluster('c'), ...clusters(i % 2 === 0 ? 'RANDOM' : 'ROUND_ROBIN')], `change ${i}`)
+      await plane.waitForAck('CDS', `change ${i}`)
+    }
+    isDone = true
+    await load
+    expect([...answers]).toEqual(['200 first'])
   })
 })

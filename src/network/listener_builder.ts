@@ -95,10 +95,10 @@ function checkChains(view: ListenerView, address: string, errors: ConfigErrors):
   errors.add(view, undefined, `error adding listener '${address}': no filter chains specified`)
 }
 
-/** Ends what a listener has begun, but for the chains that another version of it goes on with. */
-export function endListener(built: BuiltListener, kept?: BuiltListener): void {
-  built.lifetime.end()
-  for (const chain of droppedChains(built, kept)) chain.lifetime.end()
+/** Ends what a listener has begun, but for the chains that another version of it goes on with; see `Lifetime` for `graceMs`. */
+export function endListener(built: BuiltListener, kept?: BuiltListener, graceMs = 0): void {
+  built.lifetime.end(graceMs)
+  for (const chain of droppedChains(built, kept)) chain.lifetime.end(graceMs)
 }
 
 /** Where everything of the listener makes its stats. Virtual hosts are the server's: their stats are always kept. */

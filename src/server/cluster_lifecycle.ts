@@ -57,7 +57,7 @@ export class ClusterLifecycle {
   readonly #starting = new Map<ClusterEntry, Promise<void>>()
   /** The clusters that others need to find their hosts have theirs. */
   #startsAtOnce = false
-  /** Until the server is initialised clusters are in force at once: nothing is accepted before they have hosts. */
+  /** Until then static clusters are in force at once: nothing is accepted before they have hosts. */
   #isInitialized = false
   #resumeDiscovery: (() => void) | undefined = undefined
 
@@ -100,6 +100,7 @@ export class ClusterLifecycle {
     if (known?.isStatic === true && !origin.isStatic) return false
     const print = fingerprint(view)
     if (known?.fingerprint === print) return false
+    this.#parts.stats.onAdded(known !== undefined)
     const context = instance.contextFor(errors)
     const before = errors.errors.length
     const cluster = instance.buildCluster(view, context)
@@ -120,9 +121,9 @@ export class ClusterLifecycle {
     }
     context.lifetime.onEnd(() => discovery.stop())
     if (known !== undefined) this.#dropUnused(known)
-    this.#parts.stats.onAdded(known !== undefined)
-    if (this.#isInitialized) {
+    if (this.#isInitialized || !origin.isStatic) {
       this.#warming.set(name, entry)
+      cluster.info.stats.warmingState.set(1)
       log.debug(`add/update cluster ${name} starting warming`)
     } else {
       this.#unstarted.add(entry)
@@ -220,6 +221,7 @@ export class ClusterLifecycle {
   #onHosts(entry: ClusterEntry, update: HostsUpdate): void {
     entry.hosts = update
     if (this.#active.get(entry.view.name) !== entry) return
+    if (!this.#starting.has(entry)) this.#parts.stats.onUpdated()
     this.#parts.instance.clusterManager.onHosts(update)
     void this.#parts.push({ kind: 'hosts', update })
   }
@@ -236,7 +238,7 @@ export class ClusterLifecycle {
   #onWarmingChanged(): void {
     const isWarming = this.#warming.size > 0
     this.#parts.stats.warming.set(this.#warming.size)
-    if (isWarming) this.#resumeDiscovery ??= this.#parts.pauseDiscovery()
+    if (isWarming && this.#isInitialized) this.#resumeDiscovery ??= this.#parts.pauseDiscovery()
     else {
       this.#resumeDiscovery?.()
       this.#resumeDiscovery = undefined

@@ -263,7 +263,7 @@ export class ListenerLifecycle {
     const isInPlace = next?.body === built.body
     const gauge = isInPlace ? stats.filterChainsDraining : stats.draining
     const count = isInPlace ? droppedChains(built, next).length : 1
-    endListener(built, next)
+    endListener(built, next, drainTimeMs)
     gauge.add(count)
     setTimeout(() => gauge.sub(count), drainTimeMs).unref()
   }

@@ -3,8 +3,9 @@
 import { wallMs } from '../common/clock.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { ResourceDemand, WatchedResource, WatchedResources } from '../config/watched_resources.ts'
-import type { Counter, Gauge, Scope } from '../stats/store.ts'
+import type { Counter } from '../stats/store.ts'
 import { describeErrors } from './read_resource.ts'
+import { ReloadStats } from './reload_stats.ts'
 import { clusterLoadAssignmentType, routeConfigurationType, secretType } from './resource_types.ts'
 import type {
   ConfigUpdate,
@@ -90,24 +91,6 @@ const unexpectedWords: Readonly<Record<string, { readonly many: string; readonly
   [secretType]: { many: 'SDS secrets length', other: 'SDS secret' },
 }
 
-/** What Envoy counts of routes beside their updates. */
-class ReloadStats {
-  readonly updateEmpty: Counter
-  readonly #reloads: Counter
-  readonly #reloadTimeMs: Gauge
-
-  constructor(scope: Scope) {
-    this.updateEmpty = scope.counter('update_empty')
-    this.#reloads = scope.counter('config_reload')
-    this.#reloadTimeMs = scope.gauge('config_reload_time_ms')
-  }
-
-  onReload(): void {
-    this.#reloads.inc()
-    this.#reloadTimeMs.set(Math.trunc(wallMs()))
-  }
-}
-
 class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   readonly resource: WatchedResource
   subscription: Subscription | undefined = undefined
@@ -115,14 +98,18 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   lastUpdatedMs = wallMs()
   refused: ResourceState['refused'] = undefined
   readonly #parts: ResourceSubscriptionsParts
+  /** Of routes. */
   readonly #reloads: ReloadStats | undefined
+  readonly #updateEmpty: Counter | undefined
   #hash = ''
 
   constructor(resource: WatchedResource, parts: ResourceSubscriptionsParts) {
     this.resource = resource
     this.#parts = parts
     const { typeUrl, scope } = resource.reference
-    this.#reloads = typeUrl === routeConfigurationType ? new ReloadStats(scope) : undefined
+    const isRoutes = typeUrl === routeConfigurationType
+    this.#reloads = isRoutes ? new ReloadStats(scope) : undefined
+    this.#updateEmpty = isRoutes ? scope.counter('update_empty') : undefined
   }
 
   start(): void {
@@ -130,19 +117,23 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   }
 
   async onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]> {
-    const { mainOnly, onMissing } = this.resource.reference
+    const { mainOnly } = this.resource.reference
+    const users = this.resource.users.values()
     const resources = this.#parts.resources()
     const unexpected = this.#unexpected(update)
     if (unexpected !== undefined) return this.#refuse(unexpected, update.versionInfo)
     const [found] = update.added
     if (found === undefined) {
       // It may come later, but nothing waits for it: the management server has answered.
-      onMissing?.()
-      this.#reloads?.updateEmpty.inc()
+      for (const { onMissing } of users) onMissing?.()
+      this.#updateEmpty?.inc()
       resources.settle(this.resource)
       return []
     }
-    if (found.hash === this.#hash) return []
+    if (found.hash === this.#hash) {
+      for (const { onUnchanged } of users) onUnchanged?.()
+      return []
+    }
     const { errors, view, version } = found
     const commit = errors.hasErrors ? undefined : resources.prepare(this.resource, view, errors)
     if (commit === undefined) {

@@ -3,12 +3,15 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Server } from '../../src/server/server.ts'
+import { freePorts } from '../support/free_ports.ts'
 import { httpRequest } from '../support/http_get.ts'
 import { ControlPlane } from '../support/xds/control_plane.ts'
+import type { DiscoveryRecord } from '../support/xds/requests.ts'
 import type { TypeName } from '../support/xds/resource_types.ts'
 import {
   adsBootstrap,
   answer,
+  assignment,
   edsCluster,
   endpoints,
   planeWithOneService,
@@ -199,5 +202,63 @@ describe.each(['GRPC', 'DELTA_GRPC'] as const)('over ADS, %s', (apiType) => {
     isDone = true
     await load
     expect([...answers]).toEqual(['200 first'])
+  })
+  test('a cluster that breaks a limit is refused, the good ones of the same push are taken', async () => {
+    const { plane, server } = await running(apiType)
+    const service = assignment('good', await backend('good'))
+    const good = { name: 'good', resource: { name: 'good', load_assignment: service } }
+    plane.set('CDS', [{ name: 'bad', resource: { name: 'bad', connect_timeout: '0s' } }, edsCluster('c'), good], '2')
+    const { error } = await plane.waitForNack('CDS', '2')
+    expect(error?.message).toContain('bad: ')
+    plane.set('RDS', [routesTo('r', { route: { cluster: 'good' } })], '2')
+    await plane.waitForAck('RDS', '2')
+    expect(await get(server)).toBe('200 good')
+  })
+
+  test('a listener cannot have the address of another one', async () => {
+    const { plane, server } = await running(apiType)
+    const port = portOf(server, 'l')
+    const address = { socket_address: { address: '127.0.0.1', port_value: (await freePorts(1))[0] } }
+    const first = rdsListener('first', 'r', { address })
+    plane.set('LDS', [rdsListener('l', 'r'), first, rdsListener('twice', 'r', { address })], '2')
+    const { error } = await plane.waitForNack('LDS', '2')
+    expect(error?.message).toContain("twice: error adding listener: 'twice' has duplicate address '127.0.0.1:")
+    await until('the first accepts', async () => (await get(server, 'first').catch(() => '')) === '200 first')
+    // What was refused is sent again only when it has changed.
+    const changed = rdsListener('twice', 'r', { address, per_connection_buffer_limit_bytes: 9000 })
+    plane.set('LDS', [rdsListener('l', 'r'), changed], '3')
+    await plane.waitForAck('LDS', '3')
+    await until('the other accepts', async () => (await get(server, 'twice').catch(() => '')) === '200 first')
+    expect(portOf(server, 'l')).toBe(port)
+  })
+
+  test('endpoints that are confirmed in time stay', async () => {
+    const { plane, server } = await running(apiType)
+    const policy = { endpoint_stale_after: '0.4s' }
+    const confirmed = { name: 'c', resource: { ...assignment('c', await backend('confirmed')), policy } }
+    plane.set('EDS', [confirmed], '2')
+    await plane.waitForAck('EDS', '2')
+    const startedAtMs = performance.now()
+    for (let i = 0; performance.now() - startedAtMs < 1000; i++) {
+      plane.streamOf('EDS').respond('EDS', { version: `again ${i}` })
+      await plane.waitForAck('EDS', `again ${i}`)
+      expect(await get(server)).toBe('200 confirmed')
+    }
+    await until('they are stale', async () => (await get(server)) === '503 no healthy upstream')
+    plane.streamOf('EDS').respond('EDS', { version: 'at last' })
+    await until('they are back', async () => (await get(server)) === '200 confirmed')
+  })
+
+  test('routes are asked for until the connections of the listener that needs them have left', async () => {
+    const { plane } = await running(apiType)
+    const from = plane.requests.length
+    plane.store.set('RDS', [routesTo('r', answer('first')), routesTo('other', answer('second'))], '2')
+    plane.set('LDS', [rdsListener('l', 'other')], '2')
+    const isRoutes = ({ type }: DiscoveryRecord): boolean => type === 'RDS'
+    const next = await plane.waitForRequest(isRoutes, 'a request for other routes', undefined, from)
+    expect(apiType === 'GRPC' ? next.names : next.unsubscribed).toEqual(apiType === 'GRPC' ? ['other', 'r'] : [])
+    const drops = (each: DiscoveryRecord): boolean =>
+      isRoutes(each) && (apiType === 'GRPC' ? !each.names.includes('r') : each.unsubscribed.includes('r'))
+    await plane.waitForRequest(drops, 'a request without the routes', undefined, from)
   })
 })

@@ -23,6 +23,8 @@ export interface ResourceReference {
   readonly mainOnly?: boolean
   /** The management server has answered without it. */
   readonly onMissing?: () => void
+  /** It has come again as it was. */
+  readonly onUnchanged?: () => void
 }
 
 /**
@@ -43,7 +45,10 @@ export interface WatchContext {
 export class WatchedResource {
   readonly key: string
   readonly reference: ResourceReference
-  readonly users = new Set<PrepareUpdate>()
+  /** What each watches with. */
+  readonly users = new Map<PrepareUpdate, ResourceReference>()
+  /** While connections of the last user's leave: updates are for them, and nobody else wants the resource. */
+  leaving: { readonly user: PrepareUpdate; readonly timer: NodeJS.Timeout } | undefined = undefined
   /** As last accepted. */
   view: object | undefined = undefined
   /** It has come, or is waited for no more. */
@@ -86,15 +91,32 @@ export class WatchedResources {
       this.#demand?.onWanted(resource, errors)
     }
     const { users, view } = resource
-    users.add(prepare)
+    this.#stopLeaving(resource)
+    users.set(prepare, reference)
     if (view !== undefined) prepare(view, errors)()
-    else if (!resource.isSettled) resource.onSettled.push(initManager.add(reference.initTarget))
-    lifetime.onEnd(() => {
+    else if (!resource.isSettled) {
+      const ready = initManager.add(reference.initTarget)
+      resource.onSettled.push(ready)
+      // Nobody waits for the sake of what is gone.
+      lifetime.onEnd(ready)
+    }
+    lifetime.onEnd((graceMs) => {
       users.delete(prepare)
       if (users.size > 0 || this.#wanted.get(key) !== resource) return
-      this.#wanted.delete(key)
-      this.#demand?.onUnwanted(resource)
+      this.#stopLeaving(resource)
+      if (graceMs === 0) this.#drop(resource)
+      else resource.leaving = { user: prepare, timer: setTimeout(() => this.#drop(resource), graceMs).unref() }
     })
+  }
+
+  #drop(resource: WatchedResource): void {
+    this.#wanted.delete(resource.key)
+    this.#demand?.onUnwanted(resource)
+  }
+
+  #stopLeaving(resource: WatchedResource): void {
+    clearTimeout(resource.leaving?.timer)
+    resource.leaving = undefined
   }
 
   wanted(): Iterable<WatchedResource> {
@@ -107,7 +129,9 @@ export class WatchedResources {
    */
   prepare(resource: WatchedResource, view: object | undefined, errors: ConfigErrors): (() => void) | undefined {
     const before = errors.errors.length
-    const updates = [...resource.users].map((prepare) => prepare(view, errors))
+    const { users, leaving } = resource
+    const all = leaving === undefined ? [...users.keys()] : [leaving.user]
+    const updates = all.map((prepare) => prepare(view, errors))
     if (errors.errors.length > before) return undefined
     return () => {
       resource.view = view

@@ -3,7 +3,9 @@
 import { wallMs } from '../common/clock.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { ResourceDemand, WatchedResource, WatchedResources } from '../config/watched_resources.ts'
+import type { Counter } from '../stats/store.ts'
 import { describeErrors } from './read_resource.ts'
+import { ReloadStats } from './reload_stats.ts'
 import { clusterLoadAssignmentType, routeConfigurationType, secretType } from './resource_types.ts'
 import type {
   ConfigUpdate,
@@ -96,11 +98,18 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   lastUpdatedMs = wallMs()
   refused: ResourceState['refused'] = undefined
   readonly #parts: ResourceSubscriptionsParts
+  /** Of routes. */
+  readonly #reloads: ReloadStats | undefined
+  readonly #updateEmpty: Counter | undefined
   #hash = ''
 
   constructor(resource: WatchedResource, parts: ResourceSubscriptionsParts) {
     this.resource = resource
     this.#parts = parts
+    const { typeUrl, scope } = resource.reference
+    const isRoutes = typeUrl === routeConfigurationType
+    this.#reloads = isRoutes ? new ReloadStats(scope) : undefined
+    this.#updateEmpty = isRoutes ? scope.counter('update_empty') : undefined
   }
 
   start(): void {
@@ -108,18 +117,23 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   }
 
   async onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]> {
-    const { mainOnly, onMissing } = this.resource.reference
+    const { mainOnly } = this.resource.reference
+    const users = this.resource.users.values()
     const resources = this.#parts.resources()
     const unexpected = this.#unexpected(update)
     if (unexpected !== undefined) return this.#refuse(unexpected, update.versionInfo)
     const [found] = update.added
     if (found === undefined) {
       // It may come later, but nothing waits for it: the management server has answered.
-      onMissing?.()
+      for (const { onMissing } of users) onMissing?.()
+      this.#updateEmpty?.inc()
       resources.settle(this.resource)
       return []
     }
-    if (found.hash === this.#hash) return []
+    if (found.hash === this.#hash) {
+      for (const { onUnchanged } of users) onUnchanged?.()
+      return []
+    }
     const { errors, view, version } = found
     const commit = errors.hasErrors ? undefined : resources.prepare(this.resource, view, errors)
     if (commit === undefined) {
@@ -132,6 +146,7 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
     // Workers are told first: what waits for the resource is told to them as soon as it is in force here.
     const told = mainOnly === true ? undefined : this.#parts.tellWorkers(this.resource.key, view)
     commit()
+    this.#reloads?.onReload()
     await told
     return []
   }

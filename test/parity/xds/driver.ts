@@ -4,7 +4,7 @@ import type { EchoBackend } from '../../support/echo_backend.ts'
 import { httpRequest } from '../../support/http_get.ts'
 import { type ProxyKind, type ProxyProcess, spawnProxy } from '../../support/proxy_process.ts'
 import { type ControlPlane, ControlPlane as Plane } from '../../support/xds/control_plane.ts'
-import { describeRequest } from '../../support/xds/requests.ts'
+import { type DiscoveryRecord, describeRequest } from '../../support/xds/requests.ts'
 import { type TypeName, typeNames } from '../../support/xds/resource_types.ts'
 import { type ApiMode, type BootstrapPieces, discoveryBootstrap } from '../../support/xds/samples.ts'
 import type { Observation } from '../case.ts'
@@ -34,10 +34,11 @@ export interface XdsScript {
 
 const untilTimeoutMs = 5000
 const defaultQuietMs = 200
-const comparedStats =
-  '^(cluster_manager|listener_manager|control_plane|sds|runtime|extension_config_discovery)\\.|' +
-  '^cluster\\.(?!xds|rest)[a-z0-9_]+\\.(update_|init_fetch|membership|assignment|warming)|' +
-  '^http\\.[a-z0-9_]+\\.(rds|scoped_rds)\\.'
+const comparedStats = [
+  /^(cluster_manager|listener_manager|control_plane|sds|runtime|extension_config_discovery)\./,
+  /^cluster\.(?!xds|rest)[a-z0-9_]+\.(update_|init_fetch|membership|assignment|warming)/,
+  /^http\.[a-z0-9_]+\.(rds|scoped_rds)\./,
+]
 
 /** Moments and durations, addresses of objects, and the words that protobuf puts before its text form at random. */
 const masks: readonly [RegExp, string][] = [
@@ -75,7 +76,7 @@ export class XdsDriver {
 
   async run(step: XdsStep): Promise<Observation> {
     const from = this.#told
-    const before = await this.proxy.stats(comparedStats)
+    const before = await this.#stats()
     step.act(this.plane)
     await this.#settle(step, from)
     this.#told = this.plane.requests.length
@@ -116,17 +117,27 @@ export class XdsDriver {
     }
   }
 
-  /** In their order; what REST asks again and again counts once. */
+  /** In the order of each stream, the streams by what they ask for first; what REST asks again and again counts once. */
   #linesOf(type: TypeName, from: number): string {
-    const records = this.plane.requests.slice(from).filter((record) => record.type === type)
+    const subject = ({ stream }: DiscoveryRecord) =>
+      this.plane.requests.find((record) => record.stream === stream)?.names.join() ?? ''
+    const records = this.plane.requests
+      .slice(from)
+      .filter((record) => record.type === type)
+      .sort((a, b) => subject(a).localeCompare(subject(b)))
     const lines = records.map((record) =>
       describeRequest({ ...record, error: record.error && { code: record.error.code, message: '' } }),
     )
     return lines.filter((line, i) => records[i].protocol !== 'rest' || !lines.slice(0, i).includes(line)).join('\n')
   }
 
+  async #stats(): Promise<Map<string, number>> {
+    const all = [...(await this.proxy.stats())]
+    return new Map(all.filter(([name]) => comparedStats.some((pattern) => pattern.test(name))))
+  }
+
   async #moved(before: ReadonlyMap<string, number>): Promise<string[]> {
-    const after = await this.proxy.stats(comparedStats)
+    const after = await this.#stats()
     const lines: string[] = []
     for (const [name, value] of after) {
       const change = value - (before.get(name) ?? 0)

@@ -19,10 +19,18 @@ export interface ResourceReference {
   readonly scope: Scope
   /** As `/init_dump` shows what is waited for. */
   readonly initTarget: string
+  /** What it is used for, where the same resource used for something else is asked for once more. */
+  readonly usedAs?: string
   /** Only main uses it: hosts are told to workers in another way. */
   readonly mainOnly?: boolean
+  /** Who withdraws it takes it away from its users: other resources stay as they were. */
+  readonly isRemovable?: boolean
   /** The management server has answered without it. */
   readonly onMissing?: () => void
+  /** In main: a new version, or its removal, is in force in all workers. */
+  readonly onApplied?: () => void
+  /** In main: it was refused, or has not come in time. */
+  readonly onFailed?: () => void
 }
 
 /**
@@ -94,6 +102,7 @@ export class WatchedResources {
       if (users.size > 0 || this.#wanted.get(key) !== resource) return
       this.#wanted.delete(key)
       this.#demand?.onUnwanted(resource)
+      this.settle(resource)
     })
   }
 
@@ -141,6 +150,6 @@ export class WatchedResources {
   }
 }
 
-function resourceKey({ typeUrl, name, source }: ResourceReference): string {
-  return `${typeUrl} ${name} ${fingerprint(source)}`
+function resourceKey({ typeUrl, name, source, usedAs = '' }: ResourceReference): string {
+  return `${typeUrl} ${name} ${usedAs} ${fingerprint(source)}`
 }

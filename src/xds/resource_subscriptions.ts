@@ -1,10 +1,10 @@
 // Subscribes to the resources that the configuration names, one by one: routes, hosts, secrets, filters.
 
 import { wallMs } from '../common/clock.ts'
-import type { ConfigErrors } from '../config/errors.ts'
+import { ConfigErrors } from '../config/errors.ts'
 import type { ResourceDemand, WatchedResource, WatchedResources } from '../config/watched_resources.ts'
 import { describeErrors } from './read_resource.ts'
-import { clusterLoadAssignmentType, routeConfigurationType, secretType } from './resource_types.ts'
+import { clusterLoadAssignmentType, extensionConfigType, routeConfigurationType, secretType } from './resource_types.ts'
 import type {
   ConfigUpdate,
   ResourceError,
@@ -82,12 +82,26 @@ export class ResourceSubscriptions implements ResourceDemand {
   }
 }
 
-/** How Envoy tells of more than the one resource that was asked for, and of another one. */
-const unexpectedWords: Readonly<Record<string, { readonly many: string; readonly other: string }>> = {
-  [clusterLoadAssignmentType]: { many: 'EDS resource length', other: 'EDS cluster' },
-  [routeConfigurationType]: { many: 'RDS resource length', other: 'RDS configuration' },
-  [secretType]: { many: 'SDS secrets length', other: 'SDS secret' },
+interface UnexpectedWords {
+  readonly count: string
+  readonly name: (wanted: string) => string
 }
+
+/** How Envoy tells of more than the one resource that was asked for, and of another one. */
+const unexpectedWords: Readonly<Record<string, UnexpectedWords>> = {
+  [clusterLoadAssignmentType]: { count: 'EDS resource length', name: (wanted) => `EDS cluster (expecting ${wanted})` },
+  [routeConfigurationType]: {
+    count: 'RDS resource length',
+    name: (wanted) => `RDS configuration (expecting ${wanted})`,
+  },
+  [secretType]: { count: 'SDS secrets length', name: (wanted) => `SDS secret (expecting ${wanted})` },
+  [extensionConfigType]: {
+    count: 'number of resources in ExtensionConfigDS response',
+    name: () => 'resource name in ExtensionConfigDS response',
+  },
+}
+
+const otherWords: UnexpectedWords = { count: 'resource length', name: (wanted) => `resource (expecting ${wanted})` }
 
 class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   readonly resource: WatchedResource
@@ -108,8 +122,9 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   }
 
   async onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]> {
-    const { mainOnly, onMissing } = this.resource.reference
+    const { onMissing, isRemovable } = this.resource.reference
     const resources = this.#parts.resources()
+    if (isRemovable === true && update.removed.length > 0) return this.#remove()
     const unexpected = this.#unexpected(update)
     if (unexpected !== undefined) return this.#refuse(unexpected, update.versionInfo)
     const [found] = update.added
@@ -129,29 +144,48 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
     this.version = version
     this.lastUpdatedMs = wallMs()
     this.refused = undefined
+    await this.#putIntoForce(view, commit)
+    return []
+  }
+
+  /** The next version is a new one, even where it says what the last one did. */
+  async #remove(): Promise<readonly ResourceError[]> {
+    const commit = this.#parts.resources().prepare(this.resource, undefined, new ConfigErrors())
+    this.#hash = ''
+    this.version = ''
+    this.lastUpdatedMs = wallMs()
+    if (commit !== undefined) await this.#putIntoForce(undefined, commit)
+    return []
+  }
+
+  async #putIntoForce(view: object | undefined, commit: () => void): Promise<void> {
+    const { mainOnly, onApplied } = this.resource.reference
     // Workers are told first: what waits for the resource is told to them as soon as it is in force here.
     const told = mainOnly === true ? undefined : this.#parts.tellWorkers(this.resource.key, view)
     commit()
     await told
-    return []
+    onApplied?.()
   }
 
   /** A file may hold anything. */
   #unexpected({ added }: ConfigUpdate): string | undefined {
     const { name, typeUrl } = this.resource.reference
-    const words = unexpectedWords[typeUrl] ?? { many: 'resource length', other: 'resource' }
-    if (added.length > 1) return `Unexpected ${words.many}: ${added.length}`
+    const words = unexpectedWords[typeUrl] ?? otherWords
+    if (added.length > 1) return `Unexpected ${words.count}: ${added.length}`
     if (added.length === 0 || added[0].name === name || added[0].aliases.includes(name)) return undefined
-    return `Unexpected ${words.other} (expecting ${name}): ${added[0].name}`
+    return `Unexpected ${words.name(name)}: ${added[0].name}`
   }
 
   #refuse(message: string, version: string): ResourceError[] {
     this.refused = { message, atMs: wallMs(), version }
+    this.resource.reference.onFailed?.()
     this.#parts.resources().settle(this.resource)
     return [{ name: this.resource.reference.name, message }]
   }
 
   onConfigUpdateFailed(reason: UpdateFailureReason, _message: string): void {
-    if (reason !== 'connectionFailure') this.#parts.resources().settle(this.resource)
+    if (reason === 'connectionFailure') return
+    this.resource.reference.onFailed?.()
+    this.#parts.resources().settle(this.resource)
   }
 }

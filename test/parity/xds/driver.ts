@@ -3,6 +3,7 @@
 import type { EchoBackend } from '../../support/echo_backend.ts'
 import { httpRequest } from '../../support/http_get.ts'
 import { type ProxyKind, type ProxyProcess, spawnProxy } from '../../support/proxy_process.ts'
+import { RawClient } from '../../support/raw_client.ts'
 import { type ControlPlane, ControlPlane as Plane } from '../../support/xds/control_plane.ts'
 import { describeRequest } from '../../support/xds/requests.ts'
 import { type TypeName, typeNames } from '../../support/xds/resource_types.ts'
@@ -20,6 +21,8 @@ export interface XdsStep {
   readonly admin?: readonly string[]
   /** Listeners that get a request each: status and body are compared. */
   readonly ask?: readonly string[]
+  /** Exact bytes for listeners, one connection each: what comes back is compared, to the connection's end. */
+  readonly talk?: readonly { readonly to: string; readonly bytes: string }[]
   /** How long there must be no request before the step is over; longer where timers run. */
   readonly quietMs?: number
   readonly modes?: readonly ApiMode[]
@@ -34,6 +37,7 @@ export interface XdsScript {
 
 const untilTimeoutMs = 5000
 const defaultQuietMs = 200
+const talkTimeoutMs = 2000
 const comparedStats =
   '^(cluster_manager|listener_manager|control_plane|sds|runtime|extension_config_discovery)\\.|' +
   '^cluster\\.(?!xds|rest)[a-z0-9_]+\\.(update_|init_fetch|membership|assignment|warming)|' +
@@ -92,6 +96,7 @@ export class XdsDriver {
       const { status, body } = await httpRequest(`127.0.0.1:${this.proxy.port(name)}`, '/')
       admin.push(`GET / of ${name}: ${status} ${body}`)
     }
+    for (const { to, bytes } of step.talk ?? []) admin.push(await this.#talk(to, bytes))
     const stats = await this.#moved(before)
     return {
       received: this.#clean(requests.join('\n')),
@@ -101,6 +106,14 @@ export class XdsDriver {
       stats: stats.map((line) => this.#clean(line)),
       admin: admin.map((text) => this.#clean(text)),
     }
+  }
+
+  async #talk(to: string, bytes: string): Promise<string> {
+    const client = await RawClient.connect(this.proxy.port(to))
+    if (bytes !== '') client.write(bytes)
+    const end = (await client.waitClosed(talkTimeoutMs)) ? (client.errorCode ?? 'end') : 'still open'
+    client.close()
+    return `${JSON.stringify(bytes)} to ${to}:\n${client.text}\n${end}`
   }
 
   async #settle({ until = [], quietMs = defaultQuietMs }: XdsStep, from: number): Promise<void> {

@@ -1,0 +1,313 @@
+/** Filters whose configuration is discovered (ECDS): late, bad, changed, withdrawn, with defaults; HTTP, network and listener filters. */
+import type { ResourceInput } from '../../support/xds/resources.ts'
+import type { ApiMode } from '../../support/xds/samples.ts'
+import { configSource, httpListener, inlineRoute, staticCluster } from '../../support/xds/samples.ts'
+import type { XdsScript, XdsStep } from './driver.ts'
+
+const filters = 'type.googleapis.com/envoy.extensions.filters'
+const CORS = `${filters}.http.cors.v3.Cors`
+const CORS_POLICY = `${filters}.http.cors.v3.CorsPolicy`
+const REVERSE_BRIDGE = `${filters}.http.grpc_http1_reverse_bridge.v3.FilterConfig`
+const ROUTER = `${filters}.http.router.v3.Router`
+const DIRECT_RESPONSE = `${filters}.network.direct_response.v3.Config`
+const CONNECTION_LIMIT = `${filters}.network.connection_limit.v3.ConnectionLimit`
+const TLS_INSPECTOR = `${filters}.listener.tls_inspector.v3.TlsInspector`
+const RATE_LIMIT = `${filters}.listener.local_ratelimit.v3.LocalRateLimit`
+
+const listenerStates =
+  '/config_dump?resource=dynamic_listeners&mask=name,active_state.version_info,warming_state.version_info'
+const dump = '/config_dump?resource=ecds_filters'
+const missing = '/stats?filter=config_missing'
+
+/** Shows flags and details of the proxy's own answers. */
+const verbose =
+  'local_reply_config: { body_format: { text_format_source: { inline_string: "%RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%" } } }'
+const corsRoute = `route_config: { name: inline, virtual_hosts: [ { name: all, domains: ["*"],
+  typed_per_filter_config: { late: { "@type": ${CORS_POLICY}, allow_origin_string_match: [ { exact: "http://o.test" } ] } },
+  routes: [ { match: { prefix: / }, route: { cluster: a } } ] } ] }`
+
+export const extensionsScript: XdsScript = {
+  name: 'xds extensions',
+  steps: (mode, port) => [
+    {
+      name: 'a cluster',
+      act: (plane) => plane.set('CDS', [staticCluster('a', port)], 'c1'),
+      until: ['CDS ack c1', 'LDS initial'],
+    },
+    ...lateSteps(mode),
+    ...defaultSteps(mode),
+    ...terminalSteps(mode),
+    ...networkSteps(mode),
+    ...listenerFilterSteps(mode),
+  ],
+}
+
+/** A flow-style ExtensionConfigSource. */
+function discovery(mode: ApiMode, types: readonly string[], extra = '', sourceExtra = ''): string {
+  const source = `config_source: ${configSource(mode, sourceExtra)}, type_urls: [ ${types.join(', ')} ]`
+  return `config_discovery: { ${source}${extra === '' ? '' : `, ${extra}`} }`
+}
+
+function extension(name: string, config: string): ResourceInput {
+  return { name, resource: `{ name: ${name}, typed_config: ${config} }` }
+}
+
+function request(to: string, headers = ''): { readonly to: string; readonly bytes: string } {
+  return { to, bytes: `GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n${headers}\r\n` }
+}
+
+const isDelta = (mode: ApiMode): boolean => mode.startsWith('delta')
+
+function lateSteps(mode: ApiMode): XdsStep[] {
+  const httpFilters = `{ name: late, ${discovery(mode, [CORS, REVERSE_BRIDGE])} },`
+  const listener = httpListener('l', `${corsRoute}, ${verbose}`, { httpFilters })
+  const cors = extension('late', `{ "@type": ${CORS} }`)
+  const talk = [request('l', 'origin: http://o.test\r\n')]
+  return [
+    {
+      name: 'a listener whose filter is missing',
+      act: (plane) => plane.set('LDS', [listener], 'l1'),
+      until: ['LDS ack l1', 'ECDS initial'],
+      admin: ['/init_dump', listenerStates, dump],
+    },
+    {
+      name: 'the filter, with settings of the route',
+      act: (plane) => plane.set('ECDS', [cors], 'x1'),
+      until: ['ECDS ack x1'],
+      admin: [dump, listenerStates],
+      talk,
+    },
+    {
+      name: 'a filter of a type that was not agreed on',
+      act: (plane) => plane.set('ECDS', [extension('late', `{ "@type": ${ROUTER} }`)], 'x2'),
+      until: ['ECDS nack x2'],
+      admin: [dump],
+      talk,
+    },
+    {
+      name: 'a filter whose configuration is refused',
+      act: (plane) => plane.set('ECDS', [extension('late', `{ "@type": ${REVERSE_BRIDGE} }`)], 'x3'),
+      until: ['ECDS nack x3'],
+      admin: [dump],
+      talk,
+    },
+    {
+      name: 'the same filter once more',
+      act: (plane) => plane.set('ECDS', [cors], 'x4'),
+      until: isDelta(mode) ? ['ECDS ack x4'] : ['ECDS ack x4'],
+      admin: [dump],
+      talk,
+    },
+    {
+      name: 'another filter',
+      act: (plane) =>
+        plane.set('ECDS', [extension('late', `{ "@type": ${REVERSE_BRIDGE}, content_type: application/x }`)], 'x5'),
+      until: ['ECDS ack x5'],
+      admin: [dump],
+    },
+    {
+      name: 'a second listener that agreed on other types with the same name',
+      act: (plane) => {
+        const other = httpListener('l2', `${inlineRoute('a')}, ${verbose}`, {
+          httpFilters: `{ name: late, ${discovery(mode, [CORS])} },`,
+        })
+        plane.set('LDS', [listener, other], 'l2')
+      },
+      until: ['LDS ack l2'],
+      admin: ['/init_dump', dump, listenerStates],
+      talk: [request('l2')],
+    },
+    {
+      name: 'what both agreed on',
+      act: (plane) => plane.set('ECDS', [cors], 'x6'),
+      until: ['ECDS ack x6'],
+      admin: [dump],
+      talk: [...talk, request('l2')],
+    },
+    {
+      name: 'the filter is withdrawn',
+      act: (plane) => plane.set('ECDS', [], 'x7'),
+      until: isDelta(mode) ? ['ECDS ack x7'] : [],
+      admin: [dump],
+      talk,
+    },
+    {
+      name: 'the filter comes back',
+      act: (plane) => plane.set('ECDS', [cors], 'x8'),
+      until: ['ECDS ack x8'],
+      admin: [dump],
+      talk,
+    },
+  ]
+}
+
+function defaultSteps(mode: ApiMode): XdsStep[] {
+  const missingFilter = (name: string, extra: string, sourceExtra = ''): ResourceInput =>
+    httpListener(name, `${inlineRoute('a')}, ${verbose}`, {
+      httpFilters: `{ name: f_${name}, ${discovery(mode, [CORS], extra, sourceExtra)} },`,
+    })
+  const defaultConfig = `default_config: { "@type": ${CORS} }`
+  return [
+    {
+      name: 'filters that do not come: with a default, without waiting, with a timeout, and disabled',
+      act: (plane) => {
+        const disabled = httpListener('off', `${inlineRoute('a')}, ${verbose}`, {
+          httpFilters: `{ name: f_off, disabled: true, ${discovery(mode, [CORS], '', 'initial_fetch_timeout: 0.3s')} },`,
+        })
+        const listeners = [
+          missingFilter('waits', defaultConfig),
+          missingFilter('eager', `${defaultConfig}, apply_default_config_without_warming: true`),
+          missingFilter('short', '', 'initial_fetch_timeout: 0.3s'),
+          missingFilter('fallback', defaultConfig, 'initial_fetch_timeout: 0.3s'),
+          disabled,
+        ]
+        plane.set('LDS', listeners, 'l3')
+      },
+      until: ['LDS ack l3'],
+      quietMs: 800,
+      admin: ['/init_dump', dump, listenerStates],
+      talk: [request('eager'), request('short'), request('fallback'), request('off')],
+    },
+    {
+      name: 'a bad configuration for one that waits',
+      act: (plane) => plane.set('ECDS', [extension('f_waits', `{ "@type": ${ROUTER} }`)], 'x9'),
+      until: ['ECDS nack x9'],
+      admin: ['/init_dump', dump, listenerStates],
+      talk: [request('waits')],
+    },
+    {
+      name: 'they are gone',
+      act: (plane) => plane.set('LDS', [], 'l4'),
+      until: ['LDS ack l4'],
+      admin: ['/config_dump?mask=ecds_filters', '/init_dump'],
+    },
+  ]
+}
+
+function terminalSteps(mode: ApiMode): XdsStep[] {
+  const hcm = `${filters}.network.http_connection_manager.v3.HttpConnectionManager`
+  const filter = `{ name: end, ${discovery(mode, [ROUTER, CORS])} }`
+  const manager = `{ "@type": ${hcm}, stat_prefix: end, ${inlineRoute('a')}, ${verbose}, http_filters: [ ${filter} ] }`
+  const address = '{ socket_address: { address: 127.0.0.1, port_value: 0 } }'
+  const resource = `{ name: end, address: ${address}, filter_chains: [ { filters: [ { name: hcm, typed_config: ${manager} } ] } ] }`
+  return [
+    {
+      name: 'the last filter is discovered',
+      act: (plane) => {
+        plane.store.set('ECDS', [extension('end', `{ "@type": ${ROUTER} }`)], 'x10')
+        plane.set('LDS', [{ name: 'end', resource }], 'l5')
+      },
+      until: ['LDS ack l5', 'ECDS ack x10'],
+      admin: [dump, listenerStates],
+      talk: [request('end')],
+    },
+    {
+      name: 'a last filter that ends nothing is refused',
+      act: (plane) => plane.set('ECDS', [extension('end', `{ "@type": ${CORS} }`)], 'x11'),
+      until: ['ECDS nack x11'],
+      talk: [request('end')],
+    },
+    {
+      name: 'a last filter with other settings',
+      act: (plane) =>
+        plane.set('ECDS', [extension('end', `{ "@type": ${ROUTER}, suppress_envoy_headers: true }`)], 'x12'),
+      until: ['ECDS ack x12'],
+      talk: [request('end')],
+    },
+  ]
+}
+
+function networkSteps(mode: ApiMode): XdsStep[] {
+  const address = '{ socket_address: { address: 127.0.0.1, port_value: 0 } }'
+  const source = (types: readonly string[]) => discovery(mode, types, '', 'initial_fetch_timeout: 0.3s')
+  const chain = `filters: [ { name: limit, ${source([CONNECTION_LIMIT])} }, { name: answer, ${source([DIRECT_RESPONSE])} } ]`
+  const resource = `{ name: net, address: ${address}, filter_chains: [ { ${chain} } ] }`
+  const limit = extension('limit', `{ "@type": ${CONNECTION_LIMIT}, stat_prefix: p, max_connections: 9 }`)
+  const answer = (text: string) =>
+    extension('answer', `{ "@type": ${DIRECT_RESPONSE}, response: { inline_string: ${text} } }`)
+  const talk = [{ to: 'net', bytes: '' }]
+  return [
+    {
+      name: 'network filters that do not come',
+      act: (plane) => plane.set('LDS', [{ name: 'net', resource }], 'l6'),
+      until: ['LDS ack l6', 'ECDS'],
+      quietMs: 800,
+      admin: ['/init_dump', listenerStates],
+      talk,
+    },
+    {
+      name: 'one of two network filters',
+      act: (plane) => plane.set('ECDS', [answer('first')], 'x13'),
+      until: ['ECDS ack x13'],
+      admin: [dump, missing],
+      talk,
+    },
+    {
+      name: 'both network filters',
+      act: (plane) => plane.set('ECDS', [answer('first'), limit], 'x14'),
+      until: ['ECDS ack x14'],
+      admin: [dump, missing],
+      talk,
+    },
+    {
+      name: 'a network filter that changed',
+      act: (plane) => plane.set('ECDS', [answer('second'), limit], 'x15'),
+      until: ['ECDS ack x15'],
+      talk,
+    },
+    {
+      name: 'network filters in the wrong place',
+      act: (plane) =>
+        plane.set('ECDS', [answer('third'), extension('limit', `{ "@type": ${DIRECT_RESPONSE} }`)], 'x16'),
+      until: ['ECDS nack x16'],
+      talk,
+    },
+  ]
+}
+
+function listenerFilterSteps(mode: ApiMode): XdsStep[] {
+  const types = [TLS_INSPECTOR, RATE_LIMIT]
+  const filter = (name: string, extra = '') =>
+    `listener_filters: [ { name: ${name}${extra}, ${discovery(mode, types, '', 'initial_fetch_timeout: 0.3s')} } ]`
+  const listeners = [
+    httpListener('fil', inlineRoute('a'), { extra: filter('inspect') }),
+    httpListener('unused', inlineRoute('a'), { extra: filter('passed', ', filter_disabled: { any_match: true }') }),
+  ]
+  const limit = (fill: string) =>
+    extension(
+      'inspect',
+      `{ "@type": ${RATE_LIMIT}, stat_prefix: r, token_bucket: { max_tokens: 1, fill_interval: ${fill} } }`,
+    )
+  const talk = [request('fil')]
+  return [
+    {
+      name: 'listener filters that do not come',
+      act: (plane) => plane.set('LDS', listeners, 'l7'),
+      until: ['LDS ack l7', 'ECDS'],
+      quietMs: 800,
+      admin: ['/init_dump', dump, listenerStates],
+      talk: [...talk, request('unused')],
+    },
+    {
+      name: 'a listener filter',
+      act: (plane) => plane.set('ECDS', [extension('inspect', `{ "@type": ${TLS_INSPECTOR} }`)], 'x17'),
+      until: ['ECDS ack x17'],
+      admin: [dump, missing],
+      talk,
+    },
+    {
+      name: 'another listener filter',
+      act: (plane) => plane.set('ECDS', [limit('100s')], 'x18'),
+      until: ['ECDS ack x18'],
+      admin: [dump],
+      talk: [...talk, ...talk],
+    },
+    {
+      name: 'a listener filter whose configuration is refused',
+      act: (plane) => plane.set('ECDS', [limit('0.01s')], 'x19'),
+      until: ['ECDS nack x19'],
+      admin: [dump],
+      talk,
+    },
+  ]
+}

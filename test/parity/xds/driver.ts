@@ -17,6 +17,8 @@ export interface XdsStep {
   readonly act: (plane: ControlPlane) => void
   /** Beginnings of the requests' lines to wait for: `CDS ack c1`. What comes besides is noted as well. */
   readonly until?: readonly string[]
+  /** The step is over when `/ready` says so, too. */
+  readonly isReady?: boolean
   /** Admin paths whose answers are compared. */
   readonly admin?: readonly string[]
   /** Listeners that get a request each: status and body are compared. */
@@ -84,6 +86,7 @@ export class XdsDriver {
     await this.#settle(step, from)
     this.#told = this.plane.requests.length
     const requests = typeNames.map((type) => this.#linesOf(type, from)).filter((text) => text !== '')
+    if (step.isReady === true) await this.proxy.waitReady()
     const ready = await this.proxy.admin('/ready')
     await this.proxy.refreshPorts()
     const admin: string[] = [`/ready ${ready.status} ${ready.body}`]

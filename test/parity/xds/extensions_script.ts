@@ -11,11 +11,11 @@ const REVERSE_BRIDGE = `${filters}.http.grpc_http1_reverse_bridge.v3.FilterConfi
 const ROUTER = `${filters}.http.router.v3.Router`
 const DIRECT_RESPONSE = `${filters}.network.direct_response.v3.Config`
 const CONNECTION_LIMIT = `${filters}.network.connection_limit.v3.ConnectionLimit`
+const HCM = `${filters}.network.http_connection_manager.v3.HttpConnectionManager`
 const TLS_INSPECTOR = `${filters}.listener.tls_inspector.v3.TlsInspector`
 const RATE_LIMIT = `${filters}.listener.local_ratelimit.v3.LocalRateLimit`
 
-const listenerStates =
-  '/config_dump?resource=dynamic_listeners&mask=name,active_state.version_info,warming_state.version_info'
+const defaultCors = `default_config: { "@type": ${CORS} }`
 const dump = '/config_dump?resource=ecds_filters'
 const missing = '/stats?filter=config_missing'
 
@@ -34,11 +34,11 @@ export const extensionsScript: XdsScript = {
       act: (plane) => plane.set('CDS', [staticCluster('a', port)], 'c1'),
       until: ['CDS ack c1', 'LDS initial'],
     },
-    ...lateSteps(mode),
-    ...defaultSteps(mode),
-    ...terminalSteps(mode),
-    ...networkSteps(mode),
-    ...listenerFilterSteps(mode),
+    ...lateSteps(mode, listenersOf(mode)),
+    ...defaultSteps(listenersOf(mode)),
+    ...terminalSteps(listenersOf(mode)),
+    ...networkSteps(listenersOf(mode)),
+    ...listenerFilterSteps(listenersOf(mode)),
   ],
 }
 
@@ -56,25 +56,76 @@ function request(to: string, headers = ''): { readonly to: string; readonly byte
   return { to, bytes: `GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n${headers}\r\n` }
 }
 
+/** What is said after a listener has closed would be answered by a reset, or not, as it happens. */
+function silence(to: string): { readonly to: string; readonly bytes: string } {
+  return { to, bytes: '' }
+}
+
 const isDelta = (mode: ApiMode): boolean => mode.startsWith('delta')
 
-function lateSteps(mode: ApiMode): XdsStep[] {
-  const httpFilters = `{ name: late, ${discovery(mode, [CORS, REVERSE_BRIDGE])} },`
-  const listener = httpListener('l', `${corsRoute}, ${verbose}`, { httpFilters })
+type Group = 'late' | 'both' | 'defaults' | 'terminal' | 'network' | 'listenerFilters'
+
+/** Groups of listeners: each has those of the groups before it, which stay. */
+function listenersOf(mode: ApiMode): Readonly<Record<Group, readonly ResourceInput[]>> {
+  const answering = `${inlineRoute('a')}, ${verbose}`
+  const soon = 'initial_fetch_timeout: 0.3s'
+  const withFilter = (name: string, found: string, more = ''): ResourceInput =>
+    httpListener(name, answering, { httpFilters: `{ name: f_${name}${more}, ${found} },` })
+  const withListenerFilter = (name: string, filter: string, more = ''): ResourceInput => {
+    const found = discovery(mode, [TLS_INSPECTOR, RATE_LIMIT], '', soon)
+    return httpListener(name, answering, { extra: `listener_filters: [ { name: ${filter}${more}, ${found} } ]` })
+  }
+  const late = [
+    httpListener('l', `${corsRoute}, ${verbose}`, {
+      httpFilters: `{ name: late, ${discovery(mode, [CORS, REVERSE_BRIDGE])} },`,
+    }),
+  ]
+  const both = [...late, httpListener('l2', answering, { httpFilters: `{ name: late, ${discovery(mode, [CORS])} },` })]
+  const defaults = [
+    ...both,
+    withFilter('waits', discovery(mode, [CORS], defaultCors)),
+    withFilter('eager', discovery(mode, [CORS], `${defaultCors}, apply_default_config_without_warming: true`)),
+    withFilter('short', discovery(mode, [CORS], '', soon)),
+    withFilter('fallback', discovery(mode, [CORS], defaultCors, soon)),
+    withFilter('spare', discovery(mode, [CORS], '', soon), ', disabled: true'),
+  ]
+  const end = `{ name: end, ${discovery(mode, [ROUTER, CORS])} }`
+  const manager = `{ "@type": ${HCM}, stat_prefix: end, ${answering}, http_filters: [ ${end} ] }`
+  const terminal = [...defaults, listener('end', `{ name: hcm, typed_config: ${manager} }`)]
+  const limit = `{ name: limit, ${discovery(mode, [CONNECTION_LIMIT, DIRECT_RESPONSE], '', soon)} }`
+  const answer = `{ name: answer, ${discovery(mode, [DIRECT_RESPONSE], '', soon)} }`
+  const network = [...terminal, listener('net', `${limit}, ${answer}`)]
+  const listenerFilters = [
+    ...network,
+    withListenerFilter('fil', 'inspect'),
+    withListenerFilter('unused', 'passed', ', filter_disabled: { any_match: true }'),
+  ]
+  return { late, both, defaults, terminal, network, listenerFilters }
+}
+
+function listener(name: string, filters: string): ResourceInput {
+  const address = '{ socket_address: { address: 127.0.0.1, port_value: 0 } }'
+  return { name, resource: `{ name: ${name}, address: ${address}, filter_chains: [ { filters: [ ${filters} ] } ] }` }
+}
+
+type Listeners = ReturnType<typeof listenersOf>
+
+function lateSteps(mode: ApiMode, { late, both }: Listeners): XdsStep[] {
   const cors = extension('late', `{ "@type": ${CORS} }`)
   const talk = [request('l', 'origin: http://o.test\r\n')]
   return [
     {
       name: 'a listener whose filter is missing',
-      act: (plane) => plane.set('LDS', [listener], 'l1'),
+      act: (plane) => plane.set('LDS', late, 'l1'),
       until: ['LDS ack l1', 'ECDS initial'],
-      admin: ['/init_dump', listenerStates, dump],
+      admin: [dump],
     },
     {
       name: 'the filter, with settings of the route',
       act: (plane) => plane.set('ECDS', [cors], 'x1'),
       until: ['ECDS ack x1'],
-      admin: [dump, listenerStates],
+      isReady: true,
+      admin: [dump],
       talk,
     },
     {
@@ -94,7 +145,7 @@ function lateSteps(mode: ApiMode): XdsStep[] {
     {
       name: 'the same filter once more',
       act: (plane) => plane.set('ECDS', [cors], 'x4'),
-      until: isDelta(mode) ? ['ECDS ack x4'] : ['ECDS ack x4'],
+      until: ['ECDS ack x4'],
       admin: [dump],
       talk,
     },
@@ -107,14 +158,9 @@ function lateSteps(mode: ApiMode): XdsStep[] {
     },
     {
       name: 'a second listener that agreed on other types with the same name',
-      act: (plane) => {
-        const other = httpListener('l2', `${inlineRoute('a')}, ${verbose}`, {
-          httpFilters: `{ name: late, ${discovery(mode, [CORS])} },`,
-        })
-        plane.set('LDS', [listener, other], 'l2')
-      },
+      act: (plane) => plane.set('LDS', both, 'l2'),
       until: ['LDS ack l2'],
-      admin: ['/init_dump', dump, listenerStates],
+      admin: [dump],
       talk: [request('l2')],
     },
     {
@@ -141,64 +187,36 @@ function lateSteps(mode: ApiMode): XdsStep[] {
   ]
 }
 
-function defaultSteps(mode: ApiMode): XdsStep[] {
-  const missingFilter = (name: string, extra: string, sourceExtra = ''): ResourceInput =>
-    httpListener(name, `${inlineRoute('a')}, ${verbose}`, {
-      httpFilters: `{ name: f_${name}, ${discovery(mode, [CORS], extra, sourceExtra)} },`,
-    })
-  const defaultConfig = `default_config: { "@type": ${CORS} }`
+function defaultSteps({ defaults }: Listeners): XdsStep[] {
   return [
     {
       name: 'filters that do not come: with a default, without waiting, with a timeout, and disabled',
-      act: (plane) => {
-        const disabled = httpListener('off', `${inlineRoute('a')}, ${verbose}`, {
-          httpFilters: `{ name: f_off, disabled: true, ${discovery(mode, [CORS], '', 'initial_fetch_timeout: 0.3s')} },`,
-        })
-        const listeners = [
-          missingFilter('waits', defaultConfig),
-          missingFilter('eager', `${defaultConfig}, apply_default_config_without_warming: true`),
-          missingFilter('short', '', 'initial_fetch_timeout: 0.3s'),
-          missingFilter('fallback', defaultConfig, 'initial_fetch_timeout: 0.3s'),
-          disabled,
-        ]
-        plane.set('LDS', listeners, 'l3')
-      },
+      act: (plane) => plane.set('LDS', defaults, 'l3'),
       until: ['LDS ack l3'],
       quietMs: 800,
-      admin: ['/init_dump', dump, listenerStates],
-      talk: [request('eager'), request('short'), request('fallback'), request('off')],
+      admin: [dump],
+      talk: [request('eager'), request('short'), request('fallback'), request('spare')],
     },
     {
       name: 'a bad configuration for one that waits',
       act: (plane) => plane.set('ECDS', [extension('f_waits', `{ "@type": ${ROUTER} }`)], 'x9'),
       until: ['ECDS nack x9'],
-      admin: ['/init_dump', dump, listenerStates],
+      admin: [dump],
       talk: [request('waits')],
-    },
-    {
-      name: 'they are gone',
-      act: (plane) => plane.set('LDS', [], 'l4'),
-      until: ['LDS ack l4'],
-      admin: ['/config_dump?mask=ecds_filters', '/init_dump'],
     },
   ]
 }
 
-function terminalSteps(mode: ApiMode): XdsStep[] {
-  const hcm = `${filters}.network.http_connection_manager.v3.HttpConnectionManager`
-  const filter = `{ name: end, ${discovery(mode, [ROUTER, CORS])} }`
-  const manager = `{ "@type": ${hcm}, stat_prefix: end, ${inlineRoute('a')}, ${verbose}, http_filters: [ ${filter} ] }`
-  const address = '{ socket_address: { address: 127.0.0.1, port_value: 0 } }'
-  const resource = `{ name: end, address: ${address}, filter_chains: [ { filters: [ { name: hcm, typed_config: ${manager} } ] } ] }`
+function terminalSteps({ terminal }: Listeners): XdsStep[] {
   return [
     {
       name: 'the last filter is discovered',
       act: (plane) => {
         plane.store.set('ECDS', [extension('end', `{ "@type": ${ROUTER} }`)], 'x10')
-        plane.set('LDS', [{ name: 'end', resource }], 'l5')
+        plane.set('LDS', terminal, 'l5')
       },
       until: ['LDS ack l5', 'ECDS ack x10'],
-      admin: [dump, listenerStates],
+      admin: [dump],
       talk: [request('end')],
     },
     {
@@ -217,22 +235,17 @@ function terminalSteps(mode: ApiMode): XdsStep[] {
   ]
 }
 
-function networkSteps(mode: ApiMode): XdsStep[] {
-  const address = '{ socket_address: { address: 127.0.0.1, port_value: 0 } }'
-  const source = (types: readonly string[]) => discovery(mode, types, '', 'initial_fetch_timeout: 0.3s')
-  const chain = `filters: [ { name: limit, ${source([CONNECTION_LIMIT])} }, { name: answer, ${source([DIRECT_RESPONSE])} } ]`
-  const resource = `{ name: net, address: ${address}, filter_chains: [ { ${chain} } ] }`
+function networkSteps({ network }: Listeners): XdsStep[] {
   const limit = extension('limit', `{ "@type": ${CONNECTION_LIMIT}, stat_prefix: p, max_connections: 9 }`)
   const answer = (text: string) =>
     extension('answer', `{ "@type": ${DIRECT_RESPONSE}, response: { inline_string: ${text} } }`)
-  const talk = [{ to: 'net', bytes: '' }]
+  const talk = [silence('net')]
   return [
     {
       name: 'network filters that do not come',
-      act: (plane) => plane.set('LDS', [{ name: 'net', resource }], 'l6'),
+      act: (plane) => plane.set('LDS', network, 'l6'),
       until: ['LDS ack l6', 'ECDS'],
       quietMs: 800,
-      admin: ['/init_dump', listenerStates],
       talk,
     },
     {
@@ -265,49 +278,41 @@ function networkSteps(mode: ApiMode): XdsStep[] {
   ]
 }
 
-function listenerFilterSteps(mode: ApiMode): XdsStep[] {
-  const types = [TLS_INSPECTOR, RATE_LIMIT]
-  const filter = (name: string, extra = '') =>
-    `listener_filters: [ { name: ${name}${extra}, ${discovery(mode, types, '', 'initial_fetch_timeout: 0.3s')} } ]`
-  const listeners = [
-    httpListener('fil', inlineRoute('a'), { extra: filter('inspect') }),
-    httpListener('unused', inlineRoute('a'), { extra: filter('passed', ', filter_disabled: { any_match: true }') }),
-  ]
+function listenerFilterSteps({ listenerFilters }: Listeners): XdsStep[] {
   const limit = (fill: string) =>
     extension(
       'inspect',
       `{ "@type": ${RATE_LIMIT}, stat_prefix: r, token_bucket: { max_tokens: 1, fill_interval: ${fill} } }`,
     )
-  const talk = [request('fil')]
   return [
     {
       name: 'listener filters that do not come',
-      act: (plane) => plane.set('LDS', listeners, 'l7'),
+      act: (plane) => plane.set('LDS', listenerFilters, 'l7'),
       until: ['LDS ack l7', 'ECDS'],
       quietMs: 800,
-      admin: ['/init_dump', dump, listenerStates],
-      talk: [...talk, request('unused')],
+      admin: [dump],
+      talk: [silence('fil'), silence('unused')],
     },
     {
       name: 'a listener filter',
       act: (plane) => plane.set('ECDS', [extension('inspect', `{ "@type": ${TLS_INSPECTOR} }`)], 'x17'),
       until: ['ECDS ack x17'],
       admin: [dump, missing],
-      talk,
+      talk: [request('fil')],
     },
     {
       name: 'another listener filter',
       act: (plane) => plane.set('ECDS', [limit('100s')], 'x18'),
       until: ['ECDS ack x18'],
       admin: [dump],
-      talk: [...talk, ...talk],
+      talk: [request('fil'), silence('fil')],
     },
     {
       name: 'a listener filter whose configuration is refused',
       act: (plane) => plane.set('ECDS', [limit('0.01s')], 'x19'),
       until: ['ECDS nack x19'],
       admin: [dump],
-      talk,
+      talk: [silence('fil')],
     },
   ]
 }

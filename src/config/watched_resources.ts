@@ -121,7 +121,8 @@ export class WatchedResources {
     return () => {
       resource.view = view
       for (const update of updates) update()
-      this.settle(resource)
+      // Who is told that there is none goes on waiting for one, as in Envoy.
+      if (view !== undefined) this.settle(resource)
     }
   }
 

@@ -112,7 +112,9 @@ export class XdsDriver {
   }
 
   async #talk(to: string, bytes: string): Promise<string> {
-    const client = await RawClient.connect(this.proxy.port(to))
+    const port = this.proxy.ports.get(to)
+    const client = port === undefined ? undefined : await RawClient.connect(port).catch(() => undefined)
+    if (client === undefined) return `${to} does not accept`
     if (bytes !== '') client.write(bytes)
     const end = (await client.waitClosed(talkTimeoutMs)) ? (client.errorCode ?? 'end') : 'still open'
     client.close()

@@ -110,8 +110,15 @@ function listener(name: string, filters: string): ResourceInput {
 
 type Listeners = ReturnType<typeof listenersOf>
 
+// What has come stays: whether Envoy takes a resource away that a refused delta response withdraws is chance.
+const cors = extension('late', `{ "@type": ${CORS} }`)
+const end = (fields = '') => extension('end', `{ "@type": ${ROUTER}${fields} }`)
+const limit = extension('limit', `{ "@type": ${CONNECTION_LIMIT}, stat_prefix: p, max_connections: 9 }`)
+const answer = (text: string) =>
+  extension('answer', `{ "@type": ${DIRECT_RESPONSE}, response: { inline_string: ${text} } }`)
+const quiet = end(', suppress_envoy_headers: true')
+
 function lateSteps(mode: ApiMode, { late, both }: Listeners): XdsStep[] {
-  const cors = extension('late', `{ "@type": ${CORS} }`)
   const talk = [request('l', 'origin: http://o.test\r\n')]
   return [
     {
@@ -198,8 +205,15 @@ function defaultSteps({ defaults }: Listeners): XdsStep[] {
       talk: [request('eager'), request('short'), request('fallback'), request('spare')],
     },
     {
+      name: 'one that waits is said not to exist',
+      modes: ['delta ads'],
+      act: (plane) => plane.streamOf('ECDS').respond('ECDS', { version: 'x8b', resources: [], removed: ['f_waits'] }),
+      until: ['ECDS ack x8b'],
+      talk: [request('waits')],
+    },
+    {
       name: 'a bad configuration for one that waits',
-      act: (plane) => plane.set('ECDS', [extension('f_waits', `{ "@type": ${ROUTER} }`)], 'x9'),
+      act: (plane) => plane.set('ECDS', [cors, extension('f_waits', `{ "@type": ${ROUTER} }`)], 'x9'),
       until: ['ECDS nack x9'],
       admin: [dump],
       talk: [request('waits')],
@@ -212,7 +226,7 @@ function terminalSteps({ terminal }: Listeners): XdsStep[] {
     {
       name: 'the last filter is discovered',
       act: (plane) => {
-        plane.store.set('ECDS', [extension('end', `{ "@type": ${ROUTER} }`)], 'x10')
+        plane.store.set('ECDS', [cors, end()], 'x10')
         plane.set('LDS', terminal, 'l5')
       },
       until: ['LDS ack l5', 'ECDS ack x10'],
@@ -221,14 +235,13 @@ function terminalSteps({ terminal }: Listeners): XdsStep[] {
     },
     {
       name: 'a last filter that ends nothing is refused',
-      act: (plane) => plane.set('ECDS', [extension('end', `{ "@type": ${CORS} }`)], 'x11'),
+      act: (plane) => plane.set('ECDS', [cors, extension('end', `{ "@type": ${CORS} }`)], 'x11'),
       until: ['ECDS nack x11'],
       talk: [request('end')],
     },
     {
       name: 'a last filter with other settings',
-      act: (plane) =>
-        plane.set('ECDS', [extension('end', `{ "@type": ${ROUTER}, suppress_envoy_headers: true }`)], 'x12'),
+      act: (plane) => plane.set('ECDS', [cors, quiet], 'x12'),
       until: ['ECDS ack x12'],
       talk: [request('end')],
     },
@@ -236,9 +249,6 @@ function terminalSteps({ terminal }: Listeners): XdsStep[] {
 }
 
 function networkSteps({ network }: Listeners): XdsStep[] {
-  const limit = extension('limit', `{ "@type": ${CONNECTION_LIMIT}, stat_prefix: p, max_connections: 9 }`)
-  const answer = (text: string) =>
-    extension('answer', `{ "@type": ${DIRECT_RESPONSE}, response: { inline_string: ${text} } }`)
   const talk = [silence('net')]
   return [
     {
@@ -250,28 +260,32 @@ function networkSteps({ network }: Listeners): XdsStep[] {
     },
     {
       name: 'one of two network filters',
-      act: (plane) => plane.set('ECDS', [answer('first')], 'x13'),
+      act: (plane) => plane.set('ECDS', [cors, quiet, answer('first')], 'x13'),
       until: ['ECDS ack x13'],
       admin: [dump, missing],
       talk,
     },
     {
       name: 'both network filters',
-      act: (plane) => plane.set('ECDS', [answer('first'), limit], 'x14'),
+      act: (plane) => plane.set('ECDS', [cors, quiet, answer('first'), limit], 'x14'),
       until: ['ECDS ack x14'],
       admin: [dump, missing],
       talk,
     },
     {
       name: 'a network filter that changed',
-      act: (plane) => plane.set('ECDS', [answer('second'), limit], 'x15'),
+      act: (plane) => plane.set('ECDS', [cors, quiet, answer('second'), limit], 'x15'),
       until: ['ECDS ack x15'],
       talk,
     },
     {
       name: 'network filters in the wrong place',
       act: (plane) =>
-        plane.set('ECDS', [answer('third'), extension('limit', `{ "@type": ${DIRECT_RESPONSE} }`)], 'x16'),
+        plane.set(
+          'ECDS',
+          [cors, quiet, answer('second'), extension('limit', `{ "@type": ${DIRECT_RESPONSE} }`)],
+          'x16',
+        ),
       until: ['ECDS nack x16'],
       talk,
     },
@@ -279,11 +293,10 @@ function networkSteps({ network }: Listeners): XdsStep[] {
 }
 
 function listenerFilterSteps({ listenerFilters }: Listeners): XdsStep[] {
-  const limit = (fill: string) =>
-    extension(
-      'inspect',
-      `{ "@type": ${RATE_LIMIT}, stat_prefix: r, token_bucket: { max_tokens: 1, fill_interval: ${fill} } }`,
-    )
+  const others = [cors, quiet, answer('second'), limit]
+  const inspect = (config: string) => [...others, extension('inspect', config)]
+  const rate = (fill: string) =>
+    inspect(`{ "@type": ${RATE_LIMIT}, stat_prefix: r, token_bucket: { max_tokens: 1, fill_interval: ${fill} } }`)
   return [
     {
       name: 'listener filters that do not come',
@@ -295,21 +308,21 @@ function listenerFilterSteps({ listenerFilters }: Listeners): XdsStep[] {
     },
     {
       name: 'a listener filter',
-      act: (plane) => plane.set('ECDS', [extension('inspect', `{ "@type": ${TLS_INSPECTOR} }`)], 'x17'),
+      act: (plane) => plane.set('ECDS', inspect(`{ "@type": ${TLS_INSPECTOR} }`), 'x17'),
       until: ['ECDS ack x17'],
       admin: [dump, missing],
       talk: [request('fil')],
     },
     {
       name: 'another listener filter',
-      act: (plane) => plane.set('ECDS', [limit('100s')], 'x18'),
+      act: (plane) => plane.set('ECDS', rate('100s'), 'x18'),
       until: ['ECDS ack x18'],
       admin: [dump],
       talk: [request('fil'), silence('fil')],
     },
     {
       name: 'a listener filter whose configuration is refused',
-      act: (plane) => plane.set('ECDS', [limit('0.01s')], 'x19'),
+      act: (plane) => plane.set('ECDS', rate('0.01s'), 'x19'),
       until: ['ECDS nack x19'],
       admin: [dump],
       talk: [silence('fil')],

@@ -19,12 +19,20 @@ export interface ResourceReference {
   readonly scope: Scope
   /** As `/init_dump` shows what is waited for. */
   readonly initTarget: string
+  /** What it is used for, where the same resource used for something else is asked for once more. */
+  readonly usedAs?: string
   /** Only main uses it: hosts are told to workers in another way. */
   readonly mainOnly?: boolean
+  /** Who withdraws it takes it away from its users: other resources stay as they were. */
+  readonly isRemovable?: boolean
   /** The management server has answered without it. */
   readonly onMissing?: () => void
   /** It has come again as it was. */
   readonly onUnchanged?: () => void
+  /** In main: a new version, or its removal, is in force in all workers. */
+  readonly onApplied?: () => void
+  /** In main: it was refused, or has not come in time. */
+  readonly onFailed?: () => void
 }
 
 /**
@@ -112,6 +120,7 @@ export class WatchedResources {
   #drop(resource: WatchedResource): void {
     this.#wanted.delete(resource.key)
     this.#demand?.onUnwanted(resource)
+    this.settle(resource)
   }
 
   #stopLeaving(resource: WatchedResource): void {
@@ -136,7 +145,8 @@ export class WatchedResources {
     return () => {
       resource.view = view
       for (const update of updates) update()
-      this.settle(resource)
+      // Who is told that there is none goes on waiting for one, as in Envoy.
+      if (view !== undefined) this.settle(resource)
     }
   }
 
@@ -165,6 +175,6 @@ export class WatchedResources {
   }
 }
 
-function resourceKey({ typeUrl, name, source }: ResourceReference): string {
-  return `${typeUrl} ${name} ${fingerprint(source)}`
+function resourceKey({ typeUrl, name, source, usedAs = '' }: ResourceReference): string {
+  return `${typeUrl} ${name} ${usedAs} ${fingerprint(source)}`
 }

@@ -9,13 +9,13 @@ import type { DownstreamTransportSocketFactory } from './factory.ts'
 import type { FilterChainFinder } from './filter_chain_matcher.ts'
 import type { ListenerFilterFactory } from './listener_filter.ts'
 import type { ListenerStats } from './listener_stats.ts'
-import type { NetworkFilterFactoryCb } from './network_filter.ts'
+import type { ConfiguredNetworkFilter } from './network_filter.ts'
 import type { ListenerSocketSettings } from './socket_settings.ts'
 
 export interface FilterChain {
   readonly name: string
   /** In order, the last one terminal. Empty for a chain without filters, whose connections are closed at once. */
-  readonly filters: readonly NetworkFilterFactoryCb[]
+  readonly filters: readonly ConfiguredNetworkFilter[]
   readonly transportSocket: DownstreamTransportSocketFactory
   /** 0: no limit. */
   readonly transportSocketConnectTimeoutMs: number

@@ -176,6 +176,11 @@ export class Listener {
 
   #runListenerFilters(facts: ConnectionSocket, streamInfo: StreamInfo): void {
     const { built } = this
+    if (built.listenerFilters.some((filter) => filter.isMissing?.() === true)) {
+      built.stats.extensionConfigMissing.inc()
+      this.#drop(facts, streamInfo)
+      return
+    }
     built.stats.preCxActive.inc()
     const manager = new ListenerFilterManager(
       facts,

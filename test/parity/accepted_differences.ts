@@ -15,6 +15,18 @@ export interface AcceptedDifference {
 export const acceptedDifferences: readonly AcceptedDifference[] = [
   {
     kind: 'meant',
+    cases: ['ads', 'delta ads'].flatMap((mode) =>
+      [
+        'filters that do not come: with a default, without waiting, with a timeout, and disabled',
+        'network filters that do not come',
+        'listener filters that do not come',
+      ].map((name) => `xds extensions, ${mode}: ${name}`),
+    ),
+    fields: ['received'],
+    reason: 'One request asks for all the filters that an update of listeners names; Envoy sends one for each name.',
+  },
+  {
+    kind: 'meant',
     cases: [
       'xds, ads: endpoints refused',
       'xds, ads: endpoints of a name',

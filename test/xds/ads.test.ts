@@ -74,11 +74,7 @@ describe.each(['GRPC', 'DELTA_GRPC'] as const)('%s on the aggregated stream', (a
 
   it('says where a resource is wrong', async () => {
     await start(apiType)
-    plane.set(
-      'CDS',
-      [cluster('a', ', filters: [{name: f}], max_requests_per_connection: 0')],
-      'v1',
-    )
+    plane.set('CDS', [cluster('a', ', filters: [{name: f}], max_requests_per_connection: 0')], 'v1')
     client.subscribe(clusterType, '*')
     const nack = await plane.waitForNack('CDS', 'v1')
     expect(nack.error?.message).toMatch(/^Error adding\/updating cluster\(s\) a: .*\(at filters.*\)/)

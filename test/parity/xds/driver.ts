@@ -11,6 +11,13 @@ import type { Observation } from '../case.ts'
 import { sortedJson } from '../driver.ts'
 import { normalizeText } from '../normalize.ts'
 
+/** A request to a listener: the same as its name alone, with these headers or a body. */
+export interface Ask {
+  readonly of: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly method?: string
+}
+
 export interface XdsStep {
   readonly name: string
   readonly act: (plane: ControlPlane) => void
@@ -19,7 +26,7 @@ export interface XdsStep {
   /** Admin paths whose answers are compared. */
   readonly admin?: readonly string[]
   /** Listeners that get a request each: status and body are compared. */
-  readonly ask?: readonly string[]
+  readonly ask?: readonly (string | Ask)[]
   /** How long there must be no request before the step is over; longer where timers run. */
   readonly quietMs?: number
   readonly modes?: readonly ApiMode[]
@@ -33,6 +40,7 @@ export interface XdsScript {
 }
 
 const untilTimeoutMs = 5000
+const askTimeoutMs = 5000
 const defaultQuietMs = 200
 const comparedStats =
   '^(cluster_manager|listener_manager|control_plane|sds|runtime|extension_config_discovery)\\.|' +
@@ -88,10 +96,8 @@ export class XdsDriver {
       // Its maps are in no order.
       admin.push(`${path} ${status}\n${path === '/runtime' ? sortedJson(body) : body}`)
     }
-    for (const name of step.ask ?? []) {
-      const { status, body } = await httpRequest(`127.0.0.1:${this.proxy.port(name)}`, '/')
-      admin.push(`GET / of ${name}: ${status} ${body}`)
-    }
+    for (const ask of step.ask ?? [])
+      admin.push(await this.#ask(typeof ask === 'string' ? { of: ask, headers: {} } : ask))
     const stats = await this.#moved(before)
     return {
       received: this.#clean(requests.join('\n')),
@@ -101,6 +107,11 @@ export class XdsDriver {
       stats: stats.map((line) => this.#clean(line)),
       admin: admin.map((text) => this.#clean(text)),
     }
+  }
+
+  async #ask({ of, headers, method = 'GET' }: Ask): Promise<string> {
+    const { status, body } = await httpRequest(`127.0.0.1:${this.proxy.port(of)}`, '/', method, askTimeoutMs, headers)
+    return `${method} / of ${of} ${JSON.stringify(headers)}: ${status} ${body}`
   }
 
   async #settle({ until = [], quietMs = defaultQuietMs }: XdsStep, from: number): Promise<void> {

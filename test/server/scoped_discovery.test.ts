@@ -193,6 +193,23 @@ describe('virtual hosts on demand', () => {
     ).toEqual(['r/one.test', 'r/two.test'])
   })
 
+  test('one that has come by itself needs no asking', async () => {
+    const plane = await startPlane()
+    plane.store.set('VHDS', [host('zero')], '1')
+    plane.script.onRequest = ({ type, kind }, stream) => {
+      const resources = [...plane.store.state('VHDS')!.resources.values()]
+      if (type === 'VHDS' && kind === 'initial') stream.respond('VHDS', { resources })
+      return type === 'VHDS'
+    }
+    plane.setAll('1', {
+      LDS: [listener({ rds: { route_config_name: 'r', config_source: ads } })],
+      RDS: [{ name: 'r', resource: { name: 'r', vhds: { config_source: source } } }],
+    })
+    const server = await serve(plane, 'DELTA_GRPC')
+    expect(await get(server, { host: 'zero.test' })).toBe('200 zero')
+    expect(plane.lines('VHDS').filter((line) => line.includes('change'))).toEqual([])
+  })
+
   test('one that the management server does not know is not found', async () => {
     const { plane, server } = await running()
     const nothing = { name: 'r/none.test', aliases: ['r/none.test'], resource: undefined }

@@ -7,6 +7,7 @@ import type { ServerControl } from '../../server/server_control.ts'
 
 type Listener = envoy.config.listener.v3.Listener
 type HttpConnectionManager = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+type ScopeView = envoy.config.route.v3.ScopedRouteConfiguration
 type ScopedRoutes = envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes
 
 const hcmType = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'
@@ -30,13 +31,17 @@ export function scopedRoutesDump({ live }: ServerControl, includesName: (name: s
     .map(({ resource, version, lastUpdatedMs }) => ({
       name: resource.reference.name,
       ...(version === '' ? {} : { version_info: version }),
-      scoped_route_configs: scopes((resource.view as Collection).resources),
+      scoped_route_configs: scopes((resource.view as Collection).resources.toSorted(byName)),
       last_updated: timestampText(lastUpdatedMs),
     }))
   return {
     ...(inline.length === 0 ? {} : { inline_scoped_route_configs: inline }),
     ...(dynamic.length === 0 ? {} : { dynamic_scoped_route_configs: dynamic }),
   }
+}
+
+function byName(a: object, b: object): number {
+  return (a as ScopeView).name < (b as ScopeView).name ? -1 : 1
 }
 
 function scopes(views: readonly object[]): JsonObject[] {

@@ -15,6 +15,7 @@ import type { XdsScript, XdsStep } from './driver.ts'
 
 const ON_DEMAND = 'type.googleapis.com/envoy.extensions.filters.http.on_demand.v3.OnDemand'
 const httpFilters = `{ name: envoy.filters.http.on_demand, typed_config: { "@type": ${ON_DEMAND} } },`
+const plain = httpListener('plain', inlineRoute('a'))
 const routesDump = '/config_dump?resource=dynamic_scoped_route_configs'
 
 export const onDemandScript: XdsScript = {
@@ -22,21 +23,24 @@ export const onDemandScript: XdsScript = {
   steps: (mode, port) => [
     {
       name: 'a cluster, and a listener that needs nothing',
-      act: (plane) =>
-        plane.setAll('1', { CDS: [staticCluster('a', port)], LDS: [httpListener('plain', inlineRoute('a'))] }),
+      act: (plane) => plane.setAll('1', { CDS: [staticCluster('a', port)], LDS: [plain] }),
       until: ['CDS ack 1', 'LDS ack 1'],
     },
     ...virtualHostSteps(mode),
     ...scopeSteps(mode),
-    ...keySteps(),
+    ...keySteps(mode),
   ],
 }
 
+function hostsListener(mode: ApiMode): ResourceInput {
+  return httpListener('hosts', rds('vh', configSource(mode)), { httpFilters })
+}
+
 function virtualHostSteps(mode: ApiMode): XdsStep[] {
-  const listener = httpListener('hosts', rds('vh', configSource(mode)), { httpFilters })
+  const listener = hostsListener(mode)
   const table = (more: string): ResourceInput => ({
     name: 'vh',
-    resource: `{ name: vh, virtual_hosts: [ ${more} ], vhds: { config_source: ${configSource(mode, 'initial_fetch_timeout: 0.5s')} } }`,
+    resource: `{ name: vh, virtual_hosts: [ ${more} ], vhds: { config_source: ${configSource(mode)} } }`,
   })
   const host = (name: string): ResourceInput => ({
     name: `vh/${name}`,
@@ -50,15 +54,26 @@ function virtualHostSteps(mode: ApiMode): XdsStep[] {
       name: 'a listener with virtual hosts on demand',
       act: (plane) => {
         plane.set('RDS', [table(virtualHostText('own', 'a', '["own.test"]'))], 'r1')
-        plane.set('LDS', [httpListener('plain', inlineRoute('a')), listener], 'l2')
+        plane.set('LDS', [plain, listener], 'l2')
       },
       until: ['LDS ack l2', 'RDS ack r1', 'VHDS initial'],
-      quietMs: 1000,
-      ask: [ask('own')],
+      admin: ['/init_dump'],
+    },
+    {
+      name: 'a virtual host that comes by itself',
+      act: (plane) => {
+        // Nobody has asked for it: it is not withdrawn for that.
+        plane.script.onRequest = ({ type, kind }) => type === 'VHDS' && kind === 'ack'
+        plane.store.set('VHDS', [host('zero')], 'v0')
+        plane.streamOf('VHDS').respond('VHDS', { resources: [...plane.store.state('VHDS')!.resources.values()] })
+      },
+      until: ['VHDS ack v0'],
+      admin: ['/init_dump', '/config_dump?resource=dynamic_route_configs'],
+      ask: [ask('own'), ask('zero')],
     },
     {
       name: 'a virtual host that is asked for',
-      act: (plane) => plane.set('VHDS', [host('one'), host('two'), nothing], 'v1'),
+      act: (plane) => plane.set('VHDS', [host('zero'), host('one'), host('two'), nothing], 'v1'),
       ask: [ask('one'), ask('two'), ask('one')],
     },
     {
@@ -72,7 +87,7 @@ function virtualHostSteps(mode: ApiMode): XdsStep[] {
       act: (plane) =>
         plane.set(
           'VHDS',
-          [{ ...host('one'), resource: virtualHostText('one', 'nowhere', '["one.test"]') }, host('two')],
+          [host('zero'), { ...host('one'), resource: virtualHostText('one', 'nowhere', '["one.test"]') }, host('two')],
           'v2',
         ),
       until: ['VHDS ack v2'],
@@ -82,7 +97,7 @@ function virtualHostSteps(mode: ApiMode): XdsStep[] {
       name: 'a virtual host that is gone',
       act: (plane) => plane.streamOf('VHDS').respond('VHDS', { version: 'v3', resources: [], removed: ['vh/two'] }),
       until: ['VHDS ack v3'],
-      ask: [ask('one')],
+      ask: [ask('one'), ask('two')],
     },
     {
       name: 'virtual hosts of the route configuration change',
@@ -93,9 +108,13 @@ function virtualHostSteps(mode: ApiMode): XdsStep[] {
   ]
 }
 
-function scopeSteps(mode: ApiMode): XdsStep[] {
+function lazyListener(mode: ApiMode): ResourceInput {
   const source = configSource(mode)
   const scoped = `scoped_routes: { name: lazy, rds_config_source: ${source}, scope_key_builder: { fragments: [ { header_value_extractor: { name: x-scope, index: 0 } } ] }, scoped_rds: { scoped_rds_config_source: ${source} } }`
+  return httpListener('lazy', scoped, { httpFilters })
+}
+
+function scopeSteps(mode: ApiMode): XdsStep[] {
   const scope = (name: string, more: string): ResourceInput => ({
     name,
     resource: `{ name: ${name}, key: { fragments: [ { string_key: ${name} } ] }, ${more} }`,
@@ -114,7 +133,7 @@ function scopeSteps(mode: ApiMode): XdsStep[] {
           's1',
         )
         plane.set('RDS', [routes('s1', 'a'), routes('s2', 'a')], 'r3')
-        plane.set('LDS', [httpListener('plain', inlineRoute('a')), httpListener('lazy', scoped, { httpFilters })], 'l3')
+        plane.set('LDS', [plain, hostsListener(mode), lazyListener(mode)], 'l3')
       },
       until: ['LDS ack l3', 'SRDS ack s1'],
       admin: [routesDump],
@@ -157,7 +176,7 @@ function scopeSteps(mode: ApiMode): XdsStep[] {
 }
 
 /** Keys of more than one fragment, of elements, and headers that have none of it. */
-function keySteps(): XdsStep[] {
+function keySteps(mode: ApiMode): XdsStep[] {
   const element =
     '{ header_value_extractor: { name: X-Element, element_separator: ";", element: { separator: "=", key: k } } }'
   const index = '{ header_value_extractor: { name: x-index, element_separator: ",", index: 1 } }'
@@ -188,7 +207,8 @@ function keySteps(): XdsStep[] {
   return [
     {
       name: 'scopes of a listener of its own',
-      act: (plane) => plane.set('LDS', [httpListener('plain', inlineRoute('a')), httpListener('keys', scoped)], 'l4'),
+      act: (plane) =>
+        plane.set('LDS', [plain, hostsListener(mode), lazyListener(mode), httpListener('keys', scoped)], 'l4'),
       until: ['LDS ack l4'],
       admin: ['/config_dump?resource=inline_scoped_route_configs'],
       ask: [

@@ -26,6 +26,8 @@ export class DiscoveredRoutes {
   readonly #context: Context
   readonly #resource: WatchedResource
   readonly #onDemand: boolean
+  /** The first routes, and their first virtual hosts. */
+  readonly #initManager = new InitManager()
   #current: RouteConfig | undefined = undefined
   /** As last accepted. */
   #view: RouteConfiguration | undefined = undefined
@@ -38,19 +40,21 @@ export class DiscoveredRoutes {
     this.#statPrefix = statPrefix
     this.#context = context
     this.#onDemand = onDemand
-    this.#resource = context.resources.watch(
+    const { resources, initManager, lifetime, errors } = context
+    this.#resource = resources.watch(
       {
         source,
         typeUrl: 'envoy.config.route.v3.RouteConfiguration',
         name,
         scope: context.scope.createScope(`http.${statPrefix}.rds.${name}`),
-        initTarget: `RdsRouteConfigSubscription RDS init ${name}`,
+        initTarget: `RDS ${name}`,
         onDemand,
       },
       (view, errors) => this.#prepare(view as RouteConfiguration | undefined, errors),
-      context,
+      { resources, initManager: this.#initManager, lifetime, errors },
     )
-    context.lifetime.onEnd(() => this.#vhds?.lifetime.end())
+    lifetime.onEnd(initManager.addNested(`RdsRouteConfigSubscription RDS init ${name}`, this.#initManager))
+    lifetime.onEnd(() => this.#vhds?.lifetime.end())
   }
 
   #prepare(view: RouteConfiguration | undefined, errors: ConfigErrors): () => void {
@@ -95,8 +99,6 @@ export class DiscoveredRoutes {
 
   #watchVirtualHosts(source: ConfigSource, lifetime: Lifetime): WatchedResource {
     const { resources, scope } = this.#context
-    // A listener that is there waits for nothing more.
-    const initManager = this.#context.initManager.isReady ? new InitManager() : this.#context.initManager
     return resources.watch(
       {
         source,
@@ -107,7 +109,7 @@ export class DiscoveredRoutes {
         collects: 'namespace',
       },
       (collection, errors) => this.#prepareVirtualHosts(collection as Collection | undefined, errors),
-      { resources, initManager, lifetime, errors: new ConfigErrors() },
+      { resources, initManager: this.#initManager, lifetime, errors: new ConfigErrors() },
     )
   }
 

@@ -60,6 +60,8 @@ class DiscoveredScopes {
   readonly #statPrefix: string
   readonly #context: Context
   readonly #stats: ScopedRdsStats | undefined
+  /** The first scopes, and their first routes. */
+  readonly #initManager = new InitManager()
   /** By the scopes' names. */
   #active: ReadonlyMap<string, ActiveScope> = new Map()
   readonly #byKey = new Map<string, RouteSource>()
@@ -84,9 +86,12 @@ class DiscoveredScopes {
         collects: 'all',
       },
       (collection, errors) => this.#prepare(collection as Collection | undefined, errors),
-      context,
+      Object.assign(Object.create(context) as Context, { initManager: this.#initManager }),
     )
-    context.lifetime.onEnd(() => {
+    // For the listener it is one thing to wait for.
+    const { initManager, lifetime } = context
+    lifetime.onEnd(initManager.addNested("ConfigSubscriptionCommonBase init target 'SRDS'", this.#initManager))
+    lifetime.onEnd(() => {
       for (const { lifetime } of this.#active.values()) lifetime.end()
     })
   }
@@ -144,9 +149,7 @@ class DiscoveredScopes {
 
   #build(view: ScopeView, print: string, inline: InlineRoutes, errors: ConfigErrors): ActiveScope {
     const lifetime = new Lifetime()
-    // A listener that is there waits for nothing more.
-    const initManager = this.#context.initManager.isReady ? new InitManager() : this.#context.initManager
-    const own: Partial<Context> = { lifetime, initManager, errors }
+    const own: Partial<Context> = { lifetime, initManager: this.#initManager, errors }
     const context = Object.assign(Object.create(this.#context) as Context, own)
     const routes = inline.get(view)
     const source = routes === undefined ? this.#discover(view, context) : fixedRoutes(routes)

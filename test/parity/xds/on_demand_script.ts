@@ -25,6 +25,7 @@ export const onDemandScript: XdsScript = {
       name: 'a cluster, and a listener that needs nothing',
       act: (plane) => plane.setAll('1', { CDS: [staticCluster('a', port)], LDS: [plain] }),
       until: ['CDS ack 1', 'LDS ack 1'],
+      quietMs: 1500,
     },
     ...virtualHostSteps(mode),
     ...scopeSteps(mode),

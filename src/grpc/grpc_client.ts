@@ -2,6 +2,7 @@
 
 /** The codes that the proxy itself gives or looks at (https://grpc.github.io/grpc/core/md_doc_statuscodes.html). */
 export const grpcOk = 0
+export const grpcDeadlineExceeded = 4
 export const grpcInternal = 13
 export const grpcUnavailable = 14
 

@@ -19,7 +19,7 @@ import { type RequestedNames, transportSocketOptions } from '../upstream/transpo
 import type { HttpPools } from './router_settings.ts'
 import { TcpUpstreamPool } from './tcp_upstream.ts'
 
-/** One request's choices of hosts, one for each try. Most policies ask it for nothing; fields are plain for speed. */
+/** One request's choices of hosts, one for each try. Most policies ask it for nothing. */
 export class HostSelection implements LoadBalancerContext {
   readonly #route: ForwardRoute
   readonly #cluster: Cluster

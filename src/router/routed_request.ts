@@ -236,16 +236,18 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   }
 
   /** True where another try follows. */
-  #retried(decision: RetryDecision): boolean {
+  #retried(decision: RetryDecision, tookTooLong = false): boolean {
     const info = this.#callbacks.streamInfo
-    if (decision === 'yes') this.#scheduleRetry()
+    if (decision === 'yes') this.#scheduleRetry(tookTooLong)
     else if (decision === 'limit') info.setResponseFlag(ResponseFlag.UpstreamRetryLimitExceeded)
     else if (decision === 'overflow') info.setResponseFlag(ResponseFlag.UpstreamOverflow)
     return decision === 'yes'
   }
 
-  #scheduleRetry(): void {
+  #scheduleRetry(tookTooLong: boolean): void {
     this.#timers.disarmPerTry()
+    if (this.#route.virtualHost.includeIsTimeoutRetryHeader)
+      this.#headers.set('x-envoy-is-timeout-retry', String(tookTooLong))
     this.#timers.armBackOff(this.#retryState?.nextBackOffMs() ?? 0)
   }
 
@@ -317,27 +319,27 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (this.#destroyed || attempt === undefined || attempt.done) return
     this.#cluster.info.stats.upstreamRqPerTryTimeout.inc()
     attempt.host.stats.rqTimeout.inc()
-    if (this.#retryAfterTimeout()) return
+    if (this.#retryEnded(true)) return
     this.#giveUp(504, 'upstream_per_try_timeout', ResponseFlag.UpstreamRequestTimeout, 'upstream request timeout')
   }
 
   onMaxDuration(): void {
     if (this.#destroyed) return
     this.#cluster.info.stats.upstreamRqMaxDurationReached.inc()
-    if (this.#retryAfterTimeout()) return
+    if (this.#retryEnded(false)) return
     const flag = ResponseFlag.UpstreamMaxStreamDurationReached
     this.#giveUp(504, 'upstream_max_stream_duration_reached', flag, 'upstream max stream duration reached')
   }
 
-  /** Ends the attempt that took too long; true where another follows. */
-  #retryAfterTimeout(): boolean {
+  /** Ends the attempt at a timer of its own; true where another follows. */
+  #retryEnded(tookTooLong: boolean): boolean {
     this.#attempt?.cancel()
-    return !this.#responseStarted && this.#retryReset('localReset', true)
+    return !this.#responseStarted && this.#retryReset('localReset', true, tookTooLong)
   }
 
   /** True where another try follows one that had no response. */
-  #retryReset(reason: StreamResetReason, requestSent: boolean): boolean {
-    if (!this.#retried(this.#retryState?.onReset(reason, requestSent) ?? 'no')) return false
+  #retryReset(reason: StreamResetReason, requestSent: boolean, tookTooLong = false): boolean {
+    if (!this.#retried(this.#retryState?.onReset(reason, requestSent) ?? 'no', tookTooLong)) return false
     this.#attempt?.host.onFailure()
     return true
   }

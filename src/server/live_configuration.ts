@@ -62,6 +62,7 @@ export class LiveConfiguration {
           scope,
           typedDnsResolverConfig: bootstrap.typedDnsResolverConfig,
           dnsResolutionConfig: bootstrap.dnsResolutionConfig,
+          localClusterName: this.instance.clusterManager.localClusterName,
           countMatches: (hosts) => info.transportSockets.countMatches(hosts),
           watch: context,
           clusterScope: info.scope,

@@ -25,7 +25,7 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
   const observabilityName = view.altStatName === '' ? view.name : view.altStatName
   const scope = context.scope.createScope(`cluster.${observabilityName}`)
   const stats = clusterStats(scope)
-  checkCluster(view, context.errors)
+  checkCluster(view, context.clusterManager.localClusterName, context.errors)
   const http = upstreamHttpOptions(view, context.errors)
   const manager = (priority: 'DEFAULT' | 'HIGH'): ResourceManager =>
     new ResourceManager(view.name, priority, view.circuitBreakers, scope, context.shared, context.runtime)

@@ -4,11 +4,16 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
+type ClusterLoadAssignment = envoy.config.endpoint.v3.ClusterLoadAssignment
 
 const noEffect = 'is accepted but has no effect'
 
-/** Reports to `errors`; the cluster is built all the same, so that all is reported at once. */
-export function checkCluster(view: ClusterView, errors: ConfigErrors): void {
+/**
+ * Reports to `errors`; the cluster is built all the same, so that all is reported at once. `localClusterName` is that of the
+ * cluster manager.
+ */
+export function checkCluster(view: ClusterView, localClusterName: string, errors: ConfigErrors): void {
+  if (view.name === localClusterName) checkLocalCluster(view.name, view.loadAssignment, errors)
   checkConnectionPools(view, errors)
   warnOfLoadBalancing(view, errors)
   checkHostnameHashing(view, errors)
@@ -32,6 +37,17 @@ function checkConnectionPools(view: ClusterView, errors: ConfigErrors): void {
 function warnOfLoadBalancing(view: ClusterView, errors: ConfigErrors): void {
   const common = view.commonLbConfig
   if (common?.updateMergeWindow !== undefined) warn(common, 'updateMergeWindow', 'update_merge_window', errors)
+}
+
+/** Zone aware routing compares with the first priority of the proxy's own cluster: there is to be no other. */
+export function checkLocalCluster(
+  name: string,
+  assignment: ClusterLoadAssignment | undefined,
+  errors: ConfigErrors,
+): void {
+  for (const group of assignment?.endpoints ?? []) {
+    if (group.priority > 0) errors.add(group, 'priority', `Unexpected non-zero priority for local cluster '${name}'.`)
+  }
 }
 
 /** As in Envoy, only the older way to ask for it is checked. */

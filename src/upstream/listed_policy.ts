@@ -1,6 +1,7 @@
 // A `LoadBalancingPolicy` message: a list of policies, of which the first that is known here counts.
 
 import type { envoy, TypedConfig } from '../../proto/generated/api.d.ts'
+import { absenceNote } from '../config/registry.ts'
 import type { ClusterInfo } from './cluster_info.ts'
 import type { LoadBalancer } from './load_balancer.ts'
 import type { LoadBalancerFactory } from './load_balancer_factory.ts'
@@ -30,6 +31,10 @@ export function listedPolicy(
     const config = extension?.typedConfig
     const factory = known.find((each) => each.typeUrls.includes(config?.typeUrl ?? ''))
     if (factory !== undefined && config !== undefined) return bound(factory, config)
+    // Others in the list may be there for proxies of another kind, but Envoy would take this one.
+    const note = absenceNote(config?.typeUrl ?? '')
+    if (extension !== undefined && note !== '')
+      context.errors.warn(extension, 'typedConfig', `load balancing policy ${extension.name} is passed over${note}`)
   }
   const wanted = policies.map((policy) => policy.typedExtensionConfig?.name).join(', ')
   context.errors.add(owner, field, complaint(wanted))

@@ -7,6 +7,7 @@ import {
   type RawResource,
   type RawResponse,
 } from '../config/discovery_messages.ts'
+import { grpcInternal } from '../grpc/grpc_client.ts'
 import { DeltaState } from './delta_state.ts'
 import { Delta, DeltaWatch } from './delta_watch.ts'
 import { DiscoveryStream, type DiscoveryStreamCallbacks } from './discovery_stream.ts'
@@ -155,7 +156,10 @@ export class DeltaMux implements GrpcMux, DiscoveryStreamCallbacks {
     try {
       response = decodeDeltaResponse(bytes)
     } catch (error) {
-      this.#stream.fail({ code: 13, message: `malformed DeltaDiscoveryResponse: ${(error as Error).message}` })
+      this.#stream.fail({
+        code: grpcInternal,
+        message: `malformed DeltaDiscoveryResponse: ${(error as Error).message}`,
+      })
       return
     }
     if (response.controlPlane !== '') this.#settings.stats.identifier.set(response.controlPlane)

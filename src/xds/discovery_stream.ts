@@ -6,7 +6,14 @@ import { monotonicMs } from '../common/clock.ts'
 import { getLogger } from '../common/log.ts'
 import { Timer } from '../common/timer.ts'
 import { TokenBucket } from '../common/token_bucket.ts'
-import type { GrpcClient, GrpcStatus, GrpcStream } from '../grpc/grpc_client.ts'
+import {
+  type GrpcClient,
+  type GrpcStatus,
+  type GrpcStream,
+  grpcDeadlineExceeded,
+  grpcOk,
+  grpcUnavailable,
+} from '../grpc/grpc_client.ts'
 import type { ControlPlaneStats } from './control_plane_stats.ts'
 
 type RateLimitSettings = envoy.config.core.v3.RateLimitSettings
@@ -15,8 +22,7 @@ const log = getLogger('config')
 
 /** For failures that pass by themselves, so much time goes by before they are told above the debug level. */
 const patienceMs = 30_000
-const grpcOk = 0
-const passingCodes = [4, 14]
+const passingCodes: readonly number[] = [grpcDeadlineExceeded, grpcUnavailable]
 
 const defaultMaxTokens = 100
 const defaultFillRate = 10

@@ -1,6 +1,7 @@
 // The contract of a mux: all that is asked of one management server over one stream, type by type.
 
 import type { envoy } from '../../proto/generated/api.d.ts'
+import { grpcInternal } from '../grpc/grpc_client.ts'
 import type { DiscoveryStreamSettings } from './discovery_stream.ts'
 import type { ReadOptions } from './read_resource.ts'
 import type { ResourceType } from './resource_types.ts'
@@ -37,13 +38,12 @@ export interface MuxSettings extends DiscoveryStreamSettings {
   readonly readOptions: ReadOptions
 }
 
-/** google.rpc.Code of every NACK, as Envoy has it. */
-const internal = 13
 const longestMessage = 4096
 
 export type ErrorDetail = NonNullable<envoy.service.discovery.v3.DiscoveryRequest['errorDetail']>
 
 export function errorDetail(message: string): ErrorDetail {
   const text = message.length > longestMessage ? `${message.slice(0, longestMessage)}...(truncated)` : message
-  return { code: internal, message: text, details: [] }
+  // Whatever is wrong, this is what Envoy says.
+  return { code: grpcInternal, message: text, details: [] }
 }

@@ -7,6 +7,7 @@ import {
   type RawResource,
   type RawResponse,
 } from '../config/discovery_messages.ts'
+import { grpcInternal } from '../grpc/grpc_client.ts'
 import { DiscoveryStream, type DiscoveryStreamCallbacks } from './discovery_stream.ts'
 import {
   type ErrorDetail,
@@ -114,7 +115,8 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
     for (const [typeName, state] of this.#types) {
       state.nonce = ''
       state.acknowledgements.length = 0
-      this.#queue.add(typeName)
+      // To ask for nothing would mean everything here.
+      if (state.watches.size > 0) this.#queue.add(typeName)
     }
   }
 
@@ -153,7 +155,7 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
     try {
       response = decodeDiscoveryResponse(bytes)
     } catch (error) {
-      this.#stream.fail({ code: 13, message: `malformed DiscoveryResponse: ${(error as Error).message}` })
+      this.#stream.fail({ code: grpcInternal, message: `malformed DiscoveryResponse: ${(error as Error).message}` })
       return
     }
     if (response.controlPlane !== '') this.#settings.stats.identifier.set(response.controlPlane)

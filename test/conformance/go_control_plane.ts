@@ -1,80 +1,92 @@
-/** go-control-plane's own test server with a proxy that it drives, and a steady load on the listeners that it pushes. */
+/** Control planes written in Go with go-control-plane, a proxy that each drives, and a steady load on what they configure. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer as createHttpServer, request, type Server } from 'node:http'
-import { request as tlsRequest } from 'node:https'
-import { type AddressInfo, createServer } from 'node:net'
-import { ensureGoTool } from '../support/ensure_go_tool.ts'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import type { IssuedCertificate } from '../support/certificate_authority.ts'
+import { ensureGoProgram, ensureGoTool } from '../support/ensure_go_tool.ts'
+import { freePorts, freeRange } from '../support/free_ports.ts'
 import { type ProxyKind, type ProxyProcess, spawnProxy } from '../support/proxy_process.ts'
-
-export const goControlPlane = {
-  package: 'github.com/envoyproxy/go-control-plane/pkg/test/main',
-  version: 'v0.14.0',
-  hasReplacements: true,
-}
+import { ListenerLoad, message } from './listener_load.ts'
 
 export const modes = ['ads', 'xds', 'rest', 'delta', 'delta-ads'] as const
 export type Mode = (typeof modes)[number]
 
-export interface GoControlPlaneRun {
-  readonly mode: Mode
-  /** Listeners with TLS, their secrets by SDS. */
-  readonly tls?: boolean
-  readonly updates?: number
-  /** Batches of requests that the server itself sends after each update. */
-  readonly batches?: number
-}
-
-export interface Batch {
-  readonly update: number
-  readonly ok: number
-  readonly failed: number
-}
-
 export interface Outcome {
   readonly exitCode: number | null
+  /** Of the control plane. */
   readonly output: string
-  /** What the server saw of its own requests. */
-  readonly batches: readonly Batch[]
   /** Of the steady load, from the first answer of each listener on. */
   readonly answered: number
   readonly failures: readonly string[]
+  /** Of the proxy, when the control plane was done. */
   readonly stats: ReadonlyMap<string, number>
 }
 
-const message = 'served by the test backend'
-const requestTimeoutMs = 5000
-const pauseMs = 10
 const runTimeoutMs = 60_000
 const nodeId = 'test-id'
 
-/** Those that each run has: two of each kind, of VHDS only where the server has it. */
-function listenerCount(mode: Mode): number {
-  return mode === 'delta' ? 8 : 6
+/** The paths of both programs; they are built where they are missing. */
+export function ensureControlPlanes(): { testServer: string; rolling: string } {
+  const testServer = { package: 'github.com/envoyproxy/go-control-plane/pkg/test/main', version: 'v0.14.0' }
+  return {
+    testServer: ensureGoTool({ ...testServer, hasReplacements: true }),
+    rolling: ensureGoProgram(join(import.meta.dirname, 'rolling_control_plane')),
+  }
 }
 
-export async function runGoControlPlane(kind: ProxyKind, run: GoControlPlaneRun): Promise<Outcome> {
-  const backend = createHttpServer((_, response) => response.end(message))
-  backend.listen(0, '127.0.0.1')
+/**
+ * go-control-plane's own test server; with `tls` all its listeners have secrets by SDS. It sends requests of its own, and
+ * gives each a tenth of a second: there is no other load beside them.
+ */
+export function runTestServer(kind: ProxyKind, mode: Mode, tls: boolean, updates: number): Promise<Outcome> {
+  const flags = { message, tls, u: updates, r: 10, delay: '300ms' }
+  // Two of each kind, of VHDS only where the server has it.
+  const listenerCount = mode === 'delta' ? 8 : 6
+  return run(kind, mode, ensureControlPlanes().testServer, { flags, listenerCount, tlsOfLoad: [] })
+}
+
+/** The one that moves traffic from cluster to cluster without a gap, and from certificate to certificate. */
+export function runRolling(kind: ProxyKind, mode: Mode, certificates: readonly IssuedCertificate[]): Promise<Outcome> {
+  const certs = certificates.map(({ certPath }) => certPath).join(',')
+  const keys = certificates.map(({ keyPath }) => keyPath).join(',')
+  const flags = { certs, keys, u: 4, delay: mode === 'rest' ? '900ms' : '400ms' }
+  return run(kind, mode, ensureControlPlanes().rolling, {
+    flags,
+    listenerCount: 4,
+    tlsOfLoad: [false, true, false, false],
+  })
+}
+
+interface RunPlan {
+  readonly flags: Record<string, string | number | boolean>
+  readonly listenerCount: number
+  /** Of the listeners under load, from the first port on: whether they speak TLS. */
+  readonly tlsOfLoad: readonly boolean[]
+}
+
+async function run(
+  kind: ProxyKind,
+  mode: Mode,
+  program: string,
+  { flags, listenerCount, tlsOfLoad }: RunPlan,
+): Promise<Outcome> {
+  const backend = createServer((_, response) => response.end(message)).listen(0, '127.0.0.1')
   await once(backend, 'listening')
   const [port, gateway, als] = await freePorts(3)
-  const base = await freeRange(listenerCount(run.mode))
-  const server = startServer(run, { port, gateway, als, base, upstream: portOf(backend) })
-  const proxy = spawnProxy(kind, bootstrap(run.mode, { port, gateway, als }), ['--drain-time-s', '1', '-l', 'error'])
-  const load = Array.from({ length: listenerCount(run.mode) }, (_, i) => new ListenerLoad(base + i, run.tls ?? false))
+  const base = await freeRange(listenerCount)
+  const upstream = (backend.address() as AddressInfo).port
+  const server = startServer(program, { xds: mode, nodeID: nodeId, ...flags, port, gateway, base, upstream, als })
+  const proxy = spawnProxy(kind, bootstrap(mode, { port, gateway, als }), ['--drain-time-s', '1', '-l', 'error'])
+  const load = tlsOfLoad.map((isTls, i) => new ListenerLoad(base + i, isTls))
   try {
     for (const one of load) one.start()
     const exitCode = await exitOf(server.child)
     const stats = await statsOf(proxy, server.output)
     await Promise.all(load.map((one) => one.stop()))
-    return {
-      exitCode,
-      output: server.output(),
-      batches: readBatches(server.output()),
-      answered: load.reduce((sum, one) => sum + one.answered, 0),
-      failures: load.flatMap((one) => one.failures),
-      stats,
-    }
+    const answered = load.reduce((sum, one) => sum + one.answered, 0)
+    return { exitCode, output: server.output(), answered, failures: load.flatMap((one) => one.failures), stats }
   } finally {
     server.child.kill('SIGKILL')
     await Promise.all(load.map((one) => one.stop()))
@@ -91,15 +103,11 @@ interface ServerPorts {
 }
 
 function startServer(
-  { mode, tls = false, updates = 4, batches = 4 }: GoControlPlaneRun,
-  ports: ServerPorts & { readonly base: number; readonly upstream: number },
+  program: string,
+  flags: Record<string, string | number | boolean>,
 ): { child: ChildProcess; output: () => string } {
-  const flags = {
-    ...{ xds: mode, nodeID: nodeId, message, tls, u: updates, r: batches, delay: '300ms' },
-    ...ports,
-  }
   const args = Object.entries(flags).map(([name, value]) => `-${name}=${value}`)
-  const child = spawn(ensureGoTool(goControlPlane), args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
@@ -148,59 +156,6 @@ const http2Options = `typed_extension_protocol_options:
         "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
         explicit_http_config: { http2_protocol_options: {} }`
 
-/** Asks one listener again and again, each time on a new connection. */
-class ListenerLoad {
-  answered = 0
-  readonly failures: string[] = []
-  readonly #port: number
-  readonly #isTls: boolean
-  #isStopped = false
-  #done: Promise<void> | undefined
-
-  constructor(port: number, isTls: boolean) {
-    this.#port = port
-    this.#isTls = isTls
-  }
-
-  start(): void {
-    this.#done = this.#run()
-  }
-
-  async stop(): Promise<void> {
-    this.#isStopped = true
-    await this.#done
-  }
-
-  async #run(): Promise<void> {
-    const started = performance.now()
-    while (!this.#isStopped) {
-      const problem = await this.#ask()
-      if (problem === undefined) this.answered += 1
-      else if (this.answered > 0)
-        this.failures.push(`port ${this.#port} after ${Math.round(performance.now() - started)} ms: ${problem}`)
-      await new Promise((resolve) => setTimeout(resolve, pauseMs))
-    }
-  }
-
-  #ask(): Promise<string | undefined> {
-    const options = { host: '127.0.0.1', port: this.#port, agent: false, timeout: requestTimeoutMs }
-    return new Promise((resolve) => {
-      const sent = this.#isTls ? tlsRequest({ ...options, rejectUnauthorized: false }) : request(options)
-      sent.on('response', (response) => {
-        let body = ''
-        response.on('data', (chunk: Buffer) => {
-          body += chunk.toString()
-        })
-        response.on('error', (error) => resolve(error.message))
-        response.on('end', () => resolve(body === message ? undefined : `${response.statusCode} ${body}`))
-      })
-      sent.on('timeout', () => sent.destroy(new Error(`no answer in ${requestTimeoutMs} ms`)))
-      sent.on('error', (error) => resolve(error.message))
-      sent.end()
-    })
-  }
-}
-
 /** The server is gone when this is asked, but the proxy goes on. */
 async function statsOf(proxy: ProxyProcess, output: () => string): Promise<Map<string, number>> {
   await proxy.waitReady().catch((error: Error) => {
@@ -214,48 +169,4 @@ async function exitOf(child: ChildProcess): Promise<number | null> {
   if (child.exitCode === null) await once(child, 'exit')
   clearTimeout(timer)
   return child.exitCode
-}
-
-function readBatches(output: string): Batch[] {
-  const batches: Batch[] = []
-  let update = -1
-  for (const line of output.split('\n')) {
-    if (line.includes('update snapshot')) update += 1
-    const match = /request batch \d+, ok (\d+), failed (\d+)/.exec(line)
-    if (match !== null) batches.push({ update, ok: Number(match[1]), failed: Number(match[2]) })
-  }
-  return batches
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map(portOf)
-  await closeAll(servers)
-  return ports
-}
-
-/** The server takes one port and counts upwards. */
-async function freeRange(count: number): Promise<number> {
-  for (;;) {
-    const [base] = await freePorts(1)
-    const servers = Array.from({ length: count }, (_, i) => createServer().listen(base + i, '127.0.0.1'))
-    const results = await Promise.allSettled(servers.map((server) => once(server, 'listening')))
-    await closeAll(servers.filter((_, i) => results[i].status === 'fulfilled'))
-    if (results.every(({ status }) => status === 'fulfilled') && base + count < 65_536) return base
-  }
-}
-
-function portOf(server: Pick<Server, 'address'>): number {
-  return (server.address() as AddressInfo).port
-}
-
-async function closeAll(servers: readonly ReturnType<typeof createServer>[]): Promise<void> {
-  await Promise.all(
-    servers.map((server) => {
-      const closed = once(server, 'close')
-      server.close()
-      return closed
-    }),
-  )
 }

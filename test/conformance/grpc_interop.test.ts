@@ -1,11 +1,11 @@
 /** gRPC's own interoperability client and server, with the proxy between them: HTTP/2 on both sides, plain and TLS. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { CertificateAuthority, type IssuedCertificate } from '../support/certificate_authority.ts'
 import { ensureGoTool, INSTALL_TIMEOUT_MS } from '../support/ensure_go_tool.ts'
+import { freePorts } from '../support/free_ports.ts'
 import { type ProxyProcess, startNuncio } from '../support/proxy_process.ts'
 import { cluster, httpListener, proxyYaml } from './yaml.ts'
 
@@ -44,18 +44,9 @@ let ca: CertificateAuthority
 let proxy: ProxyProcess
 const servers: ChildProcess[] = []
 
-/** The server takes no port 0. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 async function startServer(binary: string, flags: readonly string[]): Promise<number> {
-  const port = await freePort()
+  // The server takes no port 0.
+  const [port] = await freePorts(1)
   const child = spawn(binary, ['-port', String(port), ...flags], { stdio: 'ignore' })
   servers.push(child)
   for (;;) {

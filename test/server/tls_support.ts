@@ -97,7 +97,7 @@ export async function requestUntil(
   done: (answered: Answered) => boolean,
   more: ConnectionOptions = {},
 ): Promise<number> {
-  const deadline = performance.now() + 10_000
+  const deadline = performance.now() + 25_000
   let inARow = 0
   let count = 0
   // So many in a row are no chance.
@@ -111,7 +111,7 @@ export async function requestUntil(
 
 /** The same for clients that are to be let in, or to be refused, by both workers. */
 export async function admittedUntil(port: number, admitted: boolean, more: ConnectionOptions): Promise<void> {
-  const deadline = performance.now() + 10_000
+  const deadline = performance.now() + 25_000
   for (let inARow = 0; inARow < 12; ) {
     if (performance.now() > deadline) throw new Error(`the client is not ${admitted ? 'let in' : 'refused'}`)
     const was = await request(port, more).then(

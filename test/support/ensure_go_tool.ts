@@ -1,6 +1,7 @@
 /** Installs a command written in Go into node_modules/.cache; the outside judges of HTTP/2 and gRPC are such commands. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
 export interface GoTool {
@@ -14,10 +15,12 @@ export interface GoTool {
 /** Longer than any build takes that has to fetch everything first. */
 export const INSTALL_TIMEOUT_MS = 600_000
 
+const cacheFolder = join(import.meta.dirname, '../../node_modules/.cache/go')
+
 /** The path of the installed command; throws with advice where it cannot be installed. */
 export function ensureGoTool(tool: GoTool): string {
   const wanted = `${tool.package}@${tool.version}`
-  const folder = join(import.meta.dirname, '../../node_modules/.cache/go', wanted)
+  const folder = join(cacheFolder, wanted)
   const binary = join(folder, basename(tool.package))
   if (existsSync(binary)) return binary
   mkdirSync(folder, { recursive: true })
@@ -25,6 +28,21 @@ export function ensureGoTool(tool: GoTool): string {
     tool.hasReplacements === true ? buildAsDependency(tool, folder, binary) : go(folder, ['install', wanted])
   if (problem === undefined && existsSync(binary)) return binary
   throw new Error(`${wanted} could not be installed: ${problem}; it needs Go (https://go.dev/dl)`)
+}
+
+/** The same for a program of our own: a folder with `main.go` and `go.mod`. It is built again when its source changes. */
+export function ensureGoProgram(source: string): string {
+  const hash = createHash('sha256')
+    .update(readFileSync(join(source, 'main.go')))
+    .update(readFileSync(join(source, 'go.mod')))
+  const name = basename(source)
+  const folder = join(cacheFolder, name, hash.digest('hex').slice(0, 16))
+  const binary = join(folder, name)
+  if (existsSync(binary)) return binary
+  cpSync(source, folder, { recursive: true })
+  const problem = go(folder, ['build', '-mod=mod', '-o', binary, '.'])
+  if (problem === undefined) return binary
+  throw new Error(`${name} could not be built: ${problem}; it needs Go (https://go.dev/dl)`)
 }
 
 function buildAsDependency(tool: GoTool, folder: string, binary: string): string | undefined {

@@ -1,7 +1,7 @@
 /** A plain TCP client for tests: sends exact bytes, keeps every byte received, and sees FIN and RST apart. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls, TLSSocket } from 'node:tls'
 
 const DEFAULT_TIMEOUT_MS = 5000
 
@@ -94,8 +94,10 @@ export class RawClient {
     this.socket.end()
   }
 
+  /** RST; a TLS socket has none of its own and just ends. */
   reset(): void {
-    this.socket.resetAndDestroy()
+    if (this.socket instanceof TLSSocket) this.socket.destroy()
+    else this.socket.resetAndDestroy()
   }
 
   close(): void {

@@ -90,6 +90,21 @@ describe('what is not supported', () => {
     expect(discoveryErrors(yaml)).toEqual(['cluster type ORIGINAL_DST is not supported'])
   })
 
+  it('passes over a policy that it lacks, and says so', () => {
+    const policy = (name: string, type: string): string =>
+      `{typed_extension_config: {name: ${name}, typed_config: {"@type": type.googleapis.com/${type}}}}`
+    const policies = 'envoy.extensions.load_balancing_policies'
+    const list = [
+      policy('other', 'google.protobuf.Struct'),
+      policy('aware', `${policies}.load_aware_locality.v3.LoadAwareLocality, endpoint_picking_policy: {}`),
+      policy('random', `${policies}.random.v3.Random`),
+    ]
+    expect(issues(`- {name: c, type: STATIC, load_balancing_policy: {policies: [${list.join(', ')}]}}`)).toEqual({
+      errors: [],
+      warnings: ['load balancing policy aware is passed over (Envoy has this extension, Nuncio does not)'],
+    })
+  })
+
   it('warns of fields without effect, and is silent without them', () => {
     const fields = 'common_lb_config: {update_merge_window: 1s}, use_tcp_for_dns_lookups: true'
     expect(issues(`- {name: c, type: STATIC, ${fields}}`).warnings).toEqual([

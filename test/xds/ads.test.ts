@@ -187,6 +187,23 @@ describe.each(['GRPC', 'DELTA_GRPC'] as const)('%s on the aggregated stream', (a
     await routes.until(() => routes.updates.at(-1)?.added.some(({ name }) => name === 'r') === true)
   })
 
+  it('asks a new stream for no type that nobody wants any longer', async () => {
+    await start(apiType)
+    plane.setAll('v1', { CDS: [cluster('a')], EDS: [endpoints('a')] })
+    client.subscribe(clusterType, '*')
+    const gone = client.subscribe(clusterLoadAssignmentType, ['a'])
+    await plane.waitForAck('EDS', 'v1')
+    const before = plane.requests.length
+    gone.subscription?.stop()
+    await plane.waitForRequest(({ type }) => type === 'EDS', 'EDS', 10_000, before)
+    const from = plane.requests.length
+    plane.disconnect()
+    await plane.waitForRequest(({ type }) => type === 'CDS', 'CDS', 10_000, from)
+    plane.set('CDS', [cluster('b')], 'v2')
+    await plane.waitForAck('CDS', 'v2')
+    expect(plane.lines('EDS', from)).toEqual([])
+  })
+
   it('holds requests back while they are paused', async () => {
     await start(apiType)
     plane.set('CDS', [cluster('a')], 'v1')

@@ -27,6 +27,7 @@ const unavailable = 14
 const unauthenticated = 16
 /** Two back-offs in a row may each be of a second. */
 const recoveryMs = 20_000
+const silenceMs = 300
 const garbage = Buffer.from([0xff, 0xff, 0xff, 0xff])
 const types = 'type.googleapis.com/envoy'
 
@@ -52,6 +53,17 @@ const faults: readonly Fault[] = [
   { name: 'a message of garbage', endsStream: true, inflict: (plane) => plane.streamOf('RDS').sendBytes(garbage) },
   { name: 'an empty message', endsStream: false, inflict: (plane) => plane.streamOf('RDS').sendBytes(Buffer.alloc(0)) },
   { name: 'a reset of the connection', endsStream: true, inflict: (plane) => plane.disconnect() },
+  { name: 'an end of the connection', endsStream: true, inflict: (plane) => lastConnection(plane).finish() },
+  {
+    name: 'silence for a while',
+    endsStream: false,
+    inflict: (plane) => {
+      const connection = lastConnection(plane)
+      connection.hold()
+      plane.streamOf('RDS').respond('RDS')
+      setTimeout(() => connection.release(), silenceMs)
+    },
+  },
   {
     name: 'half a message',
     endsStream: true,

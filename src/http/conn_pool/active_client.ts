@@ -9,6 +9,7 @@ import { gatherWrites } from '../../network/write_batch.ts'
 import type { Protocol } from '../../stream_info/stream_info.ts'
 import { countClosed, countConnect, countConnected, countConnectFailure } from '../../upstream/pooled_connection.ts'
 import { CodecProtocolError, type ResponseDecoder } from '../codec/codec.ts'
+import { defaultMaxConcurrentStreams } from '../codec/http2/settings_of_config.ts'
 import type { CodecClient } from './codec_client.ts'
 import type { PoolCallbacks, PoolConnectionInfo, PoolFailureReason } from './connection_pool.ts'
 import type { HttpPool } from './http_pool.ts'
@@ -76,13 +77,13 @@ export class ActiveClient implements ConnectionCallbacks, ConnectionReader, Pool
   }
 
   /**
-   * Streams that it can take besides; less than none where the peer has lowered its limit since. One is expected of a
-   * connection that has yet to agree on its protocol.
+   * Streams that it can take besides; less than none where the peer has lowered its limit since. A connection that has
+   * yet to agree on its protocol is expected to speak HTTP/2.
    */
   get unusedCapacity(): number {
     if (this.#remainingStreams === 0) return 0
     const { codec } = this
-    if (codec === undefined) return 1
+    if (codec === undefined) return Math.min(this.#remainingStreams, expectedStreams(this.pool))
     return Math.min(this.#remainingStreams, codec.concurrentStreamLimit - codec.activeStreams)
   }
 
@@ -241,4 +242,8 @@ export class ActiveClient implements ConnectionCallbacks, ConnectionReader, Pool
   onBelowWriteBufferLowWatermark(): void {
     this.codec?.onBelowWriteBufferLowWatermark()
   }
+}
+
+function expectedStreams(pool: HttpPool): number {
+  return pool.host.cluster.http.http2?.maxConcurrentStreams ?? defaultMaxConcurrentStreams
 }

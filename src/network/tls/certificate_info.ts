@@ -27,6 +27,8 @@ export interface SubjectAltName {
 const subjectAltNameOid = '2.5.29.17'
 const keyUsageOid = '2.5.29.15'
 const basicConstraintsOid = '2.5.29.19'
+/** The first bit of the key usage extension (RFC 5280, section 4.2.1.3). */
+const digitalSignature = 0x8000
 const mustStapleOid = '1.3.6.1.5.5.7.1.24'
 
 interface Fields {
@@ -147,6 +149,12 @@ export class CertificateInfo implements CertificateFacts {
     if (extension === undefined) return undefined
     const bytes = derContent(derInner(extension))
     return ((bytes[1] ?? 0) << 8) | (bytes[2] ?? 0)
+  }
+
+  /** Handshakes may be signed with its key. */
+  get allowsSigning(): boolean {
+    const usage = this.keyUsage
+    return usage === undefined || (usage & digitalSignature) !== 0
   }
 
   get isCertificateAuthority(): boolean {

@@ -6,6 +6,7 @@ import { readDataSource } from '../../config/data_source.ts'
 import { ConfigErrors } from '../../config/errors.ts'
 import { readCertificates, sourceName } from './certificate.ts'
 import type { CertificateInfo } from './certificate_info.ts'
+import { type ChainResult, chainErrorText, noIssuer } from './chain_error.ts'
 import { RevocationList, revocationError, splitRevocationLists } from './revocation_list.ts'
 import { anyNameMatches, compileSanMatchers, type SanPredicate } from './san_matcher.ts'
 import { systemRootCertificates } from './system_roots.ts'
@@ -24,12 +25,6 @@ export interface Verdict {
   readonly failure: VerifyFailure | undefined
   /** Envoy's words; '' where nothing failed. */
   readonly details: string
-}
-
-/** What OpenSSL found out about the chain; `code` is its name for the error, '' for none. */
-export interface ChainResult {
-  readonly code: string
-  readonly message: string
 }
 
 /** Options of a secure context that come from a validation context. */
@@ -153,16 +148,15 @@ export class CertificateValidator {
 
   /** What is wrong with the chain, with the depth before it; undefined where it leads to a trusted certificate. */
   #chainError(chain: readonly CertificateInfo[], result: ChainResult | undefined): string | undefined {
-    const view = this.#view
-    if (result !== undefined && !this.#forgives(chain, result)) {
-      return `depth ${errorDepth(chain, result)}: ${boringSslWords(result.message)}`
+    const mostSteps = this.#view?.maxVerifyDepth
+    if (mostSteps !== undefined) {
+      // The leaf alone is no step.
+      const { path, isComplete } = trustPath(chain, this.trusted.certificates)
+      const isTooLong = path.length - 1 > mostSteps
+      if (isTooLong || (!isComplete && result === undefined)) return `depth ${mostSteps}: ${noIssuer}`
     }
-    if (view?.maxVerifyDepth !== undefined) {
-      const path = trustPath(chain, this.trusted.certificates)
-      // Neither the leaf nor the trusted certificate counts.
-      if (path === undefined || path.length - 2 > view.maxVerifyDepth) {
-        return `depth ${view.maxVerifyDepth + 1}: certificate chain too long`
-      }
+    if (result !== undefined && !this.#forgives(chain, result)) {
+      return chainErrorText(chain, this.trusted.certificates, result)
     }
     if (this.#leafLists.length > 0) {
       const issuers = [...chain.slice(1), ...this.trusted.certificates]
@@ -176,29 +170,12 @@ export class CertificateValidator {
   #forgives(chain: readonly CertificateInfo[], result: ChainResult): boolean {
     if (this.#view?.allowExpiredCertificate !== true) return false
     if (result.code !== 'CERT_HAS_EXPIRED' && result.code !== 'CERT_NOT_YET_VALID') return false
-    return trustPath(chain, this.trusted.certificates) !== undefined
+    return trustPath(chain, this.trusted.certificates).isComplete
   }
-}
-
-/** Node adds advice to some of OpenSSL's messages. */
-function boringSslWords(message: string): string {
-  return message.replace(/; if the root CA .*$/, '').replace('self-signed', 'self signed')
 }
 
 function nameList({ altNames }: CertificateInfo): string {
   return `[${altNames.map(({ value }) => value).join(', ')}]`
-}
-
-/** Which certificate of the chain an error is about; Node does not say. */
-function errorDepth(chain: readonly CertificateInfo[], result: ChainResult): number {
-  const now = wallMs()
-  let depth = 0
-  if (result.code === 'CERT_HAS_EXPIRED') depth = chain.findIndex((certificate) => certificate.validToMs < now)
-  else if (result.code === 'CERT_NOT_YET_VALID') depth = chain.findIndex((certificate) => certificate.validFromMs > now)
-  else if (result.code.startsWith('UNABLE_TO_GET_ISSUER') || result.code === 'SELF_SIGNED_CERT_IN_CHAIN') {
-    depth = chain.length - 1
-  }
-  return Math.max(depth, 0)
 }
 
 /** What would be an assurance only if there were somebody to trust. */

@@ -16,9 +16,21 @@ export interface TlsChoice {
   readonly tls13Suites: string
   /** Groups for the key exchange by Envoy's names. */
   readonly curves: readonly string[]
-  /** Empty for those that the library has by itself. */
   readonly signatureAlgorithms: readonly string[]
 }
+
+/** In the order in which BoringSSL offers them: peers mostly take the first that fits. */
+const defaultSignatures: readonly string[] = [
+  'ecdsa_secp256r1_sha256',
+  'rsa_pss_rsae_sha256',
+  'rsa_pkcs1_sha256',
+  'ecdsa_secp384r1_sha384',
+  'rsa_pss_rsae_sha384',
+  'rsa_pkcs1_sha384',
+  'rsa_pss_rsae_sha512',
+  'rsa_pkcs1_sha512',
+  'rsa_pkcs1_sha1',
+]
 
 export const defaultChoice: TlsChoice = {
   minVersion: 'TLSv1.2',
@@ -26,7 +38,7 @@ export const defaultChoice: TlsChoice = {
   cipherSuites: defaultCipherSuites,
   tls13Suites,
   curves: ['X25519MLKEM768', 'X25519', 'P-256'],
-  signatureAlgorithms: [],
+  signatureAlgorithms: defaultSignatures,
 }
 
 export const versionOrder: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']

@@ -43,8 +43,12 @@ export class TlsConnectionInfo implements TlsInfo {
   }
 }
 
-/** Of a handshake that has failed: only its version is told. */
-export function unfinishedTlsInfo(version: string): TlsInfo {
+/** Of a handshake that has failed: its version is told, and certificates as far as they were shown. */
+export function unfinishedTlsInfo(
+  version: string,
+  peerChain: readonly CertificateInfo[],
+  localCertificate: CertificateInfo | undefined,
+): TlsInfo {
   return {
     version,
     cipher: '',
@@ -53,10 +57,10 @@ export function unfinishedTlsInfo(version: string): TlsInfo {
     alpn: '',
     handshakeCompleteMs: Number.NaN,
     sessionId: '',
-    peerCertificatePresented: false,
+    peerCertificatePresented: peerChain.length > 0,
     peerCertificateValidated: false,
-    peerChain: [],
-    localCertificate: undefined,
+    peerChain,
+    localCertificate,
   }
 }
 

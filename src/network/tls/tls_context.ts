@@ -1,5 +1,6 @@
 // A CommonTlsContext with everything it refers to: loaded, and loaded again when a secret or a file has changed.
 
+import { X509Certificate } from 'node:crypto'
 import { dirname } from 'node:path'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import type { envoy } from '../../../proto/generated/api.d.ts'
@@ -230,6 +231,7 @@ export function certificateContext(
   const { ca, crl, allowPartialTrustChain } = loaded.validator.trustOptions
   return createSecureContext({
     ...protocol.options,
+    sigalgs: [...protocol.choice.signatureAlgorithms, ...ownSignatures(certificate)].join(':'),
     // Without any, Node would take its own bundle.
     ca: [...ca],
     ...(crl === undefined ? {} : { crl: [...crl] }),
@@ -238,4 +240,12 @@ export function certificateContext(
     ...(pfx === undefined ? {} : { pfx: [pfx] }),
     ...more,
   })
+}
+
+/** Of keys that can sign, while nobody is asked for a signature of theirs. */
+function ownSignatures(certificate: LoadedCertificate | undefined): string[] {
+  if (certificate === undefined) return []
+  const { asymmetricKeyType, asymmetricKeyDetails } = new X509Certificate(certificate.leaf.der).publicKey
+  if (asymmetricKeyType === 'ed25519') return ['ed25519']
+  return asymmetricKeyDetails?.namedCurve === 'secp521r1' ? ['ecdsa_secp521r1_sha512'] : []
 }

@@ -17,7 +17,8 @@ export interface ProtocolOptions {
   readonly ciphers: string
   /** Groups for the key exchange in OpenSSL's language. */
   readonly ecdhCurve: string
-  readonly sigalgs?: string
+  /** Of both sides' handshakes. */
+  readonly sigalgs: string
   readonly secureOptions: number
 }
 
@@ -111,10 +112,10 @@ function checkFields(view: TlsParameters | undefined, choice: TlsChoice, errors:
 }
 
 function optionsOf(choice: TlsChoice, defaults: ParameterDefaults): ProtocolOptions {
-  const { minVersion, maxVersion, signatureAlgorithms } = choice
-  const isOld = versionOrder.indexOf(minVersion) < versionOrder.indexOf('TLSv1.2')
-  // OpenSSL has no TLS 1.0 and 1.1 at its usual level of security: their handshakes are signed with SHA-1.
-  const level = isOld ? ':@SECLEVEL=0' : ''
+  const { minVersion, maxVersion } = choice
+  // What is allowed is all listed here. OpenSSL's levels of security would refuse certificates that BoringSSL takes, and
+  // TLS 1.0 and 1.1 altogether.
+  const level = ':@SECLEVEL=0'
   // Between colons OpenSSL's server would rather take what the client has sent a key for than what it has put first.
   const takesOwnOrder = defaults.isServer && !defaults.preferClientCiphers
   return {
@@ -123,7 +124,7 @@ function optionsOf(choice: TlsChoice, defaults: ParameterDefaults): ProtocolOpti
     ciphers: `${choice.tls13Suites}:${translateCipherSuites(choice.cipherSuites).openssl}${level}`,
     ecdhCurve: choice.curves.map((curve) => curveNames[curve]).join(takesOwnOrder ? '/' : ':'),
     secureOptions: secureOptions(defaults),
-    ...(signatureAlgorithms.length === 0 ? {} : { sigalgs: signatureAlgorithms.join(':') }),
+    sigalgs: choice.signatureAlgorithms.join(':'),
   }
 }
 
@@ -153,7 +154,7 @@ function tried(
   const { ciphers, sigalgs } = options
   if (!attempt({ ciphers })) {
     errors.add(view, 'cipherSuites', `Failed to initialize cipher suites ${view?.cipherSuites.join(':')}`)
-  } else if (sigalgs !== undefined && !attempt({ sigalgs })) {
+  } else if (!attempt({ sigalgs })) {
     errors.add(view, 'signatureAlgorithms', `Failed to initialize TLS signature algorithms ${sigalgs}`)
   } else errors.add(view, undefined, 'Failed to initialize the TLS parameters')
   return usable

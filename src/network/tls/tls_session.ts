@@ -2,7 +2,7 @@
 
 import type { TLSSocket } from 'node:tls'
 import { CertificateInfo } from './certificate_info.ts'
-import type { ChainResult } from './certificate_validator.ts'
+import type { ChainResult } from './chain_error.ts'
 import { DerError, derChildren, derContent, derInner, derTag, readDer } from './der.ts'
 
 interface TlsHandle {

@@ -26,6 +26,8 @@ export interface DiscoveryEnvironment extends DnsEnvironment {
   /** Where load assignments are watched, and counted. */
   readonly watch?: WatchContext
   readonly clusterScope?: Scope
+  /** The name of the proxy's own cluster. */
+  readonly localClusterName?: string
 }
 
 /** Names of a cluster_type that say all without a typed_config. */
@@ -109,7 +111,7 @@ function createEdsDiscovery(
   view: ClusterView,
   stats: ClusterStats,
   errors: ConfigErrors,
-  { watch, clusterScope }: DiscoveryEnvironment,
+  { watch, clusterScope, localClusterName }: DiscoveryEnvironment,
   countMatches: CountMatches,
 ): ClusterDiscovery | undefined {
   const source = view.edsClusterConfig?.edsConfig
@@ -117,7 +119,7 @@ function createEdsDiscovery(
     errors.add(view, 'edsClusterConfig', 'cannot create an EDS cluster without an EDS config')
     return undefined
   }
-  const discovery = new EdsDiscovery(view, stats, countMatches)
+  const discovery = new EdsDiscovery(view, stats, countMatches, view.name === localClusterName)
   if (watch !== undefined && clusterScope !== undefined) discovery.watch(source, clusterScope, watch)
   return discovery
 }

@@ -5,6 +5,7 @@ import { ConfigErrors } from '../../config/errors.ts'
 import type { ResourceReference, WatchContext } from '../../config/watched_resources.ts'
 import type { Scope } from '../../stats/store.ts'
 import { assignmentPolicy } from '../assignment_policy.ts'
+import { checkLocalCluster } from '../check_cluster.ts'
 import { checkWeights } from '../check_weights.ts'
 import type { ClusterStats } from '../cluster_stats.ts'
 import { edsHosts } from '../endpoints.ts'
@@ -22,6 +23,7 @@ export class EdsDiscovery implements ClusterDiscovery {
   readonly #view: ClusterView
   readonly #stats: ClusterStats
   readonly #countMatches: CountMatches
+  readonly #isLocal: boolean
   readonly #initialized = Promise.withResolvers<void>()
   #onHosts: OnHosts | undefined = undefined
   #priorities: Priorities | undefined = undefined
@@ -31,7 +33,9 @@ export class EdsDiscovery implements ClusterDiscovery {
   #lastPolicy = ''
   #staleTimer: NodeJS.Timeout | undefined = undefined
 
-  constructor(view: ClusterView, stats: ClusterStats, countMatches: CountMatches) {
+  /** `isLocal`: it is the proxy's own cluster. */
+  constructor(view: ClusterView, stats: ClusterStats, countMatches: CountMatches, isLocal: boolean) {
+    this.#isLocal = isLocal
     this.serviceName = view.edsClusterConfig?.serviceName || view.name
     this.#view = view
     this.#stats = stats
@@ -73,6 +77,7 @@ export class EdsDiscovery implements ClusterDiscovery {
   #prepare(assignment: ClusterLoadAssignment, errors: ConfigErrors): () => void {
     const found = new ConfigErrors()
     this.#checkLeds(assignment, found)
+    if (this.#isLocal) checkLocalCluster(this.#view.name, assignment, found)
     const policy = assignmentPolicy(assignment, found)
     const priorities = edsHosts(assignment, found)
     checkWeights(this.#view, priorities, assignment, found)

@@ -75,6 +75,7 @@ describe('among equals', () => {
       'ECDHE-RSA-AES128-GCM-SHA256',
       'ECDHE-ECDSA-AES256-GCM-SHA384',
       'ECDHE-RSA-AES256-GCM-SHA384',
+      '@SECLEVEL=0',
     ])
   })
 })

@@ -121,8 +121,16 @@ export const balancingVerdictCases: readonly VerdictCase[] = [
   ...(['{ numerator: 150 }', '{ numerator: 100 }'] as const).map((drop) =>
     dropping(`drop ${drop}`, `{ category: x, drop_percentage: ${drop} }`),
   ),
+  local('own cluster with one priority', 0),
+  local('own cluster with another priority', 1),
   dropping('two categories', '{ category: x }, { category: z }'),
 ]
+
+function local(name: string, priority: number): VerdictCase {
+  const assignment = `load_assignment: { cluster_name: c, endpoints: [ { priority: ${priority} } ] }`
+  const more = '\nnode: { id: a, cluster: b }\ncluster_manager: { local_cluster_name: c }'
+  return { name: `balancing: ${name}`, yaml: `${boot({ clusters: `- { name: c, ${assignment} }` })}${more}` }
+}
 
 function dropping(name: string, overloads: string): VerdictCase {
   const assignment = `load_assignment: { cluster_name: c, policy: { drop_overloads: [ ${overloads} ] } }`

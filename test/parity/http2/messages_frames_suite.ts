@@ -261,7 +261,7 @@ const answers: ParityCase[] = [
     { waitFor: ' end' },
     data(1, 'hello'),
   ]),
-  one('answer: 100 and 103', [open, arrived, { waitFor: ':status: 100' }, data(1, 'x')], {
+  one('answer: 100 and 103', [open, arrived, { waitFor: ':status: 103' }, data(1, 'x')], {
     replyAt: 'head',
     reply: [
       'HTTP/1.1 100 Continue\r\n\r\n',

@@ -1,6 +1,9 @@
 /** What operators see of load balancing: access logs, answers, stats, /clusters and /config_dump. */
+
+import { proxyHeader } from '../../support/proxy_header.ts'
 import type { ParityCase, ParitySuite } from '../case.ts'
 import { listener, tcpProxy } from '../l4/l4_yaml.ts'
+import { proxyProtocol } from '../listener_filters/pieces.ts'
 import { get, OK, response } from '../requests.ts'
 import { bootstrap, cluster, httpListener, indent, routes } from '../yaml.ts'
 
@@ -106,9 +109,19 @@ const http = httpListener({
   ),
 })
 
+/** What a PROXY header says becomes metadata of the connection. */
+const told = `listener_filters:\n${proxyProtocol('rules: [ { tlv_type: 0xE1, on_tlv_present: { key: v, metadata_namespace: envoy.lb } } ]')}`
+const tells = (version: string): string => proxyHeader({ tlvs: [[0xe1, version]] }).toString('latin1')
+
 const yaml = bootstrap(
   [
     http,
+    httpListener({
+      name: 'told',
+      virtualHosts: routes([route('v1', match('v: "1"'), 'subsets'), route('any', '', 'subsets')].join('\n')),
+      listener: told,
+    }),
+    listener('tcp_told', tcpProxy(`cluster: subsets\n${match('v: "1"')}`), told),
     listener('tcp_hash', tcpProxy('cluster: ring\nhash_policy: [ { source_ip: {} } ]')),
     listener(
       'tcp_state',
@@ -193,6 +206,15 @@ export const balancingSuite: ParitySuite = {
     http1('cookie empty', '/cookie-ttl', ['cookie: s='], { normalize: ANY_HOST, stats: '^http.main' }),
     http1('cookie quoted', '/cookie-ttl', ['cookie: a=b; s="1"']),
     http1('retried on the same host', '/retried', ['x-key: a'], { replies: [[response(503, 'no')], [OK]] }),
+    ...['/v1', '/any'].flatMap((path) =>
+      ['1', '2', '3'].map((version) =>
+        http1(`told ${version} on ${path}`, path, [], {
+          listener: 'told',
+          steps: [tells(version) + get(path), { waitFor: '\r\n\r\n' }],
+        }),
+      ),
+    ),
+    tcp('tcp_told', { steps: [tells('2') + get('/'), { waitFor: 'ok' }] }),
     tcp('tcp_hash'),
     tcp('tcp_v2'),
     tcp('tcp_v3', { steps: [{ waitClosed: true }] }),

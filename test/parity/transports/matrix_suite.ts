@@ -15,6 +15,7 @@ const yaml = bootstrap(
     httpListener({
       name: 'main',
       logFormat: LOG,
+      routeConfig: 'validate_clusters: false',
       hcm: `
 http_protocol_options: { enable_trailers: true }
 http2_protocol_options: { allow_connect: true }
@@ -35,7 +36,7 @@ upgrade_configs: [ { upgrade_type: websocket }, { upgrade_type: CONNECT } ]`,
 `),
     }),
   ],
-  [cluster('main', 'http_protocol_options: { enable_trailers: true }'), cluster('refused', '', '1')],
+  [cluster('main'), cluster('refused', '', '1')],
 )
 
 type More = Partial<Omit<ParityCase, 'name'>>

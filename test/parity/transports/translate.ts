@@ -1,7 +1,9 @@
 /** What an HTTP/1 client and its backends send in a parity case, as HTTP/2 clients and backends would say it. */
+
+import { clientPreface } from '../../../src/http/codec/http2/constants.ts'
 import type { Http2ReplyStep } from '../../support/http2_backend.ts'
 import type { ParityCase, ReplyStep, Step } from '../case.ts'
-import { data, type Fields, headers, hello, rst } from '../http2/frames.ts'
+import { data, type Fields, headers, rst, settings, settingsAck, windowUpdate } from '../http2/frames.ts'
 
 /** The case is about HTTP/1 itself. */
 export class Untranslatable extends Error {}
@@ -14,6 +16,11 @@ interface Message {
   /** What follows it. */
   readonly rest: string
 }
+
+/** A client whose windows are no matter. */
+const windowBytes = 1 << 24
+const hello = clientPreface + settings([4, windowBytes]) + settingsAck + windowUpdate(0, windowBytes)
+const frameBytes = 16384
 
 /** Fields of HTTP/1 that say what HTTP/2 says otherwise, or not at all. */
 const left = new Set(['host', 'connection', 'upgrade', 'transfer-encoding', 'keep-alive', 'proxy-connection'])
@@ -79,6 +86,7 @@ class Http2Steps {
     const host = fieldOf(fields, 'host')
     const upgrade = fieldOf(fields, 'upgrade')
     const kept = fields.filter(([name]) => !left.has(name))
+    if (kept.some(([name, value]) => name === 'te' && value !== 'trailers')) throw new Untranslatable()
     const pseudo: [string, string][] = [[':method', upgrade === undefined ? method : 'CONNECT']]
     if (method !== 'CONNECT') pseudo.push([':scheme', 'http'], [':path', path])
     pseudo.push([':authority', method === 'CONNECT' ? path : (host ?? '')])
@@ -89,7 +97,10 @@ class Http2Steps {
     const parts: string[] = []
     const hasTrailers = trailers.length > 0
     parts.push(headers(id, [...pseudo, ...kept], body === '' && !hasTrailers ? 'ends' : 'goesOn'))
-    if (body !== '') parts.push(data(id, body, hasTrailers ? 'goesOn' : 'ends'))
+    for (let p = 0; p < body.length; p += frameBytes) {
+      const isLast = p + frameBytes >= body.length && !hasTrailers
+      parts.push(data(id, body.slice(p, p + frameBytes), isLast ? 'ends' : 'goesOn'))
+    }
     if (hasTrailers) parts.push(headers(id, trailers))
     return parts.join('')
   }
@@ -109,7 +120,8 @@ function frameText(text: string): string {
 function http2Reply(steps: readonly ReplyStep[], isTunnel: boolean): readonly Http2ReplyStep[] {
   return steps.flatMap((step): Http2ReplyStep[] => {
     if (typeof step === 'string') return responses(step, isTunnel)
-    if ('finish' in step) return [{ finish: true }]
+    // Without an answer the connection goes as with HTTP/1; with one it is left in order.
+    if ('finish' in step) return typeof steps[0] === 'string' ? [{ finish: true }] : [{ destroy: true }]
     if ('reset' in step) return [{ rst: 2 }]
     return [step]
   })

@@ -30,11 +30,20 @@ export const transports: readonly Transport[] = sides.flatMap((downstream) =>
   sides.map((upstream) => ({ name: `${sideName(downstream)} to ${sideName(upstream)}`, downstream, upstream })),
 )
 
+/** All suites over all transports take long: by hand. */
+export const isWide = process.env['PARITY_MATRIX'] === 'all'
+
 export function transport(name: string): Transport {
   const found = transports.find((one) => one.name === name)
   if (found === undefined) throw new Error(`no transport ${name}`)
   return found
 }
+
+/** What is left of a timeout depends on the milliseconds before. */
+const REMAINING: [RegExp, string] = [/(rq-timeout-ms: )(\d+|<\S+>)/g, '$1<ms>']
+
+/** Shorter than that of a suite of its own: a difference is looked at again, and longer. */
+const QUIET_MS = 25
 
 const TLS = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3'
 
@@ -66,8 +75,11 @@ function translated(one: ParityCase, name: string, downstream: Side, upstream: S
   try {
     const http2 = http2Case(one, downstream.http2, upstream.http2)
     const protocol = downstream.http2 ? 'h2' : 'http/1.1'
+    const quietMs = one.quietMs ?? QUIET_MS
     const tls = downstream.tls ? { tls: { ALPNProtocols: [protocol] } } : {}
-    return [{ ...http2, ...tls, name: `${name}: ${one.name}` }]
+    return [
+      { ...http2, ...tls, quietMs, normalize: [...(one.normalize ?? []), REMAINING], name: `${name}: ${one.name}` },
+    ]
   } catch (error) {
     if (error instanceof Untranslatable) return []
     throw error
@@ -86,7 +98,9 @@ function listenersOverTls(yaml: string, { certPath, keyPath }: IssuedCertificate
 
 function clustersOver(yaml: string, { http2, tls }: Side): string {
   const fields: string[] = []
+  // Cluster fields of old, since a cluster may have either of them beside all others.
   if (http2) fields.push('http2_protocol_options: { allow_connect: true }')
+  else if (!yaml.includes('upstreams.http.v3')) fields.push('http_protocol_options: { enable_trailers: true }')
   if (tls)
     fields.push(`transport_socket: { name: tls, typed_config: { "@type": ${TLS}.UpstreamTlsContext, sni: a.test } }`)
   if (http2 && yaml.includes('upstreams.http.v3.HttpProtocolOptions'))

@@ -29,6 +29,7 @@ export function extrasScript(ca: CertificateAuthority): XdsScript {
       ...secretSteps(mode, secrets),
       ...extensionSteps(mode),
       ...scopeSteps(mode),
+      ...lifetimeSteps(mode, port),
     ],
   }
 }
@@ -225,6 +226,45 @@ function scopeSteps(mode: ApiMode): XdsStep[] {
       act: (plane) => plane.set('SRDS', [scope('two', 'r2', 'second')], 's4'),
       until: ['SRDS ack s4'],
       admin: [dump],
+    },
+  ]
+}
+
+/** Envoy dies where the time of endpoints or routes is over in the state of the world. */
+function lifetimeSteps(_mode: ApiMode, port: number): XdsStep[] {
+  const ttlMs = 1000
+  const brief = { ...staticCluster('brief', port), ttlMs }
+  const clusters = '/config_dump?resource=dynamic_active_clusters&mask=version_info,cluster.name'
+  return [
+    {
+      name: 'a cluster with a time to live',
+      act: (plane) => plane.set('CDS', [staticCluster('a', port), brief], 'c2'),
+      until: ['CDS ack c2'],
+      admin: [clusters],
+    },
+    {
+      name: 'a heartbeat lets it live on',
+      act: (plane) => {
+        const resources = [plane.store.state('CDS')!.resources.get('brief')!]
+        plane.streamOf('CDS').respond('CDS', { version: 'c2', resources, withoutBodies: true })
+      },
+      until: ['CDS ack c2'],
+      admin: [clusters],
+      // In the state of the world a response says what there is, even if it is a heartbeat: other clusters go.
+      modes: ['delta ads'],
+    },
+    {
+      name: 'its time is over',
+      act: () => undefined,
+      quietMs: 2 * ttlMs,
+      admin: [clusters],
+    },
+    {
+      name: 'a listener with a time to live, which is over',
+      act: (plane) => plane.set('LDS', [plain, { ...httpListener('brief', inlineRoute('a')), ttlMs }], 'l6'),
+      until: ['LDS ack l6'],
+      quietMs: 2 * ttlMs,
+      admin: ['/listeners'],
     },
   ]
 }

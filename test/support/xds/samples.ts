@@ -7,8 +7,7 @@ const HCM = `${types}.extensions.filters.network.http_connection_manager.v3.Http
 const ROUTER = `${types}.extensions.filters.http.router.v3.Router`
 const HTTP_OPTIONS = `${types}.extensions.upstreams.http.v3.HttpProtocolOptions`
 
-export const apiModes = ['ads', 'delta ads', 'grpc', 'delta grpc', 'rest'] as const
-export type ApiMode = (typeof apiModes)[number]
+export type ApiMode = 'ads' | 'delta ads' | 'grpc' | 'delta grpc' | 'rest'
 
 const apiTypes = { ads: 'GRPC', 'delta ads': 'DELTA_GRPC', grpc: 'GRPC', 'delta grpc': 'DELTA_GRPC', rest: 'REST' }
 const refreshDelay = '0.1s'
@@ -89,7 +88,7 @@ export function routes(name: string, cluster: string, domains = '["*"]'): Resour
   return { name, resource: `{ name: ${name}, virtual_hosts: [ ${virtualHostText('all', cluster, domains)} ] }` }
 }
 
-export function virtualHostText(name: string, cluster: string, domains: string): string {
+function virtualHostText(name: string, cluster: string, domains: string): string {
   return `{ name: ${name}, domains: ${domains}, routes: [ { match: { prefix: / }, route: { cluster: ${cluster} } } ] }`
 }
 

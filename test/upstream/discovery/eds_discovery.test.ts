@@ -30,7 +30,7 @@ class Fed {
 
   constructor(more = '') {
     const yaml = `- {name: c, type: EDS, eds_cluster_config: {eds_config: {ads: {}}${more}}${hashing}}`
-    const discovery = createDiscovery(clusterViews(yaml)[0], this.stats, new ConfigErrors())
+    const discovery = createDiscovery(clusterViews(yaml)[0], this.stats, new ConfigErrors(), { localClusterName })
     if (!(discovery instanceof EdsDiscovery)) throw new Error('no EDS')
     this.discovery = discovery
     void discovery
@@ -54,9 +54,11 @@ class Fed {
 }
 
 let hashing = ''
+let localClusterName = ''
 
 afterEach(() => {
   hashing = ''
+  localClusterName = ''
   vi.useRealTimers()
 })
 
@@ -180,6 +182,13 @@ describe('EDS', () => {
     expect(errors.issues.map(({ severity, message }) => `${severity}: ${message}`)).toEqual([
       "warning: an additional address is tried only with the port of the endpoint's own, 80",
     ])
+  })
+
+  it('has one priority where it is the own cluster', () => {
+    localClusterName = 'c'
+    const text = "Unexpected non-zero priority for local cluster 'c'."
+    expect(new Fed().update('endpoints: [{priority: 1}]')).toEqual([text])
+    expect(new Fed().update('endpoints: [{priority: 0}]')).toEqual([])
   })
 
   it('drops hosts that nobody confirms in time', () => {

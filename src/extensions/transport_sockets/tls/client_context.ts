@@ -13,19 +13,6 @@ type UpstreamTlsContext = envoy.extensions.transport_sockets.tls.v3.UpstreamTlsC
 
 const defaultMaxSessionKeys = 1
 
-/** In the order in which BoringSSL offers them: servers mostly take the first that fits. */
-const offeredSignatures = [
-  'ecdsa_secp256r1_sha256',
-  'rsa_pss_rsae_sha256',
-  'rsa_pkcs1_sha256',
-  'ecdsa_secp384r1_sha384',
-  'rsa_pss_rsae_sha384',
-  'rsa_pkcs1_sha384',
-  'rsa_pss_rsae_sha512',
-  'rsa_pkcs1_sha512',
-  'rsa_pkcs1_sha1',
-].join(':')
-
 export interface ClientContext {
   readonly secureContext: SecureContext
   readonly validator: CertificateValidator
@@ -42,13 +29,12 @@ export function createClientContext(
   errors: ConfigErrors,
 ): ClientContext | undefined {
   const { protocol, certificates, validator, alpnProtocols } = loaded
-  const { secureOptions, sigalgs = offeredSignatures } = protocol.options
+  const { secureOptions } = protocol.options
   const kept = view.allowRenegotiation ? ~constants.SSL_OP_NO_RENEGOTIATION : -1
   let secureContext: SecureContext
   try {
     secureContext = certificateContext(loaded, certificates[0], protocol, {
       secureOptions: secureOptions & kept,
-      sigalgs,
     })
   } catch (error) {
     errors.add(view, undefined, `Failed to initialize the TLS context: ${(error as Error).message}`)

@@ -5,6 +5,7 @@ import { TLSSocket } from 'node:tls'
 import { getLogger } from '../../../common/log.ts'
 import type { ConnectionSocket } from '../../../network/connection_socket.ts'
 import { shareReadBuffer } from '../../../network/read_buffer.ts'
+import type { CertificateInfo } from '../../../network/tls/certificate_info.ts'
 import { ClientHelloReader } from '../../../network/tls/client_hello_reader.ts'
 import { type ClientOffer, readClientOffer } from '../../../network/tls/client_offer.ts'
 import { tlsErrorName, tlsFailureReason } from '../../../network/tls/failure_reason.ts'
@@ -41,7 +42,7 @@ export class DownstreamTlsSocket implements TransportSocket {
   #hello: ClientOffer | undefined = undefined
   readonly #reader = new ClientHelloReader()
   #received: Buffer | undefined = undefined
-  #isTls13 = false
+  #chosen: ServerCertificate | undefined = undefined
   readonly #onData = (data: Buffer) => this.#gather(data)
 
   constructor(settings: DownstreamTlsSettings, facts: ConnectionSocket) {
@@ -109,7 +110,7 @@ export class DownstreamTlsSocket implements TransportSocket {
   #startHandshake(contexts: ServerContexts, chosen: ServerCertificate): void {
     const { validator, requiresClientCertificate } = contexts
     const protocol = contexts.protocolFor(this.#hello)
-    this.#isTls13 = this.#hello?.offersTls13 === true && chosen.speaksTls13
+    this.#chosen = chosen
     const socket = new TLSSocket(this.#socket, {
       isServer: true,
       secureContext: chosen.contextFor(this.#hello),
@@ -134,12 +135,16 @@ export class DownstreamTlsSocket implements TransportSocket {
     const chain = contexts.validator.asksForCertificate ? peerChain(socket) : []
     let validated = false
     if (chain.length > 0) {
+      if (!socket.isSessionReused() && !chain[0].allowsSigning) {
+        this.#refuse(tlsFailureReason('KEY_USAGE_BIT_INCORRECT'), "the client's certificate is not for signing")
+        return
+      }
       const verdict = contexts.validator.verify(chain, socket.isSessionReused() ? undefined : chainResult(socket))
       if (verdict.failure !== undefined) stats.onVerifyFailure(verdict.failure)
       if (!verdict.accepted) {
         const reason = tlsFailureReason('CERTIFICATE_VERIFY_FAILED', verdict.details)
         const words = verdict.details.replace('verify cert failed: ', '')
-        this.#fail(reason, `the client's certificate is not accepted: ${words}`)
+        this.#fail(reason, `the client's certificate is not accepted: ${words}`, chain)
         return
       }
       validated = verdict.validated
@@ -162,7 +167,8 @@ export class DownstreamTlsSocket implements TransportSocket {
     if (name === noCertificate) stats.onVerifyFailure('no_cert')
     else stats.connectionError.inc()
     // BoringSSL says it twice in TLS 1.3.
-    const second = name === 'NO_SHARED_CIPHER' && this.#isTls13 ? name : ''
+    const isTls13 = this.#hello?.offersTls13 === true && this.#chosen?.speaksTls13 === true
+    const second = name === 'NO_SHARED_CIPHER' && isTls13 ? name : ''
     this.#fail(tlsFailureReason(name, details, second), failureWords[name] ?? error.message)
   }
 
@@ -171,10 +177,11 @@ export class DownstreamTlsSocket implements TransportSocket {
     this.#fail(reason, words)
   }
 
-  #fail(reason: string, words: string): void {
+  #fail(reason: string, words: string, peerChain: readonly CertificateInfo[] = []): void {
     this.failureReason = reason
     this.#facts.transportFailureReason = reason
-    this.#facts.tls = unfinishedTlsInfo(this.#hello?.offersTls13 === true ? 'TLSv1.3' : 'TLSv1.2')
+    const version = this.#hello?.offersTls13 === true ? 'TLSv1.3' : 'TLSv1.2'
+    this.#facts.tls = unfinishedTlsInfo(version, peerChain, this.#chosen?.certificate.leaf)
     this.#log(words)
     this.#socket.destroy()
   }

@@ -39,9 +39,6 @@ export interface HandshakeRequest {
 /** A record of one alert in plain text. */
 const alertBytes = 7
 
-/** The first bit of the key usage extension (RFC 5280, section 4.2.1.3). */
-const digitalSignature = 0x8000
-
 export class UpstreamTlsSocket implements TransportSocket {
   tls: TlsConnectionInfo | undefined = undefined
   nextProtocol = ''
@@ -148,8 +145,7 @@ export class UpstreamTlsSocket implements TransportSocket {
   }
 
   #checkKeyUsage(leaf: CertificateInfo | undefined): boolean {
-    const usage = leaf?.keyUsage
-    if (usage === undefined || (usage & digitalSignature) !== 0) return true
+    if (leaf === undefined || leaf.allowsSigning) return true
     this.#settings.stats.connectionError.inc()
     this.#fail(
       tlsFailureReason('KEY_USAGE_BIT_INCORRECT'),

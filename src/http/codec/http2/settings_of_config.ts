@@ -8,7 +8,7 @@ import type { Http2Settings, KeepaliveSettings } from './settings.ts'
 type Http2ProtocolOptions = envoy.config.core.v3.Http2ProtocolOptions
 type Keepalive = envoy.config.core.v3.KeepaliveSettings
 
-const defaultMaxConcurrentStreams = 1024
+export const defaultMaxConcurrentStreams = 1024
 const defaultStreamWindowBytes = 16 * 1024 * 1024
 /** nghttp2's, where only one of the two is given. */
 const defaultResetBurst = 1000

@@ -11,6 +11,7 @@ import { grpcHttp1ReverseBridgeFilter } from './filters/http/grpc_http1_reverse_
 import { grpcJsonTranscoder } from './filters/http/grpc_json_transcoder/config.ts'
 import { grpcStatsFilter } from './filters/http/grpc_stats/config.ts'
 import { grpcWebFilter } from './filters/http/grpc_web/config.ts'
+import { onDemandFilter } from './filters/http/on_demand/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
 import { httpInspector } from './filters/listener/http_inspector/config.ts'
 import { listenerLocalRateLimit } from './filters/listener/local_ratelimit/config.ts'
@@ -53,6 +54,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   grpcJsonTranscoder,
   grpcStatsFilter,
   grpcWebFilter,
+  onDemandFilter,
   routerFilter,
   // Network filters
   connectionLimit,

@@ -124,5 +124,7 @@ export type FromWorker =
   | { readonly type: 'listening' }
   | { readonly type: 'applied'; readonly version: number }
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
+  /** A request waits for a resource of WatchedResources, by its key, or for this one of a collection. */
+  | { readonly type: 'wanted'; readonly key: string; readonly name: string }
   /** Access logs are written; the worker ends. */
   | { readonly type: 'stopped' }

@@ -17,6 +17,7 @@ import { ListenerLifecycle, listenerKeys } from './listener_lifecycle.ts'
 import { ClusterManagerStats, ListenerManagerStats } from './manager_stats.ts'
 import type { Options } from './options.ts'
 import type { ReloadParts } from './reload.ts'
+import type { OnRuntimeLayer } from './runtime_discovery.ts'
 import type { WorkerPool } from './worker_pool.ts'
 
 const fromBootstrap: Origin = { isStatic: true, version: '' }
@@ -27,6 +28,7 @@ export interface LiveConfigurationParts {
   readonly instance: Omit<InstanceParts, 'resources'>
   readonly workers: () => WorkerPool
   readonly node: XdsContext['node']
+  readonly onRuntimeLayer: OnRuntimeLayer
 }
 
 export class LiveConfiguration {
@@ -48,6 +50,7 @@ export class LiveConfiguration {
     const resources = new WatchedResources({
       onWanted: (resource, found) => this.discovery.demand.onWanted(resource, found),
       onUnwanted: (resource) => this.discovery.demand.onUnwanted(resource),
+      onRequested: (resource, name) => this.discovery.demand.onRequested(resource, name),
     })
     this.instance = new Instance(bootstrap, { ...parts.instance, resources })
     this.clusters = new ClusterLifecycle({
@@ -78,6 +81,7 @@ export class LiveConfiguration {
     this.discovery = new Discovery({
       clusters: new DiscoveredSet(this.clusters, push),
       listeners: new DiscoveredSet(this.listeners, push),
+      onRuntimeLayer: parts.onRuntimeLayer,
       resources: () => resources,
       tellWorkers: (key, view) => push.push({ kind: 'resource', key, view }),
       forget: (key) => void push.push({ kind: 'unusedResource', key }),
@@ -99,7 +103,7 @@ export class LiveConfiguration {
   /** Resolves when all clusters may be used: the bootstrap's, then those of CDS. */
   async startClusters(): Promise<void> {
     await this.clusters.startPrimary()
-    this.discovery.start()
+    await this.discovery.start()
     await this.clusters.startAll()
     await this.discovery.startClusters()
     await this.clusters.startAll()

@@ -112,6 +112,7 @@ export class Server implements ServerControl {
       bootstrap,
       workers: () => this.#workers,
       node: () => serverNode(this),
+      onRuntimeLayer: (name, layer) => this.#runtimeLayers.setDiscovered(name, layer),
       instance: {
         scope: this.#store,
         runtime: this.#runtime,
@@ -146,6 +147,7 @@ export class Server implements ServerControl {
       settingsFor: (index) => this.#workerSettings(index),
       socketsOf: (index) => this.live.listeners.socketsOf(index),
       onRestart: () => restarts.inc(),
+      onWanted: (key, name) => this.context.resources.onRequested(key, name),
       onFatal: (reason) => {
         log.critical(reason)
         void this.stop().then(() => this.#end(1))
@@ -214,7 +216,9 @@ export class Server implements ServerControl {
   async #adopt(bootstrap: Bootstrap, plan: ReloadPlan): Promise<void> {
     this.bootstrap = bootstrap
     if (plan.secrets) this.live.replaceSecrets(bootstrap)
-    if (plan.runtime) await this.#runtimeLayers.replace(bootstrap.layeredRuntime?.layers)
+    if (!plan.runtime) return
+    this.live.discovery.followRuntime(bootstrap.layeredRuntime?.layers ?? [], new ConfigErrors())
+    await this.#runtimeLayers.replace(bootstrap.layeredRuntime?.layers)
   }
 
   #updateServerStats(): void {

@@ -77,6 +77,7 @@ export function validateBootstrap(
   const discovery = new Discovery({
     clusters: untaken,
     listeners: untaken,
+    onRuntimeLayer: async () => {},
     resources: () => instance.context.resources,
     tellWorkers: async () => {},
     forget: () => {},

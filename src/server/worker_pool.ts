@@ -43,6 +43,8 @@ export interface WorkerPoolParts {
   settingsFor(workerIndex: number): WorkerSettings
   socketsOf(workerIndex: number): readonly OwnedSocket[]
   onRestart(): void
+  /** A request in a worker waits for a resource. */
+  onWanted(key: string, name: string): void
   /** A worker could not even start: the server cannot go on. */
   onFatal(reason: string): void
 }
@@ -209,6 +211,9 @@ class Worker {
       case 'answer':
         this.#answers.get(message.id)?.(message.value)
         this.#answers.delete(message.id)
+        break
+      case 'wanted':
+        this.#parts.onWanted(message.key, message.name)
         break
       case 'stopped':
         break

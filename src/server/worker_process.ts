@@ -81,7 +81,11 @@ class Worker {
       accessLogManager: this.#accessLogManager,
       shared: sharedMemory(segment, inheritedFd.cells, workerIndex + 1),
       folders: this.#folders,
-      resources: new WatchedResources(),
+      resources: new WatchedResources({
+        onWanted: () => {},
+        onUnwanted: () => {},
+        onRequested: ({ key }, name) => send({ type: 'wanted', key, name }),
+      }),
       localInfo: settings.localInfo,
       errors,
       drainManager,

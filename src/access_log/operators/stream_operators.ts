@@ -44,7 +44,8 @@ const responseCodeDetails: OperatorSpec = {
 // A TCP connection has no request id; its stream id is made when first asked for and kept.
 const connectionStreamIds = new WeakMap<StreamInfo, string>()
 
-function streamId(ctx: FormatterContext): string {
+/** The request's id, or the connection's. */
+export function streamId(ctx: FormatterContext): string {
   if (ctx.streamInfo.requestId !== '') return ctx.streamInfo.requestId
   let id = connectionStreamIds.get(ctx.streamInfo)
   if (id === undefined) {

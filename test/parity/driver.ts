@@ -1,7 +1,7 @@
 /** Runs the cases of a suite on one proxy, one after another, and returns what was seen. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { JsonObject } from '../../proto/generated/api.d.ts'
+import type { JsonObject, JsonValue } from '../../proto/generated/api.d.ts'
 import { AccessLogService, comparableEntry } from '../support/access_log_service.ts'
 import {
   type BackendConnection,
@@ -300,7 +300,8 @@ export class SuiteDriver {
     for (;;) {
       const lines = this.#logText().slice(start).split('\n')
       const own = lines.filter((line) => line.startsWith(prefix)).map((line) => line.slice(prefix.length))
-      if (own.length >= expected || performance.now() > deadline) return own
+      if (own.length >= expected || performance.now() > deadline)
+        return this.#logService === undefined ? own : own.flatMap((line) => line.split(fieldEnd))
       await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }
   }
@@ -335,7 +336,16 @@ function entryLine(entry: JsonObject): string {
   const common = entry['common_properties'] as Record<string, { socket_address?: { port_value?: number } }>
   const portOf = (name: string) => common[name]?.socket_address?.port_value ?? 0
   const ports = `${portOf('downstream_local_address')}:${portOf('downstream_direct_remote_address')}`
-  return `${ports}|${JSON.stringify(comparableEntry(entry))}\n`
+  return `${ports}|${fieldsOf(comparableEntry(entry)).join(fieldEnd)}\n`
+}
+
+const fieldEnd = '\t'
+
+/** `a.b: value` for each field, however deep. */
+function fieldsOf(value: JsonValue, path = ''): string[] {
+  if (typeof value !== 'object' || value === null || Object.keys(value).length === 0)
+    return [`${path}: ${JSON.stringify(value)}`]
+  return Object.entries(value).flatMap(([key, member]) => fieldsOf(member, path === '' ? key : `${path}.${key}`))
 }
 
 function frameScript({ backendFrames = [] }: ParityCase): BackendScript {

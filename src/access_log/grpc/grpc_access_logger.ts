@@ -24,10 +24,15 @@ const untakenLimitBytes = 1 << 20
 class GrpcAccessLogStats {
   readonly logsWritten: Counter
   readonly logsDropped: Counter
+  readonly entriesFlushed: Counter
+  readonly entriesFlushFailed: Counter
 
   constructor(scope: Scope) {
-    this.logsWritten = scope.counter('access_logs.grpc_access_log.logs_written')
-    this.logsDropped = scope.counter('access_logs.grpc_access_log.logs_dropped')
+    const own = scope.createScope('access_logs.grpc_access_log')
+    this.logsWritten = own.counter('logs_written')
+    this.logsDropped = own.counter('logs_dropped')
+    this.entriesFlushed = own.counter('grpc_entries_flushed')
+    this.entriesFlushFailed = own.counter('grpc_entries_flush_failed')
   }
 }
 
@@ -70,7 +75,8 @@ export class GrpcAccessLogger {
 
   /** MUST have room for it. */
   log(entry: Uint8Array): void {
-    this.#stats.logsWritten.inc()
+    // Those of connections are not counted, as in Envoy.
+    if (this.#kind === 'http') this.#stats.logsWritten.inc()
     this.#entries.push(entry)
     this.#bufferedBytes += entry.length
     if (this.#bufferedBytes >= this.#bufferSizeBytes) this.flush()
@@ -80,11 +86,13 @@ export class GrpcAccessLogger {
   flush(): void {
     if (this.#entries.length === 0) return
     if (this.#untakenBytes > untakenLimitBytes) {
+      this.#stats.entriesFlushFailed.add(this.#entries.length)
       this.#timer.enable(this.#flushIntervalMs)
       return
     }
     this.#timer.disable()
     const bytes = joinEntries(this.#kind, this.#entries)
+    this.#stats.entriesFlushed.add(this.#entries.length)
     this.#entries = []
     this.#bufferedBytes = 0
     this.#untakenBytes += bytes.length

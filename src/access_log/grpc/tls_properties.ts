@@ -5,7 +5,6 @@ import type { Sparse, TlsProperties } from '../../config/access_log_messages.ts'
 import type { CertificateFacts, DownstreamInfo } from '../../stream_info/stream_info.ts'
 
 type Version = TlsProperties['tlsVersion']
-type SubjectAltName = { readonly uri: string } | { readonly dns: string }
 
 const versions: Readonly<Record<string, Version>> = {
   TLSv1: 'TLSv1',
@@ -59,10 +58,7 @@ export function tlsProperties(downstream: DownstreamInfo): Sparse<TlsProperties>
   }
 }
 
-function alternativeNames(certificate: CertificateFacts | undefined): SubjectAltName[] {
-  if (certificate === undefined) return []
-  return [
-    ...certificate.uriSans.map((uri) => ({ uri: textOfByteString(uri) })),
-    ...certificate.dnsSans.map((dns) => ({ dns: textOfByteString(dns) })),
-  ]
+/** URIs alone, as in Envoy. */
+function alternativeNames(certificate: CertificateFacts | undefined): { readonly uri: string }[] {
+  return certificate?.uriSans.map((uri) => ({ uri: textOfByteString(uri) })) ?? []
 }

@@ -8,8 +8,17 @@ import type { AddressInfo } from '../stream_info/stream_info.ts'
 import type { ConnectionPoolLike, Host } from '../upstream/host.ts'
 import { secureSocket } from '../upstream/open_socket.ts'
 import { countClosed, countConnect, countConnected, countConnectFailure } from '../upstream/pooled_connection.ts'
+import { CallCount } from './call_count.ts'
 import { type CallHead, Channel } from './channel.ts'
-import { type GrpcStream, type GrpcStreamCallbacks, grpcUnavailable } from './grpc_client.ts'
+import {
+  GrpcError,
+  type GrpcStatus,
+  type GrpcStream,
+  type GrpcStreamCallbacks,
+  grpcInternal,
+  grpcOk,
+  grpcUnavailable,
+} from './grpc_client.ts'
 
 type SecureConnector = ReturnType<ChannelCredentials['_createSecureConnector']>
 type SecureConnectResult = Awaited<ReturnType<SecureConnector['connect']>>
@@ -32,7 +41,7 @@ export class ClusterChannel implements ConnectionPoolLike {
   readonly #channel: Channel
   readonly #streams = new Set<ClusterStream>()
   readonly #connector: HostConnector
-  #unaryCalls = 0
+  readonly #unaryCalls = new Set<CallCount>()
   #idleCallbacks: (() => void)[] = []
   #isClosed = false
 
@@ -41,6 +50,10 @@ export class ClusterChannel implements ConnectionPoolLike {
     this.#connector = new HostConnector(host, {
       isActive: () => this.#isActive,
       isReady: () => this.#channel.isReady,
+      onConnected: () => {
+        for (const stream of this.#streams) stream.count.onConnected()
+        for (const count of this.#unaryCalls) count.onConnected()
+      },
       onFailure: (reason) => this.#fail(reason),
     })
     const credentials = new HostCredentials(this.#connector)
@@ -48,7 +61,7 @@ export class ClusterChannel implements ConnectionPoolLike {
   }
 
   get #isActive(): boolean {
-    return this.#streams.size + this.#unaryCalls > 0
+    return this.#streams.size + this.#unaryCalls.size > 0
   }
 
   get isUsable(): boolean {
@@ -56,21 +69,30 @@ export class ClusterChannel implements ConnectionPoolLike {
   }
 
   startStream(head: CallHead, callbacks: GrpcStreamCallbacks): GrpcStream {
-    const stream = new ClusterStream(this.host, callbacks, () => this.#onStreamOver(stream))
+    const stream = new ClusterStream(this.#newCount(), callbacks, () => this.#onStreamOver(stream))
     this.#streams.add(stream)
     stream.start(this.#channel, head)
     return stream
   }
 
-  unaryCall(head: CallHead, bytes: Uint8Array, timeoutMs: number | undefined): Promise<Uint8Array> {
-    countRequest(this.host)
-    this.#unaryCalls++
-    const answer = this.#channel.unaryCall(head, bytes, timeoutMs)
-    return answer.finally(() => {
-      countRequestOver(this.host)
-      this.#unaryCalls--
+  async unaryCall(head: CallHead, bytes: Uint8Array, timeoutMs: number | undefined): Promise<Uint8Array> {
+    const count = this.#newCount()
+    this.#unaryCalls.add(count)
+    try {
+      const answer = await this.#channel.unaryCall(head, bytes, timeoutMs, (httpStatus) => count.onAnswer(httpStatus))
+      count.onEnd({ code: grpcOk, message: '' })
+      return answer
+    } catch (error) {
+      count.onEnd(error instanceof GrpcError ? error.status : { code: grpcInternal, message: '' })
+      throw error
+    } finally {
+      this.#unaryCalls.delete(count)
       this.#onCallOver()
-    })
+    }
+  }
+
+  #newCount(): CallCount {
+    return new CallCount(this.host, this.#channel.isReady)
   }
 
   #onStreamOver(stream: ClusterStream): void {
@@ -110,25 +132,23 @@ export class ClusterChannel implements ConnectionPoolLike {
 
 /** One stream, counted as a request of the cluster. */
 class ClusterStream implements GrpcStream {
-  readonly #host: Host
+  readonly count: CallCount
   readonly #callbacks: GrpcStreamCallbacks
   readonly #onOver: () => void
   #inner: GrpcStream | undefined
   #isOver = false
 
-  constructor(host: Host, callbacks: GrpcStreamCallbacks, onOver: () => void) {
-    this.#host = host
+  constructor(count: CallCount, callbacks: GrpcStreamCallbacks, onOver: () => void) {
+    this.count = count
     this.#callbacks = callbacks
     this.#onOver = onOver
-    countRequest(host)
   }
 
   start(channel: Channel, head: CallHead): void {
     this.#inner = channel.startStream(head, {
+      onAnswer: (httpStatus) => this.count.onAnswer(httpStatus),
       onMessage: (bytes) => this.#callbacks.onMessage(bytes),
-      onClose: (status) => {
-        if (this.#end()) this.#callbacks.onClose(status)
-      },
+      onClose: (status) => this.#close(status),
     })
   }
 
@@ -142,33 +162,24 @@ class ClusterStream implements GrpcStream {
 
   cancel(): void {
     this.#inner?.cancel()
-    this.#end()
+    if (this.#isOver) return
+    this.#isOver = true
+    this.count.onCancelled()
+    this.#onOver()
   }
 
   fail(reason: string): void {
     this.#inner?.cancel()
-    if (this.#end()) this.#callbacks.onClose({ code: grpcUnavailable, message: reason })
+    this.#close({ code: grpcUnavailable, message: reason })
   }
 
-  #end(): boolean {
-    if (this.#isOver) return false
+  #close(status: GrpcStatus): void {
+    if (this.#isOver) return
     this.#isOver = true
-    countRequestOver(this.#host)
+    this.count.onEnd(status)
     this.#onOver()
-    return true
+    this.#callbacks.onClose(status)
   }
-}
-
-function countRequest({ cluster, stats }: Host): void {
-  cluster.stats.upstreamRqTotal.inc()
-  cluster.stats.upstreamRqActive.inc()
-  stats.rqTotal.inc()
-  stats.rqActive.inc()
-}
-
-function countRequestOver({ cluster, stats }: Host): void {
-  cluster.stats.upstreamRqActive.dec()
-  stats.rqActive.dec()
 }
 
 interface ConnectorUsers {
@@ -176,6 +187,7 @@ interface ConnectorUsers {
   isActive(): boolean
   /** The connection carries calls. */
   isReady(): boolean
+  onConnected(): void
   onFailure(reason: string): void
 }
 
@@ -215,6 +227,7 @@ class HostConnector implements SecureConnector {
     const startedAtMs = this.#startedAtMs
     countConnected(host, startedAtMs)
     host.cluster.stats.upstreamCxHttp2Total.inc()
+    this.#users.onConnected()
     socket.once('close', () => {
       this.#timer.disable()
       countClosed(host, 'remoteClose', startedAtMs, this.#users.isActive())

@@ -45,7 +45,8 @@ static_resources:
 }
 
 async function ask(server: Server, times: number): Promise<void> {
-  for (let i = 0; i < times; i++) await httpRequest(`127.0.0.1:${portOf(server, 'main')}`, '/')
+  // What queues at a worker that is replaced waits for the new one.
+  for (let i = 0; i < times; i++) await httpRequest(`127.0.0.1:${portOf(server, 'main')}`, '/', 'GET', 30_000)
 }
 
 function issued({ requests }: LoadReportServer): number {
@@ -67,7 +68,7 @@ test('a worker that dies loses nothing that was told, and nothing is told twice'
   })
   await ask(server, 10)
   const from = reports.requests.length
-  await reports.until(() => issued(reports) >= 20 && reports.requests.length >= from + 3, 'twenty requests')
+  await reports.until(() => issued(reports) >= 20 && reports.requests.length >= from + 3, 'twenty requests', 30_000)
   expect(issued(reports)).toBe(20)
 })
 

@@ -1,4 +1,7 @@
 /** Load reports (LRS) beside Envoy: the same requests, told to a management server of each proxy's own. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { EchoBackend } from '../../support/echo_backend.ts'
@@ -12,6 +15,7 @@ const HTTP_OPTIONS = 'type.googleapis.com/envoy.extensions.upstreams.http.v3.Htt
 const intervalMs = 200
 const names = ['plain', 'places', 'dropping', 'dropping_half', 'full', 'metrics', 'eds']
 
+let folder: string
 let backend: EchoBackend
 let second: EchoBackend
 /** Requests that wait for an answer. */
@@ -125,6 +129,14 @@ const host = (ip: string, port: number) =>
 const overload = (percent: number) =>
   `policy: { drop_overloads: [ { category: tired, drop_percentage: { numerator: ${percent} } } ] }`
 
+/** The path of a file that brings a load assignment. */
+function edsFile(assignment: string): string {
+  const path = join(folder, 'eds.yaml')
+  const type = 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment'
+  writeFileSync(path, `resources: [ { "@type": ${type}, ${assignment.slice(1)} ]\n`)
+  return path
+}
+
 function bootstrap(port: number): string {
   const one = `endpoints: [ { lb_endpoints: [ ${host('127.0.0.1', backend.port)} ] } ]`
   const group = (zone: string, priority: number, ip: string, at: number) =>
@@ -159,10 +171,11 @@ static_resources:
         "@type": ${HTTP_OPTIONS}
         explicit_http_config: { http2_protocol_options: {} }
     load_assignment: { cluster_name: lrs, endpoints: [ { lb_endpoints: [ ${host('127.0.0.1', port)} ] } ] }
-${cluster('plain', one)}${cluster('places', `endpoints: [ ${places.join(', ')} ]`)}${cluster('dropping', `${one}, ${overload(100)}`)}${cluster('dropping_half', `${one}, ${overload(50)}`)}${cluster('full', one, ', circuit_breakers: { thresholds: [ { max_requests: 0 } ] }')}${cluster('metrics', one, ', lrs_report_endpoint_metrics: [ named_metrics.*, cpu_utilization, utilization.disk, request_cost.none ]')}${cluster('eds', one)}`
+${cluster('plain', one)}${cluster('places', `endpoints: [ ${places.join(', ')} ]`)}${cluster('dropping', `${one}, ${overload(100)}`)}${cluster('dropping_half', `${one}, ${overload(50)}`)}${cluster('full', one, ', circuit_breakers: { thresholds: [ { max_requests: 0 } ] }')}${cluster('metrics', one, ', lrs_report_endpoint_metrics: [ named_metrics.*, cpu_utilization, utilization.disk, request_cost.none ]')}  - { name: eds, type: EDS, eds_cluster_config: { service_name: known as, eds_config: { path_config_source: { path: ${edsFile(`{ cluster_name: known as, ${one} }`)} } } } }`
 }
 
 beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'load-reports-'))
   const script = {
     onRequest: ({ target, connection }: { target: string; connection: { send(data: string): void } }) => {
       const answer = (code: number) => {
@@ -181,6 +194,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await backend.stop()
   await second.stop()
+  rmSync(folder, { recursive: true })
 })
 
 describe('load reports', () => {
@@ -226,7 +240,7 @@ describe('load reports', () => {
 
   it('tell nothing of what was before them', async () => {
     for (const each of pair) await times(3, each, 'plain')
-    await Promise.all(pair.map((each) => each.watch(['plain', 'nobody knows it'].slice(0, 1))))
+    await Promise.all(pair.map((each) => each.watch(['plain'], { clusters: ['plain', 'nobody knows it'] })))
     for (const { server } of pair) expect(sumOf('plain', server.requests).issued).toBe(0)
   })
 
@@ -247,22 +261,42 @@ describe('load reports', () => {
     }
   })
 
-  it('go by localities and priorities', async () => {
-    await Promise.all(pair.map((each) => each.watch(['places'])))
+  it.each([false, true])(
+    'go by localities and priorities, and by endpoints where they are asked to: %s',
+    async (byEndpoints) => {
+      await Promise.all(pair.map((each) => each.watch(['places'], { reportEndpointGranularity: byEndpoints })))
+      const [envoy, nuncio] = await Promise.all(
+        pair.map(async (each) => {
+          const from = each.server.requests.length
+          await times(20, each, 'places')
+          return each.sum('places', from, ({ finished }) => finished === 20)
+        }),
+      )
+      // Where each worker's turn among the hosts begins is chance.
+      expect(Object.keys(nuncio.told).sort()).toEqual(Object.keys(envoy.told).sort())
+      expect({ ...nuncio, told: {} }).toEqual({ ...envoy, told: {} })
+    },
+  )
+
+  it('name what a cluster is called by its discovery service', async () => {
+    await Promise.all(pair.map((each) => each.watch(['eds'])))
     await same(
-      'places',
-      (to) => times(8, to, 'places'),
-      ({ finished }) => finished === 8,
+      'eds',
+      (to) => times(2, to, 'eds'),
+      ({ finished }) => finished === 2,
     )
   })
 
-  it('tell of each endpoint where they are asked to', async () => {
-    await Promise.all(pair.map((each) => each.watch(['places'], { reportEndpointGranularity: true })))
-    await same(
-      'places',
-      (to) => times(8, to, 'places', '/', '/fail'),
-      ({ finished }) => finished === 8,
+  it('begin with the metrics that hosts have told before', async () => {
+    const told = await Promise.all(
+      pair.map(async (each) => {
+        await times(2, each, 'metrics', '/metrics')
+        const from = each.server.requests.length
+        await each.watch(['metrics'])
+        return each.sum('metrics', from, (sum) => Object.keys(sum.told).some((key) => key.includes('named_metrics.a')))
+      }),
     )
+    expect(told[1]).toEqual(told[0])
   })
 
   it('pass metrics on that hosts tell', async () => {

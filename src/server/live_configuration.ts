@@ -93,8 +93,8 @@ export class LiveConfiguration {
       loads: async () => (await workers().query('load')) as ProcessLoad[],
       pids: () => workers().pids(),
     }
-    this.#loadReporter = createLoadReporter(bootstrap, xdsContext, loadWorkers, errors)
     for (const view of secondary) this.clusters.addOrUpdate(view, fromBootstrap, errors)
+    this.#loadReporter = createLoadReporter(bootstrap, xdsContext, loadWorkers, errors)
   }
 
   /** Binds their addresses; throws where one cannot be had. */

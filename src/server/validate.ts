@@ -110,9 +110,9 @@ export function validateBootstrap(
   }
   const xdsContext = { ...context, node, readOptions }
   discovery.connect(bootstrap, xdsContext, errors)
+  for (const view of secondary) checkCluster(view, instance, bootstrap, errors)
   const nobody = { loads: async () => [], pids: () => [] }
   createLoadReporter(bootstrap, xdsContext, nobody, errors)?.stop()
-  for (const view of secondary) checkCluster(view, instance, bootstrap, errors)
   checkLocalCluster(bootstrap, instance, errors)
   for (const view of listeners) instance.buildListener(view, instance.contextFor(errors))
   adminSettings(bootstrap, instance.context)

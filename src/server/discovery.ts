@@ -4,6 +4,7 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { ResourceDemand } from '../config/watched_resources.ts'
+import { ReloadStats } from '../xds/reload_stats.ts'
 import { type ResourceSet, ResourceSetApi } from '../xds/resource_set_api.ts'
 import { ResourceSubscriptions, type ResourceSubscriptionsParts } from '../xds/resource_subscriptions.ts'
 import { clusterType, listenerType } from '../xds/resource_types.ts'
@@ -64,8 +65,8 @@ export class Discovery {
       scopeName: string,
     ): SetDiscovery | undefined => {
       if (source === undefined) return undefined
-      const api = new ResourceSetApi(set, kind)
       const scope = context.scope.createScope(scopeName)
+      const api = new ResourceSetApi(set, kind, kind === 'cluster' ? new ReloadStats(scope) : undefined)
       const subscription = manager.create(source, typeUrl, api, scope, source, errors)
       return subscription === undefined ? undefined : { api, subscription }
     }
@@ -79,6 +80,11 @@ export class Discovery {
   start(): void {
     this.#manager?.start()
     this.#resources.start()
+  }
+
+  /** Holds back what is said of clusters on the aggregated stream until the returned function is called. */
+  pauseClusters(): () => void {
+    return this.#manager?.pause(clusterType) ?? (() => {})
   }
 
   /** Resolves with the first clusters, or when they are waited for no longer. */

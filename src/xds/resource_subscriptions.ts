@@ -1,10 +1,12 @@
 // Subscribes to the resources that the configuration names, one by one: routes, hosts, secrets, filters.
 
 import { wallMs } from '../common/clock.ts'
-import type { ConfigErrors } from '../config/errors.ts'
+import { ConfigErrors } from '../config/errors.ts'
 import type { ResourceDemand, WatchedResource, WatchedResources } from '../config/watched_resources.ts'
+import type { Counter } from '../stats/store.ts'
 import { describeErrors } from './read_resource.ts'
-import { clusterLoadAssignmentType, routeConfigurationType, secretType } from './resource_types.ts'
+import { ReloadStats } from './reload_stats.ts'
+import { clusterLoadAssignmentType, extensionConfigType, routeConfigurationType, secretType } from './resource_types.ts'
 import type {
   ConfigUpdate,
   ResourceError,
@@ -82,12 +84,26 @@ export class ResourceSubscriptions implements ResourceDemand {
   }
 }
 
-/** How Envoy tells of more than the one resource that was asked for, and of another one. */
-const unexpectedWords: Readonly<Record<string, { readonly many: string; readonly other: string }>> = {
-  [clusterLoadAssignmentType]: { many: 'EDS resource length', other: 'EDS cluster' },
-  [routeConfigurationType]: { many: 'RDS resource length', other: 'RDS configuration' },
-  [secretType]: { many: 'SDS secrets length', other: 'SDS secret' },
+interface UnexpectedWords {
+  readonly count: string
+  readonly name: (wanted: string) => string
 }
+
+/** How Envoy tells of more than the one resource that was asked for, and of another one. */
+const unexpectedWords: Readonly<Record<string, UnexpectedWords>> = {
+  [clusterLoadAssignmentType]: { count: 'EDS resource length', name: (wanted) => `EDS cluster (expecting ${wanted})` },
+  [routeConfigurationType]: {
+    count: 'RDS resource length',
+    name: (wanted) => `RDS configuration (expecting ${wanted})`,
+  },
+  [secretType]: { count: 'SDS secrets length', name: (wanted) => `SDS secret (expecting ${wanted})` },
+  [extensionConfigType]: {
+    count: 'number of resources in ExtensionConfigDS response',
+    name: () => 'resource name in ExtensionConfigDS response',
+  },
+}
+
+const otherWords: UnexpectedWords = { count: 'resource length', name: (wanted) => `resource (expecting ${wanted})` }
 
 class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   readonly resource: WatchedResource
@@ -96,11 +112,18 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   lastUpdatedMs = wallMs()
   refused: ResourceState['refused'] = undefined
   readonly #parts: ResourceSubscriptionsParts
+  /** Of routes. */
+  readonly #reloads: ReloadStats | undefined
+  readonly #updateEmpty: Counter | undefined
   #hash = ''
 
   constructor(resource: WatchedResource, parts: ResourceSubscriptionsParts) {
     this.resource = resource
     this.#parts = parts
+    const { typeUrl, scope } = resource.reference
+    const isRoutes = typeUrl === routeConfigurationType
+    this.#reloads = isRoutes ? new ReloadStats(scope) : undefined
+    this.#updateEmpty = isRoutes ? scope.counter('update_empty') : undefined
   }
 
   start(): void {
@@ -108,18 +131,24 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   }
 
   async onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]> {
-    const { mainOnly, onMissing } = this.resource.reference
+    const { isRemovable } = this.resource.reference
+    const users = this.resource.users.values()
     const resources = this.#parts.resources()
+    if (isRemovable === true && update.removed.length > 0) return this.#remove()
     const unexpected = this.#unexpected(update)
     if (unexpected !== undefined) return this.#refuse(unexpected, update.versionInfo)
     const [found] = update.added
     if (found === undefined) {
       // It may come later, but nothing waits for it: the management server has answered.
-      onMissing?.()
+      for (const { onMissing } of users) onMissing?.()
+      this.#updateEmpty?.inc()
       resources.settle(this.resource)
       return []
     }
-    if (found.hash === this.#hash) return []
+    if (found.hash === this.#hash) {
+      for (const { onUnchanged } of users) onUnchanged?.()
+      return []
+    }
     const { errors, view, version } = found
     const commit = errors.hasErrors ? undefined : resources.prepare(this.resource, view, errors)
     if (commit === undefined) {
@@ -129,29 +158,51 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
     this.version = version
     this.lastUpdatedMs = wallMs()
     this.refused = undefined
+    await this.#putIntoForce(view, commit)
+    return []
+  }
+
+  /** The next version is a new one, even where it says what the last one did. */
+  async #remove(): Promise<readonly ResourceError[]> {
+    const commit = this.#parts.resources().prepare(this.resource, undefined, new ConfigErrors())
+    this.#hash = ''
+    this.version = ''
+    this.lastUpdatedMs = wallMs()
+    if (commit !== undefined) await this.#putIntoForce(undefined, commit)
+    return []
+  }
+
+  async #putIntoForce(view: object | undefined, commit: () => void): Promise<void> {
+    const { mainOnly } = this.resource.reference
     // Workers are told first: what waits for the resource is told to them as soon as it is in force here.
     const told = mainOnly === true ? undefined : this.#parts.tellWorkers(this.resource.key, view)
     commit()
+    this.#reloads?.onReload()
     await told
-    return []
+    for (const { onApplied } of this.resource.users.values()) onApplied?.()
   }
 
   /** A file may hold anything. */
   #unexpected({ added }: ConfigUpdate): string | undefined {
     const { name, typeUrl } = this.resource.reference
-    const words = unexpectedWords[typeUrl] ?? { many: 'resource length', other: 'resource' }
-    if (added.length > 1) return `Unexpected ${words.many}: ${added.length}`
+    const words = unexpectedWords[typeUrl] ?? otherWords
+    if (added.length > 1) return `Unexpected ${words.count}: ${added.length}`
     if (added.length === 0 || added[0].name === name || added[0].aliases.includes(name)) return undefined
-    return `Unexpected ${words.other} (expecting ${name}): ${added[0].name}`
+    return `Unexpected ${words.name(name)}: ${added[0].name}`
   }
 
   #refuse(message: string, version: string): ResourceError[] {
     this.refused = { message, atMs: wallMs(), version }
-    this.#parts.resources().settle(this.resource)
+    this.#giveUp()
     return [{ name: this.resource.reference.name, message }]
   }
 
   onConfigUpdateFailed(reason: UpdateFailureReason, _message: string): void {
-    if (reason !== 'connectionFailure') this.#parts.resources().settle(this.resource)
+    if (reason !== 'connectionFailure') this.#giveUp()
+  }
+
+  #giveUp(): void {
+    for (const { onFailed } of this.resource.users.values()) onFailed?.()
+    this.#parts.resources().settle(this.resource)
   }
 }

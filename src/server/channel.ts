@@ -104,7 +104,7 @@ export type ProfilerQuery =
   | 'startAllocationProfile'
   | 'stopHeapProfile'
 
-export type WorkerQuery = 'hostStats' | 'memory' | 'heapSnapshot' | ProfilerQuery
+export type WorkerQuery = 'hostStats' | 'load' | 'memory' | 'heapSnapshot' | ProfilerQuery
 
 /** One host's numbers in a worker, for `/clusters`. */
 export interface HostNumbers {

@@ -71,6 +71,7 @@ export function buildListener<Server extends NetworkServerContext>(
     body,
     chains,
     lifetime: server.lifetime,
+    statsOwner: server.statsOwner,
     trafficDirection: view.trafficDirection,
     sockets,
     scope,
@@ -96,8 +97,9 @@ function checkChains(view: ListenerView, address: string, errors: ConfigErrors):
 }
 
 /** Ends what a listener has begun, but for the chains that another version of it goes on with. */
-export function endListener({ lifetime, chains }: BuiltListener, kept?: BuiltListener): void {
+export function endListener({ lifetime, statsOwner, chains }: BuiltListener, kept?: BuiltListener): void {
   lifetime.end()
+  statsOwner.end()
   for (const [key, chain] of chains) {
     if (kept?.chains.get(key) !== chain) chain.lifetime.end()
   }

@@ -100,7 +100,7 @@ export class ClusterLifecycle {
     const cluster = instance.buildCluster(view, context)
     const discovery = createDiscovery(cluster, context)
     if (discovery === undefined || errors.errors.length > before) {
-      context.lifetime.end()
+      endContext(context)
       return false
     }
     const entry: ClusterEntry = {
@@ -218,8 +218,14 @@ export class ClusterLifecycle {
     if (entry === undefined) return
     this.#warming.delete(name)
     this.#parts.stats.warming.set(this.#warming.size)
-    entry.context.lifetime.end()
+    endContext(entry.context)
   }
+}
+
+/** Of a cluster that was never in force. */
+function endContext({ lifetime, statsOwner }: ServerContext): void {
+  lifetime.end()
+  statsOwner.end()
 }
 
 /** Secondary clusters learn of their hosts over primary ones. */

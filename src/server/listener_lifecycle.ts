@@ -117,8 +117,10 @@ export class ListenerLifecycle {
     const context = instance.contextFor(errors)
     const built = instance.buildListener(view, context, known?.active?.built)
     if (built === undefined || errors.errors.length > before) {
-      if (built === undefined) context.lifetime.end()
-      else endListener(built, known?.active?.built)
+      if (built === undefined) {
+        context.lifetime.end()
+        context.statsOwner.end()
+      } else endListener(built, known?.active?.built)
       return false
     }
     const sockets = this.#socketsFor(built, view, known, errors)

@@ -11,6 +11,7 @@ import { receiveDescriptors } from '../os/descriptor_passing.ts'
 import { openSegment } from '../stats/segment.ts'
 import { StatsStore } from '../stats/store.ts'
 import { WorkerHealth } from '../stats/worker_health.ts'
+import { ChangeQueue } from './change_queue.ts'
 import {
   type BoundSocketInfo,
   type FromWorker,
@@ -56,6 +57,7 @@ class Worker {
   readonly #instance: Instance
   readonly #accessLogManager: AccessLogManager
   readonly #listeners: WorkerListeners
+  readonly #changes = new ChangeQueue((change) => applyChange(change, this.#instance, this.#listeners))
   #healthCheckFailed: boolean
 
   constructor(settings: WorkerSettings, registry: ExtensionRegistry) {
@@ -103,8 +105,7 @@ class Worker {
         void this.#listen(message.sockets)
         break
       case 'update':
-        this.#apply(message.update)
-        send({ type: 'applied', version: message.version })
+        this.#update(message.update, () => send({ type: 'applied', version: message.version }))
         break
       case 'query':
         void this.#answer(message.id, message.what)
@@ -115,11 +116,17 @@ class Worker {
     }
   }
 
-  #apply(change: WorkerUpdate): void {
+  /** Changes of the configuration take their time; what else changes does so at once. */
+  #update(update: WorkerUpdate, applied: () => void): void {
+    if (update.type === 'config') this.#changes.add(update.changes, applied)
+    else {
+      this.#apply(update)
+      applied()
+    }
+  }
+
+  #apply(change: Exclude<WorkerUpdate, { type: 'config' }>): void {
     switch (change.type) {
-      case 'config':
-        for (const each of change.changes) applyChange(each, this.#instance, this.#listeners)
-        break
       case 'runtime':
         this.#runtime.update(change.values)
         break

@@ -3,6 +3,7 @@
 import { wallMs } from '../common/clock.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { ResourceDemand, WatchedResource, WatchedResources } from '../config/watched_resources.ts'
+import { StatsOwner } from '../stats/stats_owner.ts'
 import { describeErrors } from './read_resource.ts'
 import { clusterLoadAssignmentType, routeConfigurationType, secretType } from './resource_types.ts'
 import type {
@@ -56,12 +57,15 @@ export class ResourceSubscriptions implements ResourceDemand {
 
   #subscribe(named: NamedSubscription, factory: SubscriptionFactory, errors: ConfigErrors): void {
     const { source, typeUrl, scope } = named.resource.reference
-    named.subscription = factory.create(source, typeUrl, named, scope, source, errors)
+    const own = scope.ownedBy(named.statsOwner)
+    named.subscription = factory.create(source, typeUrl, named, own, source, errors)
     if (this.#isStarted) named.start()
   }
 
   onUnwanted(resource: WatchedResource): void {
-    this.#subscriptions.get(resource)?.subscription?.stop()
+    const named = this.#subscriptions.get(resource)
+    named?.subscription?.stop()
+    named?.statsOwner.end()
     this.#subscriptions.delete(resource)
     this.#parts.forget(resource.key)
   }
@@ -92,6 +96,8 @@ const unexpectedWords: Readonly<Record<string, { readonly many: string; readonly
 class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   readonly resource: WatchedResource
   subscription: Subscription | undefined = undefined
+  /** It may outlive whoever wanted the resource first. */
+  readonly statsOwner = new StatsOwner()
   version = ''
   lastUpdatedMs = wallMs()
   refused: ResourceState['refused'] = undefined

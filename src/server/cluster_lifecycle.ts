@@ -7,6 +7,7 @@ import { fingerprint } from '../common/fingerprint.ts'
 import { getLogger } from '../common/log.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
+import { forgetPositions } from '../config/view_origin.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { HostsUpdate } from '../upstream/cluster_manager.ts'
 import type { ClusterDiscovery } from '../upstream/discovery/discovery.ts'
@@ -113,6 +114,7 @@ export class ClusterLifecycle {
       discovery,
       hosts: undefined,
     }
+    forgetPositions(view)
     context.lifetime.onEnd(() => discovery.stop())
     this.#dropWarming(name)
     this.#parts.stats.onAdded(known !== undefined)

@@ -8,6 +8,7 @@ import { fingerprint } from '../common/fingerprint.ts'
 import { getLogger } from '../common/log.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { InitManager } from '../config/init_manager.ts'
+import { forgetPositions } from '../config/view_origin.ts'
 import type { BuiltListener } from '../network/built_listener.ts'
 import { endListener } from '../network/listener_builder.ts'
 import { type ListenerSocketSettings, listenerSocketSettings } from '../network/socket_settings.ts'
@@ -128,6 +129,7 @@ export class ListenerLifecycle {
       endListener(built, known?.active?.built)
       return false
     }
+    forgetPositions(view)
     const entry = known ?? { key, active: undefined, warming: undefined }
     this.#entries.set(key, entry)
     this.#dropWarming(entry, sockets)

@@ -2,6 +2,7 @@
 
 import { wallMs } from '../common/clock.ts'
 import type { ConfigErrors } from '../config/errors.ts'
+import { forgetPositions } from '../config/view_origin.ts'
 import type { ResourceDemand, WatchedResource, WatchedResources } from '../config/watched_resources.ts'
 import { StatsOwner } from '../stats/stats_owner.ts'
 import { describeErrors } from './read_resource.ts'
@@ -131,6 +132,7 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
     if (commit === undefined) {
       return this.#refuse(describeErrors(errors) ?? '', version)
     }
+    forgetPositions(view)
     this.#hash = found.hash
     this.version = version
     this.lastUpdatedMs = wallMs()

@@ -1,8 +1,8 @@
 // A control plane in a process of its own, so that its work is nobody else's: the parent says what to push, and is told
 // when it is accepted. Clusters, their endpoints and routes are made of one of each, of which only the name differs.
 
-import type { TypeName } from '../test/support/xds/resource_types.ts'
 import { ControlPlane } from '../test/support/xds/control_plane.ts'
+import type { TypeName } from '../test/support/xds/resource_types.ts'
 import { encodeText, type ResourceInput } from '../test/support/xds/resources.ts'
 
 /** What there is to be from now on. */

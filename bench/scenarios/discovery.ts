@@ -74,11 +74,19 @@ async function run(options: BenchOptions, count: number): Promise<Figure[]> {
 
 /** Memory that was freed once is used again: every sample needs a process of its own. */
 async function measure(name: ProxyName, count: number): Promise<Sample> {
-  const [first, second] = [await startBackend('keepalive', bodyBytes.first), await startBackend('keepalive', bodyBytes.second)]
+  const [first, second] = [
+    await startBackend('keepalive', bodyBytes.first),
+    await startBackend('keepalive', bodyBytes.second),
+  ]
   const plane = await Plane.start(first.port, second.port)
   try {
     const setup = { ...plainHttp, controlPlanePort: plane.port }
-    return await withProxies([name], setup, first, async (proxies) => await measurePushes(proxies.get(name)!, plane, count))
+    return await withProxies(
+      [name],
+      setup,
+      first,
+      async (proxies) => await measurePushes(proxies.get(name)!, plane, count),
+    )
   } finally {
     plane.stop()
     await second.stop()
@@ -112,7 +120,9 @@ async function measurePushes(proxy: RunningProxy, plane: Plane, count: number): 
   const before = memoryBytes(proxy.pid)
   const lastRoute = async (): Promise<boolean> =>
     (await ask(proxy.ports.listen, routePath(routeCount - 1), '', agent)).status === 200
-  const costOfRoutes = await cost(proxy, plane, { ...changed, routes: routeCount, version: '3', types: ['RDS'] }, [lastRoute])
+  const costOfRoutes = await cost(proxy, plane, { ...changed, routes: routeCount, version: '3', types: ['RDS'] }, [
+    lastRoute,
+  ])
   await settle()
   const withRoutes = memoryBytes(proxy.pid)
   const latencies = await steady.stop()
@@ -138,7 +148,8 @@ async function cost(
   const accepted = plane.push(push)
   for (const check of checks) {
     while (!(await check())) {
-      if (performance.now() - startedAt > servedTimeoutMs) throw new Error(`${proxy.name} does not serve what was pushed`)
+      if (performance.now() - startedAt > servedTimeoutMs)
+        throw new Error(`${proxy.name} does not serve what was pushed`)
       await wait(pollMs)
     }
   }

@@ -3,6 +3,7 @@
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { fingerprint } from '../common/fingerprint.ts'
 import type { Lifetime } from '../common/lifetime.ts'
+import { finish, type Steps } from '../common/steps.ts'
 import type { Scope } from '../stats/store.ts'
 import { ConfigErrors } from './errors.ts'
 import type { InitManager } from './init_manager.ts'
@@ -27,9 +28,10 @@ export interface ResourceReference {
 
 /**
  * Builds what a new version says, and tells what is wrong with it; what is returned puts it into force, and is called only
- * where nobody found anything wrong. Undefined: the resource is gone.
+ * where nobody found anything wrong. What takes long is done in steps. Undefined: the resource is gone.
  */
-export type PrepareUpdate = (view: object | undefined, errors: ConfigErrors) => () => void
+export type PrepareUpdate = (view: object | undefined, errors: ConfigErrors) => TakeOver | Steps<TakeOver>
+type TakeOver = () => void
 
 /** What of the server a watch needs. */
 export interface WatchContext {
@@ -87,7 +89,7 @@ export class WatchedResources {
     }
     const { users, view } = resource
     users.add(prepare)
-    if (view !== undefined) prepare(view, errors)()
+    if (view !== undefined) finish(inSteps(prepare(view, errors)))()
     else if (!resource.isSettled) resource.onSettled.push(initManager.add(reference.initTarget))
     lifetime.onEnd(() => {
       users.delete(prepare)
@@ -105,9 +107,18 @@ export class WatchedResources {
    * Tries a new version on all who use the resource. Undefined, and errors, where one of them finds something wrong; nothing
    * has changed then. Otherwise what puts it into force everywhere at once.
    */
-  prepare(resource: WatchedResource, view: object | undefined, errors: ConfigErrors): (() => void) | undefined {
+  prepare(resource: WatchedResource, view: object | undefined, errors: ConfigErrors): TakeOver | undefined {
+    return finish(this.#prepareInSteps(resource, view, errors))
+  }
+
+  *#prepareInSteps(
+    resource: WatchedResource,
+    view: object | undefined,
+    errors: ConfigErrors,
+  ): Steps<TakeOver | undefined> {
     const before = errors.errors.length
-    const updates = [...resource.users].map((prepare) => prepare(view, errors))
+    const updates: TakeOver[] = []
+    for (const prepare of [...resource.users]) updates.push(yield* inSteps(prepare(view, errors)))
     if (errors.errors.length > before) return undefined
     return () => {
       resource.view = view
@@ -123,13 +134,13 @@ export class WatchedResources {
   }
 
   /** In a worker: what main has accepted; undefined where it is gone. */
-  set(key: string, view: object | undefined): void {
+  *setInSteps(key: string, view: object | undefined): Steps<void> {
     if (view === undefined) this.#views.delete(key)
     else this.#views.set(key, view)
     const resource = this.#wanted.get(key)
     if (resource === undefined) return
     const errors = new ConfigErrors()
-    const commit = this.prepare(resource, view, errors)
+    const commit = yield* this.#prepareInSteps(resource, view, errors)
     if (commit === undefined)
       throw new Error(`main accepted what this worker cannot build: ${errors.issues[0].message}`)
     commit()
@@ -139,6 +150,10 @@ export class WatchedResources {
   forget(key: string): void {
     this.#views.delete(key)
   }
+}
+
+function* inSteps<T extends TakeOver>(prepared: T | Steps<T>): Steps<T> {
+  return typeof prepared === 'function' ? prepared : yield* prepared
 }
 
 function resourceKey({ typeUrl, name, source }: ResourceReference): string {

@@ -2,6 +2,7 @@
 // between, however many changes there are.
 
 import { monotonicMs } from '../common/clock.ts'
+import type { Steps } from '../common/steps.ts'
 import type { ConfigChange } from './channel.ts'
 
 /** One cluster takes some tenths of a millisecond. */
@@ -13,13 +14,15 @@ interface Batch {
 }
 
 export class ChangeQueue {
-  readonly #apply: (change: ConfigChange) => void
+  readonly #apply: (change: ConfigChange) => Steps<void>
   readonly #batches: Batch[] = []
   /** Of the first batch. */
   #next = 0
+  /** What is left to do of the change before. */
+  #steps: Steps<void> | undefined = undefined
   #isScheduled = false
 
-  constructor(apply: (change: ConfigChange) => void) {
+  constructor(apply: (change: ConfigChange) => Steps<void>) {
     this.#apply = apply
   }
 
@@ -32,12 +35,13 @@ export class ChangeQueue {
   #run(): void {
     const end = monotonicMs() + sliceMs
     for (let batch = this.#batches[0]; batch !== undefined; batch = this.#batches[0]) {
-      for (; this.#next < batch.changes.length; this.#next++) {
-        if (monotonicMs() < end) this.#apply(batch.changes[this.#next])
-        else {
+      while (this.#steps !== undefined || this.#next < batch.changes.length) {
+        if (monotonicMs() >= end) {
           this.#schedule()
           return
         }
+        this.#steps ??= this.#apply(batch.changes[this.#next++])
+        if (this.#steps.next().done === true) this.#steps = undefined
       }
       this.#next = 0
       this.#batches.shift()

@@ -2,6 +2,7 @@
 
 import { AccessLogManager } from '../access_log/access_log_manager.ts'
 import { configureLog, getLogger, reopenLog, setAllLevels } from '../common/log.ts'
+import { finish } from '../common/steps.ts'
 import { ConfigErrors } from '../config/errors.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import { Runtime } from '../config/runtime.ts'
@@ -94,7 +95,7 @@ class Worker {
     refuseDifference(errors)
     const { drainTimeMs, drainStrategy: strategy } = settings
     this.#listeners = new WorkerListeners(this.#instance, { drainTimeMs, strategy })
-    for (const change of settings.changes) applyChange(change, this.#instance, this.#listeners)
+    for (const change of settings.changes) finish(applyChange(change, this.#instance, this.#listeners))
     const health = new WorkerHealth(store, workerIndex)
     setInterval(() => health.sample(), healthSampleMs).unref()
   }

@@ -222,7 +222,14 @@ export class StatsStore implements Scope {
 
   counterIn(prefix: string, leaf: string, owner?: StatsOwner): Counter {
     const kind: StatKind = { type: 'counter', unit: 'unspecified', mode: 'accumulate' }
-    return this.#handle(Counter, kind, prefix, leaf, owner, (place) => new Counter(this.slab.values, place ?? NULL_SLOT))
+    return this.#handle(
+      Counter,
+      kind,
+      prefix,
+      leaf,
+      owner,
+      (place) => new Counter(this.slab.values, place ?? NULL_SLOT),
+    )
   }
 
   gaugeIn(prefix: string, leaf: string, mode: GaugeMode, owner?: StatsOwner): Gauge {

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import type { ConfigChange } from '../../src/server/channel.ts'
 import { ChangeQueue } from '../../src/server/change_queue.ts'
+import type { ConfigChange } from '../../src/server/channel.ts'
 
 const removal = (name: string): ConfigChange => ({ kind: 'removeCluster', name })
 
@@ -13,8 +13,12 @@ function busy(): void {
 
 test('changes are made in order, and others have their turn in between', async () => {
   const events: string[] = []
-  const queue = new ChangeQueue((change) => {
+  const queue = new ChangeQueue(function* (change) {
     busy()
+    if ((change as { name: string }).name === 'b') {
+      events.push('half of b')
+      yield
+    }
     events.push((change as { name: string }).name)
   })
   queue.add([removal('a'), removal('b'), removal('c')], () => events.push('first applied'))
@@ -24,13 +28,19 @@ test('changes are made in order, and others have their turn in between', async (
     events.push('turn')
     await setImmediate()
   }
-  expect(events.filter((event) => event !== 'turn')).toEqual(['a', 'b', 'c', 'first applied', 'd', 'second applied'])
-  for (const [before, after] of ['ab', 'bc', 'cd'].map(([x, y]) => [events.indexOf(x), events.indexOf(y)]))
-    expect(events.slice(before, after)).toContain('turn')
+  expect(events.filter((event) => event !== 'turn')).toEqual([
+    ...['a', 'half of b', 'b', 'c', 'first applied', 'd', 'second applied'],
+  ])
+  for (const [before, after] of [
+    ['a', 'half of b'],
+    ['half of b', 'b'],
+    ['c', 'd'],
+  ])
+    expect(events.slice(events.indexOf(before), events.indexOf(after))).toContain('turn')
 })
 
 test('nothing to do is done at once', () => {
   const events: string[] = []
-  new ChangeQueue(() => {}).add([], () => events.push('applied'))
+  new ChangeQueue(function* () {}).add([], () => events.push('applied'))
   expect(events).toEqual(['applied'])
 })

@@ -173,8 +173,13 @@ function extraOf(type: 'CDS' | 'LDS', round: number): string {
 function resources(type: Pushed, round: number, port: number): NonNullable<Push[Pushed]> {
   switch (type) {
     case 'CDS': {
-      const changed = (index: number): object => ({ connect_timeout: `${5 + ((round + index) % 3 === 0 ? round % 9 : 0)}s` })
-      return [...servedClusters.map((name, index) => edsCluster(name, changed(index))), edsCluster(extraOf('CDS', round))]
+      const changed = (index: number): object => ({
+        connect_timeout: `${5 + ((round + index) % 3 === 0 ? round % 9 : 0)}s`,
+      })
+      return [
+        ...servedClusters.map((name, index) => edsCluster(name, changed(index))),
+        edsCluster(extraOf('CDS', round)),
+      ]
     }
     case 'EDS': {
       const names = [...servedClusters, extraOf('CDS', round)]
@@ -187,7 +192,10 @@ function resources(type: Pushed, round: number, port: number): NonNullable<Push[
       return [{ name: 'r', resource: { name: 'r', virtual_hosts: [{ name: 'all', domains: ['*'], routes }] } }]
     }
     case 'LDS':
-      return [rdsListener(soakListeners.http, 'r', { per_connection_buffer_limit_bytes: 65_536 + (round % 2) }), rdsListener(extraOf('LDS', round), 'r')]
+      return [
+        rdsListener(soakListeners.http, 'r', { per_connection_buffer_limit_bytes: 65_536 + (round % 2) }),
+        rdsListener(extraOf('LDS', round), 'r'),
+      ]
   }
 }
 

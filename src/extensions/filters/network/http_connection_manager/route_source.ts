@@ -3,7 +3,7 @@
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
 import type { RouteConfig } from '../../../../http/route.ts'
 import type { ListenerFactoryContext } from '../../../../network/factory.ts'
-import { compileRouteConfig } from '../../../../router/route_config/route_config.ts'
+import { compileRouteConfig, compileRouteConfigInSteps } from '../../../../router/route_config/route_config.ts'
 import type { ServerContext } from '../../../../upstream/server_context.ts'
 
 type HttpConnectionManager = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
@@ -40,12 +40,12 @@ function discoveredRoutes(rds: Rds, statPrefix: string, context: Context): Route
       scope: context.scope.createScope(`http.${statPrefix}.rds.${name}`),
       initTarget: `RdsRouteConfigSubscription RDS init ${name}`,
     },
-    (view, errors) => {
+    function* (view, errors) {
       // Clusters may come later than routes to them.
       const next =
         view === undefined
           ? undefined
-          : compileRouteConfig(view as RouteConfiguration, withErrors(context, errors), false)
+          : yield* compileRouteConfigInSteps(view as RouteConfiguration, withErrors(context, errors), false)
       return () => {
         current = next
       }

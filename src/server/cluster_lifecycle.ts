@@ -186,10 +186,7 @@ export class ClusterLifecycle {
 
   /** What a worker that starts now has to be told. */
   *changes(): Iterable<ConfigChange> {
-    for (const { view } of this.#active.values()) yield { kind: 'cluster', view }
-    for (const { hosts } of this.#active.values()) {
-      if (hosts !== undefined) yield { kind: 'hosts', update: hosts }
-    }
+    for (const { view, hosts } of this.#active.values()) yield { kind: 'cluster', view, hosts }
   }
 
   stop(): void {
@@ -201,8 +198,8 @@ export class ClusterLifecycle {
     this.#active.set(entry.view.name, entry)
     instance.clusterManager.put(entry.cluster)
     stats.onActive(this.#active.size)
-    void push({ kind: 'cluster', view: entry.view })
-    if (entry.hosts !== undefined) this.#tell(entry.hosts)
+    if (entry.hosts !== undefined) instance.clusterManager.onHosts(entry.hosts)
+    void push({ kind: 'cluster', view: entry.view, hosts: entry.hosts })
   }
 
   #onHosts(entry: ClusterEntry, update: HostsUpdate): void {

@@ -80,6 +80,7 @@ export function validateBootstrap(
     resources: () => instance.context.resources,
     tellWorkers: async () => {},
     forget: () => {},
+    applied: async () => {},
   })
   const instance: Instance = new Instance(bootstrap, {
     scope: store,

@@ -1,5 +1,6 @@
 // Subscribes to the resources that the configuration names, one by one: routes, hosts, secrets, filters.
 
+import { setImmediate } from 'node:timers/promises'
 import { wallMs } from '../common/clock.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import { forgetPositions } from '../config/view_origin.ts'
@@ -21,6 +22,8 @@ export interface ResourceSubscriptionsParts {
   /** Resolves when all workers have the version; undefined: it is gone. */
   readonly tellWorkers: (key: string, view: object | undefined) => Promise<void>
   readonly forget: (key: string) => void
+  /** Resolves when all workers have what has been changed so far. */
+  readonly applied: () => Promise<void>
 }
 
 /** What came last of a resource, for the admin interface. */
@@ -140,7 +143,12 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
     // Workers are told first: what waits for the resource is told to them as soon as it is in force here.
     const told = mainOnly === true ? undefined : this.#parts.tellWorkers(this.resource.key, view)
     commit()
-    await told
+    if (told !== undefined) await told
+    else {
+      // Main has made something of it by then, such as hosts, or a cluster that is warm now, and tells the workers of that.
+      await setImmediate()
+      await this.#parts.applied()
+    }
     return []
   }
 

@@ -8,6 +8,7 @@ import { fingerprint } from '../common/fingerprint.ts'
 import { getLogger } from '../common/log.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { InitManager } from '../config/init_manager.ts'
+import { forgetPositions } from '../config/view_origin.ts'
 import { type BuiltListener, droppedChains } from '../network/built_listener.ts'
 import { endListener } from '../network/listener_builder.ts'
 import { type ListenerSocketSettings, listenerSocketSettings } from '../network/socket_settings.ts'
@@ -120,8 +121,10 @@ export class ListenerLifecycle {
     const context = instance.contextFor(errors)
     const built = instance.buildListener(view, context, known?.active?.built)
     if (built === undefined || errors.errors.length > before) {
-      if (built === undefined) context.lifetime.end()
-      else endListener(built, known?.active?.built)
+      if (built === undefined) {
+        context.lifetime.end()
+        context.statsOwner.end()
+      } else endListener(built, known?.active?.built)
       return false
     }
     const isFree = origin.isStatic || this.#checkAddresses(key, built, view, errors)
@@ -130,6 +133,7 @@ export class ListenerLifecycle {
       endListener(built, known?.active?.built)
       return false
     }
+    forgetPositions(view)
     const entry = known ?? { key, active: undefined, warming: undefined }
     this.#entries.set(key, entry)
     this.#dropWarming(entry, sockets)

@@ -75,7 +75,7 @@ test('a mistake is told with its place', async () => {
     line: 7,
     column: 5,
     path: 'static_resources.listeners[0].filter_chain',
-    suggestion: "did you mean 'filter_chains'?",
+    suggestion: 'filter_chains',
   })
   const ready = await proxy.admin('/ready?verbose')
   expect(ready.status).toBe(200)

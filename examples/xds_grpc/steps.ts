@@ -13,7 +13,7 @@ export function stepsOn(portOf: PortOf): Step[] {
   const toGreen = routes(route('/old/', 'blue'), route('/', 'green'))
   const blue = [cluster('blue'), endpoints('blue', portOf(7001), portOf(7002))]
   const green = [cluster('green'), endpoints('green', portOf(7003))]
-  const broken = { ...cluster('broken'), connect_timeout: { seconds: -1 } }
+  const broken = { ...cluster('broken'), lb_policy: 'CLUSTER_PROVIDED' }
   return [
     { what: 'one endpoint', resources: [http, toBlue, cluster('blue'), endpoints('blue', portOf(7001))] },
     { what: 'a second endpoint', resources: [http, toBlue, ...blue] },

@@ -114,7 +114,9 @@ export class Reload {
     this.#lastProblem = undefined
     this.#isStale.set(0)
     for (const warning of issues.warnings) log.warn(renderIssues([warning]))
-    log.info(`configuration reloaded: ${planText(plan)}`)
+    const text = `configuration reloaded: ${planText(plan)}`
+    if (plan.needsRestart.length > 0) log.warn(text)
+    else log.info(text)
     return { result, plan, issues: issues.issues }
   }
 

@@ -23,6 +23,19 @@ describe('a reload', () => {
     expect(statOf(server, 'listener_manager.listener_in_place_updated')).toBe(1)
   })
 
+  test('knows a listener without a name by its address', async () => {
+    const [port] = await freePorts(1)
+    const yaml = (text: string): string => {
+      const named = listener({ name: 'l', text })
+      return bootstrap(named.replace('name: l\n    ', '').replace('port_value: 0', `port_value: ${port}`))
+    }
+    const { server, reload } = await start(yaml('one'))
+    const { plan } = await reload(yaml('two'))
+    expect([...(plan?.listeners.modified.keys() ?? [])]).toEqual([`127.0.0.1:${port}`])
+    expect((await httpRequest(`127.0.0.1:${port}`, '/')).body).toBe('two')
+    expect(statOf(server, 'listener_manager.listener_in_place_updated')).toBe(1)
+  })
+
   test('adds listeners and takes them away', async () => {
     const { server, reload } = await start(bootstrap(listener({ name: 'a', text: 'a' })))
     await reload(bootstrap(listener({ name: 'a', text: 'a' }), listener({ name: 'b', text: 'b' })))

@@ -29,11 +29,13 @@ export interface ExampleProxy {
 export interface Example {
   /** Installs what the check needs beside Node and openssl; throws where it cannot. */
   readonly install?: () => void
+  /** Makes the files that are read, before anything is started; the folder stands for `/tmp` in the YAML. */
+  readonly prepare?: (folder: string) => void
   /**
-   * Makes the files that the YAML reads, before the proxy is started; the folder stands for `/tmp` in the YAML. `adapt` puts
-   * the ports and the folder of this run in the place of those that a text names.
+   * Makes further configuration, when the backends are there; `adapt` puts the ports and the folder of this run in the place
+   * of those that a text names.
    */
-  readonly prepare?: (folder: string, adapt: (text: string) => string) => void
+  readonly configure?: (folder: string, adapt: (text: string) => string) => void
   /** Further flags of the proxy. */
   readonly flags?: readonly string[]
   /** Real Envoy cannot do this; nor does the proxy run the YAML itself, but a copy in /tmp that may be changed. */

@@ -11,13 +11,14 @@ if (name === undefined) {
   process.exit(1)
 }
 const example = await loadExample(name)
-example.prepare?.('/tmp', (text) => text)
+example.prepare?.('/tmp')
 for (const [port, backend] of Object.entries(example.backends)) {
   const server = backend((named) => named)
   server.listen(Number(port), '127.0.0.1')
   await once(server, 'listening')
   console.log(`backend on 127.0.0.1:${port}`)
 }
+example.configure?.('/tmp', (text) => text)
 const program = join(import.meta.dirname, '../src/main.ts')
 const own = join(import.meta.dirname, name, 'envoy.yaml')
 const config = example.isNuncioOnly === true ? copyTo(join('/tmp', name)) : own

@@ -9,7 +9,7 @@ import type { Example, ExampleProxy } from '../example.ts'
 
 const versions = ['v1', 'v2'] as const
 
-function prepare(tmp: string, adapt: (text: string) => string): void {
+function configure(tmp: string, adapt: (text: string) => string): void {
   const folder = join(tmp, 'xds_filesystem')
   for (const version of versions) {
     mkdirSync(join(folder, version), { recursive: true })
@@ -52,7 +52,7 @@ async function check(proxy: ExampleProxy): Promise<void> {
 }
 
 export const example: Example = {
-  prepare,
+  configure,
   backends: { 7001: httpEcho('blue-1'), 7002: httpEcho('blue-2'), 7003: httpEcho('green') },
   check,
 }

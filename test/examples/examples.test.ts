@@ -64,9 +64,10 @@ describe.each(exampleNames)('%s', (name) => {
     async (kind) => {
       const files = mkdtempSync(join(tmpdir(), 'nuncio-example-'))
       cleanups.push(async () => rmSync(files, { recursive: true, force: true }))
+      example.prepare?.(files)
       const ports = await startBackends(example)
       const adapted = (text: string): string => adapt(text, ports, files)
-      example.prepare?.(files, adapted)
+      example.configure?.(files, adapted)
       const yaml = adapted(readFileSync(join(folder, name, 'envoy.yaml'), 'utf8'))
       const proxy = await startProxy(kind, yaml, ['--file-flush-interval-msec', '10', ...(example.flags ?? [])])
       cleanups.push(() => proxy.stop())

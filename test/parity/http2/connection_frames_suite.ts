@@ -218,7 +218,12 @@ const connection: ParityCase[] = [
   one('RST_STREAM: open stream', [open, arrived, rst(1, 8)]),
   one(
     'RST_STREAM: with each code',
-    [0, 1, 2, 3, 5, 7, 9, 10, 11, 13, 99].map((code, i) => headers(1 + 2 * i, post(), 'goesOn') + rst(1 + 2 * i, code)),
+    // In one write: else some of the requests reach the backend.
+    [
+      [0, 1, 2, 3, 5, 7, 9, 10, 11, 13, 99]
+        .map((code, i) => headers(1 + 2 * i, post(), 'goesOn') + rst(1 + 2 * i, code))
+        .join(''),
+    ],
     { logLines: 11, stats: '^http' },
   ),
   one('RST_STREAM: at once', [open + rst(1, 8)], { stats: '^http' }),

@@ -58,20 +58,24 @@ export class FileFollower {
   #watch(): void {
     const before = this.#watchers
     const places = [...placesOf(this.#path)]
-    this.#watchers = places.flatMap(([folder, names], i) => this.#watchFolder(folder, names, i === places.length - 1))
+    this.#watchers = [
+      ...places.flatMap(([folder, names], i) => this.#watchPlace(folder, names, i === places.length - 1)),
+      // Writes to a file that is mounted by itself are not told of in its folder.
+      ...this.#watchPlace(this.#path, undefined, false),
+    ]
     for (const watcher of before) watcher.close()
   }
 
-  /** The folders above may be closed to us: what is swapped there is not seen then. */
-  #watchFolder(folder: string, names: ReadonlySet<string>, isOwn: boolean): FSWatcher[] {
+  /** A file, or these names in a folder. The folders above may be closed to us: what is swapped there is not seen then. */
+  #watchPlace(path: string, names: ReadonlySet<string> | undefined, mustBe: boolean): FSWatcher[] {
     try {
-      const watcher = watch(folder, (_event, name) => {
-        if (name === null || names.has(name)) this.#settle()
+      const watcher = watch(path, (_event, name) => {
+        if (name === null || names === undefined || names.has(name)) this.#settle()
       })
-      watcher.on('error', (error) => log.warn(`cannot watch ${folder} any longer: ${error.message}`))
+      watcher.on('error', (error) => log.warn(`cannot watch ${path} any longer: ${error.message}`))
       return [watcher.unref()]
     } catch (error) {
-      if (isOwn) log.warn(`cannot watch ${folder}: ${(error as Error).message}`)
+      if (mustBe) log.warn(`cannot watch ${path}: ${(error as Error).message}`)
       return []
     }
   }

@@ -1,6 +1,6 @@
 // --watch: the file is followed in whichever way it changes.
 
-import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { linkSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { bootstrap, create, createIn, get, listener, start, stops } from './reload_support.ts'
 import { statOf, TestFolder, until } from './support.ts'
@@ -57,6 +57,14 @@ describe('--watch', () => {
     await until('the other folder is followed', async () => (await get(server, 'l')) === 'three')
     version('2', 'four')
     await until('what is written there is served', async () => (await get(server, 'l')) === 'four')
+  })
+
+  test('follows a file whose folder does not hear of it, as when it is mounted by itself', async () => {
+    const { server, folder } = await start(yaml('one'), '--watch')
+    mkdirSync(`${folder.path}/elsewhere`)
+    linkSync(`${folder.path}/envoy.yaml`, `${folder.path}/elsewhere/envoy.yaml`)
+    folder.file('elsewhere/envoy.yaml', yaml('two'))
+    await until('what was written is served', async () => (await get(server, 'l')) === 'two')
   })
 
   test('keeps what it has while the file is gone, and follows it when it is back', async () => {

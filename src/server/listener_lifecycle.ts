@@ -6,7 +6,7 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import { wallMs } from '../common/clock.ts'
 import { fingerprint } from '../common/fingerprint.ts'
 import { getLogger } from '../common/log.ts'
-import type { ConfigErrors } from '../config/errors.ts'
+import { ConfigErrors } from '../config/errors.ts'
 import type { InitManager } from '../config/init_manager.ts'
 import { forgetPositions } from '../config/view_origin.ts'
 import { type BuiltListener, droppedChains } from '../network/built_listener.ts'
@@ -293,12 +293,12 @@ export class ListenerLifecycle {
   }
 }
 
-/** Which listener of a bootstrap is which: those without a name are told apart by what they say. */
+/** Which listener of a bootstrap is which: those without a name are told apart by their addresses. */
 export function listenerKeys(views: readonly ListenerView[]): Map<string, ListenerView> {
   const keys = new Map<string, ListenerView>()
   for (const view of views) {
-    let key = view.name || fingerprint(view)
-    // Listeners may even be alike, each on a port of its own.
+    let key = view.name || (listenerSocketSettings(view, new ConfigErrors())?.sockets[0].address.text ?? '')
+    // Several may be on any port.
     while (view.name === '' && keys.has(key)) key += '+'
     keys.set(key, view)
   }

@@ -86,7 +86,11 @@ export class DiscoveredRoutes {
     const hasMore = view.vhds !== undefined && more.length > 0
     const merged = hasMore ? { ...view, virtualHosts: [...view.virtualHosts, ...more] } : view
     // Clusters may come later than routes to them.
-    return yield* compileRouteConfigInSteps(merged, Object.assign(Object.create(this.#context) as Context, { errors }), false)
+    return yield* compileRouteConfigInSteps(
+      merged,
+      Object.assign(Object.create(this.#context) as Context, { errors }),
+      false,
+    )
   }
 
   #followVirtualHosts(source: ConfigSource | undefined): void {

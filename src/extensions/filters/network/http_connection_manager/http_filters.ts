@@ -62,6 +62,7 @@ function discoveredFilter(
       kind: 'http_filter',
       category: 'envoy.filters.http',
       source: source!,
+      checksSource: true,
       check: (factory, at, errors) => checkFilterPosition(factory, position, at, errors),
       create: (factory, config, own) => factory.createFilterFactory(config, withStatPrefix(own, statPrefix)),
     },

@@ -1,4 +1,4 @@
-// Whether a worker's memory stays what it is while gRPC calls go through it: `node bench/soak.ts`, ten minutes. Ends with
+// Whether a worker's memory stays what it is while gRPC calls go through it: `npm run soak`, ten minutes. Ends with
 // code 1 where it has grown.
 //
 // Two loads at once: calls of a thousand messages, so that streams are long, and calls of one, of which there are millions.
@@ -13,7 +13,7 @@ import { output } from './load.ts'
 import { startBackend, startProxy } from './processes.ts'
 import { type SoakSample, samplePathVariable } from './soak_probe.ts'
 
-const usage = `usage: node bench/soak.ts [--minutes N]
+const usage = `usage: npm run soak -- [--minutes N]
   --minutes N   how long (10); fractions are allowed`
 
 const client = join(import.meta.dirname, 'clients/http2_load.ts')

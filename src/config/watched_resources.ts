@@ -25,12 +25,24 @@ export interface ResourceReference {
   readonly mainOnly?: boolean
   /** Who withdraws it takes it away from its users: other resources stay as they were. */
   readonly isRemovable?: boolean
+  /** Not one resource but a `Collection`: all there are, or all below the name, with those that requests ask for. */
+  readonly collects?: 'all' | 'namespace'
+  /** It is asked for when a request needs it; nothing else waits for it. */
+  readonly onDemand?: boolean
   /** The management server has answered without it. */
   readonly onMissing?: () => void
+  /** It has come again as it was. */
+  readonly onUnchanged?: () => void
   /** In main: a new version, or its removal, is in force in all workers. */
   readonly onApplied?: () => void
   /** In main: it was refused, or has not come in time. */
   readonly onFailed?: () => void
+}
+
+export interface Collection {
+  readonly resources: readonly object[]
+  /** Names that the management server has just said something of: that they stand for a resource, or for none. */
+  readonly told: readonly string[]
 }
 
 /**
@@ -51,16 +63,24 @@ export interface WatchContext {
 export class WatchedResource {
   readonly key: string
   readonly reference: ResourceReference
-  readonly users = new Set<PrepareUpdate>()
+  /** What each watches with. */
+  readonly users = new Map<PrepareUpdate, ResourceReference>()
+  /** While connections of the last user's leave: updates are for them, and nobody else wants the resource. */
+  leaving: { readonly user: PrepareUpdate; readonly timer: NodeJS.Timeout } | undefined = undefined
   /** As last accepted. */
   view: object | undefined = undefined
+  /** By more than requests that may come. */
+  isNeeded: boolean
   /** It has come, or is waited for no more. */
   isSettled = false
   readonly onSettled: (() => void)[] = []
+  /** Requests that wait until something is told of a name. */
+  readonly waiting = new Map<string, Set<() => void>>()
 
   constructor(key: string, reference: ResourceReference) {
     this.key = key
     this.reference = reference
+    this.isNeeded = reference.onDemand !== true
   }
 }
 
@@ -69,6 +89,8 @@ export interface ResourceDemand {
   /** What is wrong with where it should come from goes to `errors`. */
   onWanted(resource: WatchedResource, errors: ConfigErrors): void
   onUnwanted(resource: WatchedResource): void
+  /** A request needs it, or of a collection this one. */
+  onRequested(resource: WatchedResource, name: string): void
 }
 
 /** Main subscribes to what is wanted, checks what comes, and tells the workers, who want the same. */
@@ -78,13 +100,17 @@ export class WatchedResources {
   readonly #views = new Map<string, object>()
   readonly #demand: ResourceDemand | undefined
 
-  /** `demand` is main's. */
+  /** In a worker `demand` is what main has to be told of. */
   constructor(demand?: ResourceDemand) {
     this.#demand = demand
   }
 
   /** Has `prepare` called with the resource as it stands and with every new version, until the context's lifetime ends. */
-  watch(reference: ResourceReference, prepare: PrepareUpdate, { initManager, lifetime, errors }: WatchContext): void {
+  watch(
+    reference: ResourceReference,
+    prepare: PrepareUpdate,
+    { initManager, lifetime, errors }: WatchContext,
+  ): WatchedResource {
     const key = resourceKey(reference)
     let resource = this.#wanted.get(key)
     if (resource === undefined) {
@@ -92,18 +118,61 @@ export class WatchedResources {
       resource.view = this.#views.get(key)
       this.#wanted.set(key, resource)
       this.#demand?.onWanted(resource, errors)
-    }
+    } else if (!resource.isNeeded && reference.onDemand !== true) this.#demand?.onRequested(resource, reference.name)
     const { users, view } = resource
-    users.add(prepare)
+    this.#stopLeaving(resource)
+    users.set(prepare, reference)
     if (view !== undefined) prepare(view, errors)()
-    else if (!resource.isSettled) resource.onSettled.push(initManager.add(reference.initTarget))
-    lifetime.onEnd(() => {
+    else if (!resource.isSettled && reference.onDemand !== true) {
+      const ready = initManager.add(reference.initTarget)
+      resource.onSettled.push(ready)
+      // Nobody waits for the sake of what is gone.
+      lifetime.onEnd(ready)
+    }
+    lifetime.onEnd((graceMs) => {
       users.delete(prepare)
       if (users.size > 0 || this.#wanted.get(key) !== resource) return
-      this.#wanted.delete(key)
-      this.#demand?.onUnwanted(resource)
-      this.settle(resource)
+      this.#stopLeaving(resource)
+      if (graceMs === 0) this.#drop(resource)
+      else resource.leaving = { user: prepare, timer: setTimeout(() => this.#drop(resource), graceMs).unref() }
     })
+    return resource
+  }
+
+  /**
+   * For a request: asks for the resource, or of a collection for this one. `done` is called when something has been told of
+   * it. What is returned gives the wait up.
+   */
+  request(resource: WatchedResource, name: string, done: () => void): () => void {
+    const { waiting } = resource
+    const group = waiting.get(name) ?? new Set()
+    if (group.size === 0) {
+      waiting.set(name, group)
+      this.#demand?.onRequested(resource, name)
+    }
+    group.add(done)
+    return () => {
+      group.delete(done)
+      if (group.size === 0 && waiting.get(name) === group) waiting.delete(name)
+    }
+  }
+
+  /** In main: a worker has such a request. */
+  onRequested(key: string, name: string): void {
+    const resource = this.#wanted.get(key)
+    if (resource !== undefined) this.#demand?.onRequested(resource, name)
+  }
+
+  #drop(resource: WatchedResource): void {
+    this.#wanted.delete(resource.key)
+    this.#demand?.onUnwanted(resource)
+    this.settle(resource)
+    wake(resource, [...resource.waiting.keys()])
+  }
+
+  #stopLeaving(resource: WatchedResource): void {
+    clearTimeout(resource.leaving?.timer)
+    resource.leaving = undefined
   }
 
   wanted(): Iterable<WatchedResource> {
@@ -116,7 +185,9 @@ export class WatchedResources {
    */
   prepare(resource: WatchedResource, view: object | undefined, errors: ConfigErrors): (() => void) | undefined {
     const before = errors.errors.length
-    const updates = [...resource.users].map((prepare) => prepare(view, errors))
+    const { users, leaving } = resource
+    const all = leaving === undefined ? [...users.keys()] : [leaving.user]
+    const updates = all.map((prepare) => prepare(view, errors))
     if (errors.errors.length > before) return undefined
     return () => {
       resource.view = view
@@ -143,11 +214,25 @@ export class WatchedResources {
     if (commit === undefined)
       throw new Error(`main accepted what this worker cannot build: ${errors.issues[0].message}`)
     commit()
+    const { reference, waiting } = resource
+    wake(
+      resource,
+      reference.collects === undefined ? [...waiting.keys()] : ((view as Collection | undefined)?.told ?? []),
+    )
   }
 
   /** In a worker: nobody uses it any more. */
   forget(key: string): void {
     this.#views.delete(key)
+  }
+}
+
+/** Lets the requests go on that wait for these names. */
+function wake({ waiting }: WatchedResource, names: readonly string[]): void {
+  for (const name of names) {
+    const group = waiting.get(name)
+    waiting.delete(name)
+    for (const done of [...(group ?? [])]) done()
   }
 }
 

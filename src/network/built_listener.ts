@@ -53,3 +53,8 @@ export interface BuiltListener {
   /** The socket's own address may differ from the listener's: TPROXY gives each connection its original destination. */
   readonly transparent: boolean
 }
+
+/** Those of its chains that another version does not go on with. */
+export function droppedChains({ chains }: BuiltListener, kept?: BuiltListener): FilterChain[] {
+  return [...chains].flatMap(([key, chain]) => (kept?.chains.get(key) === chain ? [] : chain))
+}

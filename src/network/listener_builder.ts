@@ -9,7 +9,7 @@ import { messageSchema } from '../config/schema.ts'
 import { FilteredScope } from '../stats/filtered_scope.ts'
 import { createRejects } from '../stats/stats_config.ts'
 import type { Scope } from '../stats/store.ts'
-import type { BuiltListener } from './built_listener.ts'
+import { type BuiltListener, droppedChains } from './built_listener.ts'
 import { listenerConnectionLimit } from './connection_limits.ts'
 import { DiscoveredFilter } from './discovered_filter.ts'
 import type {
@@ -97,12 +97,10 @@ function checkChains(view: ListenerView, address: string, errors: ConfigErrors):
   errors.add(view, undefined, `error adding listener '${address}': no filter chains specified`)
 }
 
-/** Ends what a listener has begun, but for the chains that another version of it goes on with. */
-export function endListener({ lifetime, chains }: BuiltListener, kept?: BuiltListener): void {
-  lifetime.end()
-  for (const [key, chain] of chains) {
-    if (kept?.chains.get(key) !== chain) chain.lifetime.end()
-  }
+/** Ends what a listener has begun, but for the chains that another version of it goes on with; see `Lifetime` for `graceMs`. */
+export function endListener(built: BuiltListener, kept?: BuiltListener, graceMs = 0): void {
+  built.lifetime.end(graceMs)
+  for (const chain of droppedChains(built, kept)) chain.lifetime.end(graceMs)
 }
 
 /** Where everything of the listener makes its stats. Virtual hosts are the server's: their stats are always kept. */

@@ -6,6 +6,7 @@ import type { Bootstrap } from '../config/load.ts'
 import { WatchedResources } from '../config/watched_resources.ts'
 import type { Scope } from '../stats/store.ts'
 import { createDiscovery } from '../upstream/discovery/discovery.ts'
+import type { LoadStatsReporter } from '../xds/load_stats_reporter.ts'
 import type { XdsContext } from '../xds/xds_manager.ts'
 import type { ConfigChange } from './channel.ts'
 import { ClusterLifecycle, clustersInOrder, type Origin } from './cluster_lifecycle.ts'
@@ -14,9 +15,12 @@ import { DiscoveredSet } from './discovered_set.ts'
 import { Discovery } from './discovery.ts'
 import { Instance, type InstanceParts } from './instance.ts'
 import { ListenerLifecycle, listenerKeys } from './listener_lifecycle.ts'
+import type { ProcessLoad } from './load_numbers.ts'
+import { createLoadReporter } from './load_reports.ts'
 import { ClusterManagerStats, ListenerManagerStats } from './manager_stats.ts'
 import type { Options } from './options.ts'
 import type { ReloadParts } from './reload.ts'
+import type { OnRuntimeLayer } from './runtime_discovery.ts'
 import type { WorkerPool } from './worker_pool.ts'
 
 const fromBootstrap: Origin = { isStatic: true, version: '' }
@@ -27,6 +31,7 @@ export interface LiveConfigurationParts {
   readonly instance: Omit<InstanceParts, 'resources'>
   readonly workers: () => WorkerPool
   readonly node: XdsContext['node']
+  readonly onRuntimeLayer: OnRuntimeLayer
 }
 
 export class LiveConfiguration {
@@ -35,6 +40,7 @@ export class LiveConfiguration {
   readonly listeners: ListenerLifecycle
   readonly listenerStats: ListenerManagerStats
   readonly discovery: Discovery
+  readonly #loadReporter: LoadStatsReporter | undefined
   readonly #push: ConfigPush
   readonly #parts: LiveConfigurationParts
 
@@ -48,12 +54,14 @@ export class LiveConfiguration {
     const resources = new WatchedResources({
       onWanted: (resource, found) => this.discovery.demand.onWanted(resource, found),
       onUnwanted: (resource) => this.discovery.demand.onUnwanted(resource),
+      onRequested: (resource, name) => this.discovery.demand.onRequested(resource, name),
     })
     this.instance = new Instance(bootstrap, { ...parts.instance, resources })
     this.clusters = new ClusterLifecycle({
       instance: this.instance,
       stats: new ClusterManagerStats(scope, options.concurrency),
       push: (change) => push.push(change),
+      pauseDiscovery: () => this.discovery.pauseClusters(),
       createDiscovery: ({ info }, context) =>
         createDiscovery(info.config, info.stats, context.errors, {
           scope,
@@ -77,14 +85,21 @@ export class LiveConfiguration {
     this.discovery = new Discovery({
       clusters: new DiscoveredSet(this.clusters, push),
       listeners: new DiscoveredSet(this.listeners, push),
+      onRuntimeLayer: parts.onRuntimeLayer,
       resources: () => resources,
       tellWorkers: (key, view) => push.push({ kind: 'resource', key, view }),
       forget: (key) => void push.push({ kind: 'unusedResource', key }),
     })
     const { primary, secondary } = clustersInOrder(bootstrap)
     for (const view of primary) this.clusters.addOrUpdate(view, fromBootstrap, errors)
-    this.discovery.connect(bootstrap, this.#xdsContext(scope), errors)
+    const xdsContext = this.#xdsContext(scope)
+    this.discovery.connect(bootstrap, xdsContext, errors)
+    const loadWorkers = {
+      loads: async () => (await workers().query('load')) as ProcessLoad[],
+      pids: () => workers().pids(),
+    }
     for (const view of secondary) this.clusters.addOrUpdate(view, fromBootstrap, errors)
+    this.#loadReporter = createLoadReporter(bootstrap, xdsContext, loadWorkers, errors)
   }
 
   /** Binds their addresses; throws where one cannot be had. */
@@ -98,7 +113,8 @@ export class LiveConfiguration {
   /** Resolves when all clusters may be used: the bootstrap's, then those of CDS. */
   async startClusters(): Promise<void> {
     await this.clusters.startPrimary()
-    this.discovery.start()
+    await this.discovery.start()
+    this.#loadReporter?.start()
     await this.clusters.startAll()
     await this.discovery.startClusters()
     await this.clusters.startAll()
@@ -133,6 +149,7 @@ export class LiveConfiguration {
   }
 
   stop(): void {
+    this.#loadReporter?.stop()
     this.discovery.stop()
     this.clusters.stop()
   }

@@ -21,6 +21,7 @@ import { clustersInOrder } from './cluster_lifecycle.ts'
 import { Discovery } from './discovery.ts'
 import { DrainManager } from './drain_decision.ts'
 import { Instance, statsSettings } from './instance.ts'
+import { createLoadReporter } from './load_reports.ts'
 import { localInfo } from './local_info.ts'
 import type { Options } from './options.ts'
 import { checkRuntimeLayers, RuntimeLayers } from './runtime_layers.ts'
@@ -77,6 +78,7 @@ export function validateBootstrap(
   const discovery = new Discovery({
     clusters: untaken,
     listeners: untaken,
+    onRuntimeLayer: async () => {},
     resources: () => instance.context.resources,
     tellWorkers: async () => {},
     forget: () => {},
@@ -107,8 +109,11 @@ export function validateBootstrap(
   const node = (): never => {
     throw new Error('nobody is asked while a configuration is checked')
   }
-  discovery.connect(bootstrap, { ...context, node, readOptions }, errors)
+  const xdsContext = { ...context, node, readOptions }
+  discovery.connect(bootstrap, xdsContext, errors)
   for (const view of secondary) checkCluster(view, instance, bootstrap, errors)
+  const nobody = { loads: async () => [], pids: () => [] }
+  createLoadReporter(bootstrap, xdsContext, nobody, errors)?.stop()
   checkLocalCluster(bootstrap, instance, errors)
   for (const view of listeners) instance.buildListener(view, instance.contextFor(errors))
   adminSettings(bootstrap, instance.context)
@@ -118,7 +123,7 @@ export function validateBootstrap(
 
 /** Nothing is discovered while a configuration is checked. */
 const untaken: ResourceSet = {
-  addOrUpdate: () => {},
+  addOrUpdate: () => false,
   remove: () => {},
   names: () => [],
   applied: async () => {},

@@ -46,8 +46,8 @@ export function runWorker(registry: ExtensionRegistry): void {
   })
 }
 
-function send(message: FromWorker): void {
-  process.send?.(message)
+function send(message: FromWorker, onSent?: () => void): void {
+  process.send?.(message, undefined, undefined, onSent)
 }
 
 class Worker {
@@ -71,6 +71,7 @@ class Worker {
     this.#accessLogManager = new AccessLogManager(store, {
       flushIntervalMs: settings.fileFlushIntervalMs,
       flushMinSizeBytes: settings.fileFlushMinSizeBytes,
+      sendLogMessage: (message) => send({ type: 'logs', message }),
     })
     const drainManager = new DrainManager(() => this.#healthCheckFailed)
     drainManager.state = settings.drain
@@ -81,7 +82,11 @@ class Worker {
       accessLogManager: this.#accessLogManager,
       shared: sharedMemory(segment, inheritedFd.cells, workerIndex + 1),
       folders: this.#folders,
-      resources: new WatchedResources(),
+      resources: new WatchedResources({
+        onWanted: () => {},
+        onUnwanted: () => {},
+        onRequested: ({ key }, name) => send({ type: 'wanted', key, name }),
+      }),
       localInfo: settings.localInfo,
       errors,
       drainManager,
@@ -108,6 +113,9 @@ class Worker {
         break
       case 'query':
         void this.#answer(message.id, message.what)
+        break
+      case 'logsTaken':
+        this.#accessLogManager.grpcLoggers.onTaken(message.stream, message.bytes)
         break
       case 'stop':
         void this.#stop()
@@ -163,8 +171,8 @@ class Worker {
   async #stop(): Promise<void> {
     this.#listeners.close('server_shutdown')
     await this.#accessLogManager.flushAll()
-    send({ type: 'stopped' })
-    process.exit(0)
+    // Messages leave in order: with the last one gone, all are.
+    send({ type: 'stopped' }, () => process.exit(0))
   }
 }
 

@@ -2,39 +2,23 @@
 
 import { wallMs } from '../common/clock.ts'
 import { ConfigErrors } from '../config/errors.ts'
-import type { ResourceDemand, WatchedResource, WatchedResources } from '../config/watched_resources.ts'
+import type { ResourceDemand, WatchedResource } from '../config/watched_resources.ts'
+import { CollectionSubscription } from './collection_subscription.ts'
 import { describeErrors } from './read_resource.ts'
+import { type RouteStats, routeStats } from './reload_stats.ts'
+import type { ResourceState, ResourceSubscription, ResourceSubscriptionsParts } from './resource_state.ts'
 import { clusterLoadAssignmentType, extensionConfigType, routeConfigurationType, secretType } from './resource_types.ts'
 import type {
   ConfigUpdate,
   ResourceError,
   Subscription,
-  SubscriptionCallbacks,
   SubscriptionFactory,
   UpdateFailureReason,
 } from './subscription.ts'
 
-export interface ResourceSubscriptionsParts {
-  readonly resources: () => WatchedResources
-  /** Resolves when all workers have the version; undefined: it is gone. */
-  readonly tellWorkers: (key: string, view: object | undefined) => Promise<void>
-  readonly forget: (key: string) => void
-}
-
-/** What came last of a resource, for the admin interface. */
-export interface ResourceState {
-  readonly resource: WatchedResource
-  /** '' until it has come. */
-  readonly version: string
-  /** Wall clock; before it has come, of when it was asked for. */
-  readonly lastUpdatedMs: number
-  /** Why the last version was refused; undefined where it was not. */
-  readonly refused: { readonly message: string; readonly atMs: number; readonly version: string } | undefined
-}
-
 export class ResourceSubscriptions implements ResourceDemand {
   readonly #parts: ResourceSubscriptionsParts
-  readonly #subscriptions = new Map<WatchedResource, NamedSubscription>()
+  readonly #subscriptions = new Map<WatchedResource, ResourceSubscription>()
   #factory: SubscriptionFactory | undefined = undefined
   #isStarted = false
 
@@ -43,7 +27,8 @@ export class ResourceSubscriptions implements ResourceDemand {
   }
 
   onWanted(resource: WatchedResource, errors: ConfigErrors): void {
-    const named = new NamedSubscription(resource, this.#parts)
+    const collects = resource.reference.collects !== undefined
+    const named = new (collects ? CollectionSubscription : NamedSubscription)(resource, this.#parts)
     this.#subscriptions.set(resource, named)
     if (this.#factory !== undefined) this.#subscribe(named, this.#factory, errors)
   }
@@ -54,7 +39,7 @@ export class ResourceSubscriptions implements ResourceDemand {
     for (const named of this.#subscriptions.values()) this.#subscribe(named, factory, errors)
   }
 
-  #subscribe(named: NamedSubscription, factory: SubscriptionFactory, errors: ConfigErrors): void {
+  #subscribe(named: ResourceSubscription, factory: SubscriptionFactory, errors: ConfigErrors): void {
     const { source, typeUrl, scope } = named.resource.reference
     named.subscription = factory.create(source, typeUrl, named, scope, source, errors)
     if (this.#isStarted) named.start()
@@ -64,6 +49,10 @@ export class ResourceSubscriptions implements ResourceDemand {
     this.#subscriptions.get(resource)?.subscription?.stop()
     this.#subscriptions.delete(resource)
     this.#parts.forget(resource.key)
+  }
+
+  onRequested(resource: WatchedResource, name: string): void {
+    this.#subscriptions.get(resource)?.request(name)
   }
 
   /** From now on what is wanted is asked for: there is somewhere to ask. */
@@ -106,26 +95,42 @@ const unexpectedWords: Readonly<Record<string, UnexpectedWords>> = {
 
 const otherWords: UnexpectedWords = { count: 'resource length', name: (wanted) => `resource (expecting ${wanted})` }
 
-class NamedSubscription implements SubscriptionCallbacks, ResourceState {
+class NamedSubscription implements ResourceSubscription {
   readonly resource: WatchedResource
   subscription: Subscription | undefined = undefined
   version = ''
   lastUpdatedMs = wallMs()
   refused: ResourceState['refused'] = undefined
   readonly #parts: ResourceSubscriptionsParts
+  /** Of routes. */
+  readonly #routes: RouteStats | undefined
   #hash = ''
+  #isStarted = false
 
   constructor(resource: WatchedResource, parts: ResourceSubscriptionsParts) {
     this.resource = resource
     this.#parts = parts
+    const { typeUrl, scope } = resource.reference
+    this.#routes = routeStats(typeUrl, scope)
   }
 
+  /** What only requests need is not asked for before one of them does. */
   start(): void {
+    if (this.#isStarted || !this.resource.isNeeded) return
+    this.#isStarted = true
     this.subscription?.start(new Set([this.resource.reference.name]))
   }
 
+  /** Where it is known already that there is nothing, that is said again. */
+  request(): void {
+    if (this.#isStarted && this.resource.isSettled) this.#giveUp()
+    this.resource.isNeeded = true
+    this.start()
+  }
+
   async onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]> {
-    const { onMissing, isRemovable } = this.resource.reference
+    const { isRemovable } = this.resource.reference
+    const users = this.resource.users.values()
     const resources = this.#parts.resources()
     if (isRemovable === true && update.removed.length > 0) return this.#remove()
     const unexpected = this.#unexpected(update)
@@ -133,11 +138,15 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
     const [found] = update.added
     if (found === undefined) {
       // It may come later, but nothing waits for it: the management server has answered.
-      onMissing?.()
-      resources.settle(this.resource)
+      for (const { onMissing } of users) onMissing?.()
+      this.#routes?.onEmpty()
+      this.#giveUp(false)
       return []
     }
-    if (found.hash === this.#hash) return []
+    if (found.hash === this.#hash) {
+      for (const { onUnchanged } of users) onUnchanged?.()
+      return []
+    }
     const { errors, view, version } = found
     const commit = errors.hasErrors ? undefined : resources.prepare(this.resource, view, errors)
     if (commit === undefined) {
@@ -162,12 +171,13 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
   }
 
   async #putIntoForce(view: object | undefined, commit: () => void): Promise<void> {
-    const { mainOnly, onApplied } = this.resource.reference
+    const { mainOnly } = this.resource.reference
     // Workers are told first: what waits for the resource is told to them as soon as it is in force here.
     const told = mainOnly === true ? undefined : this.#parts.tellWorkers(this.resource.key, view)
     commit()
+    this.#routes?.onReload()
     await told
-    onApplied?.()
+    for (const { onApplied } of this.resource.users.values()) onApplied?.()
   }
 
   /** A file may hold anything. */
@@ -181,14 +191,19 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
 
   #refuse(message: string, version: string): ResourceError[] {
     this.refused = { message, atMs: wallMs(), version }
-    this.resource.reference.onFailed?.()
-    this.#parts.resources().settle(this.resource)
+    this.#giveUp()
     return [{ name: this.resource.reference.name, message }]
   }
 
   onConfigUpdateFailed(reason: UpdateFailureReason, _message: string): void {
-    if (reason === 'connectionFailure') return
-    this.resource.reference.onFailed?.()
+    if (reason !== 'connectionFailure') this.#giveUp()
+  }
+
+  /** Nobody waits any longer, requests in the workers neither. */
+  #giveUp(hasFailed = true): void {
+    const { key, view, reference, users } = this.resource
+    if (hasFailed) for (const { onFailed } of users.values()) onFailed?.()
+    if (reference.onDemand === true) void this.#parts.tellWorkers(key, view)
     this.#parts.resources().settle(this.resource)
   }
 }

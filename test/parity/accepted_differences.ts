@@ -36,6 +36,48 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
   {
     kind: 'meant',
     cases: [
+      'xds, ads: endpoints refused',
+      'xds, ads: endpoints of a name',
+      'xds, delta ads: endpoints refused',
+      'xds, delta ads: endpoints of a name',
+    ],
+    fields: ['stats'],
+    reason:
+      "Endpoints of other clusters in the same response are taken: Envoy counts them all as refused for one's sake.",
+  },
+  {
+    kind: 'meant',
+    cases: [
+      'xds, ads: a cluster that changed, and its endpoints',
+      'xds, grpc: a cluster that changed, and its endpoints',
+      'xds, delta grpc: a cluster that changed, and its endpoints',
+    ],
+    fields: ['received', 'stats'],
+    reason:
+      'The new version goes on with the endpoints that are known, where Envoy asks again and warms until they come.',
+  },
+  {
+    kind: 'meant',
+    cases: [
+      'routes on demand, delta ads: virtual hosts of the route configuration change',
+      'routes on demand, delta grpc: virtual hosts of the route configuration change',
+    ],
+    fields: ['received'],
+    reason:
+      'A virtual host that the management server withdraws is gone, and is asked for again; Envoy serves it for ever.',
+  },
+  {
+    kind: 'meant',
+    cases: [
+      'routes on demand, delta ads: a scope without routes',
+      'routes on demand, delta grpc: a scope without routes',
+    ],
+    fields: ['received'],
+    reason: 'An update of scopes that is refused changes nothing; Envoy has given up the routes of the old scopes.',
+  },
+  {
+    kind: 'meant',
+    cases: [
       'h2 frames: body: behind its end and the answer',
       'h2 frames: trailers behind the answer',
       'h2 frames: streams that go back',

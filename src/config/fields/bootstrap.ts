@@ -15,11 +15,12 @@ export const bootstrapFields: FieldTable = {
     acts: words('access_log access_log_path profile_path address socket_options allow_paths ignore_global_conn_limit'),
   },
   'envoy.config.bootstrap.v3.ClusterManager': {
-    acts: words('upstream_bind_config local_cluster_name'),
+    acts: words('upstream_bind_config local_cluster_name load_stats_config'),
     harmless: words('enable_deferred_cluster_creation'),
   },
   'envoy.config.bootstrap.v3.LayeredRuntime': { acts: ['layers'] },
-  'envoy.config.bootstrap.v3.RuntimeLayer': { acts: words('name static_layer disk_layer admin_layer') },
+  'envoy.config.bootstrap.v3.RuntimeLayer': { acts: words('name static_layer disk_layer admin_layer rtds_layer') },
+  'envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer': { acts: words('name rtds_config') },
   'envoy.config.core.v3.Node': {
     acts: words('id cluster metadata locality'),
     harmless: words(`dynamic_parameters user_agent_name user_agent_version user_agent_build_version extensions

@@ -28,11 +28,6 @@ export interface FilterPlace<Factory extends ExtensionFactory, Context, Filter> 
   create(factory: Factory, config: unknown, context: Context): Filter
 }
 
-/** Envoy's name for where what the filter itself counts begins, too. */
-export function discoveryStatPrefix(kind: DiscoveredKind, name: string): string {
-  return `extension_config_discovery.${kind}.${name}`
-}
-
 export class DiscoveredFilter<Factory extends ExtensionFactory, Context extends ListenerFactoryContext, Filter> {
   /** Undefined where nothing has come and there is no default. */
   current: Filter | undefined = undefined
@@ -102,7 +97,7 @@ export class DiscoveredFilter<Factory extends ExtensionFactory, Context extends 
     const { configSource, applyDefaultConfigWithoutWarming } = source
     const { resources, scope: root, lifetime, errors, workerIndex } = this.#context
     if (configSource === undefined) return
-    const scope = root.createScope(discoveryStatPrefix(kind, name))
+    const scope = root.createScope(`extension_config_discovery.${kind}.${name}`)
     const isMain = workerIndex < 0
     this.#conflicts = isMain ? scope.counter('config_conflict') : undefined
     const reloads = isMain ? scope.counter('config_reload') : undefined

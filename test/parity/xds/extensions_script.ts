@@ -37,6 +37,12 @@ export const extensionsScript: XdsScript = {
       act: (plane) => plane.set('CDS', [staticCluster('a', port)], 'c1'),
       until: ['CDS ack c1', 'LDS initial'],
     },
+    {
+      name: 'a listener that needs nothing',
+      act: (plane) => plane.set('LDS', [plain], 'l0'),
+      until: ['LDS ack l0'],
+      isReady: true,
+    },
     ...lateSteps(mode, listenersOf(mode)),
     ...defaultSteps(listenersOf(mode)),
     ...terminalSteps(listenersOf(mode)),
@@ -44,6 +50,8 @@ export const extensionsScript: XdsScript = {
     ...listenerFilterSteps(listenersOf(mode)),
   ],
 }
+
+const plain = httpListener('plain', inlineRoute('a'))
 
 /** A flow-style ExtensionConfigSource. */
 function discovery(mode: ApiMode, types: readonly string[], extra = '', sourceExtra = ''): string {
@@ -79,6 +87,7 @@ function listenersOf(mode: ApiMode): Readonly<Record<Group, readonly ResourceInp
     return httpListener(name, answering, { extra: `listener_filters: [ { name: ${filter}${more}, ${found} } ]` })
   }
   const late = [
+    plain,
     httpListener('l', `${corsRoute}, ${verbose}`, {
       httpFilters: `{ name: late, ${discovery(mode, [CORS, REVERSE_BRIDGE])} },`,
     }),
@@ -134,7 +143,6 @@ function lateSteps(mode: ApiMode, { late, both }: Listeners): XdsStep[] {
       name: 'the filter, with settings of the route',
       act: (plane) => plane.set('ECDS', [cors], 'x1'),
       until: ['ECDS ack x1'],
-      isReady: true,
       admin: [dumpOf('late')],
       talk,
     },
@@ -303,7 +311,10 @@ function listenerFilterSteps({ listenerFilters }: Listeners): XdsStep[] {
   return [
     {
       name: 'listener filters that do not come',
-      act: (plane) => plane.set('LDS', listenerFilters, 'l7'),
+      act: (plane) => {
+        plane.store.set('ECDS', others, 'x16b')
+        plane.set('LDS', listenerFilters, 'l7')
+      },
       until: ['LDS ack l7', 'ECDS'],
       quietMs: 800,
       admin: [kindsWith('inspect')],

@@ -82,6 +82,11 @@ export class ExtensionRegistry {
     return this.#category(category).byType.get(typeUrl) as Factory | undefined
   }
 
+  /** Whether a factory of any category takes the type. */
+  hasType(typeUrl: string): boolean {
+    return [...this.#categories.values()].some(({ byType }) => byType.has(typeUrl))
+  }
+
   /** The factory whose per-route settings a typed_per_filter_config entry holds; undefined where there is none. */
   lookupRouteType<Factory extends ExtensionFactory>(
     category: Factory['category'],

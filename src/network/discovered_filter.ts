@@ -21,14 +21,11 @@ export interface FilterPlace<Factory extends ExtensionFactory, Context, Filter> 
   readonly kind: DiscoveredKind
   readonly category: Factory['category']
   readonly source: ExtensionConfigSource
+  /** Whether Envoy looks at the source before anything has come; of network filters it does not. */
+  readonly checksSource: boolean
   /** Says what keeps filters of the factory from this place. */
   check?(factory: Factory, at: object, errors: ConfigErrors): void
   create(factory: Factory, config: unknown, context: Context): Filter
-}
-
-/** Envoy's name for where what the filter itself counts begins, too. */
-export function discoveryStatPrefix(kind: DiscoveredKind, name: string): string {
-  return `extension_config_discovery.${kind}.${name}`
 }
 
 export class DiscoveredFilter<Factory extends ExtensionFactory, Context extends ListenerFactoryContext, Filter> {
@@ -54,7 +51,7 @@ export class DiscoveredFilter<Factory extends ExtensionFactory, Context extends 
     this.#types = place.source.typeUrls.map((url) => url.slice(url.lastIndexOf('/') + 1))
     this.#sharedName = context.sharedName(place.kind)
     const before = context.errors.errors.length
-    this.#checkSource()
+    if (place.checksSource) this.#checkSource()
     const { defaultConfig } = place.source
     if (defaultConfig !== undefined) this.#default = this.#createDefault(defaultConfig)
     if (context.errors.errors.length > before) return
@@ -75,8 +72,8 @@ export class DiscoveredFilter<Factory extends ExtensionFactory, Context extends 
     }
     for (const [index, type] of this.#types.entries()) {
       if (registry.byType<Factory>(category, type) !== undefined) continue
-      const message = `Error: no factory found for a required type URL ${type}.${absenceNote(type)}`
-      errors.add(source, 'typeUrls', message, { index })
+      const message = `Error: no factory found for a required type URL ${type}.`
+      errors.add(source, 'typeUrls', `${message}${registry.hasType(type) ? '' : absenceNote(type)}`, { index })
     }
   }
 
@@ -87,7 +84,11 @@ export class DiscoveredFilter<Factory extends ExtensionFactory, Context extends 
       return this.#create(config, source, 'defaultConfig', errors, lifetime)
     }
     const message = `Error: cannot find filter factory ${name} for default filter configuration with type URL ${config.typeUrl}.`
-    errors.add(source, 'defaultConfig', `${message}${absenceNote(config.typeUrl)}`)
+    errors.add(
+      source,
+      'defaultConfig',
+      `${message}${registry.hasType(config.typeUrl) ? '' : absenceNote(config.typeUrl)}`,
+    )
     return undefined
   }
 
@@ -96,7 +97,7 @@ export class DiscoveredFilter<Factory extends ExtensionFactory, Context extends 
     const { configSource, applyDefaultConfigWithoutWarming } = source
     const { resources, scope: root, lifetime, errors, workerIndex } = this.#context
     if (configSource === undefined) return
-    const scope = root.createScope(discoveryStatPrefix(kind, name))
+    const scope = root.createScope(`extension_config_discovery.${kind}.${name}`)
     const isMain = workerIndex < 0
     this.#conflicts = isMain ? scope.counter('config_conflict') : undefined
     const reloads = isMain ? scope.counter('config_reload') : undefined
@@ -151,14 +152,16 @@ export class DiscoveredFilter<Factory extends ExtensionFactory, Context extends 
     errors: ConfigErrors,
     lifetime: Lifetime,
   ): Filter | undefined {
-    const { category, check, create } = this.#place
+    const { name: filterName, category, check, create } = this.#place
     const before = errors.errors.length
     const typeUrl = config?.typeUrl ?? ''
-    const factory = this.#context.registry.byType<Factory>(category, typeUrl)
-    if (factory === undefined || !this.#types.includes(typeUrl)) {
+    if (!this.#types.includes(typeUrl)) {
       errors.add(at, field, `Error: filter config has type URL ${typeUrl} but expect ${this.#types.join(', ')}.`)
       return undefined
     }
+    const extension = { name: filterName, typedConfig: config }
+    const factory = this.#context.registry.lookup<Factory>(category, extension, errors)
+    if (factory === undefined) return undefined
     check?.(factory, at, errors)
     if (errors.errors.length > before) return undefined
     const name = `${this.#sharedName}.${fingerprint(config)}`

@@ -109,6 +109,7 @@ function discoveredFilter(
       kind: 'network_filter',
       category: 'envoy.filters.network',
       source: source!,
+      checksSource: false,
       check: (factory, at, errors) => checkFilterPosition(factory, position, at, errors),
       create: (factory, config, own) => factory.createFilterFactory(config, own),
     },

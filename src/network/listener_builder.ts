@@ -178,6 +178,7 @@ function discoveredListenerFilter(
       kind: 'tcp_listener_filter',
       category: 'envoy.filters.listener',
       source: source!,
+      checksSource: true,
       create: (factory, config, own) => factory.createFilterFactory(config, own),
     },
     context,

@@ -79,6 +79,8 @@ export class ResourceSubscriptions implements ResourceDemand {
 
 interface UnexpectedWords {
   readonly count: string
+  /** A file or an answer of REST without it is wrong. */
+  readonly isNeeded?: boolean
   readonly name: (wanted: string) => string
 }
 
@@ -92,6 +94,7 @@ const unexpectedWords: Readonly<Record<string, UnexpectedWords>> = {
   [secretType]: { count: 'SDS secrets length', name: (wanted) => `SDS secret (expecting ${wanted})` },
   [extensionConfigType]: {
     count: 'number of resources in ExtensionConfigDS response',
+    isNeeded: true,
     name: () => 'resource name in ExtensionConfigDS response',
   },
 }
@@ -195,7 +198,7 @@ class NamedSubscription implements ResourceSubscription {
   #unexpected({ added }: ConfigUpdate): string | undefined {
     const { name, typeUrl } = this.resource.reference
     const words = unexpectedWords[typeUrl] ?? otherWords
-    if (added.length > 1) return `Unexpected ${words.count}: ${added.length}`
+    if (added.length > 1 || (added.length === 0 && words.isNeeded)) return `Unexpected ${words.count}: ${added.length}`
     if (added.length === 0 || added[0].name === name || added[0].aliases.includes(name)) return undefined
     return `Unexpected ${words.name(name)}: ${added[0].name}`
   }

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { envoy, TypedConfig } from '../../proto/generated/api.d.ts'
 import { ConfigErrors } from '../../src/config/errors.ts'
 import type { WatchedResource, WatchedResources } from '../../src/config/watched_resources.ts'
+import { listenerLocalRateLimit } from '../../src/extensions/filters/listener/local_ratelimit/config.ts'
 import { buildListener } from '../../src/network/listener_builder.ts'
 import { RawClient } from '../support/raw_client.ts'
 import { listenerViews, type RunningListener, startListener, testContext } from './support.ts'
@@ -12,6 +13,7 @@ const types = 'type.googleapis.com/envoy.extensions.filters.network'
 const DIRECT_RESPONSE = `${types}.direct_response.v3.Config`
 const CONNECTION_LIMIT = `${types}.connection_limit.v3.ConnectionLimit`
 const local = 'address: {socket_address: {address: 127.0.0.1, port_value: 0}}'
+const LIMIT = 'type.googleapis.com/envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit'
 const answering = (text: string) => `{'@type': ${DIRECT_RESPONSE}, response: {inline_string: ${text}}}`
 const limiting = `{'@type': ${CONNECTION_LIMIT}, stat_prefix: s, max_connections: 9}`
 
@@ -116,14 +118,20 @@ describe('a discovered network filter', () => {
     expect(context.initManager.isReady).toBe(true)
   })
 
+  it('may agree on a type that nobody has, as long as that does not come', () => {
+    const context = testContext()
+    buildListener(listenerViews(listenerWith(discovered('type.googleapis.com/google.protobuf.Struct')))[0], context)
+    expect(context.errors.errors).toEqual([])
+    const struct = { name: 'answer', typedConfig: { typeUrl: 'google.protobuf.Struct', value: {} } }
+    expect(offer(context.resources, struct)).toEqual([
+      "Didn't find a registered implementation for 'answer' with type URL: 'google.protobuf.Struct'",
+    ])
+  })
+
   it.each([
     [
-      discovered('type.googleapis.com/envoy.nope.v3.Nope'),
-      'Error: no factory found for a required type URL envoy.nope.v3.Nope.',
-    ],
-    [
-      discovered(DIRECT_RESPONSE, ', apply_default_config_without_warming: true'),
-      'Error: filter config answer applied without warming but has no default config.',
+      discovered(DIRECT_RESPONSE, `, default_config: {'@type': type.googleapis.com/google.protobuf.Struct}`),
+      'Error: cannot find filter factory answer for default filter configuration with type URL google.protobuf.Struct.',
     ],
     [
       discovered(DIRECT_RESPONSE, `, default_config: ${limiting}`),
@@ -136,6 +144,30 @@ describe('a discovered network filter', () => {
   ])('is refused as %s', (filter, message) => {
     const context = testContext()
     buildListener(listenerViews(listenerWith(filter))[0], context)
+    expect(context.errors.errors.map((issue) => issue.message)).toEqual([message])
+  })
+})
+
+describe('a discovered listener filter', () => {
+  const INSPECTOR = 'type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector'
+
+  it.each([
+    [
+      INSPECTOR,
+      '',
+      `Error: no factory found for a required type URL ${bare(INSPECTOR)}. (Envoy has this extension, Nuncio does not)`,
+    ],
+    [DIRECT_RESPONSE, '', `Error: no factory found for a required type URL ${bare(DIRECT_RESPONSE)}.`],
+    [
+      LIMIT,
+      ', apply_default_config_without_warming: true',
+      'Error: filter config f applied without warming but has no default config.',
+    ],
+  ])('of type %s with %s is refused', (type, extra, message) => {
+    const context = testContext({ extensions: [listenerLocalRateLimit] })
+    const source = `config_discovery: {config_source: {ads: {}, resource_api_version: V3}, type_urls: [${type}]${extra}}`
+    const fields = `${local}, filter_chains: [{filters: [${answer('x')}]}], listener_filters: [{name: f, ${source}}]`
+    buildListener(listenerViews(`- {name: l, ${fields}}`)[0], context)
     expect(context.errors.errors.map((issue) => issue.message)).toEqual([message])
   })
 })

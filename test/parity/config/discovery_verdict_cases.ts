@@ -8,7 +8,7 @@ const ECHO = `${filters}.network.echo.v3.Echo`
 const TLS_INSPECTOR = `${filters}.listener.tls_inspector.v3.TlsInspector`
 const routerFilter = `{ name: r, typed_config: { "@type": ${ROUTER} } }`
 const source = 'config_source: { path_config_source: { path: /dev/null }, resource_api_version: V3 }'
-const node = 'node: { id: n, cluster: c }'
+const node = 'node: { id: node, cluster: c }'
 
 const discovery = (types: string, extra = '', from = source) =>
   `config_discovery: { ${from === '' ? '' : `${from}, `}type_urls: [ ${types} ]${extra === '' ? '' : `, ${extra}`} }`

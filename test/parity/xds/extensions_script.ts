@@ -16,7 +16,10 @@ const TLS_INSPECTOR = `${filters}.listener.tls_inspector.v3.TlsInspector`
 const RATE_LIMIT = `${filters}.listener.local_ratelimit.v3.LocalRateLimit`
 
 const defaultCors = `default_config: { "@type": ${CORS} }`
-const dump = '/config_dump?resource=ecds_filters'
+/** Of one filter: several are in no order. */
+const dumpOf = (name: string) => `/config_dump?resource=ecds_filters&name_regex=${name}`
+/** All kinds of filters, the first of which is all that a resource shows. */
+const kindsWith = (name: string) => `/config_dump?mask=ecds_filters&name_regex=${name}`
 const missing = '/stats?filter=config_missing'
 
 /** Shows flags and details of the proxy's own answers. */
@@ -34,6 +37,12 @@ export const extensionsScript: XdsScript = {
       act: (plane) => plane.set('CDS', [staticCluster('a', port)], 'c1'),
       until: ['CDS ack c1', 'LDS initial'],
     },
+    {
+      name: 'a listener that needs nothing',
+      act: (plane) => plane.set('LDS', [plain], 'l0'),
+      until: ['LDS ack l0'],
+      isReady: true,
+    },
     ...lateSteps(mode, listenersOf(mode)),
     ...defaultSteps(listenersOf(mode)),
     ...terminalSteps(listenersOf(mode)),
@@ -41,6 +50,8 @@ export const extensionsScript: XdsScript = {
     ...listenerFilterSteps(listenersOf(mode)),
   ],
 }
+
+const plain = httpListener('plain', inlineRoute('a'))
 
 /** A flow-style ExtensionConfigSource. */
 function discovery(mode: ApiMode, types: readonly string[], extra = '', sourceExtra = ''): string {
@@ -76,6 +87,7 @@ function listenersOf(mode: ApiMode): Readonly<Record<Group, readonly ResourceInp
     return httpListener(name, answering, { extra: `listener_filters: [ { name: ${filter}${more}, ${found} } ]` })
   }
   const late = [
+    plain,
     httpListener('l', `${corsRoute}, ${verbose}`, {
       httpFilters: `{ name: late, ${discovery(mode, [CORS, REVERSE_BRIDGE])} },`,
     }),
@@ -125,35 +137,34 @@ function lateSteps(mode: ApiMode, { late, both }: Listeners): XdsStep[] {
       name: 'a listener whose filter is missing',
       act: (plane) => plane.set('LDS', late, 'l1'),
       until: ['LDS ack l1', 'ECDS initial'],
-      admin: [dump],
+      admin: [dumpOf('late')],
     },
     {
       name: 'the filter, with settings of the route',
       act: (plane) => plane.set('ECDS', [cors], 'x1'),
       until: ['ECDS ack x1'],
-      isReady: true,
-      admin: [dump],
+      admin: [dumpOf('late')],
       talk,
     },
     {
       name: 'a filter of a type that was not agreed on',
       act: (plane) => plane.set('ECDS', [extension('late', `{ "@type": ${ROUTER} }`)], 'x2'),
       until: ['ECDS nack x2'],
-      admin: [dump],
+      admin: [dumpOf('late')],
       talk,
     },
     {
       name: 'a filter whose configuration is refused',
       act: (plane) => plane.set('ECDS', [extension('late', `{ "@type": ${REVERSE_BRIDGE} }`)], 'x3'),
       until: ['ECDS nack x3'],
-      admin: [dump],
+      admin: [dumpOf('late')],
       talk,
     },
     {
       name: 'the same filter once more',
       act: (plane) => plane.set('ECDS', [cors], 'x4'),
       until: ['ECDS ack x4'],
-      admin: [dump],
+      admin: [dumpOf('late')],
       talk,
     },
     {
@@ -161,34 +172,34 @@ function lateSteps(mode: ApiMode, { late, both }: Listeners): XdsStep[] {
       act: (plane) =>
         plane.set('ECDS', [extension('late', `{ "@type": ${REVERSE_BRIDGE}, content_type: application/x }`)], 'x5'),
       until: ['ECDS ack x5'],
-      admin: [dump],
+      admin: [dumpOf('late')],
     },
     {
       name: 'a second listener that agreed on other types with the same name',
       act: (plane) => plane.set('LDS', both, 'l2'),
       until: ['LDS ack l2'],
-      admin: [dump],
+      admin: [dumpOf('late')],
       talk: [request('l2')],
     },
     {
       name: 'what both agreed on',
       act: (plane) => plane.set('ECDS', [cors], 'x6'),
       until: ['ECDS ack x6'],
-      admin: [dump],
+      admin: [dumpOf('late')],
       talk: [...talk, request('l2')],
     },
     {
       name: 'the filter is withdrawn',
       act: (plane) => plane.set('ECDS', [], 'x7'),
       until: isDelta(mode) ? ['ECDS ack x7'] : [],
-      admin: [dump],
+      admin: [dumpOf('late')],
       talk,
     },
     {
       name: 'the filter comes back',
       act: (plane) => plane.set('ECDS', [cors], 'x8'),
       until: ['ECDS ack x8'],
-      admin: [dump],
+      admin: [dumpOf('late')],
       talk,
     },
   ]
@@ -201,7 +212,7 @@ function defaultSteps({ defaults }: Listeners): XdsStep[] {
       act: (plane) => plane.set('LDS', defaults, 'l3'),
       until: ['LDS ack l3'],
       quietMs: 800,
-      admin: [dump],
+      admin: [dumpOf('f_waits')],
       talk: [request('eager'), request('short'), request('fallback'), request('spare')],
     },
     {
@@ -215,7 +226,7 @@ function defaultSteps({ defaults }: Listeners): XdsStep[] {
       name: 'a bad configuration for one that waits',
       act: (plane) => plane.set('ECDS', [cors, extension('f_waits', `{ "@type": ${ROUTER} }`)], 'x9'),
       until: ['ECDS nack x9'],
-      admin: [dump],
+      admin: [dumpOf('f_waits')],
       talk: [request('waits')],
     },
   ]
@@ -230,7 +241,7 @@ function terminalSteps({ terminal }: Listeners): XdsStep[] {
         plane.set('LDS', terminal, 'l5')
       },
       until: ['LDS ack l5', 'ECDS ack x10'],
-      admin: [dump],
+      admin: [dumpOf('end')],
       talk: [request('end')],
     },
     {
@@ -262,14 +273,14 @@ function networkSteps({ network }: Listeners): XdsStep[] {
       name: 'one of two network filters',
       act: (plane) => plane.set('ECDS', [cors, quiet, answer('first')], 'x13'),
       until: ['ECDS ack x13'],
-      admin: [dump, missing],
+      admin: [kindsWith('answer'), dumpOf('answer'), missing],
       talk,
     },
     {
       name: 'both network filters',
       act: (plane) => plane.set('ECDS', [cors, quiet, answer('first'), limit], 'x14'),
       until: ['ECDS ack x14'],
-      admin: [dump, missing],
+      admin: [kindsWith('answer'), dumpOf('answer'), missing],
       talk,
     },
     {
@@ -300,31 +311,34 @@ function listenerFilterSteps({ listenerFilters }: Listeners): XdsStep[] {
   return [
     {
       name: 'listener filters that do not come',
-      act: (plane) => plane.set('LDS', listenerFilters, 'l7'),
+      act: (plane) => {
+        plane.store.set('ECDS', others, 'x16b')
+        plane.set('LDS', listenerFilters, 'l7')
+      },
       until: ['LDS ack l7', 'ECDS'],
       quietMs: 800,
-      admin: [dump],
+      admin: [kindsWith('inspect')],
       talk: [silence('fil'), silence('unused')],
     },
     {
       name: 'a listener filter',
       act: (plane) => plane.set('ECDS', inspect(`{ "@type": ${TLS_INSPECTOR} }`), 'x17'),
       until: ['ECDS ack x17'],
-      admin: [dump, missing],
+      admin: [kindsWith('inspect'), missing],
       talk: [request('fil')],
     },
     {
       name: 'another listener filter',
       act: (plane) => plane.set('ECDS', rate('100s'), 'x18'),
       until: ['ECDS ack x18'],
-      admin: [dump],
+      admin: [kindsWith('inspect')],
       talk: [request('fil'), silence('fil')],
     },
     {
       name: 'a listener filter whose configuration is refused',
       act: (plane) => plane.set('ECDS', rate('0.01s'), 'x19'),
       until: ['ECDS nack x19'],
-      admin: [dump],
+      admin: [kindsWith('inspect')],
       talk: [silence('fil')],
     },
   ]

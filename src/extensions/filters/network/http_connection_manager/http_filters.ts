@@ -6,7 +6,7 @@ import type { UpgradeSettings } from '../../../../http/conn_manager/settings.ts'
 import type { HttpFilterFactory } from '../../../../http/factory.ts'
 import type { HttpFilterFactoryCb } from '../../../../http/http_filter.ts'
 import { addMissingConfigFilter } from '../../../../http/missing_config_filter.ts'
-import { DiscoveredFilter, discoveryStatPrefix } from '../../../../network/discovered_filter.ts'
+import { DiscoveredFilter } from '../../../../network/discovered_filter.ts'
 import type { ListenerFactoryContext } from '../../../../network/factory.ts'
 import { checkFilterPosition, type FilterPosition } from '../../../../network/filter_position.ts'
 import type { ServerContext } from '../../../../upstream/server_context.ts'
@@ -32,7 +32,7 @@ export function buildHttpFilters(
     const addTo =
       filter.configDiscovery === undefined
         ? configuredFilter(filter, position, statPrefix, context)
-        : discoveredFilter(filter, position, context)
+        : discoveredFilter(filter, position, statPrefix, context)
     return addTo === undefined ? [] : [{ name: filter.name, disabled: filter.disabled, addTo }]
   })
 }
@@ -53,15 +53,16 @@ function configuredFilter(
 function discoveredFilter(
   { name, configDiscovery: source }: HttpFilter,
   position: FilterPosition,
+  statPrefix: string,
   context: Context,
 ): HttpFilterFactoryCb {
-  const statPrefix = `${discoveryStatPrefix('http_filter', name)}.`
   const discovered = new DiscoveredFilter<HttpFilterFactory, Context, HttpFilterFactoryCb>(
     {
       name,
       kind: 'http_filter',
       category: 'envoy.filters.http',
       source: source!,
+      checksSource: true,
       check: (factory, at, errors) => checkFilterPosition(factory, position, at, errors),
       create: (factory, config, own) => factory.createFilterFactory(config, withStatPrefix(own, statPrefix)),
     },

@@ -61,8 +61,8 @@ export class ExtensionRegistry {
     isOptional = false,
   ): Factory | undefined {
     const typeUrl = extension.typedConfig?.typeUrl ?? ''
-    const found = this.#category(category).byType.get(typeUrl)
-    if (found !== undefined) return found as Factory
+    const found = this.byType<Factory>(category, typeUrl)
+    if (found !== undefined) return found
     const field = extension.typedConfig === undefined ? 'name' : 'typedConfig'
     if (isOptional) {
       errors.warn(
@@ -75,6 +75,11 @@ export class ExtensionRegistry {
     const { message, expected, suggestion } = this.#explain(category, extension.name, typeUrl)
     errors.add(extension, field, message, suggestion === undefined ? { expected } : { expected, suggestion })
     return undefined
+  }
+
+  /** The factory of a type, for those who say themselves what is wrong where there is none. */
+  byType<Factory extends ExtensionFactory>(category: Factory['category'], typeUrl: string): Factory | undefined {
+    return this.#category(category).byType.get(typeUrl) as Factory | undefined
   }
 
   /** The factory whose per-route settings a typed_per_filter_config entry holds; undefined where there is none. */

@@ -19,14 +19,24 @@ export interface ResourceReference {
   readonly scope: Scope
   /** As `/init_dump` shows what is waited for. */
   readonly initTarget: string
+  /** What it is used for, where the same resource used for something else is asked for once more. */
+  readonly usedAs?: string
   /** Only main uses it: hosts are told to workers in another way. */
   readonly mainOnly?: boolean
   /** Not one resource but a `Collection`: all there are, or all below the name, with those that requests ask for. */
   readonly collects?: 'all' | 'namespace'
   /** It is asked for when a request needs it; nothing else waits for it. */
   readonly onDemand?: boolean
+  /** Who withdraws it takes it away from its users: other resources stay as they were. */
+  readonly isRemovable?: boolean
   /** The management server has answered without it. */
   readonly onMissing?: () => void
+  /** It has come again as it was. */
+  readonly onUnchanged?: () => void
+  /** In main: a new version, or its removal, is in force in all workers. */
+  readonly onApplied?: () => void
+  /** In main: it was refused, or has not come in time. */
+  readonly onFailed?: () => void
 }
 
 export interface Collection {
@@ -53,7 +63,10 @@ export interface WatchContext {
 export class WatchedResource {
   readonly key: string
   readonly reference: ResourceReference
-  readonly users = new Set<PrepareUpdate>()
+  /** What each watches with. */
+  readonly users = new Map<PrepareUpdate, ResourceReference>()
+  /** While connections of the last user's leave: updates are for them, and nobody else wants the resource. */
+  leaving: { readonly user: PrepareUpdate; readonly timer: NodeJS.Timeout } | undefined = undefined
   /** As last accepted. */
   view: object | undefined = undefined
   /** By more than requests that may come. */
@@ -107,16 +120,21 @@ export class WatchedResources {
       this.#demand?.onWanted(resource, errors)
     } else if (!resource.isNeeded && reference.onDemand !== true) this.#demand?.onRequested(resource, reference.name)
     const { users, view } = resource
-    users.add(prepare)
+    this.#stopLeaving(resource)
+    users.set(prepare, reference)
     if (view !== undefined) prepare(view, errors)()
-    else if (!resource.isSettled && reference.onDemand !== true)
-      resource.onSettled.push(initManager.add(reference.initTarget))
-    lifetime.onEnd(() => {
+    else if (!resource.isSettled && reference.onDemand !== true) {
+      const ready = initManager.add(reference.initTarget)
+      resource.onSettled.push(ready)
+      // Nobody waits for the sake of what is gone.
+      lifetime.onEnd(ready)
+    }
+    lifetime.onEnd((graceMs) => {
       users.delete(prepare)
       if (users.size > 0 || this.#wanted.get(key) !== resource) return
-      this.#wanted.delete(key)
-      this.#demand?.onUnwanted(resource)
-      wake(resource, [...resource.waiting.keys()])
+      this.#stopLeaving(resource)
+      if (graceMs === 0) this.#drop(resource)
+      else resource.leaving = { user: prepare, timer: setTimeout(() => this.#drop(resource), graceMs).unref() }
     })
     return resource
   }
@@ -145,6 +163,18 @@ export class WatchedResources {
     if (resource !== undefined) this.#demand?.onRequested(resource, name)
   }
 
+  #drop(resource: WatchedResource): void {
+    this.#wanted.delete(resource.key)
+    this.#demand?.onUnwanted(resource)
+    this.settle(resource)
+    wake(resource, [...resource.waiting.keys()])
+  }
+
+  #stopLeaving(resource: WatchedResource): void {
+    clearTimeout(resource.leaving?.timer)
+    resource.leaving = undefined
+  }
+
   wanted(): Iterable<WatchedResource> {
     return this.#wanted.values()
   }
@@ -155,12 +185,15 @@ export class WatchedResources {
    */
   prepare(resource: WatchedResource, view: object | undefined, errors: ConfigErrors): (() => void) | undefined {
     const before = errors.errors.length
-    const updates = [...resource.users].map((prepare) => prepare(view, errors))
+    const { users, leaving } = resource
+    const all = leaving === undefined ? [...users.keys()] : [leaving.user]
+    const updates = all.map((prepare) => prepare(view, errors))
     if (errors.errors.length > before) return undefined
     return () => {
       resource.view = view
       for (const update of updates) update()
-      this.settle(resource)
+      // Who is told that there is none goes on waiting for one, as in Envoy.
+      if (view !== undefined) this.settle(resource)
     }
   }
 
@@ -203,6 +236,6 @@ function wake({ waiting }: WatchedResource, names: readonly string[]): void {
   }
 }
 
-function resourceKey({ typeUrl, name, source }: ResourceReference): string {
-  return `${typeUrl} ${name} ${fingerprint(source)}`
+function resourceKey({ typeUrl, name, source, usedAs = '' }: ResourceReference): string {
+  return `${typeUrl} ${name} ${usedAs} ${fingerprint(source)}`
 }

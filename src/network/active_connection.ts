@@ -48,10 +48,10 @@ export class ActiveConnection implements ConnectionCallbacks {
   /** Makes the filters, and tells them of the connection as soon as its handshake is over. */
   start(): void {
     const { filters, transportSocketConnectTimeoutMs } = this.chain
-    this.filterManager.createFilters(filters)
+    const isComplete = this.filterManager.createFilters(filters)
     // After the filters' own: when the log is written they have said how the connection ended.
     this.connection.addConnectionCallbacks(this)
-    if (filters.length === 0) {
+    if (!isComplete) {
       this.#listener.stats.networkExtensionConfigMissing.inc()
       this.connection.close('noFlush', 'no_network_filters')
       return

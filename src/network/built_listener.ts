@@ -9,13 +9,13 @@ import type { DownstreamTransportSocketFactory } from './factory.ts'
 import type { FilterChainFinder } from './filter_chain_matcher.ts'
 import type { ListenerFilterFactory } from './listener_filter.ts'
 import type { ListenerStats } from './listener_stats.ts'
-import type { NetworkFilterFactoryCb } from './network_filter.ts'
+import type { ConfiguredNetworkFilter } from './network_filter.ts'
 import type { ListenerSocketSettings } from './socket_settings.ts'
 
 export interface FilterChain {
   readonly name: string
   /** In order, the last one terminal. Empty for a chain without filters, whose connections are closed at once. */
-  readonly filters: readonly NetworkFilterFactoryCb[]
+  readonly filters: readonly ConfiguredNetworkFilter[]
   readonly transportSocket: DownstreamTransportSocketFactory
   /** 0: no limit. */
   readonly transportSocketConnectTimeoutMs: number
@@ -52,4 +52,9 @@ export interface BuiltListener {
   readonly ignoreGlobalConnectionLimit: boolean
   /** The socket's own address may differ from the listener's: TPROXY gives each connection its original destination. */
   readonly transparent: boolean
+}
+
+/** Those of its chains that another version does not go on with. */
+export function droppedChains({ chains }: BuiltListener, kept?: BuiltListener): FilterChain[] {
+  return [...chains].flatMap(([key, chain]) => (kept?.chains.get(key) === chain ? [] : chain))
 }

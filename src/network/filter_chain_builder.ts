@@ -4,6 +4,7 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import { fingerprint } from '../common/fingerprint.ts'
 import { Lifetime } from '../common/lifetime.ts'
 import type { FilterChain, FilterChains } from './built_listener.ts'
+import { DiscoveredFilter } from './discovered_filter.ts'
 import { Drain } from './drain.ts'
 import type {
   DownstreamTransportSocketConfigFactory,
@@ -14,11 +15,13 @@ import type {
 } from './factory.ts'
 import { FilterChainManager, type MatchableChain } from './filter_chain_manager.ts'
 import { buildFilterChainMatcher, type FilterChainFinder } from './filter_chain_matcher.ts'
-import type { NetworkFilterFactoryCb } from './network_filter.ts'
+import { checkFilterPosition, type FilterPosition } from './filter_position.ts'
+import type { ConfiguredNetworkFilter, NetworkFilterFactoryCb } from './network_filter.ts'
 import { rawBufferSocketFactory } from './raw_buffer_socket.ts'
 
 type ListenerView = envoy.config.listener.v3.Listener
 type FilterChainView = envoy.config.listener.v3.FilterChain
+type FilterView = envoy.config.listener.v3.Filter
 
 /** `previous` are the chains of the version that this one replaces, if nothing but chains has changed. */
 export function buildFilterChains<Server extends NetworkServerContext>(
@@ -72,27 +75,40 @@ function buildFilterChain(view: FilterChainView, key: string, listener: Listener
   }
 }
 
-function buildNetworkFilters(view: FilterChainView, context: ListenerFactoryContext): NetworkFilterFactoryCb[] {
+function buildNetworkFilters(view: FilterChainView, context: ListenerFactoryContext): ConfiguredNetworkFilter[] {
   const { errors, registry } = context
-  const factories: NetworkFilterFactoryCb[] = []
+  const configured: ConfiguredNetworkFilter[] = []
   view.filters.forEach((filter, index) => {
+    const position = { name: filter.name, isLast: index === view.filters.length - 1, chain: 'network' } as const
     if (filter.configType === 'configDiscovery') {
-      errors.add(filter, 'configDiscovery', 'config_discovery of network filters is not supported yet')
+      configured.push(discoveredFilter(filter, position, context))
       return
     }
     const factory = registry.lookup<NetworkFilterFactory>('envoy.filters.network', filter, errors)
     if (factory === undefined) return
-    const isLast = index === view.filters.length - 1
-    const named = `filter named ${filter.name} of type ${factory.name}`
-    if (factory.isTerminal && !isLast) {
-      errors.add(filter, undefined, `Error: terminal ${named} must be the last filter in a network filter chain.`)
-    }
-    if (!factory.isTerminal && isLast) {
-      errors.add(filter, undefined, `Error: non-terminal ${named} is the last filter in a network filter chain.`)
-    }
-    factories.push(factory.createFilterFactory(filter.typedConfig?.value, context))
+    checkFilterPosition(factory, position, filter, errors)
+    configured.push(factory.createFilterFactory(filter.typedConfig?.value, context))
   })
-  return factories
+  return configured
+}
+
+function discoveredFilter(
+  { name, configDiscovery: source }: FilterView,
+  position: FilterPosition,
+  context: ListenerFactoryContext,
+): ConfiguredNetworkFilter {
+  const discovered = new DiscoveredFilter<NetworkFilterFactory, ListenerFactoryContext, NetworkFilterFactoryCb>(
+    {
+      name,
+      kind: 'network_filter',
+      category: 'envoy.filters.network',
+      source: source!,
+      check: (factory, at, errors) => checkFilterPosition(factory, position, at, errors),
+      create: (factory, config, own) => factory.createFilterFactory(config, own),
+    },
+    context,
+  )
+  return (connection) => discovered.current?.(connection)
 }
 
 function buildTransportSocket(

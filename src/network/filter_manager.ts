@@ -3,8 +3,8 @@
 import type { Connection } from './connection.ts'
 import type { ConnectionReader } from './connection_types.ts'
 import {
+  type ConfiguredNetworkFilter,
   FilterStatus,
-  type NetworkFilterFactoryCb,
   type ReadFilter,
   type ReadFilterCallbacks,
 } from './network_filter.ts'
@@ -48,13 +48,19 @@ export class FilterManager implements ConnectionReader {
     this.connection = connection
   }
 
-  /** Makes the filters. The chain sees nothing before `initializeReadFilters`. */
-  createFilters(factories: readonly NetworkFilterFactoryCb[]): void {
-    for (let i = 0; i < factories.length; i++) {
-      const active = new ActiveReadFilter(this, factories[i](this.connection), i)
+  /**
+   * Makes the filters; false where there are none, or the configuration of one is missing. The chain sees nothing before
+   * `initializeReadFilters`.
+   */
+  createFilters(configured: readonly ConfiguredNetworkFilter[]): boolean {
+    for (let i = 0; i < configured.length; i++) {
+      const filter = configured[i](this.connection)
+      if (filter === undefined) return false
+      const active = new ActiveReadFilter(this, filter, i)
       this.filters.push(active)
-      active.filter.initializeReadFilterCallbacks(active)
+      filter.initializeReadFilterCallbacks(active)
     }
+    return configured.length > 0
   }
 
   /** Tells the filters of the new connection, and reads for them from now on. */

@@ -8,7 +8,7 @@ import { ResponseFlag } from '../stream_info/response_flags.ts'
 import { type AddressInfo, StreamInfo } from '../stream_info/stream_info.ts'
 import { ActiveConnection, writeAccessLogs } from './active_connection.ts'
 import { isMapped, isWildcard, localAddressOf, remoteAddressOf } from './address.ts'
-import type { BuiltListener, FilterChain } from './built_listener.ts'
+import { type BuiltListener, droppedChains, type FilterChain } from './built_listener.ts'
 import { Connection } from './connection.ts'
 import { takeConnectionId } from './connection_id.ts'
 import { ConnectionSocket } from './connection_socket.ts'
@@ -69,7 +69,7 @@ export class Listener {
 
   /** Goes on with other filter chains for new connections: those of chains that are gone are asked to leave. */
   update(built: BuiltListener, settings: DrainSettings): void {
-    const dropped = [...this.built.chains].flatMap(([key, chain]) => (built.chains.get(key) === chain ? [] : chain))
+    const dropped = droppedChains(this.built, built)
     this.built.lifetime.end()
     this.built = built
     this.#draining.start(dropped, settings)
@@ -176,6 +176,11 @@ export class Listener {
 
   #runListenerFilters(facts: ConnectionSocket, streamInfo: StreamInfo): void {
     const { built } = this
+    if (built.listenerFilters.some((filter) => filter.isMissing?.() === true)) {
+      built.stats.extensionConfigMissing.inc()
+      this.#drop(facts, streamInfo)
+      return
+    }
     built.stats.preCxActive.inc()
     const manager = new ListenerFilterManager(
       facts,

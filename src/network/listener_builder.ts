@@ -9,8 +9,9 @@ import { messageSchema } from '../config/schema.ts'
 import { FilteredScope } from '../stats/filtered_scope.ts'
 import { createRejects } from '../stats/stats_config.ts'
 import type { Scope } from '../stats/store.ts'
-import type { BuiltListener } from './built_listener.ts'
+import { type BuiltListener, droppedChains } from './built_listener.ts'
 import { listenerConnectionLimit } from './connection_limits.ts'
+import { DiscoveredFilter } from './discovered_filter.ts'
 import type {
   ListenerFactoryContext,
   ListenerFilterConfigFactory,
@@ -18,12 +19,13 @@ import type {
   NetworkServerContext,
 } from './factory.ts'
 import { buildFilterChains } from './filter_chain_builder.ts'
-import type { ListenerFilterFactory } from './listener_filter.ts'
+import type { ListenerFilterFactory, ListenerFilterFactoryCb } from './listener_filter.ts'
 import { compileFilterDisabled } from './listener_filter_predicate.ts'
 import { ListenerStats } from './listener_stats.ts'
 import { listenerSocketSettings } from './socket_settings.ts'
 
 type ListenerView = envoy.config.listener.v3.Listener
+type ListenerFilterView = envoy.config.listener.v3.ListenerFilter
 
 const defaultBufferLimitBytes = 1024 * 1024
 const defaultListenerFiltersTimeoutMs = 15_000
@@ -95,12 +97,10 @@ function checkChains(view: ListenerView, address: string, errors: ConfigErrors):
   errors.add(view, undefined, `error adding listener '${address}': no filter chains specified`)
 }
 
-/** Ends what a listener has begun, but for the chains that another version of it goes on with. */
-export function endListener({ lifetime, chains }: BuiltListener, kept?: BuiltListener): void {
-  lifetime.end()
-  for (const [key, chain] of chains) {
-    if (kept?.chains.get(key) !== chain) chain.lifetime.end()
-  }
+/** Ends what a listener has begun, but for the chains that another version of it goes on with; see `Lifetime` for `graceMs`. */
+export function endListener(built: BuiltListener, kept?: BuiltListener, graceMs = 0): void {
+  built.lifetime.end(graceMs)
+  for (const chain of droppedChains(built, kept)) chain.lifetime.end(graceMs)
 }
 
 /** Where everything of the listener makes its stats. Virtual hosts are the server's: their stats are always kept. */
@@ -142,13 +142,14 @@ function buildListenerFilters(view: ListenerView, context: ListenerFactoryContex
   const factories: ListenerFilterFactory[] = []
   for (const filter of view.listenerFilters) {
     if (filter.configType === 'configDiscovery') {
-      errors.add(filter, 'configDiscovery', 'config_discovery of listener filters is not supported yet')
+      factories.push(discoveredListenerFilter(filter, context))
       continue
     }
     const factory = registry.lookup<ListenerFilterConfigFactory>('envoy.filters.listener', filter, errors)
     if (factory === undefined) continue
     factories.push({
       create: factory.createFilterFactory(filter.typedConfig?.value, context),
+      isMissing: undefined,
       disabled: compileFilterDisabled(filter.filterDisabled),
     })
   }
@@ -159,7 +160,29 @@ function buildListenerFilters(view: ListenerView, context: ListenerFactoryContex
       : undefined
   if (factory !== undefined) {
     const config = messageSchema(factory.typeUrls[0])?.emptyView()
-    factories.push({ create: factory.createFilterFactory(config, context), disabled: undefined })
+    const create = factory.createFilterFactory(config, context)
+    factories.push({ create, isMissing: undefined, disabled: undefined })
   }
   return factories
+}
+
+function discoveredListenerFilter(
+  { name, configDiscovery: source, filterDisabled }: ListenerFilterView,
+  context: ListenerFactoryContext,
+): ListenerFilterFactory {
+  const discovered = new DiscoveredFilter<ListenerFilterConfigFactory, ListenerFactoryContext, ListenerFilterFactoryCb>(
+    {
+      name,
+      kind: 'tcp_listener_filter',
+      category: 'envoy.filters.listener',
+      source: source!,
+      create: (factory, config, own) => factory.createFilterFactory(config, own),
+    },
+    context,
+  )
+  return {
+    create: () => discovered.current!(),
+    isMissing: () => discovered.current === undefined,
+    disabled: compileFilterDisabled(filterDisabled),
+  }
 }

@@ -42,6 +42,8 @@ export type ListenerFilterMatcher = (socket: ConnectionSocket) => boolean
 
 export interface ListenerFilterFactory {
   readonly create: ListenerFilterFactoryCb
+  /** True as long as the filter's configuration has not been discovered; undefined where it is known. */
+  readonly isMissing: (() => boolean) | undefined
   /** True for a socket that the filter passes over. */
   readonly disabled: ListenerFilterMatcher | undefined
 }

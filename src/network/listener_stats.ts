@@ -17,8 +17,10 @@ export class ListenerStats {
   readonly preCxActive: Gauge
   readonly preCxTimeout: Counter
   readonly noFilterChainMatch: Counter
-  /** Connections of a chain without filters. */
+  /** Connections of a chain without filters, or with one whose configuration has not been discovered. */
   readonly networkExtensionConfigMissing: Counter
+  /** The same of listener filters. */
+  readonly extensionConfigMissing: Counter
   readonly connectionsAcceptedPerSocketEvent: Histogram
   readonly workerCxTotal: Counter
   readonly workerCxActive: Gauge
@@ -40,8 +42,7 @@ export class ListenerStats {
     this.noFilterChainMatch = scope.counter('no_filter_chain_match')
     this.connectionsAcceptedPerSocketEvent = scope.histogram('connections_accepted_per_socket_event', 'unspecified')
     this.networkExtensionConfigMissing = scope.counter('network_extension_config_missing')
-    // Made by every listener, counted by extension discovery only.
-    scope.counter('extension_config_missing')
+    this.extensionConfigMissing = scope.counter('extension_config_missing')
     const thread = scope.createScope(`worker_${Math.max(0, workerIndex)}`)
     this.workerCxTotal = thread.counter('downstream_cx_total')
     this.workerCxActive = thread.gauge('downstream_cx_active')

@@ -31,3 +31,6 @@ export interface ReadFilterCallbacks {
 
 /** Makes the filters of one connection; built once from the configuration. */
 export type NetworkFilterFactoryCb = (connection: Connection) => ReadFilter
+
+/** As a chain has it: undefined as long as the filter's configuration has not been discovered. */
+export type ConfiguredNetworkFilter = (connection: Connection) => ReadFilter | undefined

@@ -63,8 +63,12 @@ export type ToWorker =
 
 /** What it is about is checked in main before: it cannot fail in a worker. */
 export type ConfigChange =
-  /** A new cluster, or another one in the place of that of its name. */
-  | { readonly kind: 'cluster'; readonly view: envoy.config.cluster.v3.Cluster }
+  /** A new cluster, or another one in the place of that of its name, with its hosts, where they are known. */
+  | {
+      readonly kind: 'cluster'
+      readonly view: envoy.config.cluster.v3.Cluster
+      readonly hosts: HostsUpdate | undefined
+    }
   | { readonly kind: 'hosts'; readonly update: HostsUpdate }
   | { readonly kind: 'removeCluster'; readonly name: string }
   /** A resource of WatchedResources by its key: told before what uses it; undefined where it is gone. */

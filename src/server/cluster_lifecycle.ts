@@ -42,6 +42,8 @@ export interface ClusterLifecycleParts {
   readonly instance: Instance
   readonly stats: ClusterManagerStats
   readonly push: (change: ConfigChange) => Promise<void>
+  /** Until the returned function is called the management server is told nothing of the clusters that it has sent. */
+  readonly pauseDiscovery: () => () => void
   readonly createDiscovery: (cluster: Cluster, context: ServerContext) => ClusterDiscovery | undefined
 }
 
@@ -53,8 +55,11 @@ export class ClusterLifecycle {
   readonly #unstarted = new Set<ClusterEntry>()
   /** Looking for hosts for the first time. */
   readonly #starting = new Map<ClusterEntry, Promise<void>>()
-  /** Until the server is initialised clusters are in force at once: nothing is accepted before they have hosts. */
+  /** The clusters that others need to find their hosts have theirs. */
+  #startsAtOnce = false
+  /** Until then static clusters are in force at once: nothing is accepted before they have hosts. */
   #isInitialized = false
+  #resumeDiscovery: (() => void) | undefined = undefined
 
   constructor(parts: ClusterLifecycleParts) {
     this.#parts = parts
@@ -95,6 +100,7 @@ export class ClusterLifecycle {
     if (known?.isStatic === true && !origin.isStatic) return false
     const print = fingerprint(view)
     if (known?.fingerprint === print) return false
+    this.#parts.stats.onAdded(known !== undefined)
     const context = instance.contextFor(errors)
     const before = errors.errors.length
     const cluster = instance.buildCluster(view, context)
@@ -114,17 +120,17 @@ export class ClusterLifecycle {
       hosts: undefined,
     }
     context.lifetime.onEnd(() => discovery.stop())
-    this.#dropWarming(name)
-    this.#parts.stats.onAdded(known !== undefined)
-    if (this.#isInitialized) {
+    if (known !== undefined) this.#dropUnused(known)
+    if (this.#isInitialized || !origin.isStatic) {
       this.#warming.set(name, entry)
-      this.#parts.stats.warming.set(this.#warming.size)
+      cluster.info.stats.warmingState.set(1)
       log.debug(`add/update cluster ${name} starting warming`)
-      void this.#start(entry)
     } else {
       this.#unstarted.add(entry)
       this.#putIntoForce(entry)
     }
+    if (this.#startsAtOnce) void this.#start(entry)
+    this.#onWarmingChanged()
     return true
   }
 
@@ -137,8 +143,8 @@ export class ClusterLifecycle {
   remove(name: string, isStatic = false): boolean {
     const known = this.get(name)
     if (known?.isStatic !== isStatic) return false
-    this.#dropWarming(name)
-    this.#unstarted.delete(known)
+    this.#dropUnused(known)
+    this.#onWarmingChanged()
     if (this.#active.delete(name)) {
       this.#parts.instance.clusterManager.remove(name)
       void this.#parts.push({ kind: 'removeCluster', name })
@@ -152,9 +158,12 @@ export class ClusterLifecycle {
     await Promise.all([...this.#unstarted].filter(({ view }) => !isSecondary(view)).map((entry) => this.#start(entry)))
   }
 
-  /** All that have not begun. */
+  /** All that have not begun, and from now on each that comes. Resolves when all may be used. */
   async startAll(): Promise<void> {
-    await Promise.all([...this.#unstarted].map((entry) => this.#start(entry)))
+    this.#startsAtOnce = true
+    for (const entry of [...this.#unstarted]) void this.#start(entry)
+    // More may come meanwhile.
+    while (this.#starting.size > 0) await this.whenWarm()
   }
 
   /** Begins to look for hosts; resolves when the cluster may be used. */
@@ -167,15 +176,24 @@ export class ClusterLifecycle {
 
   async #warmUp(entry: ClusterEntry): Promise<void> {
     const { name } = entry.view
-    await entry.discovery.start((priorities, policy) => this.#onHosts(entry, { clusterName: name, priorities, policy }))
-    await entry.context.initManager.whenReady()
+    const ended = new Promise<boolean>((resolve) => entry.context.lifetime.onEnd(() => resolve(false)))
+    const isReady = await Promise.race([this.#findHosts(entry), ended])
     this.#starting.delete(entry)
+    if (!isReady) return
     entry.cluster.info.stats.warmingState.set(0)
     if (this.#warming.get(name) !== entry) return
     this.#warming.delete(name)
-    this.#parts.stats.warming.set(this.#warming.size)
     log.debug(`warming cluster ${name} complete`)
     this.#putIntoForce(entry)
+    this.#onWarmingChanged()
+  }
+
+  async #findHosts(entry: ClusterEntry): Promise<boolean> {
+    const { view, discovery, context } = entry
+    const clusterName = view.name
+    await discovery.start((priorities, policy) => this.#onHosts(entry, { clusterName, priorities, policy }))
+    await context.initManager.whenReady()
+    return true
   }
 
   onInitialized(): void {
@@ -184,10 +202,7 @@ export class ClusterLifecycle {
 
   /** What a worker that starts now has to be told. */
   *changes(): Iterable<ConfigChange> {
-    for (const { view } of this.#active.values()) yield { kind: 'cluster', view }
-    for (const { hosts } of this.#active.values()) {
-      if (hosts !== undefined) yield { kind: 'hosts', update: hosts }
-    }
+    for (const { view, hosts } of this.#active.values()) yield { kind: 'cluster', view, hosts }
   }
 
   stop(): void {
@@ -199,26 +214,35 @@ export class ClusterLifecycle {
     this.#active.set(entry.view.name, entry)
     instance.clusterManager.put(entry.cluster)
     stats.onActive(this.#active.size)
-    void push({ kind: 'cluster', view: entry.view })
-    if (entry.hosts !== undefined) this.#tell(entry.hosts)
+    if (entry.hosts !== undefined) instance.clusterManager.onHosts(entry.hosts)
+    void push({ kind: 'cluster', view: entry.view, hosts: entry.hosts })
   }
 
   #onHosts(entry: ClusterEntry, update: HostsUpdate): void {
     entry.hosts = update
-    if (this.#active.get(entry.view.name) === entry) this.#tell(update)
-  }
-
-  #tell(update: HostsUpdate): void {
+    if (this.#active.get(entry.view.name) !== entry) return
+    if (!this.#starting.has(entry)) this.#parts.stats.onUpdated()
     this.#parts.instance.clusterManager.onHosts(update)
     void this.#parts.push({ kind: 'hosts', update })
   }
 
-  #dropWarming(name: string): void {
-    const entry = this.#warming.get(name)
-    if (entry === undefined) return
-    this.#warming.delete(name)
-    this.#parts.stats.warming.set(this.#warming.size)
+  /** The last version of a cluster, where it is not in use yet: another one takes its place, or the cluster goes. */
+  #dropUnused(entry: ClusterEntry): void {
+    this.#unstarted.delete(entry)
+    if (this.#warming.get(entry.view.name) !== entry) return
+    this.#warming.delete(entry.view.name)
     entry.context.lifetime.end()
+  }
+
+  /** As Envoy: an update of clusters is answered when those of it that warm are in use, and routes to them can be served. */
+  #onWarmingChanged(): void {
+    const isWarming = this.#warming.size > 0
+    this.#parts.stats.warming.set(this.#warming.size)
+    if (isWarming && this.#isInitialized) this.#resumeDiscovery ??= this.#parts.pauseDiscovery()
+    else {
+      this.#resumeDiscovery?.()
+      this.#resumeDiscovery = undefined
+    }
   }
 }
 

@@ -32,8 +32,8 @@ export class DiscoveredSet<View extends object> implements ResourceSet {
     this.#push = push
   }
 
-  addOrUpdate(view: object, version: string, errors: ConfigErrors): void {
-    this.#lifecycle.addOrUpdate(view as View, { isStatic: false, version }, errors)
+  addOrUpdate(view: object, version: string, errors: ConfigErrors): boolean {
+    return this.#lifecycle.addOrUpdate(view as View, { isStatic: false, version }, errors)
   }
 
   remove(name: string): void {

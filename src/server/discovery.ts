@@ -5,6 +5,7 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { ResourceDemand } from '../config/watched_resources.ts'
+import { ReloadStats } from '../xds/reload_stats.ts'
 import { type ResourceSet, ResourceSetApi } from '../xds/resource_set_api.ts'
 import type { ResourceSubscriptionsParts } from '../xds/resource_state.ts'
 import { ResourceSubscriptions } from '../xds/resource_subscriptions.ts'
@@ -70,8 +71,8 @@ export class Discovery {
       scopeName: string,
     ): SetDiscovery | undefined => {
       if (source === undefined) return undefined
-      const api = new ResourceSetApi(set, kind)
       const scope = context.scope.createScope(scopeName)
+      const api = new ResourceSetApi(set, kind, kind === 'cluster' ? new ReloadStats(scope) : undefined)
       const subscription = manager.create(source, typeUrl, api, scope, source, errors)
       return subscription === undefined ? undefined : { api, subscription }
     }
@@ -93,6 +94,11 @@ export class Discovery {
   /** Of a reload: other layers. */
   followRuntime(views: readonly RuntimeLayerView[], errors: ConfigErrors): void {
     this.#runtime?.follow(views, errors)
+  }
+
+  /** Holds back what is said of clusters on the aggregated stream until the returned function is called. */
+  pauseClusters(): () => void {
+    return this.#manager?.pause(clusterType) ?? (() => {})
   }
 
   /** Resolves with the first clusters, or when they are waited for no longer. */

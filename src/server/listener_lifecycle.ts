@@ -8,7 +8,7 @@ import { fingerprint } from '../common/fingerprint.ts'
 import { getLogger } from '../common/log.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { InitManager } from '../config/init_manager.ts'
-import type { BuiltListener } from '../network/built_listener.ts'
+import { type BuiltListener, droppedChains } from '../network/built_listener.ts'
 import { endListener } from '../network/listener_builder.ts'
 import { type ListenerSocketSettings, listenerSocketSettings } from '../network/socket_settings.ts'
 import type { ConfigChange } from './channel.ts'
@@ -94,7 +94,10 @@ export class ListenerLifecycle {
 
   /** Resolves when all that there are accept, or would if the workers ran. */
   async whenWarm(): Promise<void> {
-    for (const { warming } of this.#entries.values()) await warming?.initManager.whenReady()
+    for (const entry of this.#entries.values()) {
+      // Another version may take its place meanwhile.
+      while (entry.warming !== undefined) await entry.warming.initManager.whenReady()
+    }
   }
 
   *active(): Iterable<ListenerVersion> {
@@ -121,7 +124,8 @@ export class ListenerLifecycle {
       else endListener(built, known?.active?.built)
       return false
     }
-    const sockets = this.#socketsFor(built, view, known, errors)
+    const isFree = origin.isStatic || this.#checkAddresses(key, built, view, errors)
+    const sockets = isFree ? this.#socketsFor(built, view, known, errors) : undefined
     if (sockets === undefined) {
       endListener(built, known?.active?.built)
       return false
@@ -178,6 +182,24 @@ export class ListenerLifecycle {
     return this.#stopped === 'all' || (this.#stopped === 'inboundOnly' && trafficDirection === 'INBOUND')
   }
 
+  /** False, with an error, where another listener has one of the addresses: the kernel would share them out. */
+  #checkAddresses(key: string, { name, sockets }: BuiltListener, view: ListenerView, errors: ConfigErrors): boolean {
+    const others = [...this.#entries.values()].filter((entry) => entry.key !== key)
+    const taken = others
+      .flatMap(({ active, warming }) => [active, warming])
+      .flatMap((each) => fixedAddresses(each?.built.sockets))
+    const twice = fixedAddresses(sockets).find((address) => taken.includes(address))
+    if (twice === undefined) return true
+    const advice =
+      "to check if the listener has duplicated addresses with other listeners or 'enable_reuse_port' is set to 'false' for the listener"
+    errors.add(
+      view,
+      'address',
+      `error adding listener: '${name}' has duplicate address '${twice}' as existing listener, ${advice}`,
+    )
+    return false
+  }
+
   #socketsFor(
     built: BuiltListener,
     view: ListenerView,
@@ -216,7 +238,7 @@ export class ListenerLifecycle {
     if (previous?.built.body === built.body) stats.inPlaceUpdated.inc()
     const applied = push({ kind: 'listener', id: sockets.listenerId, view: version.view })
     if (previous !== undefined) {
-      endListener(previous.built, built)
+      this.#drain(previous.built, built)
       if (previous.sockets !== sockets) this.#retireSockets(previous)
     }
     this.#count()
@@ -231,16 +253,24 @@ export class ListenerLifecycle {
   }
 
   #retire(version: ListenerVersion): void {
-    endListener(version.built)
+    this.#drain(version.built)
     this.#retireSockets(version)
+  }
+
+  /** Connections of the version leave in the workers; here they are counted as leaving until their time is over. */
+  #drain(built: BuiltListener, next?: BuiltListener): void {
+    const { stats, drainTimeMs } = this.#parts
+    const isInPlace = next?.body === built.body
+    const gauge = isInPlace ? stats.filterChainsDraining : stats.draining
+    const count = isInPlace ? droppedChains(built, next).length : 1
+    endListener(built, next, drainTimeMs)
+    gauge.add(count)
+    setTimeout(() => gauge.sub(count), drainTimeMs).unref()
   }
 
   #retireSockets({ sockets }: ListenerVersion): void {
     sockets.close()
     void this.#parts.push({ kind: 'removeListener', id: sockets.listenerId })
-    const { draining } = this.#parts.stats
-    draining.inc()
-    setTimeout(() => draining.dec(), this.#parts.drainTimeMs).unref()
   }
 
   #dropWarming(entry: ListenerEntry, keptSockets = entry.active?.sockets): void {
@@ -273,4 +303,10 @@ export function listenerKeys(views: readonly ListenerView[]): Map<string, Listen
 
 function isSame(a: ListenerSocketSettings, b: ListenerSocketSettings): boolean {
   return fingerprint(a) === fingerprint(b)
+}
+
+/** Those that only one listener can have; each port 0 is another. */
+function fixedAddresses(settings: ListenerSocketSettings | undefined): string[] {
+  const bound = settings?.bindToPort === true ? settings.sockets : []
+  return bound.flatMap(({ address }) => (address.port === 0 && address.family !== 'pipe' ? [] : address.text))
 }

@@ -57,6 +57,7 @@ export class LiveConfiguration {
       instance: this.instance,
       stats: new ClusterManagerStats(scope, options.concurrency),
       push: (change) => push.push(change),
+      pauseDiscovery: () => this.discovery.pauseClusters(),
       createDiscovery: ({ info }, context) =>
         createDiscovery(info.config, info.stats, context.errors, {
           scope,

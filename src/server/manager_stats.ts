@@ -44,6 +44,7 @@ export class ClusterManagerStats {
   readonly #added: Counter
   readonly #modified: Counter
   readonly #removed: Counter
+  readonly #updated: Counter
   readonly #inflated: readonly Gauge[]
 
   constructor(scope: Scope, workers: number) {
@@ -53,12 +54,8 @@ export class ClusterManagerStats {
     this.#added = own.counter('cluster_added')
     this.#modified = own.counter('cluster_modified')
     this.#removed = own.counter('cluster_removed')
-    for (const name of [
-      'cluster_updated',
-      'cluster_updated_via_merge',
-      'update_merge_cancelled',
-      'update_out_of_merge_window',
-    ])
+    this.#updated = own.counter('cluster_updated')
+    for (const name of ['cluster_updated_via_merge', 'update_merge_cancelled', 'update_out_of_merge_window'])
       own.counter(name)
     // Requests that the proxy makes itself go through a router of their own.
     routerStats(scope, 'http.async-client.')
@@ -71,6 +68,11 @@ export class ClusterManagerStats {
   onAdded(isModified: boolean): void {
     const counter = isModified ? this.#modified : this.#added
     counter.inc()
+  }
+
+  /** Other hosts, after its first ones. */
+  onUpdated(): void {
+    this.#updated.inc()
   }
 
   onRemoved(active: number): void {

@@ -119,7 +119,7 @@ export function validateBootstrap(
 
 /** Nothing is discovered while a configuration is checked. */
 const untaken: ResourceSet = {
-  addOrUpdate: () => {},
+  addOrUpdate: () => false,
   remove: () => {},
   names: () => [],
   applied: async () => {},

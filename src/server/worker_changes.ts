@@ -12,6 +12,7 @@ export function applyChange(change: ConfigChange, instance: Instance, listeners:
       const errors = new ConfigErrors()
       clusterManager.put(instance.buildCluster(change.view, instance.contextFor(errors)))
       refuseDifference(errors)
+      if (change.hosts !== undefined) clusterManager.onHosts(change.hosts)
       break
     }
     case 'hosts':

@@ -104,7 +104,7 @@ export class FilesystemSubscription implements Subscription {
   }
 
   #countRejected(message: string): void {
-    log.warn(`Filesystem config update rejected: ${message}`)
+    log.warn(`Filesystem config update rejected: ${this.#parts.path}: ${message}`)
     this.#parts.stats.updateRejected.inc()
   }
 }

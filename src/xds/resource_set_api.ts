@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { ConfigErrors } from '../config/errors.ts'
 import { describeErrors } from './read_resource.ts'
+import type { ReloadStats } from './reload_stats.ts'
 import type {
   ConfigUpdate,
   DiscoveredResource,
@@ -13,8 +14,8 @@ import type {
 
 /** What takes the resources. */
 export interface ResourceSet {
-  /** Nothing changes where the resource has errors. */
-  addOrUpdate(view: object, version: string, errors: ConfigErrors): void
+  /** False where nothing changes: it is as it was, or has errors. */
+  addOrUpdate(view: object, version: string, errors: ConfigErrors): boolean
   remove(name: string): void
   /** Those that came this way. */
   names(): Iterable<string>
@@ -35,17 +36,21 @@ export class ResourceSetApi implements SubscriptionCallbacks {
   readonly #set: ResourceSet
   /** `cluster` or `listener`. */
   readonly #kind: string
+  readonly #reloads: ReloadStats | undefined
+  #hasChanges = false
   #onInitialized!: () => void
 
-  constructor(set: ResourceSet, kind: string) {
+  constructor(set: ResourceSet, kind: string, reloads?: ReloadStats) {
     this.#set = set
     this.#kind = kind
+    this.#reloads = reloads
     this.initialized = new Promise((resolve) => {
       this.#onInitialized = resolve
     })
   }
 
   async onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]> {
+    this.#hasChanges = false
     for (const name of this.#removedBy(update)) this.#set.remove(name)
     const refused: ResourceError[] = []
     const seen = new Set<string>()
@@ -57,7 +62,7 @@ export class ResourceSetApi implements SubscriptionCallbacks {
       if (message !== undefined) refused.push({ name: resource.name, message })
     }
     await this.#set.applied()
-    if (refused.length === 0) this.versionInfo = update.versionInfo
+    if (refused.length === 0) this.#onAccepted(update.versionInfo)
     this.#onInitialized()
     return refused
   }
@@ -65,6 +70,11 @@ export class ResourceSetApi implements SubscriptionCallbacks {
   onConfigUpdateFailed(reason: UpdateFailureReason, _message: string): void {
     // A stream that fails is tried again: the start waits on.
     if (reason !== 'connectionFailure') this.#onInitialized()
+  }
+
+  #onAccepted(versionInfo: string): void {
+    this.versionInfo = versionInfo
+    if (this.#hasChanges) this.#reloads?.onReload()
   }
 
   #removedBy(update: ConfigUpdate): string[] {
@@ -75,7 +85,7 @@ export class ResourceSetApi implements SubscriptionCallbacks {
 
   /** What is wrong with it. */
   #take({ view, version, errors }: DiscoveredResource): string | undefined {
-    if (!errors.hasErrors) this.#set.addOrUpdate(view, version, errors)
+    if (!errors.hasErrors && this.#set.addOrUpdate(view, version, errors)) this.#hasChanges = true
     return describeErrors(errors)
   }
 }

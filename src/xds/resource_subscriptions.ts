@@ -1,13 +1,14 @@
 // Subscribes to the resources that the configuration names, one by one: routes, hosts, secrets, filters.
 
 import { wallMs } from '../common/clock.ts'
-import type { ConfigErrors } from '../config/errors.ts'
+import { ConfigErrors } from '../config/errors.ts'
 import type { ResourceDemand, WatchedResource } from '../config/watched_resources.ts'
+import type { Counter } from '../stats/store.ts'
 import { CollectionSubscription } from './collection_subscription.ts'
 import { describeErrors } from './read_resource.ts'
-import { type ReloadStats, reloadStats } from './reload_stats.ts'
+import { ReloadStats } from './reload_stats.ts'
 import type { ResourceState, ResourceSubscription, ResourceSubscriptionsParts } from './resource_state.ts'
-import { clusterLoadAssignmentType, routeConfigurationType, secretType } from './resource_types.ts'
+import { clusterLoadAssignmentType, extensionConfigType, routeConfigurationType, secretType } from './resource_types.ts'
 import type {
   ConfigUpdate,
   ResourceError,
@@ -71,12 +72,26 @@ export class ResourceSubscriptions implements ResourceDemand {
   }
 }
 
-/** How Envoy tells of more than the one resource that was asked for, and of another one. */
-const unexpectedWords: Readonly<Record<string, { readonly many: string; readonly other: string }>> = {
-  [clusterLoadAssignmentType]: { many: 'EDS resource length', other: 'EDS cluster' },
-  [routeConfigurationType]: { many: 'RDS resource length', other: 'RDS configuration' },
-  [secretType]: { many: 'SDS secrets length', other: 'SDS secret' },
+interface UnexpectedWords {
+  readonly count: string
+  readonly name: (wanted: string) => string
 }
+
+/** How Envoy tells of more than the one resource that was asked for, and of another one. */
+const unexpectedWords: Readonly<Record<string, UnexpectedWords>> = {
+  [clusterLoadAssignmentType]: { count: 'EDS resource length', name: (wanted) => `EDS cluster (expecting ${wanted})` },
+  [routeConfigurationType]: {
+    count: 'RDS resource length',
+    name: (wanted) => `RDS configuration (expecting ${wanted})`,
+  },
+  [secretType]: { count: 'SDS secrets length', name: (wanted) => `SDS secret (expecting ${wanted})` },
+  [extensionConfigType]: {
+    count: 'number of resources in ExtensionConfigDS response',
+    name: () => 'resource name in ExtensionConfigDS response',
+  },
+}
+
+const otherWords: UnexpectedWords = { count: 'resource length', name: (wanted) => `resource (expecting ${wanted})` }
 
 class NamedSubscription implements ResourceSubscription {
   readonly resource: WatchedResource
@@ -85,7 +100,9 @@ class NamedSubscription implements ResourceSubscription {
   lastUpdatedMs = wallMs()
   refused: ResourceState['refused'] = undefined
   readonly #parts: ResourceSubscriptionsParts
+  /** Of routes. */
   readonly #reloads: ReloadStats | undefined
+  readonly #updateEmpty: Counter | undefined
   #hash = ''
   #isStarted = false
 
@@ -93,7 +110,9 @@ class NamedSubscription implements ResourceSubscription {
     this.resource = resource
     this.#parts = parts
     const { typeUrl, scope } = resource.reference
-    this.#reloads = reloadStats(typeUrl, scope)
+    const isRoutes = typeUrl === routeConfigurationType
+    this.#reloads = isRoutes ? new ReloadStats(scope) : undefined
+    this.#updateEmpty = isRoutes ? scope.counter('update_empty') : undefined
   }
 
   /** What only requests need is not asked for before one of them does. */
@@ -105,24 +124,30 @@ class NamedSubscription implements ResourceSubscription {
 
   /** Where it is known already that there is nothing, that is said again. */
   request(): void {
-    if (this.#isStarted && this.resource.isSettled) this.#giveUp()
+    if (this.#isStarted && this.resource.isSettled) this.#settle()
     this.resource.isNeeded = true
     this.start()
   }
 
   async onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]> {
-    const { mainOnly, onMissing } = this.resource.reference
+    const { isRemovable } = this.resource.reference
+    const users = this.resource.users.values()
     const resources = this.#parts.resources()
+    if (isRemovable === true && update.removed.length > 0) return this.#remove()
     const unexpected = this.#unexpected(update)
     if (unexpected !== undefined) return this.#refuse(unexpected, update.versionInfo)
     const [found] = update.added
     if (found === undefined) {
       // It may come later, but nothing waits for it: the management server has answered.
-      onMissing?.()
-      this.#giveUp()
+      for (const { onMissing } of users) onMissing?.()
+      this.#updateEmpty?.inc()
+      this.#settle()
       return []
     }
-    if (found.hash === this.#hash) return []
+    if (found.hash === this.#hash) {
+      for (const { onUnchanged } of users) onUnchanged?.()
+      return []
+    }
     const { errors, view, version } = found
     const commit = errors.hasErrors ? undefined : resources.prepare(this.resource, view, errors)
     if (commit === undefined) {
@@ -132,21 +157,37 @@ class NamedSubscription implements ResourceSubscription {
     this.version = version
     this.lastUpdatedMs = wallMs()
     this.refused = undefined
+    await this.#putIntoForce(view, commit)
+    return []
+  }
+
+  /** The next version is a new one, even where it says what the last one did. */
+  async #remove(): Promise<readonly ResourceError[]> {
+    const commit = this.#parts.resources().prepare(this.resource, undefined, new ConfigErrors())
+    this.#hash = ''
+    this.version = ''
+    this.lastUpdatedMs = wallMs()
+    if (commit !== undefined) await this.#putIntoForce(undefined, commit)
+    return []
+  }
+
+  async #putIntoForce(view: object | undefined, commit: () => void): Promise<void> {
+    const { mainOnly } = this.resource.reference
     // Workers are told first: what waits for the resource is told to them as soon as it is in force here.
     const told = mainOnly === true ? undefined : this.#parts.tellWorkers(this.resource.key, view)
     commit()
     this.#reloads?.onReload()
     await told
-    return []
+    for (const { onApplied } of this.resource.users.values()) onApplied?.()
   }
 
   /** A file may hold anything. */
   #unexpected({ added }: ConfigUpdate): string | undefined {
     const { name, typeUrl } = this.resource.reference
-    const words = unexpectedWords[typeUrl] ?? { many: 'resource length', other: 'resource' }
-    if (added.length > 1) return `Unexpected ${words.many}: ${added.length}`
+    const words = unexpectedWords[typeUrl] ?? otherWords
+    if (added.length > 1) return `Unexpected ${words.count}: ${added.length}`
     if (added.length === 0 || added[0].name === name || added[0].aliases.includes(name)) return undefined
-    return `Unexpected ${words.other} (expecting ${name}): ${added[0].name}`
+    return `Unexpected ${words.name(name)}: ${added[0].name}`
   }
 
   #refuse(message: string, version: string): ResourceError[] {
@@ -159,8 +200,13 @@ class NamedSubscription implements ResourceSubscription {
     if (reason !== 'connectionFailure') this.#giveUp()
   }
 
-  /** Nobody waits any longer, requests in the workers neither. */
   #giveUp(): void {
+    for (const { onFailed } of this.resource.users.values()) onFailed?.()
+    this.#settle()
+  }
+
+  /** Nobody waits any longer, requests in the workers neither. */
+  #settle(): void {
     const { key, view, reference } = this.resource
     if (reference.onDemand === true) void this.#parts.tellWorkers(key, view)
     this.#parts.resources().settle(this.resource)

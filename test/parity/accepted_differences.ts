@@ -15,6 +15,41 @@ export interface AcceptedDifference {
 export const acceptedDifferences: readonly AcceptedDifference[] = [
   {
     kind: 'meant',
+    cases: ['ads', 'delta ads'].flatMap((mode) =>
+      [
+        'filters that do not come: with a default, without waiting, with a timeout, and disabled',
+        'network filters that do not come',
+        'listener filters that do not come',
+      ].map((name) => `xds extensions, ${mode}: ${name}`),
+    ),
+    fields: ['received'],
+    reason: 'One request asks for all the filters that an update of listeners names; Envoy sends one for each name.',
+  },
+  {
+    kind: 'meant',
+    cases: [
+      'xds, ads: endpoints refused',
+      'xds, ads: endpoints of a name',
+      'xds, delta ads: endpoints refused',
+      'xds, delta ads: endpoints of a name',
+    ],
+    fields: ['stats'],
+    reason:
+      "Endpoints of other clusters in the same response are taken: Envoy counts them all as refused for one's sake.",
+  },
+  {
+    kind: 'meant',
+    cases: [
+      'xds, ads: a cluster that changed, and its endpoints',
+      'xds, grpc: a cluster that changed, and its endpoints',
+      'xds, delta grpc: a cluster that changed, and its endpoints',
+    ],
+    fields: ['received', 'stats'],
+    reason:
+      'The new version goes on with the endpoints that are known, where Envoy asks again and warms until they come.',
+  },
+  {
+    kind: 'meant',
     cases: [
       'routes on demand, delta ads: virtual hosts of the route configuration change',
       'routes on demand, delta grpc: virtual hosts of the route configuration change',

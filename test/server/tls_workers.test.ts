@@ -66,7 +66,7 @@ describe('two workers', () => {
     give({ certificate_chain: { inline_string: 'nonsense' }, private_key: { inline_string: 'nonsense' } })
     await statReaches(proxy, 'sds.server.update_rejected', 1)
     expect((await request(port)).subject).toBe('CN=first')
-    expect(proxy.stderr).toMatch(/secret 'server' rejected:\n.*server\.json.*Failed to load certificate chain/)
+    expect(proxy.stderr).toMatch(/update rejected: .*server\.json: Failed to load certificate chain/)
     give(pair(second))
     await requestUntil(port, ({ subject }) => subject === 'CN=second')
     expect(

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { measurements } from '../../stream_info/measurements.ts'
-import { responseFlagNames } from '../../stream_info/response_flags.ts'
+import { ResponseFlag, responseFlagNames } from '../../stream_info/response_flags.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { FormatterContext } from '../formatter_context.ts'
 import { byteString } from '../json_text.ts'
@@ -26,19 +26,24 @@ export function responseFlagsText(flags: readonly number[], names: ReadonlyMap<n
   return flags.map((flag) => names.get(flag)).join(',')
 }
 
+/** Undefined where nobody has said anything; Envoy's answer in the place of a missing filter says nothing, and says so. */
+function detailsOf({ streamInfo }: FormatterContext): string | undefined {
+  const { responseCodeDetails } = streamInfo
+  if (responseCodeDetails !== '' || streamInfo.hasResponseFlag(ResponseFlag.NoFilterConfigFound))
+    return responseCodeDetails
+  return undefined
+}
+
 /** Details never hold white space, so that a line can be split at it. */
-function underscored(text: string): string | undefined {
-  if (text === '') return undefined
-  return /\s/.test(text) ? text.replace(/\s/g, '_') : text
+function underscored(text: string | undefined): string | undefined {
+  return text !== undefined && /\s/.test(text) ? text.replace(/\s/g, '_') : text
 }
 
 const responseCodeDetails: OperatorSpec = {
   argument: 'optional',
   length: false,
   make: (argument) =>
-    argument === 'ALLOW_WHITESPACES'
-      ? textOperator((ctx) => ctx.streamInfo.responseCodeDetails || undefined)
-      : textOperator((ctx) => underscored(ctx.streamInfo.responseCodeDetails)),
+    argument === 'ALLOW_WHITESPACES' ? textOperator(detailsOf) : textOperator((ctx) => underscored(detailsOf(ctx))),
 }
 
 // A TCP connection has no request id; its stream id is made when first asked for and kept.

@@ -6,6 +6,7 @@ import { serverNode } from '../../server/node.ts'
 import type { ServerControl } from '../../server/server_control.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import { endpointConfigJson } from './endpoint_config.ts'
+import { extensionsDumps } from './extensions_dump.ts'
 import { scopedRoutesDump } from './scoped_routes_dump.ts'
 import { secretsDump } from './secrets_dump.ts'
 
@@ -60,6 +61,7 @@ export function configDumps(
       cluster: toAnyJson('envoy.config.cluster.v3.Cluster', view),
       last_updated: lastUpdated,
     })),
+    ...extensionsDumps(control, includesName),
     ...(includeEndpoints ? [endpoints] : []),
     list('Listeners', 'static_listeners', listeners, name, (view) => ({
       listener: toAnyJson('envoy.config.listener.v3.Listener', view),

@@ -25,7 +25,7 @@ export const hcmFields: FieldTable = {
   [`${manager}.HcmAccessLogOptions`]: { acts: words('access_log_flush_interval flush_access_log_on_new_request') },
   [`${manager}.InternalAddressConfig`]: { acts: words('unix_sockets cidr_ranges') },
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': {
-    acts: words('name typed_config is_optional disabled'),
+    acts: words('name typed_config config_discovery is_optional disabled'),
   },
   'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes': {
     acts: words('name scope_key_builder rds_config_source scoped_route_configurations_list scoped_rds'),

@@ -19,8 +19,8 @@ export const listenerFields: FieldTable = {
     acts: words(`destination_port prefix_ranges direct_source_prefix_ranges source_type source_prefix_ranges
       source_ports server_names transport_protocol application_protocols`),
   },
-  'envoy.config.listener.v3.Filter': { acts: words('name typed_config') },
-  'envoy.config.listener.v3.ListenerFilter': { acts: words('name typed_config filter_disabled') },
+  'envoy.config.listener.v3.Filter': { acts: words('name typed_config config_discovery') },
+  'envoy.config.listener.v3.ListenerFilter': { acts: words('name typed_config config_discovery filter_disabled') },
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': {
     acts: words(`enable_ja3_fingerprinting initial_read_buffer_size enable_ja4_fingerprinting
       close_connection_on_client_hello_parsing_errors max_client_hello_size`),

@@ -31,6 +31,8 @@ export class EdsDiscovery implements ClusterDiscovery {
   /** What was last given out, as text: the same again is no news. */
   #lastHosts = noHosts
   #lastPolicy = ''
+  /** Confirms the last assignment. */
+  #takeOver: () => void = () => {}
   #staleTimer: NodeJS.Timeout | undefined = undefined
 
   /** `isLocal`: it is the proxy's own cluster. */
@@ -58,6 +60,7 @@ export class EdsDiscovery implements ClusterDiscovery {
       initTarget: `ClusterLoadAssignment ${this.serviceName}`,
       mainOnly: true,
       onMissing: () => this.onEmpty(),
+      onUnchanged: () => this.#takeOver(),
     }
     const prepare = (view: object | undefined, errors: ConfigErrors): (() => void) =>
       view === undefined ? () => {} : this.#prepare(view as ClusterLoadAssignment, errors)
@@ -83,9 +86,12 @@ export class EdsDiscovery implements ClusterDiscovery {
     checkWeights(this.#view, priorities, assignment, found)
     errors.issues.push(...found.issues)
     return () => {
-      this.#armStaleTimer(assignment.policy?.endpointStaleAfter ?? 0)
+      this.#takeOver = () => {
+        this.#armStaleTimer(assignment.policy?.endpointStaleAfter ?? 0)
+        this.#apply(priorities, policy)
+      }
       this.#countMatches(priorities.flat())
-      this.#apply(priorities, policy)
+      this.#takeOver()
       this.#initialized.resolve()
     }
   }

@@ -1,4 +1,6 @@
 /** Clusters, endpoints, listeners and routes: what is good, partly good, bad, changed, unchanged, warming and gone. */
+
+import type { ResourceInput } from '../../support/xds/resources.ts'
 import type { ApiMode } from '../../support/xds/samples.ts'
 import {
   configSource,
@@ -23,8 +25,10 @@ const dynamicListeners = dump('dynamic_listeners', listenerStates)
 const routeDump = '/config_dump?resource=dynamic_route_configs'
 const unknownFilter = 'filter_chains: [ { filters: [ { name: no.such.filter } ] } ]'
 const somewhere = 'address: { socket_address: { address: 127.0.0.1, port_value: 0 } }'
+/** Both proxies have it, which the kernel allows to one user; nobody connects. */
+const fixedPort = 21_000 + (process.pid % 1000)
 const badListener = (name: string) => ({ name, resource: `{ name: ${name}, ${somewhere}, ${unknownFilter} }` })
-/** Refused by the limits that the API declares, with all of its push. */
+/** Refused by the limits that the API declares. */
 const invalidCluster = { name: 'invalid', resource: '{ name: invalid, connect_timeout: 0s }' }
 
 export const discoveryScript: XdsScript = {
@@ -127,8 +131,8 @@ function clusterSteps(mode: ApiMode, port: number): XdsStep[] {
       ask: ['main'],
     },
     {
-      name: 'clusters, one of which cannot be read: none is taken',
-      act: (plane) => plane.set('CDS', [a, b, invalidCluster, staticCluster('t', port)], 'c3'),
+      name: 'clusters, one of which breaks a limit',
+      act: (plane) => plane.set('CDS', [a, b, invalidCluster, staticCluster('s', port)], 'c3'),
       until: ['CDS nack c3'],
       admin: [activeClusters],
     },
@@ -252,6 +256,19 @@ function listenerSteps(mode: ApiMode, port: number): XdsStep[] {
       name: 'a listener without an address',
       act: (plane) => plane.set('LDS', [main, second, { name: 'lost', resource: '{ name: lost }' }], 'l5'),
       until: ['LDS nack l5'],
+      admin: [dynamicListeners],
+    },
+    {
+      name: 'a listener with the address of another one',
+      act: (plane) => {
+        const address = `{ socket_address: { address: 127.0.0.1, port_value: ${fixedPort} } }`
+        const at = (name: string): ResourceInput => ({
+          name,
+          resource: `{ name: ${name}, address: ${address}, filter_chains: [ { filters: [] } ] }`,
+        })
+        plane.set('LDS', [main, second, at('fixed'), at('other')], 'l5b')
+      },
+      until: ['LDS nack l5b'],
       admin: [dynamicListeners],
     },
     {

@@ -3,8 +3,9 @@
 import type { EchoBackend } from '../../support/echo_backend.ts'
 import { httpRequest } from '../../support/http_get.ts'
 import { type ProxyKind, type ProxyProcess, spawnProxy } from '../../support/proxy_process.ts'
+import { RawClient } from '../../support/raw_client.ts'
 import { type ControlPlane, ControlPlane as Plane } from '../../support/xds/control_plane.ts'
-import { describeRequest } from '../../support/xds/requests.ts'
+import { type DiscoveryRecord, describeRequest } from '../../support/xds/requests.ts'
 import { type TypeName, typeNames } from '../../support/xds/resource_types.ts'
 import { type ApiMode, type BootstrapPieces, discoveryBootstrap } from '../../support/xds/samples.ts'
 import type { Observation } from '../case.ts'
@@ -23,10 +24,14 @@ export interface XdsStep {
   readonly act: (plane: ControlPlane) => void
   /** Beginnings of the requests' lines to wait for: `CDS ack c1`. What comes besides is noted as well. */
   readonly until?: readonly string[]
+  /** The step is over when `/ready` says so, too. */
+  readonly isReady?: boolean
   /** Admin paths whose answers are compared. */
   readonly admin?: readonly string[]
   /** Listeners that get a request each: status and body are compared. */
   readonly ask?: readonly (string | Ask)[]
+  /** Exact bytes for listeners, one connection each: what comes back is compared, to the connection's end. */
+  readonly talk?: readonly { readonly to: string; readonly bytes: string }[]
   /** How long there must be no request before the step is over; longer where timers run. */
   readonly quietMs?: number
   readonly modes?: readonly ApiMode[]
@@ -42,10 +47,12 @@ export interface XdsScript {
 const untilTimeoutMs = 5000
 const askTimeoutMs = 5000
 const defaultQuietMs = 200
-const comparedStats =
-  '^(cluster_manager|listener_manager|control_plane|sds|runtime|extension_config_discovery)\\.|' +
-  '^cluster\\.(?!xds|rest)[a-z0-9_]+\\.(update_|init_fetch|membership|assignment|warming)|' +
-  '^http\\.[a-z0-9_]+\\.(rds|scoped_rds)\\.'
+const talkTimeoutMs = 2000
+const comparedStats = [
+  /^(cluster_manager|listener_manager|control_plane|sds|runtime|extension_config_discovery)\./,
+  /^cluster\.(?!xds|rest)[a-z0-9_]+\.(update_|init_fetch|membership|assignment|warming)/,
+  /^http\.[a-z0-9_]+\.(rds|scoped_rds)\./,
+]
 
 /** Moments and durations, addresses of objects, and the words that protobuf puts before its text form at random. */
 const masks: readonly [RegExp, string][] = [
@@ -83,11 +90,12 @@ export class XdsDriver {
 
   async run(step: XdsStep): Promise<Observation> {
     const from = this.#told
-    const before = await this.proxy.stats(comparedStats)
+    const before = await this.#stats()
     step.act(this.plane)
     await this.#settle(step, from)
     this.#told = this.plane.requests.length
     const requests = typeNames.map((type) => this.#linesOf(type, from)).filter((text) => text !== '')
+    if (step.isReady === true) await this.proxy.waitReady()
     const ready = await this.proxy.admin('/ready')
     await this.proxy.refreshPorts()
     const admin: string[] = [`/ready ${ready.status} ${ready.body}`]
@@ -98,6 +106,7 @@ export class XdsDriver {
     }
     for (const ask of step.ask ?? [])
       admin.push(await this.#ask(typeof ask === 'string' ? { of: ask, headers: {} } : ask))
+    for (const { to, bytes } of step.talk ?? []) admin.push(await this.#talk(to, bytes))
     const stats = await this.#moved(before)
     return {
       received: this.#clean(requests.join('\n')),
@@ -114,6 +123,16 @@ export class XdsDriver {
     return `${method} / of ${of} ${JSON.stringify(headers)}: ${status} ${body}`
   }
 
+  async #talk(to: string, bytes: string): Promise<string> {
+    const port = this.proxy.ports.get(to)
+    const client = port === undefined ? undefined : await RawClient.connect(port).catch(() => undefined)
+    if (client === undefined) return `${to} does not accept`
+    if (bytes !== '') client.write(bytes)
+    const end = (await client.waitClosed(talkTimeoutMs)) ? (client.errorCode ?? 'end') : 'still open'
+    client.close()
+    return `${JSON.stringify(bytes)} to ${to}:\n${client.text}\n${end}`
+  }
+
   async #settle({ until = [], quietMs = defaultQuietMs }: XdsStep, from: number): Promise<void> {
     const isSeen = () => {
       const lines = this.plane.requests.slice(from).map(describeRequest)
@@ -127,17 +146,27 @@ export class XdsDriver {
     }
   }
 
-  /** In their order; what REST asks again and again counts once. */
+  /** In the order of each stream, the streams by what they ask for first; what REST asks again and again counts once. */
   #linesOf(type: TypeName, from: number): string {
-    const records = this.plane.requests.slice(from).filter((record) => record.type === type)
+    const subject = ({ stream }: DiscoveryRecord) =>
+      this.plane.requests.find((record) => record.stream === stream)?.names.join() ?? ''
+    const records = this.plane.requests
+      .slice(from)
+      .filter((record) => record.type === type)
+      .sort((a, b) => subject(a).localeCompare(subject(b)))
     const lines = records.map((record) =>
       describeRequest({ ...record, error: record.error && { code: record.error.code, message: '' } }),
     )
     return lines.filter((line, i) => records[i].protocol !== 'rest' || !lines.slice(0, i).includes(line)).join('\n')
   }
 
+  async #stats(): Promise<Map<string, number>> {
+    const all = [...(await this.proxy.stats())]
+    return new Map(all.filter(([name]) => comparedStats.some((pattern) => pattern.test(name))))
+  }
+
   async #moved(before: ReadonlyMap<string, number>): Promise<string[]> {
-    const after = await this.proxy.stats(comparedStats)
+    const after = await this.#stats()
     const lines: string[] = []
     for (const [name, value] of after) {
       const change = value - (before.get(name) ?? 0)

@@ -1,4 +1,4 @@
-/** Secrets, runtime layers, extension configurations and scoped routes by discovery: late, bad, changed and gone. */
+/** Secrets, runtime layers and scoped routes by discovery: late, bad, changed and gone. */
 import type { CertificateAuthority } from '../../support/certificate_authority.ts'
 import type { ResourceInput } from '../../support/xds/resources.ts'
 import type { ApiMode } from '../../support/xds/samples.ts'
@@ -7,9 +7,6 @@ import type { XdsScript, XdsStep } from './driver.ts'
 
 const types = 'type.googleapis.com/envoy'
 const DOWNSTREAM_TLS = `${types}.extensions.transport_sockets.tls.v3.DownstreamTlsContext`
-const HEADER_MUTATION = `${types}.extensions.filters.http.header_mutation.v3.HeaderMutation`
-const BUFFER = `${types}.extensions.filters.http.buffer.v3.Buffer`
-const ROUTER = `${types}.extensions.filters.http.router.v3.Router`
 const listenerStates =
   '/config_dump?resource=dynamic_listeners&mask=name,active_state.version_info,warming_state.version_info'
 
@@ -27,7 +24,6 @@ export function extrasScript(ca: CertificateAuthority): XdsScript {
     steps: (mode, port) => [
       ...runtimeSteps(mode, port),
       ...secretSteps(mode, secrets),
-      ...extensionSteps(mode),
       ...scopeSteps(mode),
       ...lifetimeSteps(mode, port),
     ],
@@ -128,53 +124,6 @@ function secretSteps(mode: ApiMode, [first, second]: readonly ResourceInput[]): 
       act: (plane) => plane.set('LDS', [plain], 'l3'),
       until: ['LDS ack l3'],
       admin: secretDumps,
-    },
-  ]
-}
-
-function extensionSteps(mode: ApiMode): XdsStep[] {
-  const discovery = `config_source: ${configSource(mode)}, type_urls: [ ${HEADER_MUTATION}, ${BUFFER} ]`
-  const httpFilters = `{ name: dynamic, config_discovery: { ${discovery} } },`
-  const listener = httpListener('extended', inlineRoute('a'), { httpFilters })
-  const extension = (config: string): ResourceInput => ({
-    name: 'dynamic',
-    resource: `{ name: dynamic, typed_config: ${config} }`,
-  })
-  const header = (value: string) =>
-    `{ "@type": ${HEADER_MUTATION}, mutations: { response_mutations: [ { append: { header: { key: x-from, value: ${value} } } } ] } }`
-  return [
-    {
-      name: 'a listener whose filter is missing',
-      act: (plane) => plane.set('LDS', [plain, listener], 'l4'),
-      until: ['LDS ack l4', 'ECDS initial'],
-      admin: ['/init_dump', listenerStates],
-    },
-    {
-      name: 'the filter',
-      act: (plane) => plane.set('ECDS', [extension(header('first'))], 'x1'),
-      until: ['ECDS ack x1'],
-      admin: ['/config_dump?resource=ecds_filters', listenerStates],
-      ask: ['extended'],
-    },
-    {
-      name: 'a filter of a type that was not agreed on',
-      act: (plane) => plane.set('ECDS', [extension(`{ "@type": ${ROUTER} }`)], 'x2'),
-      until: ['ECDS nack x2'],
-      ask: ['extended'],
-    },
-    {
-      name: 'a filter whose configuration is refused',
-      act: (plane) => plane.set('ECDS', [extension(`{ "@type": ${BUFFER} }`)], 'x3'),
-      until: ['ECDS nack x3'],
-      admin: ['/config_dump?resource=ecds_filters&mask=version_info'],
-      ask: ['extended'],
-    },
-    {
-      name: 'a filter that changed',
-      act: (plane) => plane.set('ECDS', [extension(header('second'))], 'x4'),
-      until: ['ECDS ack x4'],
-      admin: ['/config_dump?resource=ecds_filters'],
-      ask: ['extended'],
     },
   ]
 }

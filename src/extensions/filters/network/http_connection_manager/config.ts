@@ -65,7 +65,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
       totalStreamCount: context.runtime.getInteger('overload.premature_reset_total_stream_count', 500),
       minStreamLifetimeMs: context.runtime.getInteger('overload.premature_reset_min_stream_lifetime_seconds', 1) * 1000,
     },
-    filters: buildHttpFilters(config.httpFilters, statPrefix, context),
+    filters: buildHttpFilters(config.httpFilters, 'http', statPrefix, context),
     upgrades: buildUpgrades(config.upgradeConfigs, statPrefix, context),
     routeConfig: routes.routeConfig,
     requestRouteUpdate: routes.requestUpdate,

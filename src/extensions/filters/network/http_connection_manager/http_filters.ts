@@ -4,50 +4,80 @@ import type { envoy } from '../../../../../proto/generated/api.d.ts'
 import type { ConfiguredFilter } from '../../../../http/conn_manager/filter_manager.ts'
 import type { UpgradeSettings } from '../../../../http/conn_manager/settings.ts'
 import type { HttpFilterFactory } from '../../../../http/factory.ts'
+import type { HttpFilterFactoryCb } from '../../../../http/http_filter.ts'
+import { addMissingConfigFilter } from '../../../../http/missing_config_filter.ts'
+import { DiscoveredFilter, discoveryStatPrefix } from '../../../../network/discovered_filter.ts'
+import type { ListenerFactoryContext } from '../../../../network/factory.ts'
+import { checkFilterPosition, type FilterPosition } from '../../../../network/filter_position.ts'
 import type { ServerContext } from '../../../../upstream/server_context.ts'
 
 type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter
 type UpgradeConfig = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig
+type Context = ListenerFactoryContext<ServerContext>
 
 /** `statPrefix` is `http.<stat_prefix>.`. */
 export function buildHttpFilters(
   filters: readonly HttpFilter[],
+  chain: FilterPosition['chain'],
   statPrefix: string,
-  context: ServerContext,
+  context: Context,
 ): readonly ConfiguredFilter[] {
-  const built: ConfiguredFilter[] = []
-  filters.forEach((filter, i) => {
-    if (filter.configDiscovery !== undefined) {
-      context.errors.add(filter, 'configDiscovery', 'extension config discovery is not supported')
-      return
+  return filters.flatMap((filter, i) => {
+    const position: FilterPosition = { name: filter.name, isLast: i === filters.length - 1, chain }
+    if (position.isLast && filter.disabled) {
+      const message = `Error: the last (terminal) filter (${filter.name}) in the chain cannot be disabled by default.`
+      context.errors.add(filter, 'disabled', message)
+      return []
     }
-    const factory = context.registry.lookup<HttpFilterFactory>('envoy.filters.http', filter, context.errors)
-    if (factory === undefined) return
-    const last = i === filters.length - 1
-    checkPosition(filter, factory, last, context)
-    const addTo = factory.createFilterFactory(
-      filter.typedConfig?.value,
-      Object.assign(Object.create(context) as ServerContext, { statPrefix }),
-    )
-    built.push({ name: filter.name, disabled: filter.disabled, addTo })
+    const addTo =
+      filter.configDiscovery === undefined
+        ? configuredFilter(filter, position, statPrefix, context)
+        : discoveredFilter(filter, position, context)
+    return addTo === undefined ? [] : [{ name: filter.name, disabled: filter.disabled, addTo }]
   })
-  return built
 }
 
-function checkPosition(filter: HttpFilter, factory: HttpFilterFactory, last: boolean, context: ServerContext): void {
-  const what = `filter named ${filter.name} of type ${factory.name}`
-  if (factory.isTerminal && !last)
-    context.errors.add(filter, undefined, `terminal ${what} must be the last filter in a http filter chain`)
-  if (!factory.isTerminal && last)
-    context.errors.add(filter, undefined, `non-terminal ${what} is the last filter in a http filter chain`)
-  if (factory.isTerminal && filter.disabled)
-    context.errors.add(filter, 'disabled', `terminal ${what} cannot be disabled`)
+function configuredFilter(
+  filter: HttpFilter,
+  position: FilterPosition,
+  statPrefix: string,
+  context: Context,
+): HttpFilterFactoryCb | undefined {
+  const { registry, errors } = context
+  const factory = registry.lookup<HttpFilterFactory>('envoy.filters.http', filter, errors, filter.isOptional)
+  if (factory === undefined) return undefined
+  checkFilterPosition(factory, position, filter, errors)
+  return factory.createFilterFactory(filter.typedConfig?.value, withStatPrefix(context, statPrefix))
+}
+
+function discoveredFilter(
+  { name, configDiscovery: source }: HttpFilter,
+  position: FilterPosition,
+  context: Context,
+): HttpFilterFactoryCb {
+  const statPrefix = `${discoveryStatPrefix('http_filter', name)}.`
+  const discovered = new DiscoveredFilter<HttpFilterFactory, Context, HttpFilterFactoryCb>(
+    {
+      name,
+      kind: 'http_filter',
+      category: 'envoy.filters.http',
+      source: source!,
+      check: (factory, at, errors) => checkFilterPosition(factory, position, at, errors),
+      create: (factory, config, own) => factory.createFilterFactory(config, withStatPrefix(own, statPrefix)),
+    },
+    context,
+  )
+  return (builder) => (discovered.current ?? addMissingConfigFilter)(builder)
+}
+
+function withStatPrefix(context: Context, statPrefix: string): Context & { readonly statPrefix: string } {
+  return Object.assign(Object.create(context) as Context, { statPrefix })
 }
 
 export function buildUpgrades(
   configs: readonly UpgradeConfig[],
   statPrefix: string,
-  context: ServerContext,
+  context: Context,
 ): ReadonlyMap<string, UpgradeSettings> {
   const upgrades = new Map<string, UpgradeSettings>()
   for (const config of configs) {
@@ -58,7 +88,8 @@ export function buildUpgrades(
         'upgradeType',
         `Error: multiple upgrade configs with the same name: '${config.upgradeType}'`,
       )
-    const filters = config.filters.length === 0 ? undefined : buildHttpFilters(config.filters, statPrefix, context)
+    const filters =
+      config.filters.length === 0 ? undefined : buildHttpFilters(config.filters, 'http upgrade', statPrefix, context)
     upgrades.set(type, { enabled: config.enabled ?? true, filters })
   }
   return upgrades

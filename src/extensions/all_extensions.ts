@@ -2,6 +2,7 @@
 
 import type { ExtensionFactory } from '../config/registry.ts'
 import { fileAccessLogFactory } from './access_loggers/file/config.ts'
+import { httpGrpcAccessLogFactory, tcpGrpcAccessLogFactory } from './access_loggers/grpc/config.ts'
 import { stderrAccessLogFactory, stdoutAccessLogFactory } from './access_loggers/stream/config.ts'
 import { aggregateCluster } from './clusters/aggregate/config.ts'
 import { connectGrpcBridgeFilter } from './filters/http/connect_grpc_bridge/config.ts'
@@ -98,6 +99,8 @@ export const allExtensions: readonly ExtensionFactory[] = [
   xffIpDetection,
   // Access loggers and their formatters
   fileAccessLogFactory,
+  httpGrpcAccessLogFactory,
+  tcpGrpcAccessLogFactory,
   metadataFormatterFactory,
   reqWithoutQueryFormatterFactory,
   stderrAccessLogFactory,

@@ -1,5 +1,6 @@
 // One grpc-js channel: calls by path on it, messages as bytes.
 
+import type { EventEmitter } from 'node:events'
 import {
   type ChannelCredentials,
   type ChannelOptions,
@@ -18,6 +19,11 @@ export interface CallHead {
   readonly metadata: Metadata
   /** Undefined for the target's own. */
   readonly authority: string | undefined
+}
+
+export interface CallCallbacks extends GrpcStreamCallbacks {
+  /** The server has begun to answer, or has answered with nothing but an error. Comes before `onClose`, once at most. */
+  onAnswer?(httpStatus: number): void
 }
 
 /** A message on its way is its bytes. */
@@ -51,10 +57,13 @@ export class Channel {
     return this.#client.getChannel().getConnectivityState(false) === connectivityState.READY
   }
 
-  startStream(head: CallHead, callbacks: GrpcStreamCallbacks): GrpcStream {
+  startStream(head: CallHead, callbacks: CallCallbacks): GrpcStream {
     const { path, metadata, authority } = head
     const call = this.#client.makeBidiStreamRequest(path, toBuffer, asIs, metadata, authorityOption(authority))
     let open = true
+    watchAnswer(call, (httpStatus) => {
+      if (open) callbacks.onAnswer?.(httpStatus)
+    })
     call.on('data', (bytes: Buffer) => {
       if (open) callbacks.onMessage(bytes)
     })
@@ -66,9 +75,10 @@ export class Channel {
       callbacks.onClose(toStatus(status))
     })
     return {
-      send: (bytes) => {
-        if (open) call.write(bytes)
+      send: (bytes, onSent) => {
+        if (open) call.write(bytes, onSent)
       },
+      isConnected: () => this.isReady,
       end: () => {
         if (open) call.end()
       },
@@ -79,20 +89,54 @@ export class Channel {
     }
   }
 
-  unaryCall({ path, metadata, authority }: CallHead, bytes: Uint8Array, timeoutMs?: number): Promise<Uint8Array> {
+  unaryCall(
+    { path, metadata, authority }: CallHead,
+    bytes: Uint8Array,
+    timeoutMs?: number,
+    onAnswer?: CallCallbacks['onAnswer'],
+  ): Promise<Uint8Array> {
     const deadline = timeoutMs === undefined ? {} : { deadline: new Date(wallMs() + timeoutMs) }
     const callOptions = { ...authorityOption(authority), ...deadline }
     return new Promise((resolve, reject) => {
-      this.#client.makeUnaryRequest(path, toBuffer, asIs, bytes, metadata, callOptions, (error, answer) => {
-        if (answer !== undefined) resolve(answer)
-        else reject(new GrpcError(error === null ? { code: grpcInternal, message: 'no answer' } : toStatus(error)))
-      })
+      const call = this.#client.makeUnaryRequest(
+        path,
+        toBuffer,
+        asIs,
+        bytes,
+        metadata,
+        callOptions,
+        (error, answer) => {
+          if (answer !== undefined) resolve(answer)
+          else reject(new GrpcError(error === null ? { code: grpcInternal, message: 'no answer' } : toStatus(error)))
+        },
+      )
+      if (onAnswer !== undefined) watchAnswer(call, onAnswer)
     })
   }
 
   close(): void {
     this.#client.close()
   }
+}
+
+/** Before others listen to the call's status. */
+function watchAnswer(call: EventEmitter, onAnswer: (httpStatus: number) => void): void {
+  let answered = false
+  call.on('metadata', () => {
+    answered = true
+    onAnswer(200)
+  })
+  call.on('status', (status: StatusObject) => {
+    const httpStatus = answered ? undefined : httpStatusOf(status)
+    if (httpStatus !== undefined) onAnswer(httpStatus)
+  })
+}
+
+/** Of an answer that is no more than a status; undefined for a status that did not come from the server. */
+function httpStatusOf({ details, metadata }: StatusObject): number | undefined {
+  const [, httpStatus] = /^Received HTTP status code (\d{3})/.exec(details) ?? []
+  if (httpStatus !== undefined) return Number(httpStatus)
+  return metadata.get('content-type').length > 0 ? 200 : undefined
 }
 
 function toStatus({ code, details }: { readonly code: number; readonly details: string }): GrpcStatus {

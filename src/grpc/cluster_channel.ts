@@ -4,12 +4,23 @@ import type { Socket } from 'node:net'
 import { CallCredentials, ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js'
 import { monotonicMs } from '../common/clock.ts'
 import { Timer } from '../common/timer.ts'
+import { upstreamHttp2Settings } from '../http/conn_pool/codec_settings.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
 import type { ConnectionPoolLike, Host } from '../upstream/host.ts'
 import { secureSocket } from '../upstream/open_socket.ts'
 import { countClosed, countConnect, countConnected, countConnectFailure } from '../upstream/pooled_connection.ts'
+import { CallCount } from './call_count.ts'
+import { type CallEnd, callEnd, endStatus } from './call_end.ts'
 import { type CallHead, Channel } from './channel.ts'
-import { type GrpcStream, type GrpcStreamCallbacks, grpcUnavailable } from './grpc_client.ts'
+import {
+  GrpcError,
+  type GrpcStatus,
+  type GrpcStream,
+  type GrpcStreamCallbacks,
+  grpcInternal,
+  grpcOk,
+  grpcUnavailable,
+} from './grpc_client.ts'
 
 type SecureConnector = ReturnType<ChannelCredentials['_createSecureConnector']>
 type SecureConnectResult = Awaited<ReturnType<SecureConnector['connect']>>
@@ -32,7 +43,7 @@ export class ClusterChannel implements ConnectionPoolLike {
   readonly #channel: Channel
   readonly #streams = new Set<ClusterStream>()
   readonly #connector: HostConnector
-  #unaryCalls = 0
+  readonly #unaryCalls = new Set<CallCount>()
   #idleCallbacks: (() => void)[] = []
   #isClosed = false
 
@@ -41,14 +52,18 @@ export class ClusterChannel implements ConnectionPoolLike {
     this.#connector = new HostConnector(host, {
       isActive: () => this.#isActive,
       isReady: () => this.#channel.isReady,
-      onFailure: (reason) => this.#fail(reason),
+      onConnected: () => {
+        for (const stream of this.#streams) stream.count.onConnected()
+        for (const count of this.#unaryCalls) count.onConnected()
+      },
+      onFailure: (end) => this.#fail(end),
     })
     const credentials = new HostCredentials(this.#connector)
     this.#channel = new Channel(targetOf(host.address), credentials, channelOptions(host))
   }
 
   get #isActive(): boolean {
-    return this.#streams.size + this.#unaryCalls > 0
+    return this.#streams.size + this.#unaryCalls.size > 0
   }
 
   get isUsable(): boolean {
@@ -56,24 +71,41 @@ export class ClusterChannel implements ConnectionPoolLike {
   }
 
   startStream(head: CallHead, callbacks: GrpcStreamCallbacks): GrpcStream {
-    const stream = new ClusterStream(this.host, callbacks, () => this.#onStreamOver(stream))
+    const stream = new ClusterStream(this.#newCount(), callbacks, {
+      onBytes: () => this.#connector.countBytes(),
+      onOver: (wasLost) => this.#onStreamOver(stream, wasLost),
+    })
     this.#streams.add(stream)
     stream.start(this.#channel, head)
     return stream
   }
 
-  unaryCall(head: CallHead, bytes: Uint8Array, timeoutMs: number | undefined): Promise<Uint8Array> {
-    countRequest(this.host)
-    this.#unaryCalls++
-    const answer = this.#channel.unaryCall(head, bytes, timeoutMs)
-    return answer.finally(() => {
-      countRequestOver(this.host)
-      this.#unaryCalls--
+  async unaryCall(head: CallHead, bytes: Uint8Array, timeoutMs: number | undefined): Promise<Uint8Array> {
+    const count = this.#newCount()
+    this.#unaryCalls.add(count)
+    try {
+      const answer = await this.#channel.unaryCall(head, bytes, timeoutMs, (httpStatus) => count.onAnswer(httpStatus))
+      count.onEnd({ code: grpcOk, message: '' }, 'endedByBoth')
+      return answer
+    } catch (error) {
+      const status = error instanceof GrpcError ? error.status : { code: grpcInternal, message: String(error) }
+      const { isWaiting, isAnswered } = count
+      const end = callEnd(status, { isWaiting, isAnswered, isEnded: true })
+      count.onEnd(status, end)
+      throw new GrpcError(endStatus(status, end, isAnswered, this.host.address))
+    } finally {
+      this.#unaryCalls.delete(count)
       this.#onCallOver()
-    })
+    }
   }
 
-  #onStreamOver(stream: ClusterStream): void {
+  #newCount(): CallCount {
+    return new CallCount(this.host, this.#channel.isReady)
+  }
+
+  #onStreamOver(stream: ClusterStream, wasLost: boolean): void {
+    // Calls hear of it before the socket does.
+    if (wasLost) this.#connector.onCallLost()
     this.#streams.delete(stream)
     this.#onCallOver()
   }
@@ -87,8 +119,8 @@ export class ClusterChannel implements ConnectionPoolLike {
   }
 
   /** There is no connection: all that wait for it have failed. */
-  #fail(reason: string): void {
-    for (const stream of [...this.#streams]) stream.fail(reason)
+  #fail(end: CallEnd): void {
+    for (const stream of [...this.#streams]) stream.fail(end)
     this.closeConnections()
   }
 
@@ -108,67 +140,77 @@ export class ClusterChannel implements ConnectionPoolLike {
   }
 }
 
+interface StreamUsers {
+  /** Some have been read or written. */
+  onBytes(): void
+  onOver(wasLost: boolean): void
+}
+
 /** One stream, counted as a request of the cluster. */
 class ClusterStream implements GrpcStream {
-  readonly #host: Host
+  readonly count: CallCount
   readonly #callbacks: GrpcStreamCallbacks
-  readonly #onOver: () => void
+  readonly #users: StreamUsers
   #inner: GrpcStream | undefined
+  /** On this side. */
+  #isEnded = false
   #isOver = false
 
-  constructor(host: Host, callbacks: GrpcStreamCallbacks, onOver: () => void) {
-    this.#host = host
+  constructor(count: CallCount, callbacks: GrpcStreamCallbacks, users: StreamUsers) {
+    this.count = count
     this.#callbacks = callbacks
-    this.#onOver = onOver
-    countRequest(host)
+    this.#users = users
   }
 
   start(channel: Channel, head: CallHead): void {
     this.#inner = channel.startStream(head, {
-      onMessage: (bytes) => this.#callbacks.onMessage(bytes),
+      onAnswer: (httpStatus) => this.count.onAnswer(httpStatus),
+      onMessage: (bytes) => {
+        this.#users.onBytes()
+        this.#callbacks.onMessage(bytes)
+      },
       onClose: (status) => {
-        if (this.#end()) this.#callbacks.onClose(status)
+        const { isWaiting, isAnswered } = this.count
+        this.#close(status, callEnd(status, { isWaiting, isAnswered, isEnded: this.#isEnded }))
       },
     })
   }
 
-  send(bytes: Uint8Array): void {
-    this.#inner?.send(bytes)
+  send(bytes: Uint8Array, onSent?: () => void): void {
+    this.#inner?.send(bytes, onSent)
+    this.#users.onBytes()
+  }
+
+  isConnected(): boolean {
+    return this.#inner?.isConnected() ?? false
   }
 
   end(): void {
+    this.#isEnded = true
     this.#inner?.end()
   }
 
   cancel(): void {
     this.#inner?.cancel()
-    this.#end()
-  }
-
-  fail(reason: string): void {
-    this.#inner?.cancel()
-    if (this.#end()) this.#callbacks.onClose({ code: grpcUnavailable, message: reason })
-  }
-
-  #end(): boolean {
-    if (this.#isOver) return false
+    if (this.#isOver) return
     this.#isOver = true
-    countRequestOver(this.#host)
-    this.#onOver()
-    return true
+    this.count.onCancelled()
+    this.#users.onOver(false)
   }
-}
 
-function countRequest({ cluster, stats }: Host): void {
-  cluster.stats.upstreamRqTotal.inc()
-  cluster.stats.upstreamRqActive.inc()
-  stats.rqTotal.inc()
-  stats.rqActive.inc()
-}
+  fail(end: CallEnd): void {
+    this.#inner?.cancel()
+    this.#close({ code: grpcUnavailable, message: '' }, end)
+  }
 
-function countRequestOver({ cluster, stats }: Host): void {
-  cluster.stats.upstreamRqActive.dec()
-  stats.rqActive.dec()
+  #close(status: GrpcStatus, end: CallEnd): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    const told = endStatus(status, end, this.count.isAnswered, this.count.host.address)
+    this.count.onEnd(status, end)
+    this.#users.onOver(end === 'connection termination')
+    this.#callbacks.onClose(told)
+  }
 }
 
 interface ConnectorUsers {
@@ -176,7 +218,8 @@ interface ConnectorUsers {
   isActive(): boolean
   /** The connection carries calls. */
   isReady(): boolean
-  onFailure(reason: string): void
+  onConnected(): void
+  onFailure(end: CallEnd): void
 }
 
 /** What happens to the channel's connections, one after the other, within the cluster's `connect_timeout`. */
@@ -187,6 +230,10 @@ class HostConnector implements SecureConnector {
   readonly #timer = new Timer(() => this.#onTimeout())
   #startedAtMs = 0
   #isConnecting = false
+  /** Of the connection that is there. */
+  #hasLostCalls = false
+  #bytesRead = 0
+  #bytesWritten = 0
   #isClosed = false
   #socket: Socket | undefined
 
@@ -200,8 +247,11 @@ class HostConnector implements SecureConnector {
     if (this.hasFailed || this.#isClosed) return Promise.reject(new Error('the channel is closed'))
     this.#settle()
     countConnect(this.#host)
+    this.#host.cluster.stats.upstreamCxHttp2Total.inc()
+    upstreamHttp2Settings(this.#host.cluster).stats.upstreamConnections.inc()
     this.#startedAtMs = monotonicMs()
     this.#isConnecting = true
+    this.#hasLostCalls = false
     this.#timer.enable(this.#host.cluster.connectTimeoutMs)
     return Promise.resolve()
   }
@@ -214,13 +264,30 @@ class HostConnector implements SecureConnector {
     this.#isConnecting = false
     const startedAtMs = this.#startedAtMs
     countConnected(host, startedAtMs)
-    host.cluster.stats.upstreamCxHttp2Total.inc()
+    this.#users.onConnected()
+    this.#bytesRead = 0
+    this.#bytesWritten = 0
     socket.once('close', () => {
       this.#timer.disable()
-      countClosed(host, 'remoteClose', startedAtMs, this.#users.isActive())
+      this.countBytes()
+      countClosed(host, 'remoteClose', startedAtMs, this.#hasLostCalls || this.#users.isActive())
     })
     this.#socket = socket
     return { socket, secure: host.transportSocket.isSecure }
+  }
+
+  /** What has been read and written since it was counted last. */
+  countBytes(): void {
+    const { stats } = this.#host.cluster
+    const { bytesRead = 0, bytesWritten = 0 } = this.#socket ?? {}
+    stats.upstreamCxRxBytesTotal.add(bytesRead - this.#bytesRead)
+    stats.upstreamCxTxBytesTotal.add(bytesWritten - this.#bytesWritten)
+    this.#bytesRead = bytesRead
+    this.#bytesWritten = bytesWritten
+  }
+
+  onCallLost(): void {
+    this.#hasLostCalls = true
   }
 
   /** Calls that end while their connection is still being made have failed by that. */
@@ -246,7 +313,7 @@ class HostConnector implements SecureConnector {
       countConnectFailure(this.#host, true)
       countClosed(this.#host, 'localClose', this.#startedAtMs, false)
     }
-    this.#users.onFailure('upstream connect error or disconnect/reset before headers. reset reason: connection timeout')
+    this.#users.onFailure('connection timeout')
   }
 
   close(): void {

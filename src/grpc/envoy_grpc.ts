@@ -17,7 +17,7 @@ import {
 
 type EnvoyGrpc = envoy.config.core.v3.GrpcService.EnvoyGrpc
 
-const noHost: GrpcStatus = { code: grpcUnavailable, message: 'no healthy upstream' }
+const noHost: GrpcStatus = { code: grpcUnavailable, message: 'no healthy upstream{no_healthy_upstream}' }
 
 export class EnvoyGrpcClient implements GrpcClient {
   readonly destination: string
@@ -78,6 +78,7 @@ function failedStream(callbacks: GrpcStreamCallbacks): GrpcStream {
   })
   return {
     send: () => {},
+    isConnected: () => false,
     end: () => {},
     cancel: () => {
       isCancelled = true

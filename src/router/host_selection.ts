@@ -29,7 +29,7 @@ export class HostSelection implements LoadBalancerContext {
   attempt = 0
   priorityLoads: PriorityLoads | undefined = undefined
   /** `set-cookie` values that a hash policy wants the response to carry. */
-  cookies: string[] | undefined = undefined
+  #cookies: string[] | undefined = undefined
   #isHashed = false
   #hash: bigint | undefined = undefined
   #metadataMatch: MetadataMatch | undefined = undefined
@@ -62,6 +62,10 @@ export class HostSelection implements LoadBalancerContext {
     return host
   }
 
+  addCookies(response: HeaderMap): void {
+    if (this.#cookies !== undefined) for (const cookie of this.#cookies) response.add('set-cookie', cookie)
+  }
+
   hashKey(): bigint | undefined {
     if (!this.#isHashed) {
       this.#isHashed = true
@@ -80,8 +84,8 @@ export class HostSelection implements LoadBalancerContext {
   }
 
   addCookie(setCookie: string): void {
-    this.cookies ??= []
-    this.cookies.push(setCookie)
+    this.#cookies ??= []
+    this.#cookies.push(setCookie)
   }
 }
 

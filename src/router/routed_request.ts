@@ -11,7 +11,7 @@ import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
 import type { TransportSocketOptions } from '../upstream/transport_socket.ts'
-import { dropOverloadReply } from './drop_overload.ts'
+import { countDropped, dropOverloadReply } from './drop_overload.ts'
 import { HostSelection, noHealthyUpstream, poolOf, requestTransportOptions } from './host_selection.ts'
 import { applyInternalRedirect, becomesGet } from './internal_redirect.ts'
 import { RequestBody } from './request_body.ts'
@@ -86,7 +86,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
       this.#body = new RequestBody(this.#route.requestBodyBufferLimitBytes ?? this.bufferLimitBytes)
     this.#callbacks.addDownstreamWatermarkCallbacks(this)
     if (endStream) this.#onRequestComplete()
-    const dropped = dropOverloadReply(this.#cluster, this.#settings.suppressEnvoyHeaders, this.#callbacks.streamInfo)
+    const dropped = dropOverloadReply(this.#cluster, this.#settings, this.#callbacks.streamInfo)
     if (dropped === undefined) this.#startAttempt(endStream)
     else this.#refuse(dropped)
   }
@@ -163,8 +163,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
 
   headersFor(host: Host): HeaderMap {
     this.#requestStats.onRequest()
-    const { suppressEnvoyHeaders } = this.#settings
-    prepareForHost(this.#headers, this.#route, host, this.#callbacks.streamInfo, suppressEnvoyHeaders)
+    prepareForHost(this.#headers, this.#route, host, this.#callbacks.streamInfo, this.#settings.suppressEnvoyHeaders)
     return this.#headers
   }
 
@@ -197,8 +196,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#responseStarted = true
     if (!this.#settings.suppressEnvoyHeaders && this.#requestComplete)
       headers.set('x-envoy-upstream-service-time', String(Math.round(monotonicMs() - this.#requestCompleteMs)))
-    const { cookies } = this.#hostSelection
-    if (cookies !== undefined) for (const cookie of cookies) headers.add('set-cookie', cookie)
+    this.#hostSelection.addCookies(headers)
     info.responseCodeDetails = 'via_upstream'
     route.finalizeResponseHeaders(headers, this.#headers, info)
     if (route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(info.attemptCount))
@@ -292,9 +290,9 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   onUpstreamReset(attempt: UpstreamRequest, reason: StreamResetReason, transportFailureReason: string): void {
     if (this.#destroyed) return
     this.#timers.disarmPerTry()
-    const info = this.#callbacks.streamInfo
     const details = resetDetails(this.#responseStarted || this.#interimStarted, reason, transportFailureReason)
-    const reply = resetReply(reason, details, info.attemptCount > 1, this.#settings.suppressEnvoyHeaders)
+    const retried = this.#callbacks.streamInfo.attemptCount > 1
+    const reply = resetReply(reason, details, retried, this.#settings.suppressEnvoyHeaders)
     // What the client has seen nothing of yet, because a filter holds it, can still be replaced; else this resets.
     if (this.#responseStarted) this.#callbacks.sendLocalReply(reply)
     else if (!this.#retryReset(reason, attempt.requestSent)) this.#abort(reply)
@@ -360,6 +358,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (!this.#interimStarted && reply.flag !== ResponseFlag.UpstreamMaxStreamDurationReached) {
       this.#requestStats.charge(reply.status)
       this.#attempt?.host.onFailure()
+      if (reply.flag === ResponseFlag.UpstreamOverflow) countDropped(this.#cluster, this.#settings)
     }
     this.#callbacks.sendLocalReply(reply)
   }

@@ -195,7 +195,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     info.firstRxByteReceivedMs = monotonicMs()
     this.responseStarted = true
     this.host.cluster.sizeStats?.onResponseHeaders(headers)
-    if (this.host.lbPolicyData !== undefined) this.#readLoadReport(headers)
+    if (this.host.wantsLoadReports) this.#readLoadReport(headers)
     if (endStream) this.#complete(info)
     this.#parent.onUpstreamHeaders(this, headers, endStream)
     if (endStream) this.#dropRest()
@@ -215,7 +215,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
 
   decodeTrailers(trailers: HeaderMap): void {
     if (this.done) return
-    if (this.host.lbPolicyData !== undefined) this.#readLoadReport(trailers)
+    if (this.host.wantsLoadReports) this.#readLoadReport(trailers)
     this.#complete(this.#parent.upstreamInfo())
     this.#parent.onUpstreamTrailers(this, trailers)
     this.#dropRest()
@@ -227,7 +227,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     const report = parseLoadReport(headersOrTrailers)
     if (report === undefined) return
     this.#loadReported = true
-    this.host.lbPolicyData?.onLoadReport(report)
+    this.host.onLoadReport(report)
   }
 
   #complete(info: UpstreamInfo): void {

@@ -91,14 +91,14 @@ export class Discovery {
     this.#resources.start()
   }
 
-  /** Of a reload: other layers. */
-  followRuntime(views: readonly RuntimeLayerView[], errors: ConfigErrors): void {
-    this.#runtime?.follow(views, errors)
-  }
-
   /** Holds back what is said of clusters on the aggregated stream until the returned function is called. */
   pauseClusters(): () => void {
     return this.#manager?.pause(clusterType) ?? (() => {})
+  }
+
+  /** Of a reload: other layers. */
+  followRuntime(views: readonly RuntimeLayerView[], errors: ConfigErrors): void {
+    this.#runtime?.follow(views, errors)
   }
 
   /** Resolves with the first clusters, or when they are waited for no longer. */

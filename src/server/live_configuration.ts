@@ -6,6 +6,7 @@ import type { Bootstrap } from '../config/load.ts'
 import { WatchedResources } from '../config/watched_resources.ts'
 import type { Scope } from '../stats/store.ts'
 import { createDiscovery } from '../upstream/discovery/discovery.ts'
+import type { LoadStatsReporter } from '../xds/load_stats_reporter.ts'
 import type { XdsContext } from '../xds/xds_manager.ts'
 import type { ConfigChange } from './channel.ts'
 import { ClusterLifecycle, clustersInOrder, type Origin } from './cluster_lifecycle.ts'
@@ -14,6 +15,8 @@ import { DiscoveredSet } from './discovered_set.ts'
 import { Discovery } from './discovery.ts'
 import { Instance, type InstanceParts } from './instance.ts'
 import { ListenerLifecycle, listenerKeys } from './listener_lifecycle.ts'
+import type { ProcessLoad } from './load_numbers.ts'
+import { createLoadReporter } from './load_reports.ts'
 import { ClusterManagerStats, ListenerManagerStats } from './manager_stats.ts'
 import type { Options } from './options.ts'
 import type { ReloadParts } from './reload.ts'
@@ -37,6 +40,7 @@ export class LiveConfiguration {
   readonly listeners: ListenerLifecycle
   readonly listenerStats: ListenerManagerStats
   readonly discovery: Discovery
+  readonly #loadReporter: LoadStatsReporter | undefined
   readonly #push: ConfigPush
   readonly #parts: LiveConfigurationParts
 
@@ -85,11 +89,18 @@ export class LiveConfiguration {
       resources: () => resources,
       tellWorkers: (key, view) => push.push({ kind: 'resource', key, view }),
       forget: (key) => void push.push({ kind: 'unusedResource', key }),
+      applied: () => push.applied(),
     })
     const { primary, secondary } = clustersInOrder(bootstrap)
     for (const view of primary) this.clusters.addOrUpdate(view, fromBootstrap, errors)
-    this.discovery.connect(bootstrap, this.#xdsContext(scope), errors)
+    const xdsContext = this.#xdsContext(scope)
+    this.discovery.connect(bootstrap, xdsContext, errors)
+    const loadWorkers = {
+      loads: async () => (await workers().query('load')) as ProcessLoad[],
+      pids: () => workers().pids(),
+    }
     for (const view of secondary) this.clusters.addOrUpdate(view, fromBootstrap, errors)
+    this.#loadReporter = createLoadReporter(bootstrap, xdsContext, loadWorkers, errors)
   }
 
   /** Binds their addresses; throws where one cannot be had. */
@@ -104,6 +115,7 @@ export class LiveConfiguration {
   async startClusters(): Promise<void> {
     await this.clusters.startPrimary()
     await this.discovery.start()
+    this.#loadReporter?.start()
     await this.clusters.startAll()
     await this.discovery.startClusters()
     await this.clusters.startAll()
@@ -138,6 +150,7 @@ export class LiveConfiguration {
   }
 
   stop(): void {
+    this.#loadReporter?.stop()
     this.discovery.stop()
     this.clusters.stop()
   }

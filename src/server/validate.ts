@@ -21,6 +21,7 @@ import { clustersInOrder } from './cluster_lifecycle.ts'
 import { Discovery } from './discovery.ts'
 import { DrainManager } from './drain_decision.ts'
 import { Instance, statsSettings } from './instance.ts'
+import { createLoadReporter } from './load_reports.ts'
 import { localInfo } from './local_info.ts'
 import type { Options } from './options.ts'
 import { checkRuntimeLayers, RuntimeLayers } from './runtime_layers.ts'
@@ -81,6 +82,7 @@ export function validateBootstrap(
     resources: () => instance.context.resources,
     tellWorkers: async () => {},
     forget: () => {},
+    applied: async () => {},
   })
   const instance: Instance = new Instance(bootstrap, {
     scope: store,
@@ -108,8 +110,11 @@ export function validateBootstrap(
   const node = (): never => {
     throw new Error('nobody is asked while a configuration is checked')
   }
-  discovery.connect(bootstrap, { ...context, node, readOptions }, errors)
+  const xdsContext = { ...context, node, readOptions }
+  discovery.connect(bootstrap, xdsContext, errors)
   for (const view of secondary) checkCluster(view, instance, bootstrap, errors)
+  const nobody = { loads: async () => [], pids: () => [] }
+  createLoadReporter(bootstrap, xdsContext, nobody, errors)?.stop()
   checkLocalCluster(bootstrap, instance, errors)
   for (const view of listeners) instance.buildListener(view, instance.contextFor(errors))
   adminSettings(bootstrap, instance.context)

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { writeHeapSnapshot } from 'node:v8'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
 import type { HostNumbers, WorkerQuery } from './channel.ts'
+import { processLoad } from './load_numbers.ts'
 
 let profiler: Session | undefined
 let heapProfiler: Session | undefined
@@ -15,6 +16,8 @@ export async function answerQuery(what: WorkerQuery, clusterManager: ClusterMana
   switch (what) {
     case 'hostStats':
       return hostNumbers(clusterManager)
+    case 'load':
+      return processLoad(clusterManager)
     case 'memory':
       return process.memoryUsage()
     case 'startCpuProfile':

@@ -9,6 +9,7 @@ import { clusterStats } from './cluster_stats.ts'
 import { createLoadBalancer } from './create_load_balancer.ts'
 import type { Locality } from './host.ts'
 import { upstreamHttpOptions } from './http_options.ts'
+import { ClusterLoadStats } from './load_stats.ts'
 import { ResourceManager } from './resource_manager.ts'
 import type { LocalInfo, ServerContext } from './server_context.ts'
 import { budgetStats, sizeStats } from './tracked_stats.ts'
@@ -59,6 +60,8 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
       view.trackClusterStats?.perEndpointStats === true ? (name) => scope.createScope(`endpoint.${name}`) : undefined,
     sizeStats: sizeStats(view, scope),
     budgetStats: budgetStats(view, scope),
+    loadStats: new ClusterLoadStats(),
+    loadReportMetricNames: view.lrsReportEndpointMetrics.length === 0 ? undefined : view.lrsReportEndpointMetrics,
     resourceManager: (priority) => (priority === 'HIGH' ? high : byDefault),
   }
   const place = {
@@ -66,7 +69,7 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
     countsMembership: context.workerIndex < 0,
     dropLimitPercent: () => context.runtime.getInteger('load_balancing_policy.drop_overload_limit', 100),
   }
-  return new Cluster(info, createLoadBalancer(view, info, context), place, context.lifetime)
+  return new Cluster(info, createLoadBalancer(view, info, context), place, context)
 }
 
 function localLocality({ region, zone, subZone }: LocalInfo): Locality | undefined {

@@ -4,6 +4,7 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import type { SharedCounter } from '../stats/shared_counter.ts'
 import type { Scope } from '../stats/store.ts'
 import type { ClusterStats } from './cluster_stats.ts'
+import type { ClusterLoadStats } from './load_stats.ts'
 import type { AssignmentPolicy } from './priority_set.ts'
 import type { ResourceManager, RoutingPriority } from './resource_manager.ts'
 import type { BudgetStats, SizeStats } from './tracked_stats.ts'
@@ -55,5 +56,8 @@ export interface ClusterInfo {
   /** Undefined where track_cluster_stats does not ask for them. */
   readonly sizeStats: SizeStats | undefined
   readonly budgetStats: BudgetStats | undefined
+  readonly loadStats: ClusterLoadStats
+  /** Metrics that hosts tell and load reports pass on; undefined for none. */
+  readonly loadReportMetricNames: readonly string[] | undefined
   resourceManager(priority: RoutingPriority): ResourceManager
 }

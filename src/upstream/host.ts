@@ -7,6 +7,7 @@ import type { SharedCounter } from '../stats/shared_counter.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
 import type { ClusterInfo } from './cluster_info.ts'
 import { createHostStats, type HostStats } from './host_stats.ts'
+import { HostLoadMetrics } from './load_stats.ts'
 import type { LoadReport } from './orca/load_report.ts'
 import type { ResourceManager } from './resource_manager.ts'
 import type { TransportHost, TransportSocketOptions, UpstreamTransportSocketFactory } from './transport_socket.ts'
@@ -75,6 +76,8 @@ export class Host implements TransportHost {
   availableSinceMs = monotonicMs()
   /** Undefined for most policies, and then nobody looks for load reports. */
   lbPolicyData: HostLoadData | undefined = undefined
+  /** Undefined where the cluster passes none of its metrics on. */
+  readonly loadMetrics: HostLoadMetrics | undefined
   readonly stats: HostStats
   /** By protocol, priority and transport socket options. */
   readonly pools = new Map<string, ConnectionPoolLike>()
@@ -87,6 +90,8 @@ export class Host implements TransportHost {
     this.hostname = snapshot.hostname
     this.observabilityName = snapshot.observabilityName
     this.healthStatus = snapshot.healthStatus
+    const names = cluster.loadReportMetricNames
+    this.loadMetrics = names === undefined ? undefined : new HostLoadMetrics(names)
     this.#connectionCount = cluster.hostConnectionCount?.(snapshot.address.text)
     this.update(snapshot)
     this.stats = createHostStats(cluster.endpointScope?.(snapshot.observabilityName ?? snapshot.address.text))
@@ -106,6 +111,16 @@ export class Host implements TransportHost {
     this.canary = snapshot.metadata['envoy.lb']?.['canary'] === true
     this.healthStatus = snapshot.healthStatus
     if (this.healthy && !wasHealthy) this.availableSinceMs = monotonicMs()
+  }
+
+  /** Somebody wants to know what its responses say of its load. */
+  get wantsLoadReports(): boolean {
+    return this.lbPolicyData !== undefined || this.loadMetrics !== undefined
+  }
+
+  onLoadReport(report: LoadReport): void {
+    this.loadMetrics?.onLoadReport(report)
+    this.lbPolicyData?.onLoadReport(report)
   }
 
   get healthy(): boolean {

@@ -4,10 +4,10 @@
 import { wallMs } from '../common/clock.ts'
 import { ConfigErrors } from '../config/errors.ts'
 import type { Collection, WatchedResource } from '../config/watched_resources.ts'
+import { StatsOwner } from '../stats/stats_owner.ts'
 import { describeErrors } from './read_resource.ts'
-import { ReloadStats } from './reload_stats.ts'
+import { type RouteStats, routeStats } from './reload_stats.ts'
 import type { ResourceState, ResourceSubscription, ResourceSubscriptionsParts } from './resource_state.ts'
-import { virtualHostType } from './resource_types.ts'
 import type {
   ConfigUpdate,
   DiscoveredResource,
@@ -21,21 +21,19 @@ type Held = ReadonlyMap<string, DiscoveredResource>
 export class CollectionSubscription implements ResourceSubscription {
   readonly resource: WatchedResource
   subscription: Subscription | undefined = undefined
+  readonly statsOwner = new StatsOwner()
   version = ''
   lastUpdatedMs = wallMs()
   refused: ResourceState['refused'] = undefined
   readonly #parts: ResourceSubscriptionsParts
-  readonly #reloads: Pick<ReloadStats, 'onReload'>
+  readonly #reloads: RouteStats | undefined
   #held: Held = new Map()
 
   constructor(resource: WatchedResource, parts: ResourceSubscriptionsParts) {
     this.resource = resource
     this.#parts = parts
     const { typeUrl, scope } = resource.reference
-    scope.counter('update_empty')
-    const reloads = scope.counter('config_reload')
-    // Of virtual hosts nobody says when that was.
-    this.#reloads = typeUrl === virtualHostType ? { onReload: () => reloads.inc() } : new ReloadStats(scope)
+    this.#reloads = routeStats(typeUrl, scope.ownedBy(this.statsOwner))
   }
 
   start(): void {
@@ -89,7 +87,7 @@ export class CollectionSubscription implements ResourceSubscription {
     if (isNews) {
       this.version = versionInfo
       this.lastUpdatedMs = wallMs()
-      this.#reloads.onReload()
+      this.#reloads?.onReload()
     }
     const told = this.#parts.tellWorkers(this.resource.key, collection)
     commit()

@@ -1,12 +1,14 @@
 // Subscribes to the resources that the configuration names, one by one: routes, hosts, secrets, filters.
 
+import { setImmediate } from 'node:timers/promises'
 import { wallMs } from '../common/clock.ts'
 import { ConfigErrors } from '../config/errors.ts'
+import { forgetPositions } from '../config/view_origin.ts'
 import type { ResourceDemand, WatchedResource } from '../config/watched_resources.ts'
-import type { Counter } from '../stats/store.ts'
+import { StatsOwner } from '../stats/stats_owner.ts'
 import { CollectionSubscription } from './collection_subscription.ts'
 import { describeErrors } from './read_resource.ts'
-import { ReloadStats } from './reload_stats.ts'
+import { type RouteStats, routeStats } from './reload_stats.ts'
 import type { ResourceState, ResourceSubscription, ResourceSubscriptionsParts } from './resource_state.ts'
 import { clusterLoadAssignmentType, extensionConfigType, routeConfigurationType, secretType } from './resource_types.ts'
 import type {
@@ -42,12 +44,15 @@ export class ResourceSubscriptions implements ResourceDemand {
 
   #subscribe(named: ResourceSubscription, factory: SubscriptionFactory, errors: ConfigErrors): void {
     const { source, typeUrl, scope } = named.resource.reference
-    named.subscription = factory.create(source, typeUrl, named, scope, source, errors)
+    const own = scope.ownedBy(named.statsOwner)
+    named.subscription = factory.create(source, typeUrl, named, own, source, errors)
     if (this.#isStarted) named.start()
   }
 
   onUnwanted(resource: WatchedResource): void {
-    this.#subscriptions.get(resource)?.subscription?.stop()
+    const named = this.#subscriptions.get(resource)
+    named?.subscription?.stop()
+    named?.statsOwner.end()
     this.#subscriptions.delete(resource)
     this.#parts.forget(resource.key)
   }
@@ -96,13 +101,14 @@ const otherWords: UnexpectedWords = { count: 'resource length', name: (wanted) =
 class NamedSubscription implements ResourceSubscription {
   readonly resource: WatchedResource
   subscription: Subscription | undefined = undefined
+  /** It may outlive whoever wanted the resource first. */
+  readonly statsOwner = new StatsOwner()
   version = ''
   lastUpdatedMs = wallMs()
   refused: ResourceState['refused'] = undefined
   readonly #parts: ResourceSubscriptionsParts
   /** Of routes. */
-  readonly #reloads: ReloadStats | undefined
-  readonly #updateEmpty: Counter | undefined
+  readonly #routes: RouteStats | undefined
   #hash = ''
   #isStarted = false
 
@@ -110,9 +116,7 @@ class NamedSubscription implements ResourceSubscription {
     this.resource = resource
     this.#parts = parts
     const { typeUrl, scope } = resource.reference
-    const isRoutes = typeUrl === routeConfigurationType
-    this.#reloads = isRoutes ? new ReloadStats(scope) : undefined
-    this.#updateEmpty = isRoutes ? scope.counter('update_empty') : undefined
+    this.#routes = routeStats(typeUrl, scope.ownedBy(this.statsOwner))
   }
 
   /** What only requests need is not asked for before one of them does. */
@@ -124,7 +128,7 @@ class NamedSubscription implements ResourceSubscription {
 
   /** Where it is known already that there is nothing, that is said again. */
   request(): void {
-    if (this.#isStarted && this.resource.isSettled) this.#settle()
+    if (this.#isStarted && this.resource.isSettled) this.#giveUp()
     this.resource.isNeeded = true
     this.start()
   }
@@ -140,8 +144,8 @@ class NamedSubscription implements ResourceSubscription {
     if (found === undefined) {
       // It may come later, but nothing waits for it: the management server has answered.
       for (const { onMissing } of users) onMissing?.()
-      this.#updateEmpty?.inc()
-      this.#settle()
+      this.#routes?.onEmpty()
+      this.#giveUp(false)
       return []
     }
     if (found.hash === this.#hash) {
@@ -153,6 +157,7 @@ class NamedSubscription implements ResourceSubscription {
     if (commit === undefined) {
       return this.#refuse(describeErrors(errors) ?? '', version)
     }
+    forgetPositions(view)
     this.#hash = found.hash
     this.version = version
     this.lastUpdatedMs = wallMs()
@@ -176,8 +181,13 @@ class NamedSubscription implements ResourceSubscription {
     // Workers are told first: what waits for the resource is told to them as soon as it is in force here.
     const told = mainOnly === true ? undefined : this.#parts.tellWorkers(this.resource.key, view)
     commit()
-    this.#reloads?.onReload()
-    await told
+    this.#routes?.onReload()
+    if (told !== undefined) await told
+    else {
+      // Main has made something of it by then, such as hosts, or a cluster that is warm now, and tells the workers of that.
+      await setImmediate()
+      await this.#parts.applied()
+    }
     for (const { onApplied } of this.resource.users.values()) onApplied?.()
   }
 
@@ -200,14 +210,10 @@ class NamedSubscription implements ResourceSubscription {
     if (reason !== 'connectionFailure') this.#giveUp()
   }
 
-  #giveUp(): void {
-    for (const { onFailed } of this.resource.users.values()) onFailed?.()
-    this.#settle()
-  }
-
   /** Nobody waits any longer, requests in the workers neither. */
-  #settle(): void {
-    const { key, view, reference } = this.resource
+  #giveUp(hasFailed = true): void {
+    const { key, view, reference, users } = this.resource
+    if (hasFailed) for (const { onFailed } of users.values()) onFailed?.()
     if (reference.onDemand === true) void this.#parts.tellWorkers(key, view)
     this.#parts.resources().settle(this.resource)
   }

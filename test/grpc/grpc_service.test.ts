@@ -204,7 +204,7 @@ describe('a call over a cluster', () => {
     context.clusterManager.get('c')!.setHosts([[]])
     const client = clientOf(overCluster(), context)
     await expect(client.unaryCall('/t.Echo/Unary', Buffer.from('x'))).rejects.toThrow('no healthy upstream')
-    expect(await openStream(client).closed).toEqual({ code: 14, message: 'no healthy upstream' })
+    expect(await openStream(client).closed).toEqual({ code: 14, message: 'no healthy upstream{no_healthy_upstream}' })
     context.clusterManager.remove('c')
     await expect(client.unaryCall('/t.Echo/Unary', Buffer.from('x'))).rejects.toThrow('no healthy upstream')
   })

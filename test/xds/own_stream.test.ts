@@ -149,7 +149,7 @@ describe('the way to the management server', () => {
     client = new TestClient({ cluster: '{name: xds, type: STATIC, connect_timeout: 1s}' })
     const clusters = client.subscribe(clusterType, '*', source('GRPC'))
     await clusters.until(() => clusters.failures.length > 0)
-    expect(clusters.failures[0].message).toBe('14, no healthy upstream')
+    expect(clusters.failures[0].message).toBe('14, no healthy upstream{no_healthy_upstream}')
     const { port } = plane
     const text = `127.0.0.1:${port}`
     client.context.clusterManager.get('xds')!.setHosts([

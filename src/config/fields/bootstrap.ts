@@ -15,7 +15,7 @@ export const bootstrapFields: FieldTable = {
     acts: words('access_log access_log_path profile_path address socket_options allow_paths ignore_global_conn_limit'),
   },
   'envoy.config.bootstrap.v3.ClusterManager': {
-    acts: words('upstream_bind_config local_cluster_name'),
+    acts: words('upstream_bind_config local_cluster_name load_stats_config'),
     harmless: words('enable_deferred_cluster_creation'),
   },
   'envoy.config.bootstrap.v3.LayeredRuntime': { acts: ['layers'] },

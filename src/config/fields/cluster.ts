@@ -12,9 +12,10 @@ export const clusterFields: FieldTable = {
       round_robin_lb_config common_lb_config transport_socket transport_socket_matches transport_socket_matcher
       metadata upstream_connection_options
       load_balancing_policy preconnect_policy connection_pool_per_downstream_connection
-      track_timeout_budgets track_cluster_stats cluster_type eds_cluster_config`),
-    // The first is for ORIGINAL_DST alone, the next two matter to health checks alone.
-    harmless: words('cleanup_interval close_connections_on_host_health_failure ignore_health_on_host_removal'),
+      track_timeout_budgets track_cluster_stats cluster_type eds_cluster_config lrs_report_endpoint_metrics`),
+    // The first is for ORIGINAL_DST alone, the next two matter to health checks alone; Envoy ignores the last, too.
+    harmless: words(`cleanup_interval close_connections_on_host_health_failure ignore_health_on_host_removal
+      lrs_server`),
   },
   'envoy.config.cluster.v3.Cluster.CustomClusterType': { acts: words('name typed_config') },
   'envoy.extensions.clusters.dns.v3.DnsCluster': {

@@ -113,20 +113,24 @@ function emptyReport(): LoadReport {
 
 /** The largest of the named metrics: `cpu_utilization`, `named_metrics.<key>`, or `named_metrics.*` for all keys. */
 export function maxUtilization(names: readonly string[], report: LoadReport): number {
-  return names.reduce((max, name) => Math.max(max, ...metric(name, report)), 0)
+  let max = 0
+  for (const name of names) for (const [, value] of metricsByName(name, report)) max = Math.max(max, value)
+  return max
 }
 
-function metric(name: string, report: LoadReport): number[] {
-  if (Object.hasOwn(fields, name)) return [report[fields[name]]]
+/** What one name means in a report: one metric, all of a map where it ends in `.*`, or none; each with its own name. */
+export function metricsByName(name: string, report: LoadReport): [name: string, value: number][] {
+  if (Object.hasOwn(fields, name)) return [[name, report[fields[name]]]]
   const dot = name.indexOf('.')
   const maps: Readonly<Record<string, Record<string, number>>> = {
     named_metrics: report.namedMetrics,
     utilization: report.utilization,
     request_cost: report.requestCost,
   }
-  const values = maps[name.slice(0, Math.max(0, dot))]
+  const prefix = name.slice(0, Math.max(0, dot))
+  const values = maps[prefix]
   if (values === undefined) return []
   const key = name.slice(dot + 1)
-  if (key === '*') return Object.values(values)
-  return Object.hasOwn(values, key) ? [values[key]] : []
+  if (key === '*') return Object.entries(values).map(([each, value]) => [`${prefix}.${each}`, value])
+  return Object.hasOwn(values, key) ? [[name, values[key]]] : []
 }

@@ -118,11 +118,6 @@ export class XdsDriver {
     }
   }
 
-  async #ask({ of, headers, method = 'GET' }: Ask): Promise<string> {
-    const { status, body } = await httpRequest(`127.0.0.1:${this.proxy.port(of)}`, '/', method, askTimeoutMs, headers)
-    return `${method} / of ${of} ${JSON.stringify(headers)}: ${status} ${body}`
-  }
-
   async #talk(to: string, bytes: string): Promise<string> {
     const port = this.proxy.ports.get(to)
     const client = port === undefined ? undefined : await RawClient.connect(port).catch(() => undefined)
@@ -131,6 +126,11 @@ export class XdsDriver {
     const end = (await client.waitClosed(talkTimeoutMs)) ? (client.errorCode ?? 'end') : 'still open'
     client.close()
     return `${JSON.stringify(bytes)} to ${to}:\n${client.text}\n${end}`
+  }
+
+  async #ask({ of, headers, method = 'GET' }: Ask): Promise<string> {
+    const { status, body } = await httpRequest(`127.0.0.1:${this.proxy.port(of)}`, '/', method, askTimeoutMs, headers)
+    return `${method} / of ${of} ${JSON.stringify(headers)}: ${status} ${body}`
   }
 
   async #settle({ until = [], quietMs = defaultQuietMs }: XdsStep, from: number): Promise<void> {

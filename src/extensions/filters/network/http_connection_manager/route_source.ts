@@ -1,6 +1,7 @@
 // Where a connection manager's routes come from: its own configuration, route discovery (RDS), or one of both for each scope.
 
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
+import { finish } from '../../../../common/steps.ts'
 import { InitManager } from '../../../../config/init_manager.ts'
 import { fixedRoutes, type RouteSource } from '../../../../http/route.ts'
 import type { ListenerFactoryContext } from '../../../../network/factory.ts'
@@ -34,7 +35,7 @@ function inlineRoutes(view: RouteConfiguration, context: Context): RouteSource {
   const { name } = view
   const initManager = new InitManager()
   const routes = new RoutesInForce({ name, statsName: `vhds.${name}`, initManager, context })
-  routes.prepare(view, context.errors, true)()
+  finish(routes.prepare(view, context.errors, true))()
   const target = `StaticRouteConfigProvider local-init-target ${name}`
   context.lifetime.onEnd(context.initManager.addNested(target, initManager))
   return {

@@ -3,12 +3,13 @@
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
 import { fingerprint } from '../../../../common/fingerprint.ts'
 import { Lifetime } from '../../../../common/lifetime.ts'
+import type { Steps } from '../../../../common/steps.ts'
 import { ConfigErrors } from '../../../../config/errors.ts'
 import type { InitManager } from '../../../../config/init_manager.ts'
-import type { Collection, WatchedResource } from '../../../../config/watched_resources.ts'
+import type { Collection, TakeOver, WatchedResource } from '../../../../config/watched_resources.ts'
 import type { RouteConfig } from '../../../../http/route.ts'
 import type { ListenerFactoryContext } from '../../../../network/factory.ts'
-import { compileRouteConfig } from '../../../../router/route_config/route_config.ts'
+import { compileRouteConfigInSteps } from '../../../../router/route_config/route_config.ts'
 import type { ServerContext } from '../../../../upstream/server_context.ts'
 
 type ConfigSource = envoy.config.core.v3.ConfigSource
@@ -40,9 +41,9 @@ export class RoutesInForce {
   }
 
   /** Builds another version; what is returned puts it into force. */
-  prepare(view: RouteConfiguration | undefined, errors: ConfigErrors, validatesClusters: boolean): () => void {
+  *prepare(view: RouteConfiguration | undefined, errors: ConfigErrors, validatesClusters: boolean): Steps<TakeOver> {
     checkVhds(view, errors)
-    const next = this.#compile(view, this.#virtualHosts, errors, validatesClusters)
+    const next = yield* this.#compile(view, this.#virtualHosts, errors, validatesClusters)
     return () => {
       this.#view = view
       this.current = next
@@ -57,26 +58,26 @@ export class RoutesInForce {
     return context.resources.request(this.#vhds.resource, `${name}/${host.toLowerCase()}`, done)
   }
 
-  #prepareVirtualHosts(collection: Collection | undefined, errors: ConfigErrors): () => void {
+  *#prepareVirtualHosts(collection: Collection | undefined, errors: ConfigErrors): Steps<TakeOver> {
     const virtualHosts = (collection?.resources ?? []) as readonly VirtualHost[]
-    const next = this.#compile(this.#view, virtualHosts, errors, false)
+    const next = yield* this.#compile(this.#view, virtualHosts, errors, false)
     return () => {
       this.#virtualHosts = virtualHosts
       this.current = next
     }
   }
 
-  #compile(
+  *#compile(
     view: RouteConfiguration | undefined,
     more: readonly VirtualHost[],
     errors: ConfigErrors,
     validatesClusters: boolean,
-  ): RouteConfig | undefined {
+  ): Steps<RouteConfig | undefined> {
     if (view === undefined) return undefined
     const hasMore = view.vhds !== undefined && more.length > 0
     const merged = hasMore ? { ...view, virtualHosts: [...view.virtualHosts, ...more] } : view
     const context = Object.assign(Object.create(this.#parts.context) as Context, { errors })
-    return compileRouteConfig(merged, context, validatesClusters)
+    return yield* compileRouteConfigInSteps(merged, context, validatesClusters)
   }
 
   #followVirtualHosts(source: ConfigSource | undefined): void {

@@ -13,7 +13,7 @@ import { compileRouteConfig } from '../../../../router/route_config/route_config
 import { type BuildScopeKey, compileScopeKeyBuilder, scopeKey } from '../../../../router/scope_key.ts'
 import type { Scope } from '../../../../stats/store.ts'
 import type { ServerContext } from '../../../../upstream/server_context.ts'
-import { DiscoveredRoutes } from './discovered_routes.ts'
+import { discoveredRoutes } from './discovered_routes.ts'
 
 type ScopedRoutesView = envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes
 type ScopeView = envoy.config.route.v3.ScopedRouteConfiguration
@@ -91,8 +91,8 @@ class DiscoveredScopes {
     // For the listener it is one thing to wait for.
     const { initManager, lifetime } = context
     lifetime.onEnd(initManager.addNested("ConfigSubscriptionCommonBase init target 'SRDS'", this.#initManager))
-    lifetime.onEnd(() => {
-      for (const { lifetime } of this.#active.values()) lifetime.end()
+    lifetime.onEnd((graceMs) => {
+      for (const scope of this.#active.values()) scope.lifetime.end(graceMs)
     })
   }
 
@@ -156,10 +156,10 @@ class DiscoveredScopes {
     return { fingerprint: print, key: scopeKey(view.key), onDemand: view.onDemand, source, lifetime }
   }
 
-  #discover({ routeConfigurationName, onDemand }: ScopeView, context: Context): RouteSource {
+  #discover({ routeConfigurationName: name, onDemand }: ScopeView, context: Context): RouteSource {
     const source = this.#view.rdsConfigSource
     if (source === undefined) return fixedRoutes(undefined)
-    return new DiscoveredRoutes(routeConfigurationName, source, this.#statPrefix, context, onDemand).source
+    return discoveredRoutes({ name, source, statPrefix: this.#statPrefix, onDemand }, context)
   }
 }
 

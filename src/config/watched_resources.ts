@@ -3,6 +3,7 @@
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { fingerprint } from '../common/fingerprint.ts'
 import type { Lifetime } from '../common/lifetime.ts'
+import { finish, type Steps } from '../common/steps.ts'
 import type { Scope } from '../stats/store.ts'
 import { ConfigErrors } from './errors.ts'
 import type { InitManager } from './init_manager.ts'
@@ -47,9 +48,10 @@ export interface Collection {
 
 /**
  * Builds what a new version says, and tells what is wrong with it; what is returned puts it into force, and is called only
- * where nobody found anything wrong. Undefined: the resource is gone.
+ * where nobody found anything wrong. What takes long is done in steps. Undefined: the resource is gone.
  */
-export type PrepareUpdate = (view: object | undefined, errors: ConfigErrors) => () => void
+export type PrepareUpdate = (view: object | undefined, errors: ConfigErrors) => TakeOver | Steps<TakeOver>
+export type TakeOver = () => void
 
 /** What of the server a watch needs. */
 export interface WatchContext {
@@ -122,7 +124,7 @@ export class WatchedResources {
     const { users, view } = resource
     this.#stopLeaving(resource)
     users.set(prepare, reference)
-    if (view !== undefined) prepare(view, errors)()
+    if (view !== undefined) finish(inSteps(prepare(view, errors)))()
     else if (!resource.isSettled && reference.onDemand !== true) {
       const ready = initManager.add(reference.initTarget)
       resource.onSettled.push(ready)
@@ -183,11 +185,20 @@ export class WatchedResources {
    * Tries a new version on all who use the resource. Undefined, and errors, where one of them finds something wrong; nothing
    * has changed then. Otherwise what puts it into force everywhere at once.
    */
-  prepare(resource: WatchedResource, view: object | undefined, errors: ConfigErrors): (() => void) | undefined {
+  prepare(resource: WatchedResource, view: object | undefined, errors: ConfigErrors): TakeOver | undefined {
+    return finish(this.#prepareInSteps(resource, view, errors))
+  }
+
+  *#prepareInSteps(
+    resource: WatchedResource,
+    view: object | undefined,
+    errors: ConfigErrors,
+  ): Steps<TakeOver | undefined> {
     const before = errors.errors.length
     const { users, leaving } = resource
     const all = leaving === undefined ? [...users.keys()] : [leaving.user]
-    const updates = all.map((prepare) => prepare(view, errors))
+    const updates: TakeOver[] = []
+    for (const prepare of all) updates.push(yield* inSteps(prepare(view, errors)))
     if (errors.errors.length > before) return undefined
     return () => {
       resource.view = view
@@ -204,13 +215,13 @@ export class WatchedResources {
   }
 
   /** In a worker: what main has accepted; undefined where it is gone. */
-  set(key: string, view: object | undefined): void {
+  *setInSteps(key: string, view: object | undefined): Steps<void> {
     if (view === undefined) this.#views.delete(key)
     else this.#views.set(key, view)
     const resource = this.#wanted.get(key)
     if (resource === undefined) return
     const errors = new ConfigErrors()
-    const commit = this.prepare(resource, view, errors)
+    const commit = yield* this.#prepareInSteps(resource, view, errors)
     if (commit === undefined)
       throw new Error(`main accepted what this worker cannot build: ${errors.issues[0].message}`)
     commit()
@@ -234,6 +245,10 @@ function wake({ waiting }: WatchedResource, names: readonly string[]): void {
     waiting.delete(name)
     for (const done of [...(group ?? [])]) done()
   }
+}
+
+function* inSteps<T extends TakeOver>(prepared: T | Steps<T>): Steps<T> {
+  return typeof prepared === 'function' ? prepared : yield* prepared
 }
 
 function resourceKey({ typeUrl, name, source, usedAs = '' }: ResourceReference): string {

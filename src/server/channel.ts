@@ -66,7 +66,7 @@ export type ToWorker =
 
 /** What it is about is checked in main before: it cannot fail in a worker. */
 export type ConfigChange =
-  /** A new cluster, or another one in the place of that of its name, with its hosts, where they are known. */
+  /** A new cluster, or another one in the place of that of its name, with the hosts that it has: no request finds it empty. */
   | {
       readonly kind: 'cluster'
       readonly view: envoy.config.cluster.v3.Cluster

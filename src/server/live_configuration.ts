@@ -89,6 +89,7 @@ export class LiveConfiguration {
       resources: () => resources,
       tellWorkers: (key, view) => push.push({ kind: 'resource', key, view }),
       forget: (key) => void push.push({ kind: 'unusedResource', key }),
+      applied: () => push.applied(),
     })
     const { primary, secondary } = clustersInOrder(bootstrap)
     for (const view of primary) this.clusters.addOrUpdate(view, fromBootstrap, errors)

@@ -42,7 +42,7 @@ const stopGraceMs = 2000
 
 export class Server implements ServerControl {
   readonly options: Options
-  /** As last reloaded. */
+  /** In force: of a reloaded file what can change while the server runs. */
   bootstrap: Bootstrap
   readonly localInfo: LocalInfo
   readonly startedAtWallMs = wallMs()
@@ -61,7 +61,6 @@ export class Server implements ServerControl {
   readonly #folderWatcher = new FolderWatcher((folder) => void this.#workers.apply({ type: 'folder', folder }))
   readonly live: LiveConfiguration
   readonly #reload: Reload
-  #stopFollowing: (() => void) | undefined
   readonly #workers: WorkerPool
   /** Of the admin interface's access logs. */
   readonly #ownLogStreams = this.#createLogStreams((stream, bytes) =>
@@ -189,8 +188,7 @@ export class Server implements ServerControl {
     this.#state = 'LIVE'
     this.#serverStats.onInitialized(monotonicMs() - this.#startedAtMs)
     log.info('all dependencies initialized. starting workers')
-    const { configPath, watch } = this.options
-    if (watch && configPath !== undefined) this.#stopFollowing = this.#reload.follow(configPath)
+    this.#reload.start()
   }
 
   #createLogStreams(onTaken: (stream: number, bytes: number) => void): AccessLogStreams {
@@ -223,9 +221,10 @@ export class Server implements ServerControl {
     }
   }
 
-  /** Of a reload: what no lifecycle holds. */
+  /** Of a reload: what no lifecycle holds. The rest of the file takes effect with the next start. */
   async #adopt(bootstrap: Bootstrap, plan: ReloadPlan): Promise<void> {
-    this.bootstrap = bootstrap
+    const { staticResources, layeredRuntime } = bootstrap
+    this.bootstrap = { ...this.bootstrap, staticResources, layeredRuntime }
     if (plan.secrets) this.live.replaceSecrets(bootstrap)
     if (!plan.runtime) return
     this.live.discovery.followRuntime(bootstrap.layeredRuntime?.layers ?? [], new ConfigErrors())
@@ -347,7 +346,7 @@ export class Server implements ServerControl {
     clearInterval(this.#flushTimer)
     this.#runtimeLayers.close()
     this.#folderWatcher.close()
-    this.#stopFollowing?.()
+    this.#reload.stop()
     this.live.stop()
     await Promise.all([this.#workers.stop(stopGraceMs), this.adminAccessLogManager.flushAll()])
     await this.#ownLogStreams.close()

@@ -82,6 +82,7 @@ export function validateBootstrap(
     resources: () => instance.context.resources,
     tellWorkers: async () => {},
     forget: () => {},
+    applied: async () => {},
   })
   const instance: Instance = new Instance(bootstrap, {
     scope: store,

@@ -4,6 +4,7 @@
 import { wallMs } from '../common/clock.ts'
 import { ConfigErrors } from '../config/errors.ts'
 import type { Collection, WatchedResource } from '../config/watched_resources.ts'
+import { StatsOwner } from '../stats/stats_owner.ts'
 import { describeErrors } from './read_resource.ts'
 import { type RouteStats, routeStats } from './reload_stats.ts'
 import type { ResourceState, ResourceSubscription, ResourceSubscriptionsParts } from './resource_state.ts'
@@ -20,6 +21,7 @@ type Held = ReadonlyMap<string, DiscoveredResource>
 export class CollectionSubscription implements ResourceSubscription {
   readonly resource: WatchedResource
   subscription: Subscription | undefined = undefined
+  readonly statsOwner = new StatsOwner()
   version = ''
   lastUpdatedMs = wallMs()
   refused: ResourceState['refused'] = undefined
@@ -31,7 +33,7 @@ export class CollectionSubscription implements ResourceSubscription {
     this.resource = resource
     this.#parts = parts
     const { typeUrl, scope } = resource.reference
-    this.#reloads = routeStats(typeUrl, scope)
+    this.#reloads = routeStats(typeUrl, scope.ownedBy(this.statsOwner))
   }
 
   start(): void {

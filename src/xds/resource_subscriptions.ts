@@ -1,8 +1,11 @@
 // Subscribes to the resources that the configuration names, one by one: routes, hosts, secrets, filters.
 
+import { setImmediate } from 'node:timers/promises'
 import { wallMs } from '../common/clock.ts'
 import { ConfigErrors } from '../config/errors.ts'
+import { forgetPositions } from '../config/view_origin.ts'
 import type { ResourceDemand, WatchedResource } from '../config/watched_resources.ts'
+import { StatsOwner } from '../stats/stats_owner.ts'
 import { CollectionSubscription } from './collection_subscription.ts'
 import { describeErrors } from './read_resource.ts'
 import { type RouteStats, routeStats } from './reload_stats.ts'
@@ -41,12 +44,15 @@ export class ResourceSubscriptions implements ResourceDemand {
 
   #subscribe(named: ResourceSubscription, factory: SubscriptionFactory, errors: ConfigErrors): void {
     const { source, typeUrl, scope } = named.resource.reference
-    named.subscription = factory.create(source, typeUrl, named, scope, source, errors)
+    const own = scope.ownedBy(named.statsOwner)
+    named.subscription = factory.create(source, typeUrl, named, own, source, errors)
     if (this.#isStarted) named.start()
   }
 
   onUnwanted(resource: WatchedResource): void {
-    this.#subscriptions.get(resource)?.subscription?.stop()
+    const named = this.#subscriptions.get(resource)
+    named?.subscription?.stop()
+    named?.statsOwner.end()
     this.#subscriptions.delete(resource)
     this.#parts.forget(resource.key)
   }
@@ -95,6 +101,8 @@ const otherWords: UnexpectedWords = { count: 'resource length', name: (wanted) =
 class NamedSubscription implements ResourceSubscription {
   readonly resource: WatchedResource
   subscription: Subscription | undefined = undefined
+  /** It may outlive whoever wanted the resource first. */
+  readonly statsOwner = new StatsOwner()
   version = ''
   lastUpdatedMs = wallMs()
   refused: ResourceState['refused'] = undefined
@@ -108,7 +116,7 @@ class NamedSubscription implements ResourceSubscription {
     this.resource = resource
     this.#parts = parts
     const { typeUrl, scope } = resource.reference
-    this.#routes = routeStats(typeUrl, scope)
+    this.#routes = routeStats(typeUrl, scope.ownedBy(this.statsOwner))
   }
 
   /** What only requests need is not asked for before one of them does. */
@@ -149,6 +157,7 @@ class NamedSubscription implements ResourceSubscription {
     if (commit === undefined) {
       return this.#refuse(describeErrors(errors) ?? '', version)
     }
+    forgetPositions(view)
     this.#hash = found.hash
     this.version = version
     this.lastUpdatedMs = wallMs()
@@ -173,7 +182,12 @@ class NamedSubscription implements ResourceSubscription {
     const told = mainOnly === true ? undefined : this.#parts.tellWorkers(this.resource.key, view)
     commit()
     this.#routes?.onReload()
-    await told
+    if (told !== undefined) await told
+    else {
+      // Main has made something of it by then, such as hosts, or a cluster that is warm now, and tells the workers of that.
+      await setImmediate()
+      await this.#parts.applied()
+    }
     for (const { onApplied } of this.resource.users.values()) onApplied?.()
   }
 

@@ -3,12 +3,13 @@
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
 import { fingerprint } from '../../../../common/fingerprint.ts'
 import { Lifetime } from '../../../../common/lifetime.ts'
+import type { Steps } from '../../../../common/steps.ts'
 import { ConfigErrors } from '../../../../config/errors.ts'
 import { InitManager } from '../../../../config/init_manager.ts'
-import type { Collection, WatchedResource } from '../../../../config/watched_resources.ts'
+import type { Collection, TakeOver, WatchedResource } from '../../../../config/watched_resources.ts'
 import type { RouteConfig, RouteSource } from '../../../../http/route.ts'
 import type { ListenerFactoryContext } from '../../../../network/factory.ts'
-import { compileRouteConfig } from '../../../../router/route_config/route_config.ts'
+import { compileRouteConfigInSteps } from '../../../../router/route_config/route_config.ts'
 import type { ServerContext } from '../../../../upstream/server_context.ts'
 
 type ConfigSource = envoy.config.core.v3.ConfigSource
@@ -57,9 +58,9 @@ export class DiscoveredRoutes {
     lifetime.onEnd(() => this.#vhds?.lifetime.end())
   }
 
-  #prepare(view: RouteConfiguration | undefined, errors: ConfigErrors): () => void {
+  *#prepare(view: RouteConfiguration | undefined, errors: ConfigErrors): Steps<TakeOver> {
     checkVhds(view, errors)
-    const next = this.#compile(view, this.#virtualHosts, errors)
+    const next = yield* this.#compile(view, this.#virtualHosts, errors)
     return () => {
       this.#view = view
       this.#current = next
@@ -67,21 +68,29 @@ export class DiscoveredRoutes {
     }
   }
 
-  #prepareVirtualHosts(collection: Collection | undefined, errors: ConfigErrors): () => void {
+  *#prepareVirtualHosts(collection: Collection | undefined, errors: ConfigErrors): Steps<TakeOver> {
     const virtualHosts = (collection?.resources ?? []) as readonly VirtualHost[]
-    const next = this.#compile(this.#view, virtualHosts, errors)
+    const next = yield* this.#compile(this.#view, virtualHosts, errors)
     return () => {
       this.#virtualHosts = virtualHosts
       this.#current = next
     }
   }
 
-  #compile(view: RouteConfiguration | undefined, more: readonly VirtualHost[], errors: ConfigErrors) {
+  *#compile(
+    view: RouteConfiguration | undefined,
+    more: readonly VirtualHost[],
+    errors: ConfigErrors,
+  ): Steps<RouteConfig | undefined> {
     if (view === undefined) return undefined
     const hasMore = view.vhds !== undefined && more.length > 0
     const merged = hasMore ? { ...view, virtualHosts: [...view.virtualHosts, ...more] } : view
     // Clusters may come later than routes to them.
-    return compileRouteConfig(merged, Object.assign(Object.create(this.#context) as Context, { errors }), false)
+    return yield* compileRouteConfigInSteps(
+      merged,
+      Object.assign(Object.create(this.#context) as Context, { errors }),
+      false,
+    )
   }
 
   #followVirtualHosts(source: ConfigSource | undefined): void {

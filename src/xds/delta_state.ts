@@ -84,10 +84,10 @@ export class DeltaState {
     this.#unsubscribe.clear()
   }
 
-  /** Something is to be said. */
+  /** Something is to be said; not that nothing is wanted, which would mean everything in a first request. */
   get isPending(): boolean {
-    if (this.#subscribe.size > 0 || this.#unsubscribe.size > 0) return true
-    return this.#isFreshStream && this.#wanted.size + this.#namespaces > 0
+    if (this.#isFreshStream) return this.#wanted.size + this.#namespaces > 0
+    return this.#subscribe.size > 0 || this.#unsubscribe.size > 0
   }
 
   /** What is to be said now; it is said by that. */

@@ -37,6 +37,8 @@ interface TypeState {
   /** Of the last response that was accepted. */
   versionInfo: string
   nonce: string
+  /** On this stream. */
+  isAskedFor: boolean
   /** Responses that are to be answered, one request each. */
   readonly acknowledgements: Acknowledgement[]
 }
@@ -100,6 +102,7 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
         reader: new ResourceReader(type, this.#settings.readOptions),
         versionInfo: '',
         nonce: '',
+        isAskedFor: false,
         acknowledgements: [],
       }
       state = added
@@ -114,9 +117,9 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
     this.#queue.clear()
     for (const [typeName, state] of this.#types) {
       state.nonce = ''
+      state.isAskedFor = false
       state.acknowledgements.length = 0
-      // To ask for nothing would mean everything here.
-      if (state.watches.size > 0) this.#queue.add(typeName)
+      this.#queue.add(typeName)
     }
   }
 
@@ -132,7 +135,9 @@ export class SotwMux implements GrpcMux, DiscoveryStreamCallbacks {
 
   #sendRequests(typeName: string): void {
     const state = this.#types.get(typeName)
-    if (state === undefined) return
+    // To ask for nothing would mean everything in a first request.
+    if (state === undefined || (!state.isAskedFor && state.watches.size === 0)) return
+    state.isAskedFor = true
     do {
       const { versionInfo, nonce, detail } = state.acknowledgements.shift() ?? { ...state, detail: undefined }
       const sendsNode = this.#isFirstRequest || !this.#settings.skipSubsequentNode

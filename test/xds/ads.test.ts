@@ -40,6 +40,16 @@ const route = (name: string) => ({ name, resource: `{name: ${name}}` })
 describe.each(['GRPC', 'DELTA_GRPC'] as const)('%s on the aggregated stream', (apiType) => {
   const isDelta = apiType === 'DELTA_GRPC'
 
+  it('does not ask for what was given up before it was asked for', async () => {
+    await start(apiType)
+    plane.set('CDS', [cluster('a')], 'v1')
+    plane.set('RDS', [route('r')], 'v1')
+    client.subscribe(routeConfigurationType, ['r']).subscription?.stop()
+    client.subscribe(clusterType, '*')
+    await plane.waitForAck('CDS', 'v1')
+    expect(plane.lines('RDS')).toEqual([])
+  })
+
   it('asks, applies and acknowledges', async () => {
     await start(apiType, '', 'initial_metadata: [{key: k, value: v}]')
     plane.set('CDS', [cluster('a'), cluster('b')], 'v1')

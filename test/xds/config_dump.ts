@@ -19,6 +19,14 @@ export interface ReplayOptions {
   /** Where every endpoint is. */
   readonly backendPort: number
   readonly ca: CertificateAuthority
+  /** Words of extensions that the proxy does not have: the bootstrap is to go without them. */
+  readonly unbuilt: readonly string[]
+}
+
+/** Whether something of a configuration names one of these. */
+export function isNamedIn(value: unknown, words: readonly string[]): boolean {
+  const text = JSON.stringify(value)
+  return words.some((word) => text.includes(word))
 }
 
 /** Where each type stands in a dump: the list, and the path from its elements to the resource. */
@@ -95,12 +103,15 @@ function secret(name: string, ca: CertificateAuthority): JsonObject {
 
 function ownBootstrap(bootstrap: JsonObject, options: ReplayOptions): JsonObject {
   const { clusters, listeners } = bootstrap['static_resources'] as { clusters: JsonObject[]; listeners: JsonObject[] }
+  const { bootstrap_extensions: extensions = [], ...rest } = bootstrap
+  const isBuilt = (part: JsonValue) => !isNamedIn(part, options.unbuilt)
   return {
-    ...bootstrap,
+    ...rest,
+    bootstrap_extensions: (extensions as JsonValue[]).filter(isBuilt),
     admin: { address: socket(0) },
     static_resources: {
       clusters: clusters.map((cluster) => relocate(cluster, options)),
-      listeners: listeners.map((listener) => relocate(listener, options)),
+      listeners: listeners.filter(isBuilt).map((listener) => relocate(listener, options)),
     },
   }
 }

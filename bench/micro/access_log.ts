@@ -10,6 +10,7 @@ import {
   type Formatter,
 } from '../../src/access_log/formatter.ts'
 import type { FormatterContext } from '../../src/access_log/formatter_context.ts'
+import { httpEntry } from '../../src/access_log/grpc/log_entries.ts'
 import { HeaderMap } from '../../src/common/header_map.ts'
 import { createLocalStore } from '../../src/stats/store.ts'
 import { type AddressInfo, StreamInfo } from '../../src/stream_info/stream_info.ts'
@@ -122,6 +123,22 @@ const cases: Readonly<Record<string, Formatter>> = {
 const manager = new AccessLogManager(createLocalStore())
 const file = manager.file('/dev/null')
 for (const [name, formatter] of Object.entries(cases)) await report(name, formatter, (line) => file.write(line))
+
+// An entry for an access log service, encoded; the line is not used.
+const entrySettings = {
+  filterStateObjects: [],
+  customTags: [],
+  requestHeaders: [],
+  responseHeaders: [],
+  responseTrailers: [],
+}
+const entries: Formatter = {
+  format: (ctx) => {
+    httpEntry(ctx, entrySettings)
+    return ''
+  },
+}
+await report('entry for an access log service', entries, () => {})
 
 // The parts alone: what the buffer adds, and what a Buffer written line by line would add instead.
 const json = cases['JSON, 15 operators']

@@ -26,6 +26,13 @@ const message = 'envoy.service.accesslog.v3.StreamAccessLogsMessage'
 const entriesField: Readonly<Record<AccessLogEntryKind, number>> = { http: 2, tcp: 3 }
 const logEntryField = 1
 
+/** Makes ready what the first entry would wait for, which is a tenth of a second. */
+export function prepareEntries(kind: AccessLogEntryKind): void {
+  const commonProperties = { startTime: 0, downstreamRemoteAddress: { socketAddress: { portValue: 0 } } }
+  if (kind === 'http') encodeHttpEntry({ commonProperties, request: {}, response: { responseCode: 0 } })
+  else encodeTcpEntry({ commonProperties, connectionProperties: {} })
+}
+
 export function encodeHttpEntry(entry: Sparse<HttpAccessLogEntry>): Uint8Array {
   return encodeMessage(`${data}.HTTPAccessLogEntry`, entry)
 }

@@ -2,7 +2,7 @@
 
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import { Timer } from '../../common/timer.ts'
-import { type AccessLogEntryKind, joinEntries } from '../../config/access_log_messages.ts'
+import { type AccessLogEntryKind, joinEntries, prepareEntries } from '../../config/access_log_messages.ts'
 import type { Counter, Scope } from '../../stats/store.ts'
 
 export type CommonGrpcAccessLogConfig = envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig
@@ -62,6 +62,7 @@ export class GrpcAccessLogger {
     this.#flushIntervalMs = config.bufferFlushInterval ?? defaultFlushIntervalMs
     // With 0 each entry leaves by itself.
     this.#bufferSizeBytes = Math.max(1, config.bufferSizeBytes ?? defaultBufferSizeBytes)
+    prepareEntries(kind)
     send({ kind: 'open', stream, config })
   }
 

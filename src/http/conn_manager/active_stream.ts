@@ -110,8 +110,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     const rejectStatus = mutateRequestHeaders(headers, this.connection, settings, info)
     if (rejectStatus !== undefined) {
       settings.stats.downstreamRqRejectedViaIpDetection.inc()
-      const details = 'rejecting_because_detection_failed'
-      this.filters.sendLocalReply({ status: rejectStatus, body: '', details })
+      this.filters.sendLocalReply({ status: rejectStatus, body: '', details: 'rejecting_because_detection_failed' })
       return
     }
     if (settings.flushAccessLogOnNewRequest) {

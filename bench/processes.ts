@@ -8,6 +8,7 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureEnvoy } from '../test/support/ensure_envoy.ts'
+import { discoveryConfig } from './configs/discovery.ts'
 import { envoyConfig } from './configs/envoy.ts'
 import { haproxyConfig } from './configs/haproxy.ts'
 import { nginxConfig } from './configs/nginx.ts'
@@ -117,6 +118,8 @@ function prepare(
 }
 
 export function configText(name: ProxyName, setup: Setup, ports: Ports, folder: string): string | undefined {
+  if (setup.controlPlanePort > 0)
+    return name === 'nuncio' || name === 'envoy' ? discoveryConfig(setup.controlPlanePort, ports) : undefined
   if (name === 'nginx') return nginxConfig(setup, ports, folder)
   if (name === 'haproxy') return haproxyConfig(setup, ports, folder)
   return envoyConfig(setup, ports)

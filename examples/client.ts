@@ -1,7 +1,9 @@
 // HTTP requests as the examples' checks make them: one connection each, nothing followed, nothing decoded.
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { type RequestOptions, request as requestSecurely } from 'node:https'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Echo } from './backends.ts'
+import type { ExampleProxy } from './example.ts'
 
 export interface Answer {
   readonly status: number
@@ -10,6 +12,7 @@ export interface Answer {
 }
 
 const timeoutMs = 10_000
+const betweenAsksMs = 10
 
 /** A GET of `path` on 127.0.0.1, with these headers (`host` among them). */
 export function get(port: number, path: string, headers: Record<string, string> = {}): Promise<Answer> {
@@ -63,4 +66,29 @@ export async function getEcho(port: number, path: string, headers: Record<string
   const { status, body } = await get(port, path, headers)
   if (status !== 200) throw new Error(`${path}: status ${status}: ${body}`)
   return JSON.parse(body) as Echo
+}
+
+/** Asks again until something comes of it; throws, saying what was waited for, when that takes too long. */
+export async function once<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
+  const deadline = performance.now() + timeoutMs
+  for (;;) {
+    const found = await ask().catch(() => undefined)
+    if (found !== undefined) return found
+    if (performance.now() > deadline) throw new Error(`waited in vain until ${what}`)
+    await delay(betweenAsksMs)
+  }
+}
+
+/** The port of a listener that may come, or change it, while the proxy runs. */
+export function portOnce(proxy: ExampleProxy, listenerName: string): Promise<number> {
+  return once(`listener ${listenerName} is there`, async () => {
+    const { body } = await proxy.admin('/listeners?format=json')
+    const { listener_statuses: found = [] } = JSON.parse(body) as { listener_statuses?: ListenerStatus[] }
+    return found.find(({ name }) => name === listenerName)?.local_address.socket_address.port_value
+  })
+}
+
+interface ListenerStatus {
+  readonly name: string
+  readonly local_address: { readonly socket_address: { readonly port_value: number } }
 }

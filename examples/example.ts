@@ -1,8 +1,12 @@
 // What an example is made of beside its `envoy.yaml` and README: the backends behind it, and a check that drives it.
 import type { Server } from 'node:net'
+import type { Answer } from './client.ts'
 
-/** Makes a server that does not listen yet. */
-export type Backend = () => Server
+/** The port that stands for one which the YAML names; 0, any, for those of listeners. */
+export type PortOf = (named: number) => number
+
+/** Makes a server that does not listen yet; `portOf` knows the backends with lower numbers. */
+export type Backend = (portOf: PortOf) => Server
 
 /** The proxy that runs the example's YAML, on ports of the runner's choice. */
 export interface ExampleProxy {
@@ -10,17 +14,32 @@ export interface ExampleProxy {
   port(listenerName: string): number
   /** Values of counters and gauges whose names match the filter. */
   stats(filter: string): Promise<Map<string, number>>
+  /** Asks the admin interface. */
+  admin(path: string, method?: 'GET' | 'POST'): Promise<Answer>
   /** What the proxy has written to its standard output so far. */
   readonly stdout: string
+  /** What it has logged so far. */
+  readonly stderr: string
   /** Stands for `/tmp` in the YAML. */
   readonly folder: string
+  /** The YAML that it runs, a copy of the check's own. */
+  readonly configPath: string
 }
 
 export interface Example {
   /** Installs what the check needs beside Node and openssl; throws where it cannot. */
   readonly install?: () => void
-  /** Makes the files that the YAML reads, before anything is started; the folder stands for `/tmp` in the YAML. */
+  /** Makes the files that are read, before anything is started; the folder stands for `/tmp` in the YAML. */
   readonly prepare?: (folder: string) => void
+  /**
+   * Makes further configuration, when the backends are there; `adapt` puts the ports and the folder of this run in the place
+   * of those that a text names.
+   */
+  readonly configure?: (folder: string, adapt: (text: string) => string) => void
+  /** Further flags of the proxy. */
+  readonly flags?: readonly string[]
+  /** Real Envoy cannot do this; nor does the proxy run the YAML itself, but a copy in /tmp that may be changed. */
+  readonly isNuncioOnly?: true
   /** By the port that the YAML names. */
   readonly backends: Readonly<Record<number, Backend>>
   /** Throws where the proxy does not do what the README says. */
@@ -40,6 +59,9 @@ export const exampleNames = [
   'grpc_bridge',
   'grpc_json',
   'grpc_web',
+  'xds_filesystem',
+  'xds_grpc',
+  'live_reload',
 ] as const
 
 export async function loadExample(name: string): Promise<Example> {

@@ -11,6 +11,8 @@ export interface Setup {
   /** 0: one route takes everything. Else so many prefixes, see `routePath`. */
   readonly routeCount: number
   readonly accessLog: boolean
+  /** Of what brings clusters and routes; 0: they are configured. */
+  readonly controlPlanePort: number
 }
 
 export const plainHttp: Setup = {
@@ -21,6 +23,7 @@ export const plainHttp: Setup = {
   workers: 1,
   routeCount: 0,
   accessLog: false,
+  controlPlanePort: 0,
 }
 export const plainTcp: Setup = { ...plainHttp, protocol: 'tcp' }
 

@@ -1,5 +1,6 @@
 // The one list of scenarios, in the order they run.
 
+import { discoveryScenarios } from './discovery.ts'
 import { halfLoadLatency } from './half_load_latency.ts'
 import { idleConnections } from './idle_connections.ts'
 import { routes10000 } from './routes_10000.ts'
@@ -12,6 +13,7 @@ import { twoWorkers } from './two_workers.ts'
 export const allScenarios: readonly Scenario[] = [
   ...throughputScenarios,
   routes10000,
+  ...discoveryScenarios,
   idleConnections,
   halfLoadLatency,
   stall,

@@ -17,10 +17,11 @@ export interface AccessLogContext extends AccessLogFilterContext {
 }
 
 /** Category `envoy.access_loggers`. */
-export interface AccessLogFactory<Config = unknown> extends ExtensionFactory {
+export interface AccessLogFactory<Config = unknown, Server extends AccessLogContext = AccessLogContext>
+  extends ExtensionFactory {
   readonly category: 'envoy.access_loggers'
   /** Undefined where the configuration is wrong and the reason was reported. */
-  createAccessLog(config: Config, context: AccessLogContext): AccessLog | undefined
+  createAccessLog(config: Config, context: Server): AccessLog | undefined
 }
 
 /** Builds the logs of an `access_log` list, each behind its filter. */

@@ -1,7 +1,8 @@
-// The log files of one process: each path is opened once, however many access logs name it.
+// Where the access logs of one process go: files, each opened once, however many logs name it, and access log services.
 
 import type { Scope } from '../stats/store.ts'
 import { AccessLogFile, type AccessLogFileStats, accessLogFileStats, checkCanOpen } from './access_log_file.ts'
+import { GrpcAccessLoggers, type SendLogMessage } from './grpc/grpc_access_logger.ts'
 
 export interface AccessLogManagerOptions {
   /** --file-flush-interval-msec. */
@@ -11,6 +12,8 @@ export interface AccessLogManagerOptions {
   readonly bufferLimitBytes?: number
   /** False for a process that only checks a configuration: files are not made, only whether they could be is looked at. */
   readonly opensFiles?: boolean
+  /** How batches for access log services leave; without it they go nowhere. */
+  readonly sendLogMessage?: SendLogMessage
 }
 
 /** Where lines go: a file, or nowhere while a configuration is only checked. */
@@ -22,6 +25,8 @@ export interface LineWriter {
 const discard: LineWriter = { write: () => {} }
 
 export class AccessLogManager {
+  /** Of access log services. */
+  readonly grpcLoggers: GrpcAccessLoggers
   readonly #files = new Map<string, AccessLogFile>()
   readonly #stats: AccessLogFileStats
   readonly #flushIntervalMs: number
@@ -37,6 +42,7 @@ export class AccessLogManager {
     this.#flushMinSizeBytes = options.flushMinSizeBytes ?? 65_536
     this.#bufferLimitBytes = options.bufferLimitBytes ?? 16 << 20
     this.#opensFiles = options.opensFiles ?? true
+    this.grpcLoggers = new GrpcAccessLoggers(scope, options.sendLogMessage ?? (() => {}))
   }
 
   /** The file of a path; `/dev/stdout` and `/dev/stderr` are the process's own streams. Throws AccessLogFileError. */
@@ -60,8 +66,9 @@ export class AccessLogManager {
     for (const file of this.#files.values()) file.reopen()
   }
 
-  /** Resolves when all lines written so far are in their files, or could not be written. */
+  /** Resolves when all lines written so far are in their files, or could not be written; entries are on their way. */
   async flushAll(): Promise<void> {
+    this.grpcLoggers.flush()
     await Promise.all([...this.#files.values()].map((file) => file.flush()))
   }
 

@@ -1,5 +1,6 @@
 // Refuses fields that Envoy knows and the proxy does not act on, so that nothing in a configuration is silently ignored.
 import type { ConfigErrors } from './errors.ts'
+import { accessLogFields } from './fields/access_log.ts'
 import { bootstrapFields } from './fields/bootstrap.ts'
 import { clusterFields } from './fields/cluster.ts'
 import { commonFields } from './fields/common.ts'
@@ -26,6 +27,7 @@ export const fieldTables: readonly FieldTable[] = [
   tlsFields,
   transcoderFields,
   xdsFields,
+  accessLogFields,
 ]
 
 /**

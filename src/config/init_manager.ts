@@ -22,6 +22,14 @@ export class InitManager {
     }
   }
 
+  /** Waits, as for one thing of that name, until the other is ready. Returns what ends the wait. */
+  addNested(name: string, inner: InitManager): () => void {
+    if (inner.isReady) return () => {}
+    const ready = this.add(name)
+    void inner.whenReady().then(ready)
+    return ready
+  }
+
   get isReady(): boolean {
     return this.#unready.size === 0
   }

@@ -33,6 +33,26 @@ export function originOf(view: object): ViewOrigin | undefined {
   return (view as { readonly [originKey]?: ViewOrigin })[originKey]
 }
 
+/**
+ * Lets go of the positions in a message that nobody will find anything wrong with any more: they hold the whole text that it
+ * was read from. What its configurations were written as stays.
+ */
+export function forgetPositions(value: object): void {
+  if (value instanceof Uint8Array) return
+  const origin = originOf(value)
+  if (origin !== undefined)
+    Object.defineProperty(value, originKey, { value: withoutPosition(origin), configurable: true })
+  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) forgetPositions(inner)
+}
+
+function withoutPosition({ schema, typedStruct, anyTypeUrl }: ViewOrigin): ViewOrigin | undefined {
+  if (typedStruct === undefined && anyTypeUrl === undefined) return undefined
+  const nowhere = { node: undefined, entries: noEntries, parent: undefined, parentField: undefined, key: undefined }
+  return { schema, ...nowhere, ...(typedStruct && { typedStruct }), ...(anyTypeUrl && { anyTypeUrl }) }
+}
+
+const noEntries: ReadonlyMap<string, MapEntry> = new Map()
+
 /** `static_resources.clusters[0].name`; `field` is a view name (or any last segment), undefined for the message itself. */
 export function pathOf(origin: ViewOrigin | undefined, field?: string, index?: number | string): string {
   const segments: string[] = []

@@ -2,6 +2,7 @@
 
 import type { ExtensionFactory } from '../config/registry.ts'
 import { fileAccessLogFactory } from './access_loggers/file/config.ts'
+import { httpGrpcAccessLogFactory, tcpGrpcAccessLogFactory } from './access_loggers/grpc/config.ts'
 import { stderrAccessLogFactory, stdoutAccessLogFactory } from './access_loggers/stream/config.ts'
 import { aggregateCluster } from './clusters/aggregate/config.ts'
 import { connectGrpcBridgeFilter } from './filters/http/connect_grpc_bridge/config.ts'
@@ -11,6 +12,7 @@ import { grpcHttp1ReverseBridgeFilter } from './filters/http/grpc_http1_reverse_
 import { grpcJsonTranscoder } from './filters/http/grpc_json_transcoder/config.ts'
 import { grpcStatsFilter } from './filters/http/grpc_stats/config.ts'
 import { grpcWebFilter } from './filters/http/grpc_web/config.ts'
+import { onDemandFilter } from './filters/http/on_demand/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
 import { httpInspector } from './filters/listener/http_inspector/config.ts'
 import { listenerLocalRateLimit } from './filters/listener/local_ratelimit/config.ts'
@@ -53,6 +55,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   grpcJsonTranscoder,
   grpcStatsFilter,
   grpcWebFilter,
+  onDemandFilter,
   routerFilter,
   // Network filters
   connectionLimit,
@@ -96,6 +99,8 @@ export const allExtensions: readonly ExtensionFactory[] = [
   xffIpDetection,
   // Access loggers and their formatters
   fileAccessLogFactory,
+  httpGrpcAccessLogFactory,
+  tcpGrpcAccessLogFactory,
   metadataFormatterFactory,
   reqWithoutQueryFormatterFactory,
   stderrAccessLogFactory,

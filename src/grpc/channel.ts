@@ -75,9 +75,10 @@ export class Channel {
       callbacks.onClose(toStatus(status))
     })
     return {
-      send: (bytes) => {
-        if (open) call.write(bytes)
+      send: (bytes, onSent) => {
+        if (open) call.write(bytes, onSent)
       },
+      isConnected: () => this.isReady,
       end: () => {
         if (open) call.end()
       },

@@ -176,9 +176,13 @@ class ClusterStream implements GrpcStream {
     })
   }
 
-  send(bytes: Uint8Array): void {
-    this.#inner?.send(bytes)
+  send(bytes: Uint8Array, onSent?: () => void): void {
+    this.#inner?.send(bytes, onSent)
     this.#users.onBytes()
+  }
+
+  isConnected(): boolean {
+    return this.#inner?.isConnected() ?? false
   }
 
   end(): void {

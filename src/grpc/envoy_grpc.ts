@@ -78,6 +78,7 @@ function failedStream(callbacks: GrpcStreamCallbacks): GrpcStream {
   })
   return {
     send: () => {},
+    isConnected: () => false,
     end: () => {},
     cancel: () => {
       isCancelled = true

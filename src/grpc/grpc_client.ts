@@ -20,7 +20,10 @@ export interface GrpcStreamCallbacks {
 
 /** A stream of messages in both directions. */
 export interface GrpcStream {
-  send(bytes: Uint8Array): void
+  /** `onSent` is called when the message is on its way, which waits for a slow server; perhaps never where the stream breaks. */
+  send(bytes: Uint8Array, onSent?: () => void): void
+  /** Whether there is a connection under it now. */
+  isConnected(): boolean
   /** Nothing more will be sent; the server ends the stream. */
   end(): void
   /** Ends it here and now; nothing is called back any more. */

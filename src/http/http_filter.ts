@@ -68,6 +68,8 @@ export interface StreamFilterCallbacks {
 
 export interface StreamDecoderFilterCallbacks extends StreamFilterCallbacks {
   continueDecoding(): void
+  /** For a request without a route: see `RequestRouteUpdate`. */
+  requestRouteUpdate(done: () => void): (() => void) | undefined
   /** What the chain has buffered for this filter (StopIterationAndBuffer); undefined for nothing. */
   decodingBuffer(): Buffer | undefined
   /** Takes it out of the chain, for a filter that passes it on in another form (Envoy's modifyDecodingBuffer). */

@@ -163,6 +163,24 @@ export interface RateLimitedBackOff {
   readonly maxMs: number
 }
 
+/**
+ * Asks discovery for routes of a request that has none; `done` is called when there is word of them. What is returned
+ * gives the wait up. Undefined where nothing more can come.
+ */
+export type RequestRouteUpdate = (headers: HeaderMap, done: () => void) => (() => void) | undefined
+
+/** Where a connection manager's routes come from. */
+export interface RouteSource {
+  /** The table in force for a request; undefined where there is none, or none yet. */
+  readonly routeConfig: (headers: HeaderMap) => RouteConfig | undefined
+  readonly requestUpdate: RequestRouteUpdate
+}
+
+/** The same routes for every request, for ever. */
+export function fixedRoutes(routes: RouteConfig | undefined): RouteSource {
+  return { routeConfig: () => routes, requestUpdate: () => undefined }
+}
+
 /** A route table: one RouteConfiguration, compiled. */
 export interface RouteConfig {
   readonly name: string

@@ -79,6 +79,7 @@ export class ActiveConnection implements ConnectionCallbacks {
     facts.localCloseReason = connection.localCloseReason
     streamInfo.bytesReceived = connection.bytesReceived
     streamInfo.bytesSent = connection.bytesSent
+    streamInfo.requestCompleteMs = monotonicMs()
     this.#highWatermarkTimer?.disable()
     const { stats, accessLogs } = this.#listener
     stats.cxActive.dec()

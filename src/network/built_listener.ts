@@ -2,6 +2,7 @@
 
 import type { AccessLog } from '../access_log/access_log.ts'
 import type { Lifetime } from '../common/lifetime.ts'
+import type { StatsOwner } from '../stats/stats_owner.ts'
 import type { Scope } from '../stats/store.ts'
 import type { ConnectionLimit } from './connection_limits.ts'
 import type { Drain } from './drain.ts'
@@ -37,6 +38,7 @@ export interface BuiltListener {
   readonly body: string
   /** Its own, without that of its chains. */
   readonly lifetime: Lifetime
+  readonly statsOwner: StatsOwner
   readonly chains: FilterChains
   readonly filterChains: FilterChainFinder<FilterChain>
   readonly listenerFilters: readonly ListenerFilterFactory[]

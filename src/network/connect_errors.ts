@@ -30,5 +30,5 @@ export function connectErrorWords(code: string, remote: AddressInfo): string {
   if (code === '') return ''
   if (immediateErrors.has(code) || remote.family === 'pipe')
     return `immediate connect error: ${errorWords(code)}|remote address:${remote.text}`
-  return `delayed_connect_error: ${errorWords(code)}`
+  return `delayed connect error: ${errorWords(code)}`
 }

@@ -8,6 +8,7 @@ import type { ExtensionFactory, ExtensionRegistry } from '../config/registry.ts'
 import type { Runtime } from '../config/runtime.ts'
 import type { WatchedResources } from '../config/watched_resources.ts'
 import type { SharedCounter } from '../stats/shared_counter.ts'
+import type { StatsOwner } from '../stats/stats_owner.ts'
 import type { Scope } from '../stats/store.ts'
 import type { ConnectionLimit } from './connection_limits.ts'
 import type { ConnectionSocket } from './connection_socket.ts'
@@ -42,6 +43,8 @@ export interface NetworkServerContext {
   readonly initManager: InitManager
   /** Of the listener, filter chain or cluster that is being built. */
   readonly lifetime: Lifetime
+  /** Of what is made in `scope`; ended when the last connection is gone that counts there. */
+  readonly statsOwner: StatsOwner
   readonly drainDecision: DrainDecision
   /** 0-based index of the worker; -1 in main. */
   readonly workerIndex: number

@@ -3,6 +3,7 @@
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { fingerprint } from '../common/fingerprint.ts'
 import { Lifetime } from '../common/lifetime.ts'
+import { StatsOwner } from '../stats/stats_owner.ts'
 import type { FilterChain, FilterChains } from './built_listener.ts'
 import { DiscoveredFilter } from './discovered_filter.ts'
 import { Drain } from './drain.ts'
@@ -58,10 +59,15 @@ function buildFilterChain(view: FilterChainView, key: string, listener: Listener
   const drain = new Drain(listener.drainDecision)
   // It may outlive the version of the listener that it is built for.
   const lifetime = new Lifetime()
+  const statsOwner = new StatsOwner()
+  lifetime.onEnd(() => statsOwner.end())
   let sharedNames = 0
   const own: Partial<ListenerFactoryContext> = {
     drainDecision: drain,
     lifetime,
+    statsOwner,
+    scope: listener.scope.ownedBy(statsOwner),
+    listenerScope: listener.listenerScope.ownedBy(statsOwner),
     sharedName: (kind) => `listener.${listener.listenerName}.${key}.${kind}.${sharedNames++}`,
   }
   const context: ListenerFactoryContext = Object.assign(Object.create(listener), own)

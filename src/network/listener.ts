@@ -31,6 +31,8 @@ export class Listener {
   readonly #pending = new Set<ListenerFilterManager>()
   readonly #draining = new DrainingChains(this)
   readonly #sockets: AcceptingSocket[] = []
+  /** It accepts no more, and ends with its last connection. */
+  #isLeaving = false
   #acceptedInEvent = 0
   readonly #recordAccepted = () => {
     this.built.stats.connectionsAcceptedPerSocketEvent.recordValue(this.#acceptedInEvent)
@@ -70,7 +72,9 @@ export class Listener {
   /** Goes on with other filter chains for new connections: those of chains that are gone are asked to leave. */
   update(built: BuiltListener, settings: DrainSettings): void {
     const dropped = droppedChains(this.built, built)
+    // The new version has the same stats.
     this.built.lifetime.end()
+    this.built.statsOwner.end()
     this.built = built
     this.#draining.start(dropped, settings)
   }
@@ -79,11 +83,17 @@ export class Listener {
   drain(settings: DrainSettings): void {
     this.#closeSockets()
     this.built.lifetime.end()
+    this.#isLeaving = true
     this.#draining.start(this.built.chains.values(), settings)
+    this.#endStatsIfIdle()
   }
 
   get isIdle(): boolean {
     return this.connections.size === 0 && this.#pending.size === 0
+  }
+
+  #endStatsIfIdle(): void {
+    if (this.#isLeaving && this.isIdle) this.built.statsOwner.end()
   }
 
   isInUse(chain: FilterChain): boolean {
@@ -240,6 +250,7 @@ export class Listener {
     facts.detectedCloseType = 'normal'
     this.#releaseLimits()
     writeAccessLogs(this.built.accessLogs, streamInfo)
+    this.#endStatsIfIdle()
   }
 
   /** The connection, its filters and its statistics are there from the beginning, its data after the handshake. */
@@ -252,6 +263,7 @@ export class Listener {
       this.connections.delete(closed)
       this.#releaseLimits()
       this.#draining.onConnectionClosed(chain)
+      this.#endStatsIfIdle()
     })
     this.connections.add(active)
     active.start()

@@ -73,6 +73,7 @@ export function buildListener<Server extends NetworkServerContext>(
     body,
     chains,
     lifetime: server.lifetime,
+    statsOwner: server.statsOwner,
     trafficDirection: view.trafficDirection,
     sockets,
     scope,
@@ -100,6 +101,7 @@ function checkChains(view: ListenerView, address: string, errors: ConfigErrors):
 /** Ends what a listener has begun, but for the chains that another version of it goes on with; see `Lifetime` for `graceMs`. */
 export function endListener(built: BuiltListener, kept?: BuiltListener, graceMs = 0): void {
   built.lifetime.end(graceMs)
+  built.statsOwner.end()
   for (const chain of droppedChains(built, kept)) chain.lifetime.end(graceMs)
 }
 

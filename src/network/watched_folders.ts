@@ -4,10 +4,12 @@
 export class WatchedFolders {
   readonly #callbacks = new Map<string, Set<() => void>>()
   readonly #onNew: ((folder: string) => void) | undefined
+  readonly #onUnused: ((folder: string) => void) | undefined
 
-  /** `onNew` is told of each folder once, as soon as somebody uses it. */
-  constructor(onNew?: (folder: string) => void) {
+  /** `onNew` is told of a folder as soon as somebody uses it, `onUnused` when nobody does any more. */
+  constructor(onNew?: (folder: string) => void, onUnused?: (folder: string) => void) {
     this.#onNew = onNew
+    this.#onUnused = onUnused
   }
 
   /** Calls back whenever something in the folder has changed, until the returned function is called. */
@@ -19,7 +21,11 @@ export class WatchedFolders {
       this.#onNew?.(folder)
     }
     callbacks.add(callback)
-    return () => callbacks.delete(callback)
+    return () => {
+      if (!callbacks.delete(callback) || callbacks.size > 0) return
+      this.#callbacks.delete(folder)
+      this.#onUnused?.(folder)
+    }
   }
 
   folders(): readonly string[] {

@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url'
 import type { envoy } from '../../proto/generated/api.d.ts'
+import type { LogStreamMessage } from '../access_log/grpc/grpc_access_logger.ts'
 import type { LogLevel, LogSettings } from '../common/log.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { RuntimeValue } from '../config/runtime.ts'
@@ -59,11 +60,13 @@ export type ToWorker =
   /** To be answered by `applied` with the same version. */
   | { readonly type: 'update'; readonly version: number; readonly update: WorkerUpdate }
   | { readonly type: 'query'; readonly id: number; readonly what: WorkerQuery }
+  /** Of what was given for an access log service: so much has left. */
+  | { readonly type: 'logsTaken'; readonly stream: number; readonly bytes: number }
   | { readonly type: 'stop' }
 
 /** What it is about is checked in main before: it cannot fail in a worker. */
 export type ConfigChange =
-  /** A new cluster, or another one in the place of that of its name, with its hosts, where they are known. */
+  /** A new cluster, or another one in the place of that of its name, with the hosts that it has: no request finds it empty. */
   | {
       readonly kind: 'cluster'
       readonly view: envoy.config.cluster.v3.Cluster
@@ -124,5 +127,9 @@ export type FromWorker =
   | { readonly type: 'listening' }
   | { readonly type: 'applied'; readonly version: number }
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
+  /** A request waits for a resource of WatchedResources, by its key, or for this one of a collection. */
+  | { readonly type: 'wanted'; readonly key: string; readonly name: string }
+  /** For an access log service. */
+  | { readonly type: 'logs'; readonly message: LogStreamMessage }
   /** Access logs are written; the worker ends. */
   | { readonly type: 'stopped' }

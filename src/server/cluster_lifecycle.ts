@@ -7,6 +7,7 @@ import { fingerprint } from '../common/fingerprint.ts'
 import { getLogger } from '../common/log.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
+import { forgetPositions } from '../config/view_origin.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { HostsUpdate } from '../upstream/cluster_manager.ts'
 import type { ClusterDiscovery } from '../upstream/discovery/discovery.ts'
@@ -106,7 +107,7 @@ export class ClusterLifecycle {
     const cluster = instance.buildCluster(view, context)
     const discovery = createDiscovery(cluster, context)
     if (discovery === undefined || errors.errors.length > before) {
-      context.lifetime.end()
+      endContext(context)
       return false
     }
     const entry: ClusterEntry = {
@@ -119,6 +120,7 @@ export class ClusterLifecycle {
       discovery,
       hosts: undefined,
     }
+    forgetPositions(view)
     context.lifetime.onEnd(() => discovery.stop())
     if (known !== undefined) this.#dropUnused(known)
     if (this.#isInitialized || !origin.isStatic) {
@@ -231,7 +233,7 @@ export class ClusterLifecycle {
     this.#unstarted.delete(entry)
     if (this.#warming.get(entry.view.name) !== entry) return
     this.#warming.delete(entry.view.name)
-    entry.context.lifetime.end()
+    endContext(entry.context)
   }
 
   /** As Envoy: an update of clusters is answered when those of it that warm are in use, and routes to them can be served. */
@@ -244,6 +246,12 @@ export class ClusterLifecycle {
       this.#resumeDiscovery = undefined
     }
   }
+}
+
+/** Of a cluster that was never in force. */
+function endContext({ lifetime, statsOwner }: ServerContext): void {
+  lifetime.end()
+  statsOwner.end()
 }
 
 /** Secondary clusters learn of their hosts over primary ones. */

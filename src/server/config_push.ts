@@ -1,11 +1,11 @@
-// Brings changes of the configuration to the workers in the order in which they are made, a few at a time, so that workers
-// serve requests in between.
+// Brings changes of the configuration to the workers in the order in which they are made, a few in one message: a worker
+// reads a message in one go.
 
 import type { ConfigChange } from './channel.ts'
 import type { WorkerPool } from './worker_pool.ts'
 
-/** How many changes a worker makes at once: building one cluster takes some tenths of a millisecond. */
-const changesAtOnce = 16
+/** Of a cluster a message holds some kilobytes. */
+const changesAtOnce = 32
 
 interface Waiting {
   readonly change: ConfigChange
@@ -36,15 +36,23 @@ export class ConfigPush {
     return this.#last
   }
 
+  /** One message is under way while the workers are at the one before: they need not wait for main, nor hold all at once. */
   async #send(): Promise<void> {
     this.#isSending = true
     // What is pushed in the same turn goes together.
-    await Promise.resolve()
+    let previous = Promise.resolve()
+    await previous
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, changesAtOnce)
-      await this.#workers().apply({ type: 'config', changes: batch.map(({ change }) => change) })
-      for (const { applied } of batch) applied()
+      const sent = this.#sendBatch(batch)
+      await previous
+      previous = sent
     }
     this.#isSending = false
+  }
+
+  async #sendBatch(batch: readonly Waiting[]): Promise<void> {
+    await this.#workers().apply({ type: 'config', changes: batch.map(({ change }) => change) })
+    for (const { applied } of batch) applied()
   }
 }

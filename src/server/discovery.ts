@@ -1,4 +1,5 @@
-// What discovery services bring, in main: all clusters (CDS), all listeners (LDS), and what those name one by one.
+// What discovery services bring, in main: the runtime (RTDS), all clusters (CDS), all listeners (LDS), and what those name
+// one by one.
 
 import type { envoy } from '../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../config/errors.ts'
@@ -6,16 +7,20 @@ import type { Bootstrap } from '../config/load.ts'
 import type { ResourceDemand } from '../config/watched_resources.ts'
 import { ReloadStats } from '../xds/reload_stats.ts'
 import { type ResourceSet, ResourceSetApi } from '../xds/resource_set_api.ts'
-import { ResourceSubscriptions, type ResourceSubscriptionsParts } from '../xds/resource_subscriptions.ts'
+import type { ResourceSubscriptionsParts } from '../xds/resource_state.ts'
+import { ResourceSubscriptions } from '../xds/resource_subscriptions.ts'
 import { clusterType, listenerType } from '../xds/resource_types.ts'
 import type { Subscription } from '../xds/subscription.ts'
 import { type XdsContext, XdsManager } from '../xds/xds_manager.ts'
+import { type OnRuntimeLayer, RuntimeDiscovery } from './runtime_discovery.ts'
 
+type RuntimeLayerView = envoy.config.bootstrap.v3.RuntimeLayer
 type ConfigSource = envoy.config.core.v3.ConfigSource
 
 export interface DiscoveryParts extends ResourceSubscriptionsParts {
   readonly clusters: ResourceSet
   readonly listeners: ResourceSet
+  readonly onRuntimeLayer: OnRuntimeLayer
 }
 
 /** CDS or LDS. */
@@ -28,6 +33,7 @@ export class Discovery {
   readonly #parts: DiscoveryParts
   readonly #resources: ResourceSubscriptions
   #manager: XdsManager | undefined = undefined
+  #runtime: RuntimeDiscovery | undefined = undefined
   #cds: SetDiscovery | undefined = undefined
   #lds: SetDiscovery | undefined = undefined
 
@@ -54,7 +60,7 @@ export class Discovery {
   }
 
   /** When the clusters are there that management servers are asked over. What is wrong with the sources goes to `errors`. */
-  connect({ dynamicResources }: Bootstrap, context: XdsContext, errors: ConfigErrors): void {
+  connect({ dynamicResources, layeredRuntime }: Bootstrap, context: XdsContext, errors: ConfigErrors): void {
     const manager = new XdsManager(dynamicResources?.adsConfig, context, errors)
     this.#manager = manager
     const create = (
@@ -70,21 +76,29 @@ export class Discovery {
       const subscription = manager.create(source, typeUrl, api, scope, source, errors)
       return subscription === undefined ? undefined : { api, subscription }
     }
-    const { clusters, listeners } = this.#parts
+    const { clusters, listeners, onRuntimeLayer } = this.#parts
+    this.#runtime = new RuntimeDiscovery(manager, context.scope.createScope('runtime'), onRuntimeLayer)
+    this.#runtime.follow(layeredRuntime?.layers ?? [], errors)
     this.#cds = create(dynamicResources?.cdsConfig, clusterType, clusters, 'cluster', 'cluster_manager.cds')
     this.#lds = create(dynamicResources?.ldsConfig, listenerType, listeners, 'listener', 'listener_manager.lds')
     this.#resources.connect(manager, errors)
   }
 
-  /** The clusters of management servers have hosts. */
-  start(): void {
+  /** The clusters of management servers have hosts. Resolves when the runtime has come, which all else may depend on. */
+  async start(): Promise<void> {
     this.#manager?.start()
+    await this.#runtime?.start()
     this.#resources.start()
   }
 
   /** Holds back what is said of clusters on the aggregated stream until the returned function is called. */
   pauseClusters(): () => void {
     return this.#manager?.pause(clusterType) ?? (() => {})
+  }
+
+  /** Of a reload: other layers. */
+  followRuntime(views: readonly RuntimeLayerView[], errors: ConfigErrors): void {
+    this.#runtime?.follow(views, errors)
   }
 
   /** Resolves with the first clusters, or when they are waited for no longer. */
@@ -97,6 +111,7 @@ export class Discovery {
   }
 
   stop(): void {
+    this.#runtime?.stop()
     this.#cds?.subscription.stop()
     this.#lds?.subscription.stop()
     this.#resources.stop()

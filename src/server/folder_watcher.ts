@@ -10,9 +10,12 @@ const settleMs = 20
 
 export class FolderWatcher {
   /** Of main. */
-  readonly folders = new WatchedFolders((folder) => this.#add(folder))
+  readonly folders = new WatchedFolders(
+    (folder) => this.#add(folder),
+    (folder) => this.#remove(folder),
+  )
   readonly #onChange: (folder: string) => void
-  readonly #watchers: FSWatcher[] = []
+  readonly #watchers = new Map<string, FSWatcher>()
   readonly #timers = new Map<string, NodeJS.Timeout>()
 
   /** `onChange` is called when main has read what is new. */
@@ -25,10 +28,17 @@ export class FolderWatcher {
       const watcher = watch(folder, () => this.#settle(folder))
       watcher.on('error', (error) => log.warn(`cannot watch ${folder} any longer: ${error.message}`))
       watcher.unref()
-      this.#watchers.push(watcher)
+      this.#watchers.set(folder, watcher)
     } catch (error) {
       log.warn(`cannot watch ${folder}: ${(error as Error).message}`)
     }
+  }
+
+  #remove(folder: string): void {
+    this.#watchers.get(folder)?.close()
+    this.#watchers.delete(folder)
+    clearTimeout(this.#timers.get(folder))
+    this.#timers.delete(folder)
   }
 
   #settle(folder: string): void {
@@ -44,7 +54,7 @@ export class FolderWatcher {
   }
 
   close(): void {
-    for (const watcher of this.#watchers) watcher.close()
+    for (const watcher of this.#watchers.values()) watcher.close()
     for (const timer of this.#timers.values()) clearTimeout(timer)
   }
 }

@@ -19,6 +19,7 @@ import { buildListener } from '../network/listener_builder.ts'
 import { SecretManager } from '../network/tls/secret_manager.ts'
 import type { WatchedFolders } from '../network/watched_folders.ts'
 import { createStatsSettings, defaultStatsSettings, parseStatsTag, type StatsSettings } from '../stats/stats_config.ts'
+import { StatsOwner } from '../stats/stats_owner.ts'
 import type { Scope } from '../stats/store.ts'
 import type { TagRegex } from '../stats/tag_extractor.ts'
 import { buildCluster } from '../upstream/build_cluster.ts'
@@ -80,6 +81,7 @@ export class Instance {
       resources: parts.resources,
       initManager: new InitManager(),
       lifetime: new Lifetime(),
+      statsOwner: new StatsOwner(),
       workerIndex,
       clusterManager: this.clusterManager,
       localInfo: parts.localInfo,
@@ -89,9 +91,19 @@ export class Instance {
     }
   }
 
-  /** For one listener or cluster: what it begins ends with a lifetime of its own, and it tells what it waits for. */
+  /**
+   * For one listener or cluster: what it begins ends with a lifetime of its own, it owns its stats, and it tells what it
+   * waits for.
+   */
   contextFor(errors: ConfigErrors): ServerContext {
-    const own: Partial<ServerContext> = { errors, lifetime: new Lifetime(), initManager: new InitManager() }
+    const statsOwner = new StatsOwner()
+    const own: Partial<ServerContext> = {
+      errors,
+      lifetime: new Lifetime(),
+      initManager: new InitManager(),
+      statsOwner,
+      scope: this.context.scope.ownedBy(statsOwner),
+    }
     return Object.assign(Object.create(this.context) as ServerContext, own)
   }
 

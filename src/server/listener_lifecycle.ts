@@ -6,8 +6,9 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import { wallMs } from '../common/clock.ts'
 import { fingerprint } from '../common/fingerprint.ts'
 import { getLogger } from '../common/log.ts'
-import type { ConfigErrors } from '../config/errors.ts'
+import { ConfigErrors } from '../config/errors.ts'
 import type { InitManager } from '../config/init_manager.ts'
+import { forgetPositions } from '../config/view_origin.ts'
 import { type BuiltListener, droppedChains } from '../network/built_listener.ts'
 import { endListener } from '../network/listener_builder.ts'
 import { type ListenerSocketSettings, listenerSocketSettings } from '../network/socket_settings.ts'
@@ -120,8 +121,10 @@ export class ListenerLifecycle {
     const context = instance.contextFor(errors)
     const built = instance.buildListener(view, context, known?.active?.built)
     if (built === undefined || errors.errors.length > before) {
-      if (built === undefined) context.lifetime.end()
-      else endListener(built, known?.active?.built)
+      if (built === undefined) {
+        context.lifetime.end()
+        context.statsOwner.end()
+      } else endListener(built, known?.active?.built)
       return false
     }
     const isFree = origin.isStatic || this.#checkAddresses(key, built, view, errors)
@@ -130,6 +133,7 @@ export class ListenerLifecycle {
       endListener(built, known?.active?.built)
       return false
     }
+    forgetPositions(view)
     const entry = known ?? { key, active: undefined, warming: undefined }
     this.#entries.set(key, entry)
     this.#dropWarming(entry, sockets)
@@ -289,12 +293,12 @@ export class ListenerLifecycle {
   }
 }
 
-/** Which listener of a bootstrap is which: those without a name are told apart by what they say. */
+/** Which listener of a bootstrap is which: those without a name are told apart by their addresses. */
 export function listenerKeys(views: readonly ListenerView[]): Map<string, ListenerView> {
   const keys = new Map<string, ListenerView>()
   for (const view of views) {
-    let key = view.name || fingerprint(view)
-    // Listeners may even be alike, each on a port of its own.
+    let key = view.name || (listenerSocketSettings(view, new ConfigErrors())?.sockets[0].address.text ?? '')
+    // Several may be on any port.
     while (view.name === '' && keys.has(key)) key += '+'
     keys.set(key, view)
   }

@@ -20,6 +20,7 @@ import { createLoadReporter } from './load_reports.ts'
 import { ClusterManagerStats, ListenerManagerStats } from './manager_stats.ts'
 import type { Options } from './options.ts'
 import type { ReloadParts } from './reload.ts'
+import type { OnRuntimeLayer } from './runtime_discovery.ts'
 import type { WorkerPool } from './worker_pool.ts'
 
 const fromBootstrap: Origin = { isStatic: true, version: '' }
@@ -30,6 +31,7 @@ export interface LiveConfigurationParts {
   readonly instance: Omit<InstanceParts, 'resources'>
   readonly workers: () => WorkerPool
   readonly node: XdsContext['node']
+  readonly onRuntimeLayer: OnRuntimeLayer
 }
 
 export class LiveConfiguration {
@@ -52,6 +54,7 @@ export class LiveConfiguration {
     const resources = new WatchedResources({
       onWanted: (resource, found) => this.discovery.demand.onWanted(resource, found),
       onUnwanted: (resource) => this.discovery.demand.onUnwanted(resource),
+      onRequested: (resource, name) => this.discovery.demand.onRequested(resource, name),
     })
     this.instance = new Instance(bootstrap, { ...parts.instance, resources })
     this.clusters = new ClusterLifecycle({
@@ -82,9 +85,11 @@ export class LiveConfiguration {
     this.discovery = new Discovery({
       clusters: new DiscoveredSet(this.clusters, push),
       listeners: new DiscoveredSet(this.listeners, push),
+      onRuntimeLayer: parts.onRuntimeLayer,
       resources: () => resources,
       tellWorkers: (key, view) => push.push({ kind: 'resource', key, view }),
       forget: (key) => void push.push({ kind: 'unusedResource', key }),
+      applied: () => push.applied(),
     })
     const { primary, secondary } = clustersInOrder(bootstrap)
     for (const view of primary) this.clusters.addOrUpdate(view, fromBootstrap, errors)
@@ -109,7 +114,7 @@ export class LiveConfiguration {
   /** Resolves when all clusters may be used: the bootstrap's, then those of CDS. */
   async startClusters(): Promise<void> {
     await this.clusters.startPrimary()
-    this.discovery.start()
+    await this.discovery.start()
     this.#loadReporter?.start()
     await this.clusters.startAll()
     await this.discovery.startClusters()

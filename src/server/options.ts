@@ -237,13 +237,15 @@ function warningsOf(flag: Flag): string[] {
   return []
 }
 
-/** Flags that exclude each other. */
+/** Flags that exclude each other, or need one another. */
 function checkTogether(given: ReadonlyMap<string, readonly string[]>): void {
   const epoch = given.get('restart-epoch')?.[0] ?? '0'
   if (given.has('use-dynamic-base-id') && Number(epoch) > 0)
     throw new UsageError(`error: cannot use --restart-epoch=${epoch} with --use-dynamic-base-id`)
   if (given.has('component-log-level') && given.has('enable-fine-grain-logging'))
     throw new UsageError('error: --component-log-level will not work with --enable-fine-grain-logging')
+  if (given.has('watch') && !given.has('config-path'))
+    throw new UsageError('error: --watch needs a file to follow, which --config-path (-c) names')
 }
 
 function unsigned(name: string, value: string | undefined): number | undefined {

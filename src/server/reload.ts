@@ -1,20 +1,18 @@
 // Live reload: the bootstrap's file read again, checked as at the start, and what has changed in it put into force. What is
 // wrong leaves everything as it is.
 
-import { watch } from 'node:fs'
-import { dirname } from 'node:path'
 import { getLogger } from '../common/log.ts'
 import { type ConfigErrors, type ConfigIssue, renderIssues } from '../config/errors.ts'
 import { type Bootstrap, loadBootstrap } from '../config/load.ts'
 import type { Counter, Gauge, Scope } from '../stats/store.ts'
 import type { ClusterLifecycle } from './cluster_lifecycle.ts'
+import { FileFollower } from './file_follower.ts'
+import { LeavingClusters } from './leaving_clusters.ts'
 import type { ListenerLifecycle } from './listener_lifecycle.ts'
 import type { Options } from './options.ts'
 import { changesNothing, type Difference, planReload, type ReloadPlan } from './reload_plan.ts'
 
 const log = getLogger('config')
-/** An editor or a ConfigMap makes several changes in its folder for one of the file. */
-const settleMs = 50
 
 export interface ReloadReport {
   /** `valid`: of a dry run, this would be applied. */
@@ -46,16 +44,38 @@ export class Reload {
   readonly #rejections: Counter
   /** 1 while what the file says is not what is in force. */
   readonly #isStale: Gauge
-  #running: Promise<unknown> = Promise.resolve()
+  readonly #follower: FileFollower | undefined
+  readonly #leaving: LeavingClusters
+  #start!: () => void
+  /** Before the server serves there is nothing to change yet. */
+  #running: Promise<unknown> = new Promise<void>((resolve) => {
+    this.#start = resolve
+  })
   #lastProblem: string | undefined = undefined
 
   constructor(parts: ReloadParts) {
     this.#parts = parts
-    const own = parts.scope.createScope('nuncio.reload')
+    const { options, scope, clusters } = parts
+    const own = scope.createScope('nuncio.reload')
     this.#attempts = own.counter('attempt')
     this.#successes = own.counter('success')
     this.#rejections = own.counter('rejected')
     this.#isStale = own.gauge('stale')
+    this.#leaving = new LeavingClusters(clusters, options.drainTimeSeconds * 1000)
+    const { watch, configPath } = options
+    if (watch && configPath !== undefined)
+      this.#follower = new FileFollower(configPath, () => void this.#onFileChange())
+  }
+
+  /** The server serves. */
+  start(): void {
+    this.#start()
+    this.#follower?.start()
+  }
+
+  stop(): void {
+    this.#follower?.stop()
+    this.#leaving.stop()
   }
 
   /** Why the file's last version is not in force; undefined where it is. */
@@ -63,25 +83,18 @@ export class Reload {
     return this.#lastProblem
   }
 
-  /** One after another. */
+  /** One after another, each with the file as it is by then. */
   run(dryRun: boolean): Promise<ReloadReport> {
     const report = this.#running.then(() => (dryRun ? this.#dryRun() : this.#run()))
-    this.#running = report
+    this.#running = report.catch(() => {})
     return report
   }
 
-  /** Follows the file: it may be written in place, moved over, or be a symlink that is, as in a ConfigMap. Returns the end of it. */
-  follow(path: string): () => void {
-    let timer: NodeJS.Timeout | undefined
-    const watcher = watch(dirname(path), () => {
-      clearTimeout(timer)
-      timer = setTimeout(() => void this.run(false), settleMs)
-    })
-    watcher.on('error', (error) => log.warn(`cannot watch ${dirname(path)} any longer: ${error.message}`))
-    watcher.unref()
-    return () => {
-      clearTimeout(timer)
-      watcher.close()
+  async #onFileChange(): Promise<void> {
+    try {
+      await this.run(false)
+    } catch (error) {
+      log.error(`the reload failed: ${(error as Error).stack}`)
     }
   }
 
@@ -91,27 +104,28 @@ export class Reload {
   }
 
   async #run(): Promise<ReloadReport> {
+    this.#attempts.inc()
     const { bootstrap, plan, issues } = this.#read()
     if (bootstrap === undefined || plan === undefined || issues.hasErrors) return this.#refuse(plan, issues)
-    if (changesNothing(plan)) {
-      this.#onSuccess()
-      return { result: 'unchanged', plan, issues: issues.issues }
-    }
-    this.#attempts.inc()
-    await this.#apply(bootstrap, plan, issues)
+    const result = changesNothing(plan) ? 'unchanged' : 'applied'
+    if (result === 'applied') await this.#apply(bootstrap, plan, issues)
     if (issues.hasErrors) return this.#refuse(plan, issues)
     this.#successes.inc()
-    this.#onSuccess()
-    log.info(`configuration reloaded: ${planText(plan)}`)
-    return { result: 'applied', plan, issues: issues.issues }
+    this.#lastProblem = undefined
+    this.#isStale.set(0)
+    for (const warning of issues.warnings) log.warn(renderIssues([warning]))
+    const text = `configuration reloaded: ${planText(plan)}`
+    if (plan.needsRestart.length > 0) log.warn(text)
+    else log.info(text)
+    return { result, plan, issues: issues.issues }
   }
 
   #read(): { bootstrap: Bootstrap | undefined; plan: ReloadPlan | undefined; issues: ConfigErrors } {
-    const { options, check, current, listeners, clusters } = this.#parts
+    const { options, check, current, listeners } = this.#parts
     const { bootstrap, issues } = loadBootstrap(options)
     if (bootstrap === undefined) return { bootstrap, plan: undefined, issues }
     check(bootstrap, issues)
-    const inForce = { bootstrap: current(), clusters: clusters.views(true), listeners: listeners.views(true) }
+    const inForce = { bootstrap: current(), clusters: this.#clusterViews(), listeners: listeners.views(true) }
     const plan = planReload(inForce, bootstrap)
     const { added, modified, removed } = plan.listeners
     if (!issues.hasErrors) listeners.checkAddresses(new Map([...added, ...modified]), removed, issues)
@@ -131,24 +145,24 @@ export class Reload {
     for (const [key, view] of [...plan.listeners.added, ...plan.listeners.modified])
       listeners.addOrUpdate(view, origin, errors, key)
     await listeners.whenWarm()
-    for (const name of plan.clusters.removed) clusters.remove(name, true)
+    this.#leaving.apply(plan)
     await applied()
+  }
+
+  /** Those that only old connections still use are gone already, as far as the file is concerned. */
+  #clusterViews(): ReturnType<ClusterLifecycle['views']> {
+    const views = this.#parts.clusters.views(true)
+    for (const name of this.#leaving.names()) views.delete(name)
+    return views
   }
 
   #refuse(plan: ReloadPlan | undefined, issues: ConfigErrors): ReloadReport {
     const text = renderIssues(issues.errors)
-    if (text !== this.#lastProblem) {
-      this.#rejections.inc()
-      log.error(`configuration not reloaded, the one before stays in force:\n${text}`)
-    }
-    this.#lastProblem = text
+    this.#rejections.inc()
     this.#isStale.set(1)
+    log.error(`configuration not reloaded, the one before stays in force:\n${text}`)
+    this.#lastProblem = text
     return { result: 'refused', plan, issues: issues.issues }
-  }
-
-  #onSuccess(): void {
-    this.#lastProblem = undefined
-    this.#isStale.set(0)
   }
 }
 
@@ -156,6 +170,7 @@ function planText({ clusters, listeners, secrets, runtime, needsRestart }: Reloa
   const parts = [...differenceText('listener', listeners), ...differenceText('cluster', clusters)]
   if (secrets) parts.push('secrets')
   if (runtime) parts.push('runtime')
+  if (parts.length === 0) parts.push('nothing to change')
   const rest = needsRestart.length === 0 ? '' : `; with the next start only: ${needsRestart.join(', ')}`
   return parts.join(', ') + rest
 }

@@ -1,8 +1,8 @@
-// The runtime's layers: static values, a folder on disk, the admin interface; merged for main and the workers.
+// The runtime's layers: static values, a folder on disk, the admin interface, discovery; merged for main and the workers.
 
 import { type FSWatcher, readdirSync, readFileSync, statSync, watch } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import type { envoy } from '../../proto/generated/api.d.ts'
+import type { envoy, JsonObject } from '../../proto/generated/api.d.ts'
 import { getLogger } from '../common/log.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { RuntimeValue } from '../config/runtime.ts'
@@ -37,6 +37,8 @@ export class RuntimeLayers {
   readonly #onChange: () => Promise<void>
   readonly #watchers: FSWatcher[] = []
   readonly #adminValues: RuntimeValues = {}
+  /** Of layers that a management server brings, by their names. */
+  readonly #discovered = new Map<string, RuntimeValues>()
   /** Folders of disk layers that the last load found. */
   #diskLayers = 0
   layers: readonly RuntimeLayer[] = []
@@ -92,6 +94,13 @@ export class RuntimeLayers {
     return this.#onChange()
   }
 
+  /** What a management server has brought for a layer. */
+  setDiscovered(name: string, layer: JsonObject): Promise<void> {
+    this.#discovered.set(name, flatten(layer))
+    this.#load()
+    return this.#onChange()
+  }
+
   /** Reads all once more, and follows the disk layers from then on: each is replaced by swapping its symlink. */
   startWatching(): void {
     this.#load()
@@ -143,6 +152,7 @@ export class RuntimeLayers {
       const values = this.#readDisk(view.diskLayer)
       return values === undefined ? undefined : { name, values }
     }
+    if (view.rtdsLayer !== undefined) return { name, values: this.#discovered.get(name) ?? {} }
     return { name, values: { ...this.#adminValues } }
   }
 
@@ -194,7 +204,7 @@ function scalar(text: string): RuntimeValue {
   return text !== '' && !Number.isNaN(Number(text)) ? Number(text) : text
 }
 
-/** Reports layers that cannot be had: two of one name, two admin layers, discovery, a link in a folder that is not there. */
+/** Reports layers that cannot be had: two of one name, two admin layers, a link in a folder that is not there. */
 export function checkRuntimeLayers(views: readonly RuntimeLayerView[], errors: ConfigErrors): void {
   const names = new Set<string>()
   let adminLayers = 0
@@ -206,6 +216,5 @@ export function checkRuntimeLayers(views: readonly RuntimeLayerView[], errors: C
     const folder = dirname(view.diskLayer?.symlinkRoot ?? '.')
     if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
       errors.add(view.diskLayer, 'symlinkRoot', `unable to watch for a new link: there is no folder ${folder}`)
-    if (view.layerSpecifier === 'rtdsLayer') errors.add(view, 'rtdsLayer', 'runtime discovery is not supported')
   }
 }

@@ -15,6 +15,7 @@ import { createSegment, MAIN_SLAB, type StatsSegment } from '../stats/segment.ts
 import { StatsStore } from '../stats/store.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
 import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
+import { AccessLogStreams } from './access_log_streams.ts'
 import { logSettings } from './application_log.ts'
 import type { DrainState, WorkerSettings } from './channel.ts'
 import { DrainManager, notDraining } from './drain_decision.ts'
@@ -41,7 +42,7 @@ const stopGraceMs = 2000
 
 export class Server implements ServerControl {
   readonly options: Options
-  /** As last reloaded. */
+  /** In force: of a reloaded file what can change while the server runs. */
   bootstrap: Bootstrap
   readonly localInfo: LocalInfo
   readonly startedAtWallMs = wallMs()
@@ -60,8 +61,11 @@ export class Server implements ServerControl {
   readonly #folderWatcher = new FolderWatcher((folder) => void this.#workers.apply({ type: 'folder', folder }))
   readonly live: LiveConfiguration
   readonly #reload: Reload
-  #stopFollowing: (() => void) | undefined
   readonly #workers: WorkerPool
+  /** Of the admin interface's access logs. */
+  readonly #ownLogStreams = this.#createLogStreams((stream, bytes) =>
+    this.adminAccessLogManager.grpcLoggers.onTaken(stream, bytes),
+  )
   /** What the workers say of themselves. */
   readonly reports: WorkerReports
   #state: ServerState = 'PRE_INITIALIZING'
@@ -92,6 +96,7 @@ export class Server implements ServerControl {
     this.adminAccessLogManager = new AccessLogManager(this.#store, {
       flushIntervalMs: options.fileFlushIntervalMs,
       flushMinSizeBytes: options.fileFlushMinSizeBytes,
+      sendLogMessage: (message) => this.#ownLogStreams.onMessage(message),
     })
     this.stats = new StatsReader(this.#segment.slabs(), {
       tags: settings.tags,
@@ -112,6 +117,7 @@ export class Server implements ServerControl {
       bootstrap,
       workers: () => this.#workers,
       node: () => serverNode(this),
+      onRuntimeLayer: (name, layer) => this.#runtimeLayers.setDiscovered(name, layer),
       instance: {
         scope: this.#store,
         runtime: this.#runtime,
@@ -145,7 +151,9 @@ export class Server implements ServerControl {
       concurrency: options.concurrency,
       settingsFor: (index) => this.#workerSettings(index),
       socketsOf: (index) => this.live.listeners.socketsOf(index),
+      createLogStreams: (onTaken) => this.#createLogStreams(onTaken),
       onRestart: () => restarts.inc(),
+      onWanted: (key, name) => this.context.resources.onRequested(key, name),
       onFatal: (reason) => {
         log.critical(reason)
         void this.stop().then(() => this.#end(1))
@@ -180,8 +188,11 @@ export class Server implements ServerControl {
     this.#state = 'LIVE'
     this.#serverStats.onInitialized(monotonicMs() - this.#startedAtMs)
     log.info('all dependencies initialized. starting workers')
-    const { configPath, watch } = this.options
-    if (watch && configPath !== undefined) this.#stopFollowing = this.#reload.follow(configPath)
+    this.#reload.start()
+  }
+
+  #createLogStreams(onTaken: (stream: number, bytes: number) => void): AccessLogStreams {
+    return new AccessLogStreams({ grpc: () => this.context, node: () => serverNode(this), onTaken })
   }
 
   #onRuntimeChange(): Promise<void> {
@@ -210,11 +221,14 @@ export class Server implements ServerControl {
     }
   }
 
-  /** Of a reload: what no lifecycle holds. */
+  /** Of a reload: what no lifecycle holds. The rest of the file takes effect with the next start. */
   async #adopt(bootstrap: Bootstrap, plan: ReloadPlan): Promise<void> {
-    this.bootstrap = bootstrap
+    const { staticResources, layeredRuntime } = bootstrap
+    this.bootstrap = { ...this.bootstrap, staticResources, layeredRuntime }
     if (plan.secrets) this.live.replaceSecrets(bootstrap)
-    if (plan.runtime) await this.#runtimeLayers.replace(bootstrap.layeredRuntime?.layers)
+    if (!plan.runtime) return
+    this.live.discovery.followRuntime(bootstrap.layeredRuntime?.layers ?? [], new ConfigErrors())
+    await this.#runtimeLayers.replace(bootstrap.layeredRuntime?.layers)
   }
 
   #updateServerStats(): void {
@@ -332,9 +346,10 @@ export class Server implements ServerControl {
     clearInterval(this.#flushTimer)
     this.#runtimeLayers.close()
     this.#folderWatcher.close()
-    this.#stopFollowing?.()
+    this.#reload.stop()
     this.live.stop()
     await Promise.all([this.#workers.stop(stopGraceMs), this.adminAccessLogManager.flushAll()])
+    await this.#ownLogStreams.close()
     log.info('exiting')
   }
 }

@@ -78,9 +78,11 @@ export function validateBootstrap(
   const discovery = new Discovery({
     clusters: untaken,
     listeners: untaken,
+    onRuntimeLayer: async () => {},
     resources: () => instance.context.resources,
     tellWorkers: async () => {},
     forget: () => {},
+    applied: async () => {},
   })
   const instance: Instance = new Instance(bootstrap, {
     scope: store,

@@ -1,11 +1,12 @@
 // Makes in a worker the changes of the configuration that main has checked.
 
+import type { Steps } from '../common/steps.ts'
 import { ConfigErrors, renderIssues } from '../config/errors.ts'
 import type { ConfigChange } from './channel.ts'
 import type { Instance } from './instance.ts'
 import type { WorkerListeners } from './worker_listeners.ts'
 
-export function applyChange(change: ConfigChange, instance: Instance, listeners: WorkerListeners): void {
+export function* applyChange(change: ConfigChange, instance: Instance, listeners: WorkerListeners): Steps<void> {
   const { clusterManager, context } = instance
   switch (change.kind) {
     case 'cluster': {
@@ -22,7 +23,7 @@ export function applyChange(change: ConfigChange, instance: Instance, listeners:
       clusterManager.remove(change.name)
       break
     case 'resource':
-      context.resources.set(change.key, change.view)
+      yield* context.resources.setInSteps(change.key, change.view)
       break
     case 'unusedResource':
       context.resources.forget(change.key)

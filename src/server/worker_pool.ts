@@ -8,6 +8,7 @@ import { closeFd } from '../os/socket.ts'
 import { zeroGauges } from '../stats/reader.ts'
 import type { StatsSegment } from '../stats/segment.ts'
 import { reclaimShares } from '../stats/shared_counter.ts'
+import type { AccessLogStreams } from './access_log_streams.ts'
 import {
   type BoundSocketInfo,
   type FromWorker,
@@ -42,7 +43,11 @@ export interface WorkerPoolParts {
   /** What a worker starts with, as things stand at that moment. */
   settingsFor(workerIndex: number): WorkerSettings
   socketsOf(workerIndex: number): readonly OwnedSocket[]
+  /** For one life of a worker. */
+  createLogStreams(onTaken: (stream: number, bytes: number) => void): AccessLogStreams
   onRestart(): void
+  /** A request in a worker waits for a resource. */
+  onWanted(key: string, name: string): void
   /** A worker could not even start: the server cannot go on. */
   onFatal(reason: string): void
 }
@@ -128,6 +133,8 @@ class Worker {
   readonly #pool: WorkerPool
   readonly #parts: WorkerPoolParts
   #process!: ChildProcess
+  #logStreams!: AccessLogStreams
+  #logsClosed: Promise<void> = Promise.resolve()
   #socketChannel = -1
   #startedAtMs = 0
   #backoffMs = firstBackoffMs
@@ -173,6 +180,7 @@ class Worker {
       env: { ...process.env, [workerMarker]: String(this.index) },
     })
     closeFd(theirs)
+    this.#logStreams = this.#parts.createLogStreams((stream, bytes) => this.send({ type: 'logsTaken', stream, bytes }))
     this.#process.on('message', (message: FromWorker) => this.#onMessage(message))
     this.#process.on('exit', (code, signal) => this.#onExit(signal ?? `exit code ${code}`))
     this.#process.on('error', (error) => log.error(`worker ${this.index}: ${error.message}`))
@@ -209,6 +217,12 @@ class Worker {
       case 'answer':
         this.#answers.get(message.id)?.(message.value)
         this.#answers.delete(message.id)
+        break
+      case 'wanted':
+        this.#parts.onWanted(message.key, message.name)
+        break
+      case 'logs':
+        this.#logStreams.onMessage(message.message)
         break
       case 'stopped':
         break
@@ -277,7 +291,7 @@ class Worker {
       const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
       child.once('exit', () => {
         clearTimeout(timer)
-        resolve()
+        resolve(this.#logsClosed)
       })
       this.send({ type: 'stop' })
     })
@@ -285,6 +299,7 @@ class Worker {
 
   #onExit(why: string): void {
     closeFd(this.#socketChannel)
+    this.#logsClosed = this.#logStreams.close()
     for (const id of [...this.#answers.keys()]) this.#settle(id, undefined)
     for (const applied of this.#unapplied.values()) applied()
     this.#unapplied.clear()

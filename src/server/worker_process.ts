@@ -2,6 +2,7 @@
 
 import { AccessLogManager } from '../access_log/access_log_manager.ts'
 import { configureLog, getLogger, reopenLog, setAllLevels } from '../common/log.ts'
+import { finish } from '../common/steps.ts'
 import { ConfigErrors } from '../config/errors.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import { Runtime } from '../config/runtime.ts'
@@ -11,6 +12,7 @@ import { receiveDescriptors } from '../os/descriptor_passing.ts'
 import { openSegment } from '../stats/segment.ts'
 import { StatsStore } from '../stats/store.ts'
 import { WorkerHealth } from '../stats/worker_health.ts'
+import { ChangeQueue } from './change_queue.ts'
 import {
   type BoundSocketInfo,
   type FromWorker,
@@ -46,8 +48,8 @@ export function runWorker(registry: ExtensionRegistry): void {
   })
 }
 
-function send(message: FromWorker): void {
-  process.send?.(message)
+function send(message: FromWorker, onSent?: () => void): void {
+  process.send?.(message, undefined, undefined, onSent)
 }
 
 class Worker {
@@ -56,6 +58,7 @@ class Worker {
   readonly #instance: Instance
   readonly #accessLogManager: AccessLogManager
   readonly #listeners: WorkerListeners
+  readonly #changes = new ChangeQueue((change) => applyChange(change, this.#instance, this.#listeners))
   #healthCheckFailed: boolean
 
   constructor(settings: WorkerSettings, registry: ExtensionRegistry) {
@@ -71,6 +74,7 @@ class Worker {
     this.#accessLogManager = new AccessLogManager(store, {
       flushIntervalMs: settings.fileFlushIntervalMs,
       flushMinSizeBytes: settings.fileFlushMinSizeBytes,
+      sendLogMessage: (message) => send({ type: 'logs', message }),
     })
     const drainManager = new DrainManager(() => this.#healthCheckFailed)
     drainManager.state = settings.drain
@@ -81,7 +85,11 @@ class Worker {
       accessLogManager: this.#accessLogManager,
       shared: sharedMemory(segment, inheritedFd.cells, workerIndex + 1),
       folders: this.#folders,
-      resources: new WatchedResources(),
+      resources: new WatchedResources({
+        onWanted: () => {},
+        onUnwanted: () => {},
+        onRequested: ({ key }, name) => send({ type: 'wanted', key, name }),
+      }),
       localInfo: settings.localInfo,
       errors,
       drainManager,
@@ -92,7 +100,7 @@ class Worker {
     refuseDifference(errors)
     const { drainTimeMs, drainStrategy: strategy } = settings
     this.#listeners = new WorkerListeners(this.#instance, { drainTimeMs, strategy })
-    for (const change of settings.changes) applyChange(change, this.#instance, this.#listeners)
+    for (const change of settings.changes) finish(applyChange(change, this.#instance, this.#listeners))
     const health = new WorkerHealth(store, workerIndex)
     setInterval(() => health.sample(), healthSampleMs).unref()
   }
@@ -103,11 +111,13 @@ class Worker {
         void this.#listen(message.sockets)
         break
       case 'update':
-        this.#apply(message.update)
-        send({ type: 'applied', version: message.version })
+        this.#update(message.update, () => send({ type: 'applied', version: message.version }))
         break
       case 'query':
         void this.#answer(message.id, message.what)
+        break
+      case 'logsTaken':
+        this.#accessLogManager.grpcLoggers.onTaken(message.stream, message.bytes)
         break
       case 'stop':
         void this.#stop()
@@ -115,11 +125,17 @@ class Worker {
     }
   }
 
-  #apply(change: WorkerUpdate): void {
+  /** Changes of the configuration take their time; what else changes does so at once. */
+  #update(update: WorkerUpdate, applied: () => void): void {
+    if (update.type === 'config') this.#changes.add(update.changes, applied)
+    else {
+      this.#apply(update)
+      applied()
+    }
+  }
+
+  #apply(change: Exclude<WorkerUpdate, { type: 'config' }>): void {
     switch (change.type) {
-      case 'config':
-        for (const each of change.changes) applyChange(each, this.#instance, this.#listeners)
-        break
       case 'runtime':
         this.#runtime.update(change.values)
         break
@@ -163,8 +179,8 @@ class Worker {
   async #stop(): Promise<void> {
     this.#listeners.close('server_shutdown')
     await this.#accessLogManager.flushAll()
-    send({ type: 'stopped' })
-    process.exit(0)
+    // Messages leave in order: with the last one gone, all are.
+    send({ type: 'stopped' }, () => process.exit(0))
   }
 }
 

@@ -1,6 +1,7 @@
 /** A view of a scope in which some names are not kept: `stats_matcher` of one listener. */
 import type { GaugeMode, HistogramUnit } from './slab.ts'
 import { NULL_SLOT } from './slab_writer.ts'
+import type { StatsOwner } from './stats_owner.ts'
 import { Counter, Gauge, Histogram, type Scope, scopePrefix, TextReadout } from './store.ts'
 
 /** What handles of names that are not kept write to. */
@@ -37,5 +38,8 @@ export class FilteredScope implements Scope {
 
   createScope(prefix: string): Scope {
     return new FilteredScope(this.#scope.createScope(prefix), scopePrefix(this.#prefix, prefix), this.#rejects)
+  }
+  ownedBy(owner: StatsOwner): Scope {
+    return new FilteredScope(this.#scope.ownedBy(owner), this.#prefix, this.#rejects)
   }
 }

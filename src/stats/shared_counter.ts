@@ -13,8 +13,6 @@ const AUDIT_LIMIT = 10_000
 /** Lowest bit of a share: an update of the total is under way. */
 const PENDING = 1
 
-const encoder = new TextEncoder()
-
 /** Room for shared counters: how many, and the bytes of all their names. */
 export interface SharedAreaLimits {
   readonly sharedLimit: number
@@ -38,7 +36,7 @@ export class SharedArea {
   readonly #header: Int32Array
   /** Where each name ends among the name bytes. */
   readonly #nameEnds: Int32Array
-  readonly #nameBytes: Uint8Array
+  readonly #nameBytes: Buffer
   readonly #slots = new Map<string, number>()
   readonly #names: string[] = []
   #known = 0
@@ -51,7 +49,7 @@ export class SharedArea {
     this.#nameEnds = new Int32Array(buffer, offset + (HEADER_WORDS + sharedLimit) * 4, sharedLimit)
     const gaugesStart = offset + gaugesOffset(limits)
     this.gauges = new Float64Array(buffer, gaugesStart, sharedLimit + 1)
-    this.#nameBytes = new Uint8Array(buffer, gaugesStart + (sharedLimit + 1) * 8, sharedNamesLimitBytes)
+    this.#nameBytes = Buffer.from(buffer as ArrayBuffer, gaugesStart + (sharedLimit + 1) * 8, sharedNamesLimitBytes)
   }
 
   /** The slot of a name, the same in every process; undefined when there is no room for a new one. */
@@ -107,8 +105,7 @@ export class SharedArea {
     const count = Atomics.load(this.#header, COUNT_WORD)
     for (; this.#known < count; this.#known++) {
       const start = this.#known === 0 ? 0 : this.#nameEnds[this.#known - 1]
-      const bytes = this.#nameBytes.subarray(start, this.#nameEnds[this.#known])
-      const name = Buffer.from(bytes).toString()
+      const name = this.#nameBytes.toString('utf8', start, this.#nameEnds[this.#known])
       this.#names.push(name)
       this.#slots.set(name, this.#known)
     }
@@ -118,10 +115,10 @@ export class SharedArea {
   #append(name: string): number | undefined {
     const slot = this.#known
     const start = slot === 0 ? 0 : this.#nameEnds[slot - 1]
-    const bytes = encoder.encode(name)
-    if (slot >= this.totals.length || start + bytes.length > this.#nameBytes.length) return undefined
-    this.#nameBytes.set(bytes, start)
-    this.#nameEnds[slot] = start + bytes.length
+    const length = Buffer.byteLength(name)
+    if (slot >= this.totals.length || start + length > this.#nameBytes.length) return undefined
+    this.#nameBytes.write(name, start)
+    this.#nameEnds[slot] = start + length
     this.gauges[slot + 1] = -0
     Atomics.store(this.#header, COUNT_WORD, slot + 1)
     this.#learn()

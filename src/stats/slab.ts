@@ -70,7 +70,7 @@ export class Slab {
   readonly shares: Int32Array
   readonly #header: Int32Array
   readonly #heapBytes: Uint8Array
-  readonly #logBytes: Uint8Array
+  readonly #logBytes: Buffer
 
   /** Lays a slab over `buffer` from `offset` (a multiple of 8). Fresh memory must be all zero. */
   constructor(buffer: ArrayBufferLike, offset: number, limits: SlabLimits) {
@@ -84,7 +84,7 @@ export class Slab {
     this.shares = new Int32Array(buffer, logOffset + limits.logLimitBytes, limits.sharedLimit)
     this.#header = new Int32Array(buffer, offset, HEADER_BYTES / 4)
     this.#heapBytes = new Uint8Array(buffer, heapOffset, limits.heapLimitBytes)
-    this.#logBytes = new Uint8Array(buffer, logOffset, limits.logLimitBytes)
+    this.#logBytes = Buffer.from(buffer as ArrayBuffer, logOffset, limits.logLimitBytes)
   }
 
   /** Takes `units` of 8 bytes from the heap, all zero; undefined when it is full. */
@@ -133,11 +133,11 @@ export class Slab {
 
   /** Appends a name part at word `head`; returns the next head, or undefined when the log is full. */
   appendSymbol(head: number, text: string): number | undefined {
-    const bytes = encoder.encode(text)
-    const words = 2 + Math.ceil(bytes.length / 4)
+    const length = Buffer.byteLength(text)
+    const words = 2 + Math.ceil(length / 4)
     if (!this.#prepare(head, words)) return undefined
-    this.log[head + 1] = bytes.length
-    this.#logBytes.set(bytes, (head + 2) * 4)
+    this.log[head + 1] = length
+    this.#logBytes.write(text, (head + 2) * 4)
     Atomics.store(this.log, head, (KIND_SYMBOL << KIND_SHIFT) | words)
     return head + words
   }
@@ -177,7 +177,7 @@ export class Slab {
   /** Bytes of the name part whose entry is at word `head`. */
   symbolAt(head: number): string {
     const start = (head + 2) * 4
-    return Buffer.from(this.#logBytes.subarray(start, start + this.log[head + 1])).toString()
+    return this.#logBytes.toString('utf8', start, start + this.log[head + 1])
   }
 }
 

@@ -3,11 +3,15 @@ import { BIN_MASK, BINS_PER_BLOCK, BLOCK_SHIFT, PACKED_BINS, packedBin, TABLE_LI
 import type { SharedArea } from './shared_counter.ts'
 import { type GaugeMode, type HistogramUnit, Slab, type SlabLimits, slabBytes } from './slab.ts'
 import { NULL_SLOT, SlabWriter, type StatKind } from './slab_writer.ts'
+import type { OwnedGroup, StatsOwner } from './stats_owner.ts'
 
-/** A number that only grows; a slot of -0 marks one that nobody wrote. Fields are plain for speed; nobody but the store makes one. */
+/**
+ * A number that only grows; a slot of -0 marks one that nobody wrote. Fields are plain for speed; nobody but the store makes
+ * one, or moves it to NULL_SLOT when its last owner has gone.
+ */
 export class Counter {
   readonly values: Float64Array
-  readonly slot: number
+  slot: number
 
   constructor(values: Float64Array, slot: number) {
     this.values = values
@@ -35,7 +39,7 @@ export class Counter {
 /** A number that goes up and down. A slot of -0 marks a gauge nobody wrote: any write turns it into another value. */
 export class Gauge {
   readonly values: Float64Array
-  readonly slot: number
+  slot: number
 
   constructor(values: Float64Array, slot: number) {
     this.values = values
@@ -74,7 +78,8 @@ export class Gauge {
 
 /** Counts values in log-linear bins; blocks of bins are taken from the slab when first needed. */
 export class Histogram {
-  readonly slab: Slab | undefined
+  /** Undefined for one that is not kept, or not any more. */
+  slab: Slab | undefined
   readonly heap: Float64Array
   readonly heapWords: Uint32Array
   readonly header: number
@@ -117,12 +122,13 @@ const EMPTY_HEAP_WORDS = new Uint32Array(1)
 
 /** A text shown among the stats, such as a version. */
 export class TextReadout {
-  readonly slot: number
-  readonly #slab: Slab | undefined
+  slot: number
+  /** Undefined for one that is not kept, or not any more. */
+  slab: Slab | undefined
 
   constructor(slab: Slab | undefined, slot: number) {
     this.slot = slot
-    this.#slab = slab
+    this.slab = slab
   }
 
   get type(): 'textReadout' {
@@ -130,11 +136,11 @@ export class TextReadout {
   }
 
   set(text: string): void {
-    this.#slab?.writeText(this.slot, text)
+    this.slab?.writeText(this.slot, text)
   }
 
   value(): string {
-    return this.#slab?.readText(this.slot) ?? ''
+    return this.slab?.readText(this.slot) ?? ''
   }
 }
 
@@ -147,8 +153,10 @@ export interface Scope {
   gauge(name: string, mode?: GaugeMode): Gauge
   histogram(name: string, unit: HistogramUnit): Histogram
   textReadout(name: string): TextReadout
-  /** A scope whose names begin with this one's prefix, `prefix` and a dot. */
+  /** A scope whose names begin with this one's prefix, `prefix` and a dot; its stats have the owner of this one's. */
   createScope(prefix: string): Scope
+  /** The same names for another owner; stats that were once asked for without one stay for ever. */
+  ownedBy(owner: StatsOwner): Scope
 }
 
 export interface StatsStoreOptions {
@@ -175,8 +183,8 @@ export function createLocalStore(options: StatsStoreOptions = {}): StatsStore {
 export class StatsStore implements Scope {
   readonly slab: Slab
   readonly #rejects: ((name: string) => boolean) | undefined
-  /** Handles by the last part of a name, by what is before that: with a million stats, whole names would cost more. */
-  readonly #handles = new Map<string, Map<string, Handle>>()
+  /** By the names up to their last dot: with a million stats, whole names would cost more. */
+  readonly #groups = new Map<string, HandleGroup>()
   readonly #shared: SharedArea | undefined
   readonly #writer: SlabWriter
   #lostNames = 0
@@ -205,64 +213,42 @@ export class StatsStore implements Scope {
   }
 
   createScope(prefix: string): Scope {
-    return new PrefixScope(this, scopePrefix('', prefix))
+    return new PrefixScope(this, scopePrefix('', prefix), undefined)
   }
 
-  counterIn(prefix: string, leaf: string): Counter {
-    const { handles, key } = this.#lookUp(prefix, leaf)
-    const known = handles.get(key)
-    if (known instanceof Counter) return known
-    const typedKey = known === undefined ? key : `counter ${key}`
-    const other = known === undefined ? undefined : handles.get(typedKey)
-    if (other instanceof Counter) return other
-    const place = this.#place({ type: 'counter', unit: 'unspecified', mode: 'accumulate' }, prefix, leaf)
-    const made = new Counter(this.slab.values, place ?? NULL_SLOT)
-    handles.set(typedKey, made)
-    return made
+  ownedBy(owner: StatsOwner): Scope {
+    return new PrefixScope(this, '', owner)
   }
 
-  gaugeIn(prefix: string, leaf: string, mode: GaugeMode): Gauge {
-    const { handles, key } = this.#lookUp(prefix, leaf)
-    const known = handles.get(key)
-    if (known instanceof Gauge) return known
-    const typedKey = known === undefined ? key : `gauge ${key}`
-    const other = known === undefined ? undefined : handles.get(typedKey)
-    if (other instanceof Gauge) return other
-    const made =
-      mode === 'shared' && this.#shared !== undefined
-        ? this.#sharedGauge(this.#shared, prefix + leaf)
-        : new Gauge(
-            this.slab.values,
-            this.#place({ type: 'gauge', unit: 'unspecified', mode }, prefix, leaf) ?? NULL_SLOT,
-          )
-    handles.set(typedKey, made)
-    return made
+  counterIn(prefix: string, leaf: string, owner?: StatsOwner): Counter {
+    const kind: StatKind = { type: 'counter', unit: 'unspecified', mode: 'accumulate' }
+    return this.#handle(
+      Counter,
+      kind,
+      prefix,
+      leaf,
+      owner,
+      (place) => new Counter(this.slab.values, place ?? NULL_SLOT),
+    )
   }
 
-  histogramIn(prefix: string, leaf: string, unit: HistogramUnit): Histogram {
-    const { handles, key } = this.#lookUp(prefix, leaf)
-    const known = handles.get(key)
-    if (known instanceof Histogram) return known
-    const typedKey = known === undefined ? key : `histogram ${key}`
-    const other = known === undefined ? undefined : handles.get(typedKey)
-    if (other instanceof Histogram) return other
-    const place = this.#place({ type: 'histogram', unit, mode: 'accumulate' }, prefix, leaf)
-    const made = new Histogram(place === undefined ? undefined : this.slab, place ?? 0)
-    handles.set(typedKey, made)
-    return made
+  gaugeIn(prefix: string, leaf: string, mode: GaugeMode, owner?: StatsOwner): Gauge {
+    const kind: StatKind = { type: 'gauge', unit: 'unspecified', mode }
+    const values = mode === 'shared' && this.#shared !== undefined ? this.#shared.gauges : this.slab.values
+    return this.#handle(Gauge, kind, prefix, leaf, owner, (place) => new Gauge(values, place ?? NULL_SLOT))
   }
 
-  textReadoutIn(prefix: string, leaf: string): TextReadout {
-    const { handles, key } = this.#lookUp(prefix, leaf)
-    const known = handles.get(key)
-    if (known instanceof TextReadout) return known
-    const typedKey = known === undefined ? key : `textReadout ${key}`
-    const other = known === undefined ? undefined : handles.get(typedKey)
-    if (other instanceof TextReadout) return other
-    const place = this.#place({ type: 'textReadout', unit: 'unspecified', mode: 'accumulate' }, prefix, leaf)
-    const made = new TextReadout(place === undefined ? undefined : this.slab, place ?? NULL_SLOT)
-    handles.set(typedKey, made)
-    return made
+  histogramIn(prefix: string, leaf: string, unit: HistogramUnit, owner?: StatsOwner): Histogram {
+    const kind: StatKind = { type: 'histogram', unit, mode: 'accumulate' }
+    const make = (place?: number): Histogram => new Histogram(place === undefined ? undefined : this.slab, place ?? 0)
+    return this.#handle(Histogram, kind, prefix, leaf, owner, make)
+  }
+
+  textReadoutIn(prefix: string, leaf: string, owner?: StatsOwner): TextReadout {
+    const kind: StatKind = { type: 'textReadout', unit: 'unspecified', mode: 'accumulate' }
+    const slabOf = (place?: number): Slab | undefined => (place === undefined ? undefined : this.slab)
+    const make = (place?: number): TextReadout => new TextReadout(slabOf(place), place ?? NULL_SLOT)
+    return this.#handle(TextReadout, kind, prefix, leaf, owner, make)
   }
 
   /** How many stats found no room in the slab; they count into nothing. */
@@ -270,87 +256,131 @@ export class StatsStore implements Scope {
     return this.#lostNames
   }
 
-  /**
-   * Ends all stats of this process whose names begin with `prefix` and a dot, as when a cluster goes: they show no more, and
-   * a stat made later under such a name starts from zero. Their handles MUST NOT be used after: the memory goes to others.
-   */
-  removeScope(prefix: string): void {
-    const start = scopePrefix('', prefix)
-    this.#writer.retireInherited(start)
-    for (const [names, handles] of this.#handles) {
-      if (!names.startsWith(start)) continue
-      this.#handles.delete(names)
-      for (const handle of handles.values()) this.#retire(handle)
+  /** The handle of a name, made by `make` at its place where it is new; the place is undefined for one that is not kept. */
+  #handle<H extends Handle>(
+    handleClass: new (...fields: never[]) => H,
+    kind: StatKind,
+    prefix: string,
+    leaf: string,
+    owner: StatsOwner | undefined,
+    make: (place?: number) => H,
+  ): H {
+    if (owner?.isEnded === true) return make()
+    const dot = leaf.lastIndexOf('.') + 1
+    const group = this.#group(dot === 0 ? prefix : prefix + leaf.slice(0, dot))
+    if (owner === undefined) group.isForEver = true
+    else owner.claim(group)
+    const key = dot === 0 ? leaf : leaf.slice(dot)
+    const known = group.handles.get(key)
+    if (known instanceof handleClass) return known
+    // Two kinds may share a name.
+    const typedKey = known === undefined ? key : `${kind.type} ${key}`
+    const other = known === undefined ? undefined : group.handles.get(typedKey)
+    if (other instanceof handleClass) return other
+    const made = make(this.#place(kind, prefix, leaf))
+    group.handles.set(typedKey, made)
+    return made
+  }
+
+  /** The same name may be asked for in different scopes: it is parted at its last dot. */
+  #group(names: string): HandleGroup {
+    let group = this.#groups.get(names)
+    if (group === undefined) {
+      group = new HandleGroup(() => this.#remove(names))
+      this.#groups.set(names, group)
     }
+    return group
+  }
+
+  /** Ends all stats of the group: their memory is given to others, and their handles count into nothing. */
+  #remove(names: string): void {
+    const group = this.#groups.get(names)
+    if (group === undefined) return
+    this.#groups.delete(names)
+    this.#writer.retireInherited(names)
+    for (const handle of group.handles.values()) this.#retire(handle)
   }
 
   #retire(handle: Handle): void {
     if (handle instanceof Histogram) {
-      if (handle.header !== 0) this.#writer.retire('histogram', handle.header)
+      if (handle.slab !== undefined) this.#writer.retire('histogram', handle.header)
+      handle.slab = undefined
       return
     }
-    if (handle.slot === NULL_SLOT) return
-    if (handle instanceof Gauge && handle.values === this.#shared?.gauges) this.#shared.removeGauge(handle.slot)
-    else this.#writer.retire(handle.type, handle.slot)
+    const { slot } = handle
+    if (slot === NULL_SLOT) return
+    handle.slot = NULL_SLOT
+    if (handle instanceof TextReadout) handle.slab = undefined
+    if (handle instanceof Gauge && handle.values === this.#shared?.gauges) this.#shared.removeGauge(slot)
+    else this.#writer.retire(handle.type, slot)
   }
 
-  /** Where the handle of a name is kept. The same name may be asked for in different scopes: it is parted at its last dot. */
-  #lookUp(prefix: string, leaf: string): { handles: Map<string, Handle>; key: string } {
-    const dot = leaf.lastIndexOf('.') + 1
-    const names = dot === 0 ? prefix : prefix + leaf.slice(0, dot)
-    let handles = this.#handles.get(names)
-    if (handles === undefined) {
-      handles = new Map()
-      this.#handles.set(names, handles)
-    }
-    return { handles, key: dot === 0 ? leaf : leaf.slice(dot) }
-  }
-
-  #sharedGauge(shared: SharedArea, name: string): Gauge {
-    if (this.#rejects?.(name)) return new Gauge(shared.gauges, NULL_SLOT)
-    const index = shared.gaugeIndexOf(name)
-    if (index === undefined) this.#lostNames++
-    return new Gauge(shared.gauges, index ?? NULL_SLOT)
-  }
-
-  /** Where the slab keeps the stat of this name, made if it is new; undefined if it is rejected or finds no room. */
+  /** Where the stat of this name is kept, made if it is new; undefined if it is rejected or finds no room. */
   #place(kind: StatKind, prefix: string, leaf: string): number | undefined {
-    const inherited = this.#writer.takeInherited(kind.type, prefix, leaf)
+    const isShared = kind.mode === 'shared' && this.#shared !== undefined
+    const inherited = isShared ? undefined : this.#writer.takeInherited(kind.type, prefix, leaf)
     if (inherited !== undefined) return inherited
     if (this.#rejects?.(prefix + leaf)) return undefined
-    const place = this.#writer.append(kind, prefix, leaf)
+    const place = isShared ? this.#shared?.gaugeIndexOf(prefix + leaf) : this.#writer.append(kind, prefix, leaf)
     if (place === undefined) this.#lostNames++
     return place
+  }
+}
+
+/** The handles of one group by the last part of their names, and how many own them. */
+class HandleGroup implements OwnedGroup {
+  readonly handles = new Map<string, Handle>()
+  /** Somebody uses them who has no end. */
+  isForEver = false
+  #owners = 0
+  readonly #onUnowned: () => void
+
+  constructor(onUnowned: () => void) {
+    this.#onUnowned = onUnowned
+  }
+
+  claim(): void {
+    this.#owners++
+  }
+
+  release(): void {
+    if (--this.#owners === 0 && !this.isForEver) this.#onUnowned()
   }
 }
 
 class PrefixScope implements Scope {
   readonly #store: StatsStore
   readonly #prefix: string
+  readonly #owner: StatsOwner | undefined
 
-  constructor(store: StatsStore, prefix: string) {
+  constructor(store: StatsStore, prefix: string, owner: StatsOwner | undefined) {
     this.#store = store
     this.#prefix = prefix
+    this.#owner = owner
   }
 
   counter(name: string): Counter {
-    return this.#store.counterIn(this.#prefix, name)
+    return this.#store.counterIn(this.#prefix, name, this.#owner)
   }
 
   gauge(name: string, mode: GaugeMode = 'accumulate'): Gauge {
-    return this.#store.gaugeIn(this.#prefix, name, mode)
+    return this.#store.gaugeIn(this.#prefix, name, mode, this.#owner)
   }
 
   histogram(name: string, unit: HistogramUnit): Histogram {
-    return this.#store.histogramIn(this.#prefix, name, unit)
+    return this.#store.histogramIn(this.#prefix, name, unit, this.#owner)
   }
 
   textReadout(name: string): TextReadout {
-    return this.#store.textReadoutIn(this.#prefix, name)
+    return this.#store.textReadoutIn(this.#prefix, name, this.#owner)
   }
 
   createScope(prefix: string): Scope {
-    return new PrefixScope(this.#store, scopePrefix(this.#prefix, prefix))
+    return new PrefixScope(this.#store, scopePrefix(this.#prefix, prefix), this.#owner)
+  }
+
+  ownedBy(owner: StatsOwner): Scope {
+    return new PrefixScope(this.#store, this.#prefix, owner)
   }
 }
 

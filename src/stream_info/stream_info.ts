@@ -175,6 +175,8 @@ export class StreamInfo {
   /** The trusted client address after x-forwarded-for and original-IP detection; the connection's until then. */
   remoteAddress: AddressInfo
   requestId = ''
+  /** A connection that is a stream by itself: an id is made for it when a log asks. */
+  isConnectionStream = false
   streamId = 0
   healthCheck = false
   /** The request's scheme becomes that of the connection it leaves by. */

@@ -69,7 +69,7 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
     countsMembership: context.workerIndex < 0,
     dropLimitPercent: () => context.runtime.getInteger('load_balancing_policy.drop_overload_limit', 100),
   }
-  return new Cluster(info, createLoadBalancer(view, info, context), place, context.lifetime)
+  return new Cluster(info, createLoadBalancer(view, info, context), place, context)
 }
 
 function localLocality({ region, zone, subZone }: LocalInfo): Locality | undefined {

@@ -1,10 +1,21 @@
 // A cluster in a worker: its facts, its hosts as last told, and its load balancer.
 
 import type { Lifetime } from '../common/lifetime.ts'
+import { Timer } from '../common/timer.ts'
+import type { StatsOwner } from '../stats/stats_owner.ts'
 import type { ClusterInfo } from './cluster_info.ts'
 import { Host, type HostSnapshot, type Locality } from './host.ts'
 import type { LoadBalancer, LoadBalancerContext } from './load_balancer.ts'
 import { type AssignmentPolicy, hostSet, PrioritySet } from './priority_set.ts'
+
+/** How often a removed cluster looks whether its last connection has gone. */
+const statsReleaseMs = 1000
+
+/** What ends with it. */
+export interface ClusterLife {
+  readonly lifetime: Lifetime
+  readonly statsOwner: StatsOwner
+}
 
 export interface ClusterPlace {
   /** Where the proxy itself runs; undefined where its node has no locality. */
@@ -20,18 +31,22 @@ export class Cluster {
   readonly prioritySet = new PrioritySet()
   readonly loadBalancer: LoadBalancer
   readonly lifetime: Lifetime
+  readonly #statsOwner: StatsOwner
+  readonly #statsTimer = new Timer(() => this.#checkStats())
+  #onReleased: (() => void) | undefined = undefined
   /** Of the load assignment that its hosts come from. */
   policy: AssignmentPolicy | undefined
   /** Of a million requests, how many are dropped. */
   dropMillionths = 0
   readonly #place: ClusterPlace
 
-  constructor(info: ClusterInfo, loadBalancer: LoadBalancer, place: ClusterPlace, lifetime: Lifetime) {
+  constructor(info: ClusterInfo, loadBalancer: LoadBalancer, place: ClusterPlace, life: ClusterLife) {
     this.info = info
     this.loadBalancer = loadBalancer
     this.policy = undefined
     this.#place = place
-    this.lifetime = lifetime
+    this.lifetime = life.lifetime
+    this.#statsOwner = life.statsOwner
     loadBalancer.onHostsChanged(this.prioritySet)
   }
 
@@ -94,6 +109,25 @@ export class Cluster {
     this.lifetime.end()
     this.loadBalancer.destroy?.()
     this.drain()
+  }
+
+  /** Its stats go when nothing is counted any more: now, or with its last connection and request. */
+  releaseStats(onReleased: () => void): void {
+    this.#onReleased = onReleased
+    this.#checkStats()
+  }
+
+  #checkStats(): void {
+    const { upstreamCxActive, upstreamRqActive } = this.info.stats
+    if (upstreamCxActive.value() + upstreamRqActive.value() > 0) this.#statsTimer.enable(statsReleaseMs)
+    else this.endStats()
+  }
+
+  /** At once: another cluster of its name counts on in the same stats. */
+  endStats(): void {
+    this.#statsTimer.disable()
+    this.#statsOwner.end()
+    this.#onReleased?.()
   }
 
   /** Its connections end, busy ones after their exchange: the cluster goes, or asks for it when hosts change. */

@@ -24,6 +24,8 @@ export class ClusterManager {
   /** Grows with every change of clusters or of hosts; who keeps something made of them compares. */
   changes = 0
   readonly #clusters = new Map<string, Cluster>()
+  /** Removed ones that may still count. */
+  readonly #leaving = new Map<string, Cluster>()
 
   constructor(config?: Partial<ClusterManagerView>) {
     this.localClusterName = config?.localClusterName ?? ''
@@ -45,14 +47,22 @@ export class ClusterManager {
   /** Adds a cluster, or puts it in the place of one with its name, whose connections then drain. */
   put(cluster: Cluster): void {
     const { name } = cluster.info
-    this.#clusters.get(name)?.destroy()
+    const previous = this.#clusters.get(name)
+    previous?.destroy()
+    for (const each of [previous, this.#leaving.get(name)]) each?.endStats()
     this.#clusters.set(name, cluster)
     this.changes++
   }
 
   remove(name: string): void {
-    this.#clusters.get(name)?.destroy()
+    const cluster = this.#clusters.get(name)
+    if (cluster === undefined) return
+    cluster.destroy()
     this.#clusters.delete(name)
+    this.#leaving.set(name, cluster)
+    cluster.releaseStats(() => {
+      if (this.#leaving.get(name) === cluster) this.#leaving.delete(name)
+    })
     this.changes++
   }
 

@@ -78,7 +78,8 @@ export class DeltaMux implements GrpcMux, DiscoveryStreamCallbacks {
       onRemove: () => each.watches.delete(watch),
     })
     each.watches.add(watch)
-    watch.update(names === '*' ? new Set(['*']) : names)
+    if (type.namespaces && names !== '*') watch.follow(names)
+    else watch.update(names === '*' ? new Set(['*']) : names)
     return watch
   }
 
@@ -223,12 +224,15 @@ export class DeltaMux implements GrpcMux, DiscoveryStreamCallbacks {
   async #read({ type, state, ttl, reader }: TypeState, response: RawResponse): Promise<Delta> {
     const names = new Set<string>()
     const bodies: RawResource[] = []
+    /** Asked for by name below a namespace, and there is nothing. */
+    const absent: string[] = []
     for (const raw of response.resources) {
       const name = canonicalName(raw.name)
       if (names.has(name)) throw new Error(`duplicate name ${raw.name} found among added/updated resources`)
       names.add(name)
       if (raw.bytes === undefined) {
         if (raw.version === state.versionOf(name)) ttl.update(name, raw.ttlMs)
+        else if (type.namespaces) absent.push(name, ...raw.aliases.map(canonicalName))
         continue
       }
       if (raw.typeUrl !== response.typeUrl) {
@@ -243,7 +247,7 @@ export class DeltaMux implements GrpcMux, DiscoveryStreamCallbacks {
       names.add(name)
     }
     const added = await reader.read(bodies, response.versionInfo)
-    return new Delta(type, added, removed, response)
+    return new Delta(type, added, [...removed, ...absent], response)
   }
 
   #onExpired(each: TypeState, names: readonly string[]): void {

@@ -16,6 +16,8 @@ export class DeltaState {
   readonly #versions = new Map<string, string>()
   readonly #subscribe = new Set<string>()
   readonly #unsubscribe = new Set<string>()
+  /** How many watches want all that is below some name, without that they ask for it. */
+  #namespaces = 0
   /** All that was ever asked for is everything, so that an empty first request says it. */
   #isLegacyWildcard = true
   #isFreshStream = true
@@ -31,6 +33,16 @@ export class DeltaState {
       this.#unsubscribe.delete(name)
       this.#subscribe.add(name)
     }
+  }
+
+  /** A watch wants to hear of these once more, whatever it has heard. */
+  addAgain(names: Iterable<string>): void {
+    for (const name of names) this.#subscribe.add(name)
+  }
+
+  /** A watch is there, or gone, that wants what the server has below some name. */
+  countNamespaces(difference: number): void {
+    this.#namespaces += difference
   }
 
   /** A watch does not want these any longer. */
@@ -64,7 +76,7 @@ export class DeltaState {
 
   setVersion(name: string, version: string | undefined): void {
     if (version === undefined) this.#versions.delete(name)
-    else if (this.#wanted.has(name) || this.hasWildcard) this.#versions.set(name, version)
+    else if (this.#wanted.has(name) || this.hasWildcard || this.#namespaces > 0) this.#versions.set(name, version)
   }
 
   onNewStream(): void {
@@ -75,7 +87,7 @@ export class DeltaState {
   /** Something is to be said. */
   get isPending(): boolean {
     if (this.#subscribe.size > 0 || this.#unsubscribe.size > 0) return true
-    return this.#isFreshStream && this.#wanted.size > 0
+    return this.#isFreshStream && this.#wanted.size + this.#namespaces > 0
   }
 
   /** What is to be said now; it is said by that. */

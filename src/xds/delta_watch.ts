@@ -61,12 +61,20 @@ export class DeltaWatch implements Watch {
   readonly #state: DeltaState
   readonly #events: { onChange(): void; onRemove(): void }
   #names: ReadonlySet<string> = new Set()
+  #namespaces: ReadonlySet<string> = new Set()
   #isRemoved = false
 
   constructor(state: DeltaState, callbacks: WatchCallbacks, events: { onChange(): void; onRemove(): void }) {
     this.callbacks = callbacks
     this.#state = state
     this.#events = events
+  }
+
+  /** All that is below these names is for this watch; they are not asked for themselves. */
+  follow(namespaces: ReadonlySet<string>): void {
+    this.#namespaces = new Set([...namespaces].map(canonicalName))
+    this.#state.countNamespaces(1)
+    this.#events.onChange()
   }
 
   update(names: ReadonlySet<string>): void {
@@ -79,6 +87,7 @@ export class DeltaWatch implements Watch {
   }
 
   add(names: ReadonlySet<string>): void {
+    this.#state.addAgain([...names].map(canonicalName).filter((name) => this.#names.has(name)))
     this.update(new Set([...this.#names, ...names]))
   }
 
@@ -86,6 +95,7 @@ export class DeltaWatch implements Watch {
     if (this.#isRemoved) return
     this.#isRemoved = true
     this.#events.onRemove()
+    if (this.#namespaces.size > 0) this.#state.countNamespaces(-1)
     this.update(new Set())
   }
 
@@ -93,9 +103,11 @@ export class DeltaWatch implements Watch {
   async onDelta(delta: Delta): Promise<readonly ResourceError[]> {
     if (this.#isRemoved) return []
     const isWildcard = this.#names.has('*')
-    const added = isWildcard ? delta.added : delta.addedFor(this.#names)
-    const removed = isWildcard ? delta.removed : delta.removedFor(this.#names)
-    if (added.length + removed.length === 0 && !isWildcard) return []
+    const hearsOfNothing = isWildcard || this.#namespaces.size > 0
+    const names = [...this.#namespaces, ...this.#names]
+    const added = isWildcard ? delta.added : delta.addedFor(names)
+    const removed = isWildcard ? delta.removed : delta.removedFor(names)
+    if (added.length + removed.length === 0 && !hearsOfNothing) return []
     const { versionInfo, controlPlane } = delta
     return this.callbacks.onUpdate({ versionInfo, controlPlane, added, removed, stateOfTheWorld: false })
   }

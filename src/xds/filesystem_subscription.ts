@@ -1,7 +1,7 @@
 // Resources in a file that is replaced when they change (`path_config_source`).
 
-import { statSync } from 'node:fs'
 import { monotonicMs } from '../common/clock.ts'
+import { fileIdentity } from '../common/file_identity.ts'
 import { getLogger } from '../common/log.ts'
 import { ConfigErrors, renderIssues } from '../config/errors.ts'
 import { loadResourceFile, type ResourceDocument } from '../config/load.ts'
@@ -41,7 +41,7 @@ export class FilesystemSubscription implements Subscription {
   start(): void {
     const { folders, folder, path } = this.#parts
     this.#unwatch = folders.watch(folder, () => this.#onChange())
-    this.#identity = identityOf(path)
+    this.#identity = fileIdentity(path)
     this.#reads.add(() => this.#refresh())
   }
 
@@ -59,7 +59,7 @@ export class FilesystemSubscription implements Subscription {
 
   /** Something in the folder has changed: the file itself, or what a symbolic link leads to. */
   #onChange(): void {
-    const identity = identityOf(this.#parts.path)
+    const identity = fileIdentity(this.#parts.path)
     if (identity === this.#identity) return
     this.#identity = identity
     this.#reads.add(() => this.#refresh())
@@ -107,10 +107,4 @@ export class FilesystemSubscription implements Subscription {
     log.warn(`Filesystem config update rejected: ${this.#parts.path}: ${message}`)
     this.#parts.stats.updateRejected.inc()
   }
-}
-
-/** Another one for every file that was put in its place, and for one that was written to. */
-function identityOf(path: string): string {
-  const found = statSync(path, { throwIfNoEntry: false, bigint: true })
-  return found === undefined ? '' : `${found.dev}:${found.ino}:${found.mtimeNs}:${found.size}`
 }

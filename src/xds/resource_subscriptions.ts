@@ -1,42 +1,27 @@
 // Subscribes to the resources that the configuration names, one by one: routes, hosts, secrets, filters.
 
+import { setImmediate } from 'node:timers/promises'
 import { wallMs } from '../common/clock.ts'
 import { ConfigErrors } from '../config/errors.ts'
-import type { ResourceDemand, WatchedResource, WatchedResources } from '../config/watched_resources.ts'
-import type { Counter } from '../stats/store.ts'
+import { forgetPositions } from '../config/view_origin.ts'
+import type { ResourceDemand, WatchedResource } from '../config/watched_resources.ts'
+import { CollectionSubscription } from './collection_subscription.ts'
+import { StatsOwner } from '../stats/stats_owner.ts'
 import { describeErrors } from './read_resource.ts'
-import { ReloadStats } from './reload_stats.ts'
+import { type RouteStats, routeStats } from './reload_stats.ts'
+import type { ResourceState, ResourceSubscription, ResourceSubscriptionsParts } from './resource_state.ts'
 import { clusterLoadAssignmentType, extensionConfigType, routeConfigurationType, secretType } from './resource_types.ts'
 import type {
   ConfigUpdate,
   ResourceError,
   Subscription,
-  SubscriptionCallbacks,
   SubscriptionFactory,
   UpdateFailureReason,
 } from './subscription.ts'
 
-export interface ResourceSubscriptionsParts {
-  readonly resources: () => WatchedResources
-  /** Resolves when all workers have the version; undefined: it is gone. */
-  readonly tellWorkers: (key: string, view: object | undefined) => Promise<void>
-  readonly forget: (key: string) => void
-}
-
-/** What came last of a resource, for the admin interface. */
-export interface ResourceState {
-  readonly resource: WatchedResource
-  /** '' until it has come. */
-  readonly version: string
-  /** Wall clock; before it has come, of when it was asked for. */
-  readonly lastUpdatedMs: number
-  /** Why the last version was refused; undefined where it was not. */
-  readonly refused: { readonly message: string; readonly atMs: number; readonly version: string } | undefined
-}
-
 export class ResourceSubscriptions implements ResourceDemand {
   readonly #parts: ResourceSubscriptionsParts
-  readonly #subscriptions = new Map<WatchedResource, NamedSubscription>()
+  readonly #subscriptions = new Map<WatchedResource, ResourceSubscription>()
   #factory: SubscriptionFactory | undefined = undefined
   #isStarted = false
 
@@ -45,7 +30,8 @@ export class ResourceSubscriptions implements ResourceDemand {
   }
 
   onWanted(resource: WatchedResource, errors: ConfigErrors): void {
-    const named = new NamedSubscription(resource, this.#parts)
+    const collects = resource.reference.collects !== undefined
+    const named = new (collects ? CollectionSubscription : NamedSubscription)(resource, this.#parts)
     this.#subscriptions.set(resource, named)
     if (this.#factory !== undefined) this.#subscribe(named, this.#factory, errors)
   }
@@ -56,16 +42,23 @@ export class ResourceSubscriptions implements ResourceDemand {
     for (const named of this.#subscriptions.values()) this.#subscribe(named, factory, errors)
   }
 
-  #subscribe(named: NamedSubscription, factory: SubscriptionFactory, errors: ConfigErrors): void {
+  #subscribe(named: ResourceSubscription, factory: SubscriptionFactory, errors: ConfigErrors): void {
     const { source, typeUrl, scope } = named.resource.reference
-    named.subscription = factory.create(source, typeUrl, named, scope, source, errors)
+    const own = scope.ownedBy(named.statsOwner)
+    named.subscription = factory.create(source, typeUrl, named, own, source, errors)
     if (this.#isStarted) named.start()
   }
 
   onUnwanted(resource: WatchedResource): void {
-    this.#subscriptions.get(resource)?.subscription?.stop()
+    const named = this.#subscriptions.get(resource)
+    named?.subscription?.stop()
+    named?.statsOwner.end()
     this.#subscriptions.delete(resource)
     this.#parts.forget(resource.key)
+  }
+
+  onRequested(resource: WatchedResource, name: string): void {
+    this.#subscriptions.get(resource)?.request(name)
   }
 
   /** From now on what is wanted is asked for: there is somewhere to ask. */
@@ -105,29 +98,39 @@ const unexpectedWords: Readonly<Record<string, UnexpectedWords>> = {
 
 const otherWords: UnexpectedWords = { count: 'resource length', name: (wanted) => `resource (expecting ${wanted})` }
 
-class NamedSubscription implements SubscriptionCallbacks, ResourceState {
+class NamedSubscription implements ResourceSubscription {
   readonly resource: WatchedResource
   subscription: Subscription | undefined = undefined
+  /** It may outlive whoever wanted the resource first. */
+  readonly statsOwner = new StatsOwner()
   version = ''
   lastUpdatedMs = wallMs()
   refused: ResourceState['refused'] = undefined
   readonly #parts: ResourceSubscriptionsParts
   /** Of routes. */
-  readonly #reloads: ReloadStats | undefined
-  readonly #updateEmpty: Counter | undefined
+  readonly #routes: RouteStats | undefined
   #hash = ''
+  #isStarted = false
 
   constructor(resource: WatchedResource, parts: ResourceSubscriptionsParts) {
     this.resource = resource
     this.#parts = parts
     const { typeUrl, scope } = resource.reference
-    const isRoutes = typeUrl === routeConfigurationType
-    this.#reloads = isRoutes ? new ReloadStats(scope) : undefined
-    this.#updateEmpty = isRoutes ? scope.counter('update_empty') : undefined
+    this.#routes = routeStats(typeUrl, scope.ownedBy(this.statsOwner))
   }
 
+  /** What only requests need is not asked for before one of them does. */
   start(): void {
+    if (this.#isStarted || !this.resource.isNeeded) return
+    this.#isStarted = true
     this.subscription?.start(new Set([this.resource.reference.name]))
+  }
+
+  /** Where it is known already that there is nothing, that is said again. */
+  request(): void {
+    if (this.#isStarted && this.resource.isSettled) this.#giveUp()
+    this.resource.isNeeded = true
+    this.start()
   }
 
   async onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]> {
@@ -141,8 +144,8 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
     if (found === undefined) {
       // It may come later, but nothing waits for it: the management server has answered.
       for (const { onMissing } of users) onMissing?.()
-      this.#updateEmpty?.inc()
-      resources.settle(this.resource)
+      this.#routes?.onEmpty()
+      this.#giveUp(false)
       return []
     }
     if (found.hash === this.#hash) {
@@ -154,6 +157,7 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
     if (commit === undefined) {
       return this.#refuse(describeErrors(errors) ?? '', version)
     }
+    forgetPositions(view)
     this.#hash = found.hash
     this.version = version
     this.lastUpdatedMs = wallMs()
@@ -177,8 +181,13 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
     // Workers are told first: what waits for the resource is told to them as soon as it is in force here.
     const told = mainOnly === true ? undefined : this.#parts.tellWorkers(this.resource.key, view)
     commit()
-    this.#reloads?.onReload()
-    await told
+    this.#routes?.onReload()
+    if (told !== undefined) await told
+    else {
+      // Main has made something of it by then, such as hosts, or a cluster that is warm now, and tells the workers of that.
+      await setImmediate()
+      await this.#parts.applied()
+    }
     for (const { onApplied } of this.resource.users.values()) onApplied?.()
   }
 
@@ -201,8 +210,11 @@ class NamedSubscription implements SubscriptionCallbacks, ResourceState {
     if (reason !== 'connectionFailure') this.#giveUp()
   }
 
-  #giveUp(): void {
-    for (const { onFailed } of this.resource.users.values()) onFailed?.()
+  /** Nobody waits any longer, requests in the workers neither. */
+  #giveUp(hasFailed = true): void {
+    const { key, view, reference, users } = this.resource
+    if (hasFailed) for (const { onFailed } of users.values()) onFailed?.()
+    if (reference.onDemand === true) void this.#parts.tellWorkers(key, view)
     this.#parts.resources().settle(this.resource)
   }
 }

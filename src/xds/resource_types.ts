@@ -32,6 +32,8 @@ export const extensionConfigType = 'envoy.config.core.v3.TypedExtensionConfig'
 type Rejection = ResourceType['rejection']
 
 const plainRejection: Rejection = (errors) => errors.map(({ message }) => message).join('\n')
+/** Of what is refused as a whole. */
+const wholeRejection: Rejection = (errors) => errors[0].message
 const clusterRejection: Rejection = (errors) =>
   `Error adding/updating cluster(s) ${errors.map(({ name, message }) => `${name}: ${message}`).join(', ')}`
 const listenerRejection: Rejection = (errors) =>
@@ -56,10 +58,12 @@ const types = [
   type(routeConfigurationType, 'route.v3.RouteDiscoveryService', 'Routes', 'routes', {}),
   type(scopedRouteConfigurationType, 'route.v3.ScopedRoutesDiscoveryService', 'ScopedRoutes', 'scoped-routes', {
     pauses: [routeConfigurationType],
+    rejection: wholeRejection,
   }),
   type(virtualHostType, 'route.v3.VirtualHostDiscoveryService', 'VirtualHosts', '', {
     namespaces: true,
     isDeltaOnly: true,
+    rejection: wholeRejection,
   }),
   type(secretType, 'secret.v3.SecretDiscoveryService', 'Secrets', 'secrets', {}),
   type(runtimeType, 'runtime.v3.RuntimeDiscoveryService', 'Runtime', 'runtime', {}),

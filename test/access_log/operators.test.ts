@@ -304,9 +304,11 @@ test('IPv6 networks are printed in their shortest form', () => {
   expect(network('::1', 0)).toBe('::/0')
 })
 
-test('a stream without a request id keeps the id it is given', () => {
+test('a connection that is a stream by itself keeps the id it is given', () => {
   const info = streamInfo()
   info.requestId = ''
+  expect(text('STREAM_ID', formatterContext({ streamInfo: info }))).toBe('-')
+  info.isConnectionStream = true
   const ctx = formatterContext({ streamInfo: info })
   expect(text('STREAM_ID', ctx)).toMatch(/^[0-9a-f-]{36}$/)
   expect(text('STREAM_ID', ctx)).toBe(text('STREAM_ID', ctx))

@@ -5,9 +5,9 @@ import type { AddressInfo, Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { type Example, exampleNames, loadExample } from '../../examples/example.ts'
+import { type Example, type ExampleProxy, exampleNames, loadExample } from '../../examples/example.ts'
 import { BROWSER_INSTALL_TIMEOUT_MS } from '../support/ensure_browser.ts'
-import { type ProxyKind, startProxy } from '../support/proxy_process.ts'
+import { type ProxyKind, type ProxyProcess, startProxy } from '../support/proxy_process.ts'
 
 const folder = join(import.meta.dirname, '../../examples')
 const cleanups: (() => Promise<unknown>)[] = []
@@ -20,7 +20,7 @@ afterEach(async () => {
 async function startBackends(example: Example): Promise<Map<number, number>> {
   const ports = new Map<number, number>()
   for (const [port, backend] of Object.entries(example.backends)) {
-    const server: Server = backend()
+    const server: Server = backend((named) => ports.get(named) ?? 0)
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     cleanups.push(() => new Promise((resolve) => server.close(resolve)))
@@ -29,30 +29,51 @@ async function startBackends(example: Example): Promise<Map<number, number>> {
   return ports
 }
 
-/** Backend ports become the real ones, all others free ones; files go to the proxy's own folder. */
-function adapt(yaml: string, ports: ReadonlyMap<number, number>): string {
+/** Backend ports become the real ones, all others free ones; files go to a folder of their own. */
+function adapt(yaml: string, ports: ReadonlyMap<number, number>, files: string): string {
   return yaml
     .replaceAll(/port_value: (\d+)/g, (_, port: string) => `port_value: ${ports.get(Number(port)) ?? 0}`)
-    .replaceAll('path: /tmp/', 'path: {{dir}}/')
+    .replaceAll('/tmp/', `${files}/`)
 }
 
-describe.each(exampleNames)('%s', (name) => {
-  beforeAll(async () => (await loadExample(name)).install?.(), BROWSER_INSTALL_TIMEOUT_MS)
+/** What a check sees of the process. */
+function exampleProxy(proxy: ProxyProcess, files: string): ExampleProxy {
+  return {
+    port: (listenerName) => proxy.port(listenerName),
+    stats: (filter) => proxy.stats(filter),
+    admin: (path, method) => proxy.admin(path, method),
+    get stdout() {
+      return proxy.stdout
+    },
+    get stderr() {
+      return proxy.stderr
+    },
+    folder: files,
+    configPath: proxy.configPath,
+  }
+}
 
-  it.each<ProxyKind>(['nuncio', 'envoy'])('does what its README says on %s', async (kind) => {
-    const example = await loadExample(name)
-    const files = mkdtempSync(join(tmpdir(), 'nuncio-example-'))
-    cleanups.push(async () => rmSync(files, { recursive: true, force: true }))
-    example.prepare?.(files)
-    const text = readFileSync(join(folder, name, 'envoy.yaml'), 'utf8').replaceAll(
-      /(filename|proto_descriptor): \/tmp\//g,
-      `$1: ${files}/`,
-    )
-    const yaml = adapt(text, await startBackends(example))
-    const proxy = await startProxy(kind, yaml, ['--file-flush-interval-msec', '10'])
-    cleanups.push(() => proxy.stop())
-    await example.check(proxy)
-  })
+const examples = new Map(await Promise.all(exampleNames.map(async (name) => [name, await loadExample(name)] as const)))
+
+describe.each(exampleNames)('%s', (name) => {
+  const example = examples.get(name)!
+  beforeAll(() => example.install?.(), BROWSER_INSTALL_TIMEOUT_MS)
+
+  it.each<ProxyKind>(example.isNuncioOnly === true ? ['nuncio'] : ['nuncio', 'envoy'])(
+    'does what its README says on %s',
+    async (kind) => {
+      const files = mkdtempSync(join(tmpdir(), 'nuncio-example-'))
+      cleanups.push(async () => rmSync(files, { recursive: true, force: true }))
+      example.prepare?.(files)
+      const ports = await startBackends(example)
+      const adapted = (text: string): string => adapt(text, ports, files)
+      example.configure?.(files, adapted)
+      const yaml = adapted(readFileSync(join(folder, name, 'envoy.yaml'), 'utf8'))
+      const proxy = await startProxy(kind, yaml, ['--file-flush-interval-msec', '10', ...(example.flags ?? [])])
+      cleanups.push(() => proxy.stop())
+      await example.check(exampleProxy(proxy, files))
+    },
+  )
 
   it('has a README that names the command', () => {
     expect(readFileSync(join(folder, name, 'README.md'), 'utf8')).toContain(`npm run example ${name}`)

@@ -1,9 +1,9 @@
 /** First bytes of any kind: listener filters decide the same however they are cut, within their limits, and never throw. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { sanitizedUtf8 } from '../../src/common/sanitized_utf8.ts'
 import { detectHttp1, mayBeRequest } from '../../src/extensions/filters/listener/http_inspector/request_line.ts'
 import { ProxyHeaderReader, parseTlvs } from '../../src/extensions/filters/listener/proxy_protocol/header.ts'
-import { sanitizedUtf8 } from '../../src/extensions/filters/listener/proxy_protocol/tlv_rules.ts'
 import { ja3Fingerprint, ja4Fingerprint } from '../../src/extensions/filters/listener/tls_inspector/fingerprints.ts'
 import { offeredProtocols, serverNameOf } from '../../src/network/tls/client_hello.ts'
 import { ClientHelloReader } from '../../src/network/tls/client_hello_reader.ts'

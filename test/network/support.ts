@@ -26,6 +26,7 @@ import { SecretManager } from '../../src/network/tls/secret_manager.ts'
 import { WatchedFolders } from '../../src/network/watched_folders.ts'
 import { createListenSocket } from '../../src/os/socket.ts'
 import { SharedCounter } from '../../src/stats/shared_counter.ts'
+import { StatsOwner } from '../../src/stats/stats_owner.ts'
 import { createLocalStore, type StatsStore } from '../../src/stats/store.ts'
 
 export type ListenerView = envoy.config.listener.v3.Listener
@@ -88,6 +89,7 @@ export function testContext(options: TestContextOptions = {}): TestContext {
     resources: new WatchedResources(),
     initManager: new InitManager(),
     lifetime: new Lifetime(),
+    statsOwner: new StatsOwner(),
     drainDecision: { drainClose: () => false },
     globalConnectionLimit: globalConnectionLimit(shared, runtime, options.maxConnections),
     workerIndex: options.workerIndex ?? 0,

@@ -87,6 +87,8 @@ export interface ParitySuite {
   scripts?: Readonly<Record<string, BackendScript>>
   /** Backends that speak TLS; what each is told in the handshake stands before what it receives. */
   tlsBackends?: Readonly<Record<string, TlsOptions>>
+  /** An access log service of the proxy's own, on the port `{{als}}`: its entries are the access log. */
+  accessLogService?: true
   flags?: readonly string[]
   cases: readonly ParityCase[]
 }

@@ -1,6 +1,8 @@
 /** Runs the cases of a suite on one proxy, one after another, and returns what was seen. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { JsonObject, JsonValue } from '../../proto/generated/api.d.ts'
+import { AccessLogService, comparableEntry } from '../support/access_log_service.ts'
 import {
   type BackendConnection,
   type BackendRequest,
@@ -35,11 +37,18 @@ export class SuiteDriver {
   readonly proxy: ProxyProcess
   readonly backends: Map<string, ParityBackend>
   readonly #ports: KnownPort[] = []
+  readonly #logService: AccessLogService | undefined
 
-  private constructor(suite: ParitySuite, proxy: ProxyProcess, backends: Map<string, ParityBackend>) {
+  private constructor(
+    suite: ParitySuite,
+    proxy: ProxyProcess,
+    backends: Map<string, ParityBackend>,
+    logService: AccessLogService | undefined,
+  ) {
     this.suite = suite
     this.proxy = proxy
     this.backends = backends
+    this.#logService = logService
     for (const [name, backend] of backends) this.#ports.push({ port: backend.port, word: `backend ${name}` })
     for (const [name, port] of proxy.ports) this.#ports.push({ port, word: `listener ${name}` })
   }
@@ -51,7 +60,9 @@ export class SuiteDriver {
     for (const name of suite.frameBackends ?? []) backends.set(name, await EchoBackend.start({ raw: true }))
     for (const name of suite.http2Backends ?? [])
       backends.set(name, await Http2Backend.start({ settings: suite.http2Settings }, suite.tlsBackends?.[name]))
-    const yaml = suite.yaml.replaceAll(/\{\{backend(?::(\w+))?\}\}/g, (_, name: string | undefined) => {
+    const logService = suite.accessLogService === true ? await AccessLogService.start() : undefined
+    const text = suite.yaml.replaceAll('{{als}}', String(logService?.port))
+    const yaml = text.replaceAll(/\{\{backend(?::(\w+))?\}\}/g, (_, name: string | undefined) => {
       const backend = backends.get(name ?? 'main')
       if (backend === undefined) throw new Error(`${suite.name}: no backend ${name ?? 'main'}`)
       return String(backend.port)
@@ -64,8 +75,9 @@ export class SuiteDriver {
         '10',
         ...(suite.flags ?? []),
       ])
-      return new SuiteDriver(suite, proxy, backends)
+      return new SuiteDriver(suite, proxy, backends, logService)
     } catch (error) {
+      logService?.stop()
       for (const backend of backends.values()) await backend.stop()
       throw error
     }
@@ -73,6 +85,7 @@ export class SuiteDriver {
 
   async stop(): Promise<void> {
     await this.proxy.stop()
+    this.#logService?.stop()
     for (const backend of this.backends.values()) await backend.stop()
   }
 
@@ -276,6 +289,7 @@ export class SuiteDriver {
   }
 
   #logText(): string {
+    if (this.#logService !== undefined) return this.#logService.entries.map(entryLine).join('')
     const path = join(this.proxy.folder, 'access.log')
     return existsSync(path) ? readFileSync(path, 'latin1') : ''
   }
@@ -286,7 +300,8 @@ export class SuiteDriver {
     for (;;) {
       const lines = this.#logText().slice(start).split('\n')
       const own = lines.filter((line) => line.startsWith(prefix)).map((line) => line.slice(prefix.length))
-      if (own.length >= expected || performance.now() > deadline) return own
+      if (own.length >= expected || performance.now() > deadline)
+        return this.#logService === undefined ? own : own.flatMap((line) => line.split(fieldEnd))
       await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }
   }
@@ -314,6 +329,23 @@ export class SuiteDriver {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS * 3))
     }
   }
+}
+
+/** A log line of an entry, with the two ports in front. */
+function entryLine(entry: JsonObject): string {
+  const common = entry['common_properties'] as Record<string, { socket_address?: { port_value?: number } }>
+  const portOf = (name: string) => common[name]?.socket_address?.port_value ?? 0
+  const ports = `${portOf('downstream_local_address')}:${portOf('downstream_direct_remote_address')}`
+  return `${ports}|${fieldsOf(comparableEntry(entry)).join(fieldEnd)}\n`
+}
+
+const fieldEnd = '\t'
+
+/** `a.b: value` for each field, however deep. */
+function fieldsOf(value: JsonValue, path = ''): string[] {
+  if (typeof value !== 'object' || value === null || Object.keys(value).length === 0)
+    return [`${path}: ${JSON.stringify(value)}`]
+  return Object.entries(value).flatMap(([key, member]) => fieldsOf(member, path === '' ? key : `${path}.${key}`))
 }
 
 function frameScript({ backendFrames = [] }: ParityCase): BackendScript {

@@ -15,10 +15,12 @@ const testLineLimit = 500
 /** Tables, which read best in one piece: the cases of the parity suites. */
 const mayBeLonger = [/^test\/parity\/.*_(suite|cases)\.ts$/, /^test\/parity\/malformed\//]
 
-/** Envoy's own folder holds two extensions here; the others are named as their folder. */
+/** Envoy's own folders hold two extensions each here; the others are named as their folder. */
 const sharedFolders: Record<string, string> = {
   'envoy.access_loggers.stdout': 'access_loggers/stream',
   'envoy.access_loggers.stderr': 'access_loggers/stream',
+  'envoy.access_loggers.http_grpc': 'access_loggers/grpc',
+  'envoy.access_loggers.tcp_grpc': 'access_loggers/grpc',
 }
 
 describe('files', () => {

@@ -7,7 +7,16 @@ export const ads = { ads: {}, resource_api_version: 'V3' }
 
 /** A bootstrap that knows nothing but where to ask. */
 export function adsBootstrap(port: number, apiType: 'GRPC' | 'DELTA_GRPC' = 'GRPC'): string {
-  return JSON.stringify({
+  const { clusters, ...rest } = adsParts(port, apiType)
+  return JSON.stringify({ ...rest, static_resources: { clusters } })
+}
+
+/** What of a bootstrap says where to ask; the cluster for it is among the static ones. */
+export function adsParts(
+  port: number,
+  apiType: 'GRPC' | 'DELTA_GRPC',
+): { readonly node: object; readonly dynamic_resources: object; readonly clusters: readonly object[] } {
+  return {
     node: { id: 'node', cluster: 'cluster' },
     dynamic_resources: {
       ads_config: {
@@ -19,22 +28,20 @@ export function adsBootstrap(port: number, apiType: 'GRPC' | 'DELTA_GRPC' = 'GRP
       cds_config: ads,
       lds_config: ads,
     },
-    static_resources: {
-      clusters: [
-        {
-          name: 'xds',
-          type: 'STATIC',
-          typed_extension_protocol_options: {
-            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-              '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-              explicit_http_config: { http2_protocol_options: {} },
-            },
+    clusters: [
+      {
+        name: 'xds',
+        type: 'STATIC',
+        typed_extension_protocol_options: {
+          'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+            '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+            explicit_http_config: { http2_protocol_options: {} },
           },
-          load_assignment: assignment('xds', port),
         },
-      ],
-    },
-  })
+        load_assignment: assignment('xds', port),
+      },
+    ],
+  }
 }
 
 /** A ClusterLoadAssignment on loopback. */

@@ -114,6 +114,8 @@ describe("errors in Envoy's words", () => {
       ['--component-log-level', 'upstream:debug', '--enable-fine-grain-logging'],
       'error: --component-log-level will not work with --enable-fine-grain-logging',
     ],
+    [['--watch'], 'error: --watch needs a file to follow, which --config-path (-c) names'],
+    [['--watch', '--config-yaml', '{}'], 'error: --watch needs a file to follow, which --config-path (-c) names'],
   ]
   test.each(errors)('%j', (args, message) => {
     expect(refusalOf(...args)).toBe(message)

@@ -1,81 +1,15 @@
 import { once } from 'node:events'
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
-import { setAllLevels } from '../../src/common/log.ts'
-import { renderIssues } from '../../src/config/errors.ts'
-import { loadBootstrap } from '../../src/config/load.ts'
-import { Server } from '../../src/server/server.ts'
+import { describe, expect, test } from 'vitest'
+import { freePorts } from '../support/free_ports.ts'
 import { httpRequest } from '../support/http_get.ts'
 import { RawClient } from '../support/raw_client.ts'
-import { optionsOf, portOf, registryOfAll, statOf, TestFolder, until } from './support.ts'
+import { bootstrap, chain, create, get, listener, start, stops } from './reload_support.ts'
+import { portOf, statOf } from './support.ts'
 
-const stops: (() => unknown)[] = []
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop()
-})
-
-interface Answering {
-  readonly name: string
-  readonly text: string
-  /** Further fields of the listener. */
-  readonly more?: string
-  /** Further filter chains, by the port that clients must come from. */
-  readonly otherChains?: string
-}
-
-function listener({ name, text, more = '', otherChains = '' }: Answering): string {
-  return `
-  - name: ${name}
-    address: { socket_address: { address: 127.0.0.1, port_value: 0 } }
-    ${more}
-    filter_chains: ${otherChains}
-    - ${chain(text)}`
-}
-
-function chain(text: string): string {
-  const type = 'type.googleapis.com/envoy.extensions.filters'
-  const routes = `[{match: {prefix: /}, direct_response: {status: 200, body: {inline_string: ${text}}}}]`
-  const manager = `{"@type": ${type}.network.http_connection_manager.v3.HttpConnectionManager, stat_prefix: s,
-      route_config: {virtual_hosts: [{name: all, domains: ["*"], routes: ${routes}}]},
-      http_filters: [{name: router, typed_config: {"@type": ${type}.http.router.v3.Router}}]}`
-  return `filters: [{name: http, typed_config: ${manager}}]`
-}
-
-const bootstrap = (...listeners: readonly string[]): string => `static_resources:\n  listeners:${listeners.join('')}\n`
-
-interface Running {
-  readonly server: Server
-  readonly folder: TestFolder
-  /** Writes the file and reloads. */
-  reload(yaml: string): ReturnType<Server['reload']>
-}
-
-async function start(yaml: string, ...flags: readonly string[]): Promise<Running> {
-  setAllLevels('critical')
-  const folder = new TestFolder()
-  stops.push(() => folder[Symbol.dispose]())
-  const path = folder.file('envoy.yaml', yaml)
-  const options = optionsOf('-c', path, '--disable-hot-restart', '-l', 'critical', '--concurrency', '2', ...flags)
-  const loaded = loadBootstrap(options)
-  if (loaded.bootstrap === undefined || loaded.issues.hasErrors) throw new Error(renderIssues(loaded.issues.issues))
-  const server = new Server(options, loaded.bootstrap, registryOfAll())
-  stops.push(() => server.stop())
-  await server.start()
-  return {
-    server,
-    folder,
-    reload(next) {
-      writeFileSync(path, next)
-      return server.reload(false)
-    },
-  }
-}
-
-async function get(server: Server, name: string): Promise<string> {
-  return (await httpRequest(`127.0.0.1:${portOf(server, name)}`, '/')).body
-}
+const keepAlive = { connection: 'keep-alive' }
 
 describe('a reload', () => {
   test('changes a listener on its port', async () => {
@@ -86,6 +20,19 @@ describe('a reload', () => {
     expect([...(report.plan?.listeners.modified.keys() ?? [])]).toEqual(['l'])
     expect(await get(server, 'l')).toBe('two')
     expect(portOf(server, 'l')).toBe(port)
+    expect(statOf(server, 'listener_manager.listener_in_place_updated')).toBe(1)
+  })
+
+  test('knows a listener without a name by its address', async () => {
+    const [port] = await freePorts(1)
+    const yaml = (text: string): string => {
+      const named = listener({ name: 'l', text })
+      return bootstrap(named.replace('name: l\n    ', '').replace('port_value: 0', `port_value: ${port}`))
+    }
+    const { server, reload } = await start(yaml('one'))
+    const { plan } = await reload(yaml('two'))
+    expect([...(plan?.listeners.modified.keys() ?? [])]).toEqual([`127.0.0.1:${port}`])
+    expect((await httpRequest(`127.0.0.1:${port}`, '/')).body).toBe('two')
     expect(statOf(server, 'listener_manager.listener_in_place_updated')).toBe(1)
   })
 
@@ -159,12 +106,104 @@ describe('a reload', () => {
     expect(await get(server, 'l')).toBe('one')
   })
 
-  test('names what it cannot change', async () => {
-    const yaml = bootstrap(listener({ name: 'l', text: 'one' }))
+  test('names what it cannot change, as long as it is another', async () => {
+    const yaml = (text: string): string => bootstrap(listener({ name: 'l', text }))
+    const admin = 'admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n'
+    const { server, reload } = await start(yaml('one'))
+    for (const text of ['one', 'two', 'three']) {
+      const report = await reload(yaml(text) + admin)
+      expect(report.plan?.needsRestart).toEqual(['admin'])
+      expect(report.result).toBe(text === 'one' ? 'unchanged' : 'applied')
+      expect(server.bootstrap.admin).toBeUndefined()
+    }
+    expect((await reload(yaml('three'))).plan?.needsRestart).toEqual([])
+  })
+
+  test('says where the mistake is in a long file', async () => {
+    const cluster = (i: number): string => `\n  - name: c${i}\n    type: STATIC\n    connect_timeout: 1s`
+    const clusters = Array.from({ length: 400 }, (_, i) => cluster(i)).join('')
+    const yaml = `${bootstrap(listener({ name: 'l', text: 'one' }))}  clusters:${clusters}\n`
     const { reload } = await start(yaml)
-    const report = await reload(`${yaml}admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n`)
-    expect(report.plan?.needsRestart).toEqual(['admin'])
-    expect(report.result).toBe('unchanged')
+    const wrong = yaml.replace('c371\n    type: STATIC', 'c371\n    type: STATIK')
+    const before = wrong.slice(0, wrong.indexOf('STATIK'))
+    const { issues } = await reload(wrong)
+    expect(issues.map(({ line, column, path }) => [line, column, path])).toEqual([
+      [before.split('\n').length, before.length - before.lastIndexOf('\n'), 'static_resources.clusters[371].type'],
+    ])
+  })
+
+  test('moves a listener to another address', async () => {
+    const [port] = await freePorts(1)
+    const yaml = bootstrap(listener({ name: 'l', text: 'one' }))
+    const { server, reload } = await start(yaml)
+    const before = portOf(server, 'l')
+    expect((await reload(yaml.replace('port_value: 0', `port_value: ${port}`))).result).toBe('applied')
+    expect(portOf(server, 'l')).toBe(port)
+    expect(await get(server, 'l')).toBe('one')
+    await expect(httpRequest(`127.0.0.1:${before}`, '/')).rejects.toThrow()
+  })
+
+  test('may have the next one behind it', async () => {
+    const { server, reload } = await start(bootstrap(listener({ name: 'l', text: 'one' })))
+    const reports = await Promise.all(
+      ['two', 'thr\tee', 'four'].map((text) => reload(bootstrap(listener({ name: 'l', text })))),
+    )
+    // Each reads the file as it is when its turn comes.
+    expect(reports.map(({ result }) => result)).toEqual(['applied', 'unchanged', 'unchanged'])
+    expect(await get(server, 'l')).toBe('four')
+    expect(statOf(server, 'nuncio.reload.attempt')).toBe(3)
+    expect(statOf(server, 'nuncio.reload.success')).toBe(3)
+  })
+
+  test('that comes while the server starts waits for that', async () => {
+    const { server, started } = create(bootstrap(listener({ name: 'l', text: 'one' })))
+    const report = server.reload(false)
+    await started()
+    expect((await report).result).toBe('unchanged')
+  })
+
+  test('of a draining server reaches it, and goes on with the drain', async () => {
+    const { server, reload } = await start(
+      bootstrap(listener({ name: 'l', text: 'one' })),
+      '--drain-strategy',
+      'immediate',
+    )
+    await server.drainListeners({ graceful: true, inboundOnly: false, skipExit: true })
+    await reload(bootstrap(listener({ name: 'l', text: 'two' }), listener({ name: 'm', text: 'm' })))
+    for (const [name, text] of [
+      ['l', 'two'],
+      ['m', 'm'],
+    ]) {
+      const { body, headers } = await httpRequest(`127.0.0.1:${portOf(server, name)}`, '/', 'GET', 5000, keepAlive)
+      expect([body, headers['connection']]).toEqual([text, 'close'])
+    }
+  })
+
+  test('opens no listener where all have stopped', async () => {
+    const { server, reload } = await start(bootstrap(listener({ name: 'l', text: 'one' })))
+    await server.drainListeners({ graceful: false, inboundOnly: false, skipExit: false })
+    expect((await reload(bootstrap(listener({ name: 'm', text: 'm' })))).result).toBe('applied')
+    await expect(get(server, 'm')).rejects.toThrow()
+  })
+
+  test('of a file that cannot be read changes nothing', async () => {
+    const { server, folder } = await start(bootstrap(listener({ name: 'l', text: 'one' })))
+    const path = `${folder.path}/envoy.yaml`
+    rmSync(path)
+    expect((await server.reload(false)).issues[0].message).toContain(`unable to read file: ${path}: ENOENT`)
+    mkdirSync(path)
+    expect((await server.reload(false)).issues[0].message).toContain('EISDIR')
+    expect(server.reloadProblem()).toContain('EISDIR')
+    expect(await get(server, 'l')).toBe('one')
+    expect(statOf(server, 'nuncio.reload.rejected')).toBe(2)
+  })
+
+  test('merges what the command line says over the file again', async () => {
+    const over = bootstrap(listener({ name: 'over', text: 'over' }))
+    const { server, reload } = await start(bootstrap(listener({ name: 'l', text: 'one' })), '--config-yaml', over)
+    const { plan } = await reload(bootstrap(listener({ name: 'l', text: 'two' })))
+    expect([...(plan?.listeners.modified.keys() ?? [])]).toEqual(['l'])
+    expect([await get(server, 'l'), await get(server, 'over')]).toEqual(['two', 'over'])
   })
 
   test('that is dry only tells', async () => {
@@ -187,33 +226,5 @@ describe('a reload', () => {
       { name: 's', values: { key: 'second' } },
       { name: 'a', values: { other: 'set' } },
     ])
-  })
-})
-
-describe('--watch', () => {
-  const yaml = (text: string): string => bootstrap(listener({ name: 'l', text }))
-
-  test('follows a file that is written, and one that is moved over it', async () => {
-    const { server, folder } = await start(yaml('one'), '--watch')
-    folder.file('envoy.yaml', yaml('two'))
-    await until('what was written is served', async () => (await get(server, 'l')) === 'two')
-    renameSync(folder.file('next.yaml', yaml('three')), `${folder.path}/envoy.yaml`)
-    await until('what was moved is served', async () => (await get(server, 'l')) === 'three')
-  })
-
-  test('follows the swap of a symlink, as in a ConfigMap', async () => {
-    const { server, folder } = await start(yaml('one'), '--watch')
-    const version = (name: string, text: string): void => {
-      mkdirSync(`${folder.path}/${name}`)
-      folder.file(`${name}/envoy.yaml`, yaml(text))
-      symlinkSync(name, `${folder.path}/..next`)
-      renameSync(`${folder.path}/..next`, `${folder.path}/..data`)
-    }
-    version('..1', 'two')
-    rmSync(`${folder.path}/envoy.yaml`)
-    symlinkSync('..data/envoy.yaml', `${folder.path}/envoy.yaml`)
-    await until('the first version is served', async () => (await get(server, 'l')) === 'two')
-    version('..2', 'three')
-    await until('the second version is served', async () => (await get(server, 'l')) === 'three')
   })
 })

@@ -3,6 +3,7 @@ import { compareTokens } from '../../src/stats/name_order.ts'
 import { StatsReader } from '../../src/stats/reader.ts'
 import { SharedArea, sharedAreaBytes } from '../../src/stats/shared_counter.ts'
 import { defaultStatsSettings } from '../../src/stats/stats_config.ts'
+import { StatsOwner } from '../../src/stats/stats_owner.ts'
 import { createLocalStore } from '../../src/stats/store.ts'
 
 function createPair() {
@@ -94,15 +95,17 @@ test('names are ordered token by token', () => {
 
 test('removed stats show no more, the others keep what is known of them', () => {
   const { main, worker, reader } = createPair()
+  const owner = new StatsOwner()
   for (const store of [main, worker]) {
-    store.counter('cluster.gone.c').add(3)
+    const owned = store.ownedBy(owner)
+    owned.counter('cluster.gone.c').add(3)
     store.counter('cluster.kept.c').add(3)
-    store.histogram('cluster.gone.h', 'ms').recordValue(5)
+    owned.histogram('cluster.gone.h', 'ms').recordValue(5)
     store.histogram('cluster.kept.h', 'ms').recordValue(5)
   }
   reader.flush()
   reader.resetCounters()
-  for (const store of [main, worker]) store.removeScope('cluster.gone')
+  owner.end()
   main.counter('cluster.kept.c').inc()
   const first = reader.snapshot()
   expect(first.counters.map((stat) => [stat.name, stat.value()])).toEqual([['cluster.kept.c', 1]])
@@ -118,9 +121,10 @@ test('removed stats show no more, the others keep what is known of them', () => 
 
 test('a name removed and made again between two looks counts from zero', () => {
   const { main, reader } = createPair()
-  main.counter('cluster.a.c').add(100)
+  const owner = new StatsOwner()
+  main.ownedBy(owner).counter('cluster.a.c').add(100)
   reader.resetCounters()
-  main.removeScope('cluster.a')
+  owner.end()
   main.counter('cluster.a.c').add(5)
   expect(reader.snapshot().counters.map((stat) => stat.value())).toEqual([5])
 })
@@ -133,17 +137,19 @@ test('a shared gauge is one value for all, which the last to set it decides', ()
   const [first, second] = [createLocalStore({ shared: open() }), createLocalStore({ shared: open() })]
   const reader = new StatsReader([first.slab, second.slab], { ...defaultStatsSettings(), shared: open() })
   const gauges = () => reader.snapshot().gauges.map((gauge) => [gauge.name, gauge.value(), gauge.used()])
-  first.gauge('cluster.a.membership_total', 'shared')
+  const owner = new StatsOwner()
+  const owned = first.ownedBy(owner)
+  owned.gauge('cluster.a.membership_total', 'shared')
   expect(gauges()).toEqual([['cluster.a.membership_total', 0, false]])
-  first.gauge('cluster.a.membership_total', 'shared').set(3)
+  owned.gauge('cluster.a.membership_total', 'shared').set(3)
   second.gauge('cluster.a.membership_total', 'shared').set(4)
   second.gauge('cluster.a.active').inc()
   expect(gauges()).toEqual([
     ['cluster.a.active', 1, true],
     ['cluster.a.membership_total', 4, true],
   ])
-  expect(first.gauge('cluster.a.membership_total').value()).toBe(4)
-  first.removeScope('cluster.a')
+  expect(owned.gauge('cluster.a.membership_total').value()).toBe(4)
+  owner.end()
   expect(gauges()).toEqual([['cluster.a.active', 1, true]])
   first.gauge('cluster.a.membership_total', 'shared')
   expect(gauges()[1]).toEqual(['cluster.a.membership_total', 0, false])

@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Slab, type SlabLimits, slabBytes } from '../../src/stats/slab.ts'
+import { NULL_SLOT } from '../../src/stats/slab_writer.ts'
+import { StatsOwner } from '../../src/stats/stats_owner.ts'
 import { createLocalStore, StatsStore, sanitizeStatName } from '../../src/stats/store.ts'
 
 const tiny: SlabLimits = { slotLimit: 8, logLimitBytes: 4096, heapLimitBytes: 4096, sharedLimit: 8 }
@@ -87,33 +89,74 @@ test('scope prefixes are cleaned as Envoy cleans them', () => {
   expect(createLocalStore().createScope('').counter('x').slot).toBeGreaterThan(0)
 })
 
-test('a removed scope gives its memory to the next, and its names start from zero', () => {
-  const store = createLocalStore()
-  const scope = store.createScope('cluster.a')
-  const { slot } = scope.counter('c')
-  scope.counter('c').add(5)
-  scope.histogram('h', 'ms').recordValue(7)
-  store.counter('cluster.ab.c').add(2)
-  store.removeScope('cluster.a')
-  expect(scope.counter('c').value()).toBe(0)
-  expect(scope.counter('c').slot).toBe(slot)
-  expect(store.counter('cluster.ab.c').value()).toBe(2)
-  // What a successor finds are the names that are left.
-  const successor = new StatsStore(store.slab)
-  expect(successor.counter('cluster.ab.c').value()).toBe(2)
-  successor.removeScope('cluster')
-  expect(successor.counter('cluster.ab.c').value()).toBe(0)
+describe('stats that are owned', () => {
+  test('give their memory to the next, and their names start from zero', () => {
+    const store = createLocalStore()
+    const owner = new StatsOwner()
+    const scope = store.createScope('cluster.a').ownedBy(owner)
+    const counter = scope.counter('c')
+    const { slot } = counter
+    counter.add(5)
+    const histogram = scope.createScope('inner').histogram('h', 'ms')
+    histogram.recordValue(7)
+    store.counter('cluster.ab.c').add(2)
+    owner.end()
+    const next = store.createScope('cluster.a').counter('c')
+    expect([next.value(), next.slot]).toEqual([0, slot])
+    // Who still counts in the old ones counts for nobody.
+    counter.inc()
+    histogram.recordValue(7)
+    expect([counter.value(), next.value()]).toEqual([0, 0])
+    expect(scope.counter('later').slot).toBe(NULL_SLOT)
+    expect(store.counter('cluster.ab.c').value()).toBe(2)
+    // What a successor finds are the names that are left.
+    expect(new StatsStore(store.slab).counter('cluster.ab.c').value()).toBe(2)
+  })
+
+  test('stay until the last owner has gone', () => {
+    const store = createLocalStore()
+    const [first, second] = [new StatsOwner(), new StatsOwner()]
+    const counter = store.ownedBy(first).counter('http.shared.c')
+    expect(store.createScope('http').ownedBy(second).counter('shared.c')).toBe(counter)
+    first.end()
+    counter.inc()
+    expect(counter.value()).toBe(1)
+    second.end()
+    counter.inc()
+    expect(counter.value()).toBe(0)
+  })
+
+  test('stay for ever where somebody uses them who owns nothing', () => {
+    const store = createLocalStore()
+    const owner = new StatsOwner()
+    const counter = store.ownedBy(owner).counter('http.shared.c')
+    store.counter('http.shared.other')
+    owner.end()
+    counter.inc()
+    expect(counter.value()).toBe(1)
+  })
+
+  test('of a process that died go with those that its successor owns', () => {
+    const dead = createLocalStore()
+    dead.createScope('cluster.a').counter('upstream_rq_200').inc()
+    const successor = new StatsStore(dead.slab)
+    const owner = new StatsOwner()
+    successor.createScope('cluster.a').ownedBy(owner).counter('upstream_rq_total')
+    owner.end()
+    expect(successor.counter('cluster.a.upstream_rq_200').value()).toBe(0)
+  })
 })
 
 test('scopes that come and go for ever use a bounded number of slots', () => {
   const store = new StatsStore(new Slab(new ArrayBuffer(slabBytes(tiny)), 0, tiny))
   for (let i = 0; i < 40; i++) {
-    const scope = store.createScope('cluster.a')
+    const owner = new StatsOwner()
+    const scope = store.createScope('cluster.a').ownedBy(owner)
     scope.counter('c').inc()
     scope.gauge('g').inc()
     scope.histogram('h', 'ms').recordValue(1)
     expect([scope.counter('c').value(), scope.gauge('g').value()]).toEqual([1, 1])
-    store.removeScope('cluster.a')
+    owner.end()
   }
   expect(store.lostNames()).toBe(0)
 })

@@ -11,6 +11,7 @@ const REPOSITORY = join(import.meta.dirname, '../..')
 const READY_TIMEOUT_MS = 20_000
 const STOP_TIMEOUT_MS = 10_000
 const POLL_MS = 10
+const CONFIG_NAME = 'bootstrap.yaml'
 
 export type ProxyKind = 'envoy' | 'nuncio'
 
@@ -48,6 +49,11 @@ export class ProxyProcess {
 
   get pid(): number {
     return this.child.pid ?? 0
+  }
+
+  /** The YAML that it runs. */
+  get configPath(): string {
+    return join(this.folder, CONFIG_NAME)
   }
 
   get exited(): boolean {
@@ -153,7 +159,7 @@ export function startNuncio(yaml: string, flags: readonly string[] = []): Promis
 /** Starts a proxy without waiting for anything. */
 export function spawnProxy(kind: ProxyKind, yaml: string, flags: readonly string[] = []): ProxyProcess {
   const folder = mkdtempSync(join(tmpdir(), `${kind}-`))
-  const configPath = join(folder, 'bootstrap.yaml')
+  const configPath = join(folder, CONFIG_NAME)
   writeFileSync(configPath, yaml.replaceAll('{{dir}}', folder))
   const args = [
     ...commandPrefix(kind),

@@ -134,7 +134,7 @@ describe('stats', () => {
 
   it('of a refused connection', async () => {
     const on = cluster(await closedPort())
-    const details = 'delayed_connect_error: Connection refused'
+    const details = 'delayed connect error: Connection refused'
     expect(await open(on)).toEqual({ reason: 'remoteConnectionFailure', details })
     expect(moved(on)).toEqual({
       cx_total: 1,

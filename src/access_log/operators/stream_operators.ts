@@ -49,8 +49,10 @@ const responseCodeDetails: OperatorSpec = {
 // A TCP connection has no request id; its stream id is made when first asked for and kept.
 const connectionStreamIds = new WeakMap<StreamInfo, string>()
 
-function streamId(ctx: FormatterContext): string {
-  if (ctx.streamInfo.requestId !== '') return ctx.streamInfo.requestId
+/** The request's id, or the connection's; undefined for a request that has none. */
+export function streamId(ctx: FormatterContext): string | undefined {
+  const { requestId, isConnectionStream } = ctx.streamInfo
+  if (!isConnectionStream) return requestId || undefined
   let id = connectionStreamIds.get(ctx.streamInfo)
   if (id === undefined) {
     id = randomUUID()

@@ -7,6 +7,7 @@ import type { ServerControl } from '../../server/server_control.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import { endpointConfigJson } from './endpoint_config.ts'
 import { extensionsDumps } from './extensions_dump.ts'
+import { scopedRoutesDump } from './scoped_routes_dump.ts'
 import { secretsDump } from './secrets_dump.ts'
 
 type Listener = envoy.config.listener.v3.Listener
@@ -66,7 +67,7 @@ export function configDumps(
       listener: toAnyJson('envoy.config.listener.v3.Listener', view),
       last_updated: lastUpdated,
     })),
-    { typeName: 'envoy.admin.v3.ScopedRoutesConfigDump', json: () => ({}) },
+    { typeName: 'envoy.admin.v3.ScopedRoutesConfigDump', json: () => scopedRoutesDump(control, includesName) },
     list('Routes', 'static_route_configs', routeConfigs(listeners), name, (view) => ({
       route_config: toAnyJson('envoy.config.route.v3.RouteConfiguration', view),
       last_updated: lastUpdated,

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../../proto/generated/api.d.ts'
 import { timestampText, toAnyJson } from '../../config/proto_json.ts'
 import type { DiscoveredKind } from '../../network/discovered_filter.ts'
 import type { ServerControl } from '../../server/server_control.ts'
-import type { ResourceState } from '../../xds/resource_subscriptions.ts'
+import type { ResourceState } from '../../xds/resource_state.ts'
 import { extensionConfigType } from '../../xds/resource_types.ts'
 import type { ConfigDump } from './config_dump_parts.ts'
 

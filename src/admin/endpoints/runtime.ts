@@ -24,7 +24,14 @@ export function runtimeEndpoint(control: ServerControl): AdminEndpoint {
   }
 }
 
-/** Fractional percents, which are structs, as JSON. */
+/** Fractional percents, which are structs, as Envoy prints messages. */
 function valueText(value: RuntimeValue): string {
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  if (typeof value !== 'object') return String(value)
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `goo.gle/debugproto  \n${fields.map(([key, field]) => fieldText(key, field)).join('')}`
+}
+
+function fieldText(key: string, value: string | number): string {
+  const kind = typeof value === 'number' ? 'number_value' : 'string_value'
+  return `fields {\n  key: "${key}"\n  value {\n    ${kind}: ${JSON.stringify(value)}\n  }\n}\n`
 }

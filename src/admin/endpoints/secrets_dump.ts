@@ -6,7 +6,7 @@ import { ConfigErrors } from '../../config/errors.ts'
 import { timestampText, toAnyJson } from '../../config/proto_json.ts'
 import { type SecretView, secretType } from '../../network/tls/secret_manager.ts'
 import type { ServerControl } from '../../server/server_control.ts'
-import type { ResourceState } from '../../xds/resource_subscriptions.ts'
+import type { ResourceState } from '../../xds/resource_state.ts'
 
 /** What Envoy calls the version of what has not come. */
 const noVersion = 'uninitialized'

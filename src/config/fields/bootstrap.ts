@@ -19,7 +19,8 @@ export const bootstrapFields: FieldTable = {
     harmless: words('enable_deferred_cluster_creation'),
   },
   'envoy.config.bootstrap.v3.LayeredRuntime': { acts: ['layers'] },
-  'envoy.config.bootstrap.v3.RuntimeLayer': { acts: words('name static_layer disk_layer admin_layer') },
+  'envoy.config.bootstrap.v3.RuntimeLayer': { acts: words('name static_layer disk_layer admin_layer rtds_layer') },
+  'envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer': { acts: words('name rtds_config') },
   'envoy.config.core.v3.Node': {
     acts: words('id cluster metadata locality'),
     harmless: words(`dynamic_parameters user_agent_name user_agent_version user_agent_build_version extensions

@@ -5,7 +5,7 @@ const manager = 'envoy.extensions.filters.network.http_connection_manager.v3.Htt
 
 export const hcmFields: FieldTable = {
   [manager]: {
-    acts: words(`codec_type stat_prefix route_config rds http_filters add_user_agent common_http_protocol_options
+    acts: words(`codec_type stat_prefix route_config rds scoped_routes http_filters add_user_agent common_http_protocol_options
       http_protocol_options http2_protocol_options server_name server_header_transformation scheme_header_transformation
       max_request_headers_kb stream_idle_timeout stream_flush_timeout  request_timeout request_headers_timeout
       drain_timeout drain_timeout_jitter delayed_close_timeout access_log access_log_flush_interval
@@ -27,6 +27,13 @@ export const hcmFields: FieldTable = {
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': {
     acts: words('name typed_config config_discovery is_optional disabled'),
   },
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes': {
+    acts: words('name scope_key_builder rds_config_source scoped_route_configurations_list scoped_rds'),
+  },
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds': { acts: ['scoped_rds_config_source'] },
+  // On-demand discovery of clusters (odcds) is not there.
+  'envoy.extensions.filters.http.on_demand.v3.OnDemand': { acts: [] },
+  'envoy.extensions.filters.http.on_demand.v3.PerRouteConfig': { acts: [] },
   'envoy.config.core.v3.HttpProtocolOptions': {
     acts: words(`idle_timeout max_connection_duration max_headers_count max_stream_duration
       headers_with_underscores_action max_requests_per_connection max_connection_duration_jitter

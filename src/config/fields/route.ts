@@ -11,7 +11,7 @@ export const routeFields: FieldTable = {
       ...headerChanges,
       ...words(`name virtual_hosts internal_only_headers most_specific_header_mutations_wins validate_clusters
         max_direct_response_body_size_bytes ignore_port_in_host_matching ignore_path_parameters_in_path_matching
-        typed_per_filter_config metadata vhost_header`),
+        typed_per_filter_config metadata vhost_header vhds`),
     ],
   },
   'envoy.config.route.v3.VirtualHost': {

@@ -28,8 +28,8 @@ export const xdsFields: FieldTable = {
   },
   [`${core}.GrpcService.GoogleGrpc.ChannelCredentials`]: { acts: words('ssl_credentials local_credentials') },
   [`${core}.RetryPolicy`]: {
-    acts: ['retry_back_off'],
-    harmless: words('num_retries retry_on retry_priority retry_host_predicate host_selection_retry_max_attempts'),
+    acts: words('retry_back_off num_retries'),
+    harmless: words('retry_on retry_priority retry_host_predicate host_selection_retry_max_attempts'),
   },
   'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': { acts: words('lds_config cds_config ads_config') },
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': { acts: words('eds_config service_name') },

@@ -116,6 +116,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     }
     if (settings.flushAccessLogOnNewRequest) {
       this.route()
+      copyByteCounts(this.#encoder, this.streamInfo)
       logStream(this, 'DownstreamStart')
     }
     this.#startFilters(headers, endStream)

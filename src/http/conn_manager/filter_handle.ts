@@ -87,6 +87,11 @@ export class FilterHandle implements StreamDecoderFilterCallbacks, StreamEncoder
     this.#manager.decodePath.continueFrom(this.decodeIndex)
   }
 
+  requestRouteUpdate(done: () => void): (() => void) | undefined {
+    const { settings, requestHeaders } = this.#manager.stream
+    return requestHeaders === undefined ? undefined : settings.requestRouteUpdate(requestHeaders, done)
+  }
+
   decodingBuffer(): Buffer | undefined {
     return this.#manager.decodePath.heldData(this.decodeIndex)
   }

@@ -15,7 +15,7 @@ import {
   type StreamEncoderFilter,
 } from '../http_filter.ts'
 import type { RewrittenReply } from '../local_reply.ts'
-import type { Route } from '../route.ts'
+import type { RequestRouteUpdate, Route } from '../route.ts'
 import { FilterHandle } from './filter_handle.ts'
 import { decodeCalls, encodeCalls, FilterPath } from './filter_path.ts'
 import { finishLocalReply } from './local_reply_headers.ts'
@@ -29,6 +29,7 @@ export interface ConfiguredFilter {
 
 /** What the filter manager asks of the stream that owns it. */
 export interface FilterManagerStream {
+  readonly settings: { readonly requestRouteUpdate: RequestRouteUpdate }
   readonly connection: Connection
   readonly streamInfo: StreamInfo
   readonly requestHeaders: HeaderMap | undefined

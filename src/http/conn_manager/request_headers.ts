@@ -63,7 +63,7 @@ export function mutateRequestHeaders(
   const edge = !internal && settings.useRemoteAddress
   if ((headers.known & KnownHeader.xEnvoy) !== 0) sanitizeEnvoyHeaders(headers, internal, edge)
   if (internal) headers.set('x-envoy-internal', 'true')
-  else for (const name of settings.routeConfig()?.internalOnlyHeaders ?? []) headers.remove(name)
+  else for (const name of settings.routeConfig(headers)?.internalOnlyHeaders ?? []) headers.remove(name)
   if (settings.userAgent !== '') setUserAgent(headers, settings)
   if (settings.via !== '') headers.append('via', settings.via, ', ')
   if (edge) headers.set('x-envoy-external-address', info.remoteAddress.ip)

@@ -24,7 +24,7 @@ export class RouteCache {
     this.#resolved = true
     info.routeResolutionCount++
     const startedMs = measurements.routeResolution ? monotonicMs() : Number.NaN
-    const route = this.#settings.routeConfig()?.route(headers, info, this.#random)
+    const route = this.#settings.routeConfig(headers)?.route(headers, info, this.#random)
     if (measurements.routeResolution) info.routeResolutionMs = monotonicMs() - startedMs
     this.current = route
     info.routeName = route?.name ?? ''

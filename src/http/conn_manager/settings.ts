@@ -10,7 +10,7 @@ import type { Http1Settings } from '../codec/http1/settings.ts'
 import type { Http2CodecStats } from '../codec/http2/codec_stats.ts'
 import type { Http2Settings } from '../codec/http2/settings.ts'
 import type { LocalReplyRewriter } from '../local_reply.ts'
-import type { RouteConfig } from '../route.ts'
+import type { RequestRouteUpdate, RouteSource } from '../route.ts'
 import type { CodecType } from './codec_type.ts'
 import type { ConfiguredFilter } from './filter_manager.ts'
 import type { ForwardClientCert } from './forward_client_cert.ts'
@@ -44,8 +44,9 @@ export interface ConnectionManagerSettings {
   readonly prematureResets: PrematureResetSettings
   readonly filters: readonly ConfiguredFilter[]
   readonly upgrades: ReadonlyMap<string, UpgradeSettings>
-  /** The route table in force; undefined while RDS has not delivered one. */
-  readonly routeConfig: () => RouteConfig | undefined
+  /** The route table in force for a request; undefined where there is none, or RDS has not delivered one. */
+  readonly routeConfig: RouteSource['routeConfig']
+  readonly requestRouteUpdate: RequestRouteUpdate
   readonly clusterManager: ClusterManager
   readonly accessLogs: readonly AccessLog[]
   /** `metadata` of the listener by namespace. */

@@ -2,6 +2,7 @@
 
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
+import { finish, type Steps } from '../../common/steps.ts'
 import type { Route } from '../../http/route.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { ServerContext } from '../../upstream/server_context.ts'
@@ -26,7 +27,22 @@ export function compileRoutes(
   virtualHost: VirtualHostSettings,
   context: ServerContext,
 ): RouteList<RouteResult> {
-  const routes = views.flatMap((view) => compileRoute(view, virtualHost, context))
+  return finish(compileRoutesInSteps(views, virtualHost, context))
+}
+
+/** Of a long list; some tenths of a millisecond. */
+const routesInStep = 16
+
+export function* compileRoutesInSteps(
+  views: readonly RouteView[],
+  virtualHost: VirtualHostSettings,
+  context: ServerContext,
+): Steps<RouteList<RouteResult>> {
+  const routes: IndexedRoute<RouteResult>[] = []
+  for (const [index, view] of views.entries()) {
+    if (index % routesInStep === routesInStep - 1) yield
+    routes.push(...compileRoute(view, virtualHost, context))
+  }
   return new RouteList(routes, virtualHost.routeConfig.ignorePathParameters)
 }
 

@@ -2,14 +2,17 @@
 
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
+import { finish, type Steps } from '../../common/steps.ts'
+import type { ConfigErrors } from '../../config/errors.ts'
 import type { Route, RouteConfig } from '../../http/route.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { ServerContext } from '../../upstream/server_context.ts'
 import { DomainError, DomainIndex, withoutPort } from './domain_index.ts'
 import { VirtualHost } from './virtual_host.ts'
-import { compileRouteConfigSettings } from './virtual_host_settings.ts'
+import { compileRouteConfigSettings, type RouteConfigSettings } from './virtual_host_settings.ts'
 
 type RouteConfiguration = envoy.config.route.v3.RouteConfiguration
+type VirtualHostView = envoy.config.route.v3.VirtualHost
 
 /**
  * What is wrong goes to `context.errors` with its position, and the rest is built all the same. `validatesClusters` is for
@@ -20,7 +23,22 @@ export function compileRouteConfig(
   context: ServerContext,
   validatesClusters = true,
 ): RouteConfig {
-  return new RouteTable(view, context, validatesClusters)
+  return finish(compileRouteConfigInSteps(view, context, validatesClusters))
+}
+
+/** The same, for configurations of any size that come while requests are served. */
+export function* compileRouteConfigInSteps(
+  view: RouteConfiguration,
+  context: ServerContext,
+  validatesClusters = true,
+): Steps<RouteConfig> {
+  const settings = compileRouteConfigSettings(view, context, validatesClusters)
+  const table = new RouteTable(view, settings)
+  for (const host of view.virtualHosts) {
+    table.add(host, yield* VirtualHost.inSteps(host, settings, context), context.errors)
+    yield
+  }
+  return table
 }
 
 class RouteTable implements RouteConfig {
@@ -32,24 +50,23 @@ class RouteTable implements RouteConfig {
   /** Lower-case; '' for the request's authority. */
   readonly #vhostHeader: string
 
-  constructor(view: RouteConfiguration, context: ServerContext, validatesClusters: boolean) {
-    const settings = compileRouteConfigSettings(view, context, validatesClusters)
+  constructor(view: RouteConfiguration, settings: RouteConfigSettings) {
     this.name = settings.name
     this.maxDirectResponseBodySizeBytes = settings.maxDirectResponseBodySizeBytes
     this.internalOnlyHeaders = view.internalOnlyHeaders.map((name) => name.toLowerCase())
     this.#ignorePort = view.ignorePortInHostMatching
     this.#vhostHeader = view.vhostHeader.toLowerCase()
-    for (const host of view.virtualHosts) {
-      const virtualHost = new VirtualHost(host, settings, context)
-      host.domains.forEach((domain, index) => {
-        try {
-          this.#domains.add(domain, virtualHost, view.name)
-        } catch (error) {
-          if (!(error instanceof DomainError)) throw error
-          context.errors.add(host, 'domains', error.message, { index })
-        }
-      })
-    }
+  }
+
+  add(view: VirtualHostView, virtualHost: VirtualHost, errors: ConfigErrors): void {
+    view.domains.forEach((domain, index) => {
+      try {
+        this.#domains.add(domain, virtualHost, this.name)
+      } catch (error) {
+        if (!(error instanceof DomainError)) throw error
+        errors.add(view, 'domains', error.message, { index })
+      }
+    })
   }
 
   route(headers: HeaderMap, streamInfo: StreamInfo, random: number): Route | undefined {

@@ -2,11 +2,12 @@
 
 import type { envoy, xds } from '../../../proto/generated/api.d.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
+import type { Steps } from '../../common/steps.ts'
 import { type CompiledMatcher, compileMatcherTree, type MatchInput } from '../../config/matcher_tree.ts'
 import type { DirectResponseRoute, Route } from '../../http/route.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { ServerContext } from '../../upstream/server_context.ts'
-import { compileRoutes, findRoute, type RouteResult } from './compile_route.ts'
+import { compileRoutes, compileRoutesInSteps, findRoute, type RouteResult } from './compile_route.ts'
 import { tlsRedirectRoute } from './local_routes.ts'
 import type { RouteList } from './route_index.ts'
 import { type RouteConfigSettings, VirtualHostSettings } from './virtual_host_settings.ts'
@@ -23,14 +24,25 @@ export class VirtualHost {
   readonly #requireTls: VirtualHostView['requireTls']
   readonly #tlsRedirect: DirectResponseRoute | undefined
 
-  constructor(view: VirtualHostView, routeConfig: RouteConfigSettings, context: ServerContext) {
+  /** Many routes are compiled some at a time. */
+  static *inSteps(view: VirtualHostView, routeConfig: RouteConfigSettings, context: ServerContext): Steps<VirtualHost> {
     // Envoy does not look for the clusters of routes below a matcher.
     const given = view.matcher === undefined ? routeConfig : { ...routeConfig, validateClusters: false }
-    this.settings = new VirtualHostSettings(view, given, context)
+    const settings = new VirtualHostSettings(view, given, context)
+    return new VirtualHost(view, settings, yield* compileRoutesInSteps(view.routes, settings, context), context)
+  }
+
+  private constructor(
+    view: VirtualHostView,
+    settings: VirtualHostSettings,
+    routes: RouteList<RouteResult>,
+    context: ServerContext,
+  ) {
+    this.settings = settings
     if (view.matcher !== undefined && view.routes.length > 0) {
       context.errors.add(view, 'matcher', 'cannot set both matcher and routes on virtual host')
     }
-    this.#routes = compileRoutes(view.routes, this.settings, context)
+    this.#routes = routes
     this.#matcher = view.matcher === undefined ? undefined : compileRouteMatcher(view.matcher, this.settings, context)
     this.#requireTls = view.requireTls
     this.#tlsRedirect = view.requireTls === 'NONE' ? undefined : tlsRedirectRoute(this.settings)

@@ -12,6 +12,13 @@ import type { Observation } from '../case.ts'
 import { sortedJson } from '../driver.ts'
 import { normalizeText } from '../normalize.ts'
 
+/** A request to a listener: the same as its name alone, with these headers or a body. */
+export interface Ask {
+  readonly of: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly method?: string
+}
+
 export interface XdsStep {
   readonly name: string
   readonly act: (plane: ControlPlane) => void
@@ -22,7 +29,7 @@ export interface XdsStep {
   /** Admin paths whose answers are compared. */
   readonly admin?: readonly string[]
   /** Listeners that get a request each: status and body are compared. */
-  readonly ask?: readonly string[]
+  readonly ask?: readonly (string | Ask)[]
   /** Exact bytes for listeners, one connection each: what comes back is compared, to the connection's end. */
   readonly talk?: readonly { readonly to: string; readonly bytes: string }[]
   /** How long there must be no request before the step is over; longer where timers run. */
@@ -38,6 +45,7 @@ export interface XdsScript {
 }
 
 const untilTimeoutMs = 5000
+const askTimeoutMs = 5000
 const defaultQuietMs = 200
 const talkTimeoutMs = 2000
 const comparedStats = [
@@ -96,10 +104,8 @@ export class XdsDriver {
       // Its maps are in no order.
       admin.push(`${path} ${status}\n${path === '/runtime' ? sortedJson(body) : body}`)
     }
-    for (const name of step.ask ?? []) {
-      const { status, body } = await httpRequest(`127.0.0.1:${this.proxy.port(name)}`, '/')
-      admin.push(`GET / of ${name}: ${status} ${body}`)
-    }
+    for (const ask of step.ask ?? [])
+      admin.push(await this.#ask(typeof ask === 'string' ? { of: ask, headers: {} } : ask))
     for (const { to, bytes } of step.talk ?? []) admin.push(await this.#talk(to, bytes))
     const stats = await this.#moved(before)
     return {
@@ -120,6 +126,11 @@ export class XdsDriver {
     const end = (await client.waitClosed(talkTimeoutMs)) ? (client.errorCode ?? 'end') : 'still open'
     client.close()
     return `${JSON.stringify(bytes)} to ${to}:\n${client.text}\n${end}`
+  }
+
+  async #ask({ of, headers, method = 'GET' }: Ask): Promise<string> {
+    const { status, body } = await httpRequest(`127.0.0.1:${this.proxy.port(of)}`, '/', method, askTimeoutMs, headers)
+    return `${method} / of ${of} ${JSON.stringify(headers)}: ${status} ${body}`
   }
 
   async #settle({ until = [], quietMs = defaultQuietMs }: XdsStep, from: number): Promise<void> {

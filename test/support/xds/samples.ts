@@ -88,7 +88,7 @@ export function routes(name: string, cluster: string, domains = '["*"]'): Resour
   return { name, resource: `{ name: ${name}, virtual_hosts: [ ${virtualHostText('all', cluster, domains)} ] }` }
 }
 
-function virtualHostText(name: string, cluster: string, domains: string): string {
+export function virtualHostText(name: string, cluster: string, domains: string): string {
   return `{ name: ${name}, domains: ${domains}, routes: [ { match: { prefix: / }, route: { cluster: ${cluster} } } ] }`
 }
 

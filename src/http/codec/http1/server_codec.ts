@@ -148,7 +148,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     stream.wireBytesReceived = text.length + 2
     this.stream = stream
     headers.receivedCase = receivedCase(this.settings)
-    stream.headerBytesReceived = parseHeaderLines(text, requestLineEnd, headers, 'request')
+    const headerBytes = parseHeaderLines(text, requestLineEnd, headers, 'request')
     if (headers.names.length > this.settings.maxHeadersCount)
       throw new HeadError('TOO_MANY_HEADERS', 'http1.too_many_headers', 431)
     // Known only of a head that is whole: what is refused before is answered in our version.
@@ -159,6 +159,8 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     applyRequestTarget(headers, this.protocol, this.settings)
     const framing = requestFraming(headers, this.protocol, this.settings)
     stream.framing = framing
+    // Of a head that is refused, none are counted.
+    stream.headerBytesReceived = headerBytes
     this.#decoder = this.#callbacks.newStream(stream)
     // A body of length 0 ends with the head.
     stream.remoteComplete = framing === 0

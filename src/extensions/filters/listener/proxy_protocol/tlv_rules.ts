@@ -1,8 +1,10 @@
 // What `rules` say of version 2's TLVs: values that become dynamic metadata, or filter state.
 
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
+import { sanitizedUtf8 } from '../../../../common/sanitized_utf8.ts'
 import type { ListenerFilterCallbacks } from '../../../../network/listener_filter.ts'
 import type { ProxyProtocolTlv } from '../../../../network/proxy_protocol.ts'
+import type { FilterStateMessage } from '../../../../stream_info/filter_state.ts'
 
 type ProxyProtocolView = envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
 type KeyValuePair = envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair
@@ -24,6 +26,10 @@ class TlvState {
 
   serializeAsJson(): unknown {
     return Object.fromEntries(this.#values)
+  }
+
+  serializeAsProto(): FilterStateMessage {
+    return { typeUrl: 'google.protobuf.Struct', value: this.serializeAsJson() }
   }
 
   getField(name: string): string | undefined {
@@ -60,32 +66,4 @@ export function compileTlvRules(
 
 function encode(value: Buffer, rule: KeyValuePair): string {
   return rule.valueStringEncoding === 'BASE64' ? value.toString('base64') : sanitizedUtf8(value)
-}
-
-const replacement = 0x21
-
-/** UTF-8 text in which each byte that belongs to no character has become `!`, as in Envoy. */
-export function sanitizedUtf8(bytes: Buffer): string {
-  const clean = Buffer.from(bytes)
-  let i = 0
-  while (i < clean.length) {
-    const length = characterLength(clean, i)
-    if (length === 0) clean[i++] = replacement
-    else i += length
-  }
-  return clean.toString('utf8')
-}
-
-/** Bytes of the well-formed character at a position (Unicode, table 3-7); 0 where there is none. */
-function characterLength(bytes: Buffer, at: number): number {
-  const first = bytes[at]
-  if (first < 0x80) return 1
-  const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2
-  if (first < 0xc2 || first > 0xf4 || at + length > bytes.length) return 0
-  const second = bytes[at + 1]
-  const lowest = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80
-  const highest = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf
-  if (second < lowest || second > highest) return 0
-  for (let i = at + 2; i < at + length; i++) if (bytes[i] >>> 6 !== 2) return 0
-  return length
 }

@@ -51,6 +51,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     streamError,
     context,
   )
+  const routes = routeSource(config, context)
   const options = config.accessLogOptions
   return {
     stats: connectionManagerStats(context.scope, config.statPrefix),
@@ -66,7 +67,8 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     },
     filters: buildHttpFilters(config.httpFilters, 'http', statPrefix, context),
     upgrades: buildUpgrades(config.upgradeConfigs, statPrefix, context),
-    routeConfig: routeSource(config, context),
+    routeConfig: routes.routeConfig,
+    requestRouteUpdate: routes.requestUpdate,
     clusterManager: context.clusterManager,
     accessLogs: createAccessLogs(config.accessLog, context),
     listenerMetadata: context.listenerMetadata,

@@ -99,6 +99,7 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
     }
     if (settings.idleTimeoutMs > 0) this.#idleTimer = new Timer(() => this.#onIdleTimeout())
     this.#streamInfo.upstreamInfo()
+    this.#streamInfo.isConnectionStream = true
     if (settings.flushAccessLogOnStart) this.#log('TcpConnectionStart')
     this.#route = this.#pickRoute()
     this.#connect()

@@ -5,6 +5,7 @@ import { compileFormat, type FormatterContext } from '../../../../access_log/for
 import { compileAt, type FormatContext } from '../../../../access_log/substitution_format.ts'
 import { HeaderMap } from '../../../../common/header_map.ts'
 import { compileRequestHeaderParser } from '../../../../router/header_parser.ts'
+import type { FilterStateMessage } from '../../../../stream_info/filter_state.ts'
 import type { StreamInfo } from '../../../../stream_info/stream_info.ts'
 
 type TunnelingConfig = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig
@@ -69,6 +70,10 @@ class KeptHeaders {
 
   serializeAsJson(): unknown {
     return { headers: this.#headers }
+  }
+
+  serializeAsProto(): FilterStateMessage {
+    return { typeUrl: 'envoy.config.core.v3.HeaderMap', value: this.serializeAsJson() }
   }
 }
 

@@ -1,0 +1,36 @@
+// What the subscriptions to resources that the configuration names have in common, and what is told of them.
+
+import type { WatchedResource, WatchedResources } from '../config/watched_resources.ts'
+import type { StatsOwner } from '../stats/stats_owner.ts'
+import type { Subscription, SubscriptionCallbacks } from './subscription.ts'
+
+export interface ResourceSubscriptionsParts {
+  readonly resources: () => WatchedResources
+  /** Resolves when all workers have the version; undefined: it is gone. */
+  readonly tellWorkers: (key: string, view: object | undefined) => Promise<void>
+  readonly forget: (key: string) => void
+  /** Resolves when all workers have what has been changed so far. */
+  readonly applied: () => Promise<void>
+}
+
+/** What came last of a resource, for the admin interface. */
+export interface ResourceState {
+  readonly resource: WatchedResource
+  /** '' until it has come. */
+  readonly version: string
+  /** Wall clock; before it has come, of when it was asked for. */
+  readonly lastUpdatedMs: number
+  /** Why the last version was refused; undefined where it was not. */
+  readonly refused: { readonly message: string; readonly atMs: number; readonly version: string } | undefined
+}
+
+/** The subscription to one resource, or to one collection of them. */
+export interface ResourceSubscription extends ResourceState, SubscriptionCallbacks {
+  subscription: Subscription | undefined
+  /** Of its own stats: it may outlive whoever wanted the resource first. */
+  readonly statsOwner: StatsOwner
+  /** There is somewhere to ask. */
+  start(): void
+  /** A request needs the resource, or this one of the collection. */
+  request(name: string): void
+}

@@ -34,10 +34,17 @@ export function callEnd({ code, message }: GrpcStatus, { isWaiting, isEnded }: C
 /** The status as Envoy would tell it. */
 export function endStatus(status: GrpcStatus, end: CallEnd, isAnswered: boolean, remote: AddressInfo): GrpcStatus {
   if (end === 'endedByBoth' || end === 'endedByServer') return status
-  const [errno = ''] = end === 'remote connection failure' ? (/\bE[A-Z]{3,}\b/.exec(status.message) ?? []) : []
-  const cause = [end, connectErrorWords(errno, remote)].filter((text) => text !== '').join('|')
+  const reason = end === 'remote connection failure' ? connectFailure(status.message, remote) : ''
+  const cause = reason === '' ? end : `${end}|${reason}`
   const details = `upstream_reset_${isAnswered ? 'after' : 'before'}_response_started{${cause.replaceAll(' ', '_')}}`
   return isAnswered
     ? { code: grpcInternal, message: details }
     : { code: grpcUnavailable, message: `${resetBefore} ${end}{${details}}` }
+}
+
+/** Why there is no connection: the system's reason, or the transport socket's. */
+function connectFailure(message: string, remote: AddressInfo): string {
+  const [, reason = ''] = /Last error: (?:Error: )?(.*?)(?:\. Resolution note: .*)?$/s.exec(message) ?? []
+  const [, errno] = /\b(?:connect|read|write) (E[A-Z]+)\b/.exec(reason) ?? []
+  return errno === undefined ? reason : connectErrorWords(errno, remote)
 }

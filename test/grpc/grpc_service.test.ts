@@ -183,7 +183,13 @@ describe('a call over a cluster', () => {
     const server = await new EchoServer().start()
     const context = contextWith(1)
     const client = clientOf(overCluster(), context)
-    await expect(client.unaryCall('/t.Echo/Unary', Buffer.from('x'))).rejects.toMatchObject({ status: { code: 14 } })
+    const details =
+      'upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}'
+    const message = `upstream connect error or disconnect/reset before headers. reset reason: remote connection failure{${details}}`
+    const refused = client.unaryCall('/t.Echo/Unary', Buffer.from('x'))
+    await expect(refused).rejects.toMatchObject({ status: { code: 14, message } })
+    expect(context.scope.counter('cluster.c.upstream_rq_total').value()).toBe(0)
+    expect(context.scope.counter('cluster.c.internal.upstream_rq_503').value()).toBe(1)
     expect(context.scope.counter('cluster.c.upstream_cx_connect_fail').value()).toBe(1)
     expect(context.scope.gauge('cluster.c.upstream_cx_active').value()).toBe(0)
     const [view] = clusterViews(staticClusterYaml([`127.0.0.1:${server.port}`]))

@@ -1,0 +1,61 @@
+/** Differences from Envoy in what discovery asks and answers. */
+import type { AcceptedDifference } from '../accepted_differences.ts'
+
+export const discoveryDifferences: readonly AcceptedDifference[] = [
+  {
+    kind: 'meant',
+    cases: ['ads', 'delta ads'].flatMap((mode) =>
+      [
+        'filters that do not come: with a default, without waiting, with a timeout, and disabled',
+        'network filters that do not come',
+        'listener filters that do not come',
+      ].map((name) => `xds extensions, ${mode}: ${name}`),
+    ),
+    fields: ['received'],
+    reason: 'One request asks for all the filters that an update of listeners names; Envoy sends one for each name.',
+  },
+  {
+    kind: 'meant',
+    cases: ['ads', 'delta ads'].flatMap((mode) =>
+      [
+        'a bad configuration for one that waits',
+        'a last filter that ends nothing is refused',
+        'network filters in the wrong place',
+        'a listener filter whose configuration is refused',
+      ].map((name) => `xds extensions, ${mode}: ${name}`),
+    ),
+    fields: ['stats'],
+    reason: 'The good filters of a response with a bad one are taken on, and counted so; Envoy counts all as rejected.',
+  },
+  {
+    kind: 'meant',
+    cases: ['ads', 'delta ads'].map(
+      (mode) => `xds extensions, ${mode}: a listener filter whose configuration is refused`,
+    ),
+    fields: ['admin'],
+    reason: 'The dump shows what is in force; Envoy shows what it refused, where the filter itself found it wrong.',
+  },
+  {
+    kind: 'meant',
+    cases: [
+      'xds, ads: endpoints refused',
+      'xds, ads: endpoints of a name',
+      'xds, delta ads: endpoints refused',
+      'xds, delta ads: endpoints of a name',
+    ],
+    fields: ['stats'],
+    reason:
+      "Endpoints of other clusters in the same response are taken: Envoy counts them all as refused for one's sake.",
+  },
+  {
+    kind: 'meant',
+    cases: [
+      'xds, ads: a cluster that changed, and its endpoints',
+      'xds, grpc: a cluster that changed, and its endpoints',
+      'xds, delta grpc: a cluster that changed, and its endpoints',
+    ],
+    fields: ['received', 'stats'],
+    reason:
+      'The new version goes on with the endpoints that are known, where Envoy asks again and warms until they come.',
+  },
+]

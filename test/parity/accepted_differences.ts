@@ -38,6 +38,12 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
       "Endpoints of other clusters in the same response are taken: Envoy counts them all as refused for one's sake.",
   },
   {
+    kind: 'chance',
+    cases: ['xds dumps, delta ads: and is in use with its endpoints'],
+    fields: ['received'],
+    reason: 'A name that is not wanted any more goes with the ACK or in a request before it.',
+  },
+  {
     kind: 'meant',
     cases: [
       'xds, ads: a cluster that changed, and its endpoints',

@@ -1,10 +1,10 @@
 // Trims ProtoJSON to the paths of a field mask, as /config_dump?mask= does.
 import type { JsonObject, JsonValue } from '../../proto/generated/api.d.ts'
-import { type MessageSchema, messageSchema } from './schema.ts'
+import { type FieldSchema, type MessageSchema, messageSchema } from './schema.ts'
 
 /**
  * The JSON of a message with only the masked fields (snake_case paths), or undefined where a path does not fit the
- * message. Paths go through Anys, whose `@type` stays; a repeated field may only end a path.
+ * message. Paths go through an Any of the message itself, whose `@type` stays; a repeated field may only end a path.
  */
 export function applyFieldMask(typeName: string, json: JsonObject, paths: readonly string[]): JsonObject | undefined {
   const schema = messageSchema(typeName)
@@ -37,22 +37,41 @@ function maskTree(paths: readonly string[]): MaskTree {
   return root
 }
 
-function fits(outer: MessageSchema, json: JsonValue | undefined, tree: MaskTree): boolean {
-  let schema: MessageSchema | undefined = outer
-  if (outer.wellKnown === 'any') {
-    const url = isObject(json) ? String(json['@type'] ?? '') : ''
-    // An absent Any fits every path.
-    if (url === '') return true
-    schema = messageSchema(url.slice(url.lastIndexOf('/') + 1))
-  }
+/** As Envoy, that looks into an Any only where it is a field of the message itself, and refuses to keep one as a whole. */
+function fits(schema: MessageSchema, json: JsonObject, tree: MaskTree): boolean {
   for (const [name, child] of tree) {
-    const field = schema?.field(name)
+    const field = schema.field(name)
     if (field === undefined || field.name !== name) return false
-    if (child.size === 0) continue
-    if (field.kind !== 'message' || field.repeated || field.mapKey !== undefined) return false
-    if (!fits(field.message(), isObject(json) ? json[name] : undefined, child)) return false
+    const value = json[name]
+    if (isAny(field)) {
+      if (!isObject(value)) continue
+      const inner = anySchema(value)
+      if (inner === undefined || child.size === 0 || !fits(inner, value, child)) return false
+    } else if (!hasPaths(field, child)) return false
   }
   return true
+}
+
+/** Whether these paths lead on from a field to other fields. */
+function hasPaths(field: FieldSchema, tree: MaskTree): boolean {
+  if (tree.size === 0) return true
+  if (field.kind !== 'message' || field.repeated || field.mapKey !== undefined || isAny(field)) return false
+  const schema = field.message()
+  return [...tree].every(([name, child]) => {
+    const inner = schema.field(name)
+    return inner !== undefined && inner.name === name && hasPaths(inner, child)
+  })
+}
+
+function isAny(field: FieldSchema): boolean {
+  return (
+    field.kind === 'message' && !field.repeated && field.mapKey === undefined && field.message().wellKnown === 'any'
+  )
+}
+
+function anySchema(json: JsonObject): MessageSchema | undefined {
+  const url = String(json['@type'] ?? '')
+  return messageSchema(url.slice(url.lastIndexOf('/') + 1))
 }
 
 function isObject(json: JsonValue | undefined): json is JsonObject {

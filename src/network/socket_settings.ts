@@ -43,6 +43,10 @@ export interface ListenerSocketSettings {
 export function listenerSocketSettings(view: Listener, errors: ConfigErrors): ListenerSocketSettings | undefined {
   // Refused as a field, and it has no address to speak of.
   if (view.listenerSpecifier === 'internalListener') return undefined
+  if (view.address === undefined) {
+    errors.add(view, 'address', `error adding listener named '${view.name}': address is necessary`)
+    return undefined
+  }
   const reusePort = view.enableReusePort ?? true
   const main = socketSettings(view, view.address, view, 'address', view.socketOptions, view.tcpKeepalive, errors)
   const additional = view.additionalAddresses.map((each) =>

@@ -2,7 +2,7 @@
 // force in all processes, replaced, removed.
 
 import type { envoy } from '../../proto/generated/api.d.ts'
-import { wallMs } from '../common/clock.ts'
+import { monotonicMs, wallMs } from '../common/clock.ts'
 import { fingerprint } from '../common/fingerprint.ts'
 import { getLogger } from '../common/log.ts'
 import type { ConfigErrors } from '../config/errors.ts'
@@ -31,7 +31,10 @@ export interface Origin {
 export interface ClusterEntry extends Origin {
   readonly view: ClusterView
   readonly fingerprint: string
+  /** Wall clock. */
   readonly lastUpdatedMs: number
+  /** Monotonic clock. */
+  readonly addedAtMs: number
   readonly cluster: Cluster
   readonly context: ServerContext
   readonly discovery: ClusterDiscovery
@@ -80,9 +83,15 @@ export class ClusterLifecycle {
     return new Map(entries.map(({ view }) => [view.name, view]))
   }
 
-  /** Names of those that have no hosts yet for the first time. */
-  unready(): string[] {
-    return [...this.#unstarted, ...this.#starting.keys()].map(({ view }) => view.name)
+  /** As Envoy tells of them: those of discovery services count when they know their hosts. */
+  inUse(): ClusterEntry[] {
+    const unready = new Set(this.unready())
+    return [...this.#active.values()].filter((entry) => entry.isStatic || !unready.has(entry))
+  }
+
+  /** Those that do not know their hosts yet, for the first time or in a new version. */
+  unready(): ClusterEntry[] {
+    return [...this.#unstarted, ...this.#starting.keys()]
   }
 
   /** Undefined where there is no such cluster, or none yet. */
@@ -115,6 +124,7 @@ export class ClusterLifecycle {
       view,
       fingerprint: print,
       lastUpdatedMs: wallMs(),
+      addedAtMs: monotonicMs(),
       cluster,
       context,
       discovery,

@@ -16,14 +16,16 @@ interface Lifecycle<View> {
 
 /** As `/config_dump` shows it. */
 export interface RefusedResource {
-  readonly resource: DiscoveredResource
+  readonly name: string
+  readonly view: object
   readonly message: string
   readonly atMs: number
+  /** False for one that came twice: the first was taken. */
+  readonly wasTried: boolean
 }
 
 export class DiscoveredSet<View extends object> implements ResourceSet {
-  /** By name, until the next version is accepted. */
-  readonly refused = new Map<string, RefusedResource>()
+  #refused: RefusedResource[] = []
   readonly #lifecycle: Lifecycle<View>
   readonly #push: ConfigPush
 
@@ -32,13 +34,21 @@ export class DiscoveredSet<View extends object> implements ResourceSet {
     this.#push = push
   }
 
+  /** Of the last update. */
+  refused(): readonly RefusedResource[] {
+    return this.#refused
+  }
+
+  beginUpdate(): void {
+    this.#refused = []
+  }
+
   addOrUpdate(view: object, version: string, errors: ConfigErrors): boolean {
     return this.#lifecycle.addOrUpdate(view as View, { isStatic: false, version }, errors)
   }
 
-  remove(name: string): void {
-    this.refused.delete(name)
-    this.#lifecycle.remove(name)
+  remove(name: string): boolean {
+    return this.#lifecycle.remove(name)
   }
 
   names(): Iterable<string> {
@@ -49,8 +59,7 @@ export class DiscoveredSet<View extends object> implements ResourceSet {
     return this.#push.applied()
   }
 
-  onRefused(resource: DiscoveredResource, message: string | undefined): void {
-    if (message === undefined) this.refused.delete(resource.name)
-    else this.refused.set(resource.name, { resource, message, atMs: wallMs() })
+  onRefused({ name, view, errors }: DiscoveredResource, message: string): void {
+    this.#refused.push({ name, view, message, atMs: wallMs(), wasTried: errors.hasErrors })
   }
 }

@@ -2,6 +2,7 @@
 // one by one.
 
 import type { envoy } from '../../proto/generated/api.d.ts'
+import { monotonicMs } from '../common/clock.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { ResourceDemand } from '../config/watched_resources.ts'
@@ -13,6 +14,7 @@ import { clusterType, listenerType } from '../xds/resource_types.ts'
 import type { Subscription } from '../xds/subscription.ts'
 import { type XdsContext, XdsManager } from '../xds/xds_manager.ts'
 import { type OnRuntimeLayer, RuntimeDiscovery } from './runtime_discovery.ts'
+import type { Wait } from './waits.ts'
 
 type RuntimeLayerView = envoy.config.bootstrap.v3.RuntimeLayer
 type ConfigSource = envoy.config.core.v3.ConfigSource
@@ -27,6 +29,8 @@ export interface DiscoveryParts extends ResourceSubscriptionsParts {
 interface SetDiscovery {
   readonly api: ResourceSetApi
   readonly subscription: Subscription
+  /** Monotonic clock, while the start waits for the first answer. */
+  waitingSinceMs: number | undefined
 }
 
 export class Discovery {
@@ -34,6 +38,8 @@ export class Discovery {
   readonly #resources: ResourceSubscriptions
   #manager: XdsManager | undefined = undefined
   #runtime: RuntimeDiscovery | undefined = undefined
+  /** Monotonic clock, while the start waits for it. */
+  #runtimeSinceMs: number | undefined = undefined
   #cds: SetDiscovery | undefined = undefined
   #lds: SetDiscovery | undefined = undefined
 
@@ -74,7 +80,7 @@ export class Discovery {
       const scope = context.scope.createScope(scopeName)
       const api = new ResourceSetApi(set, kind, kind === 'cluster' ? new ReloadStats(scope) : undefined)
       const subscription = manager.create(source, typeUrl, api, scope, source, errors)
-      return subscription === undefined ? undefined : { api, subscription }
+      return subscription === undefined ? undefined : { api, subscription, waitingSinceMs: undefined }
     }
     const { clusters, listeners, onRuntimeLayer } = this.#parts
     this.#runtime = new RuntimeDiscovery(manager, context.scope.createScope('runtime'), onRuntimeLayer)
@@ -87,7 +93,9 @@ export class Discovery {
   /** The clusters of management servers have hosts. Resolves when the runtime has come, which all else may depend on. */
   async start(): Promise<void> {
     this.#manager?.start()
+    this.#runtimeSinceMs = monotonicMs()
     await this.#runtime?.start()
+    this.#runtimeSinceMs = undefined
     this.#resources.start()
   }
 
@@ -110,6 +118,16 @@ export class Discovery {
     return start(this.#lds)
   }
 
+  /** What of it the start waits for. */
+  *waits(): Iterable<Wait> {
+    const runtime = this.#runtimeSinceMs
+    if (runtime !== undefined) yield { what: 'the runtime from discovery (RTDS)', sinceMs: runtime }
+    const clusters = this.#cds?.waitingSinceMs
+    if (clusters !== undefined) yield { what: 'the first clusters from discovery (CDS)', sinceMs: clusters }
+    const listeners = this.#lds?.waitingSinceMs
+    if (listeners !== undefined) yield { what: 'the first listeners from discovery (LDS)', sinceMs: listeners }
+  }
+
   stop(): void {
     this.#runtime?.stop()
     this.#cds?.subscription.stop()
@@ -120,6 +138,9 @@ export class Discovery {
 }
 
 async function start(discovery: SetDiscovery | undefined): Promise<void> {
-  discovery?.subscription.start('*')
-  await discovery?.api.initialized
+  if (discovery === undefined) return
+  discovery.waitingSinceMs = monotonicMs()
+  discovery.subscription.start('*')
+  await discovery.api.initialized
+  discovery.waitingSinceMs = undefined
 }

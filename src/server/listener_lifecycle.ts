@@ -25,6 +25,7 @@ const log = getLogger('config')
 
 /** One version of a listener. */
 export interface ListenerVersion extends Origin {
+  readonly key: string
   readonly view: ListenerView
   readonly fingerprint: string
   readonly lastUpdatedMs: number
@@ -32,6 +33,13 @@ export interface ListenerVersion extends Origin {
   readonly initManager: InitManager
   /** Those of the version before, where nothing about them has changed. */
   readonly sockets: ListenerSockets
+}
+
+/** A version that gets no new connections. */
+export interface DrainingListener extends Origin {
+  readonly key: string
+  readonly view: ListenerView
+  readonly lastUpdatedMs: number
 }
 
 export interface ListenerEntry {
@@ -53,7 +61,12 @@ export interface ListenerLifecycleParts {
 
 export class ListenerLifecycle {
   readonly #parts: ListenerLifecycleParts
+  /** As `/listeners` shows them: those that accept in the order in which they began to. */
   readonly #entries = new Map<string, ListenerEntry>()
+  /** Until their connections have had the time to leave. */
+  readonly #draining = new Set<DrainingListener>()
+  /** Until then listeners that wait for something count as those that are in use. */
+  #areWorkersStarted = false
   #nextId = 0
   #stopped: 'none' | 'inboundOnly' | 'all' = 'none'
 
@@ -63,6 +76,22 @@ export class ListenerLifecycle {
 
   entries(): Iterable<ListenerEntry> {
     return this.#entries.values()
+  }
+
+  draining(): Iterable<DrainingListener> {
+    return this.#draining
+  }
+
+  get areWorkersStarted(): boolean {
+    return this.#areWorkersStarted
+  }
+
+  onWorkersStarted(): void {
+    const { stats, workers } = this.#parts
+    this.#areWorkersStarted = true
+    stats.workersStarted.set(1)
+    stats.createSuccess.add(workers * [...this.active()].length)
+    this.#count()
   }
 
   /** The last versions, by key, of those of the bootstrap, or of those that a discovery service has brought. */
@@ -105,6 +134,14 @@ export class ListenerLifecycle {
     for (const { active } of this.#entries.values()) if (active !== undefined) yield active
   }
 
+  /** Those that accept, and before the workers run those that will. */
+  *bound(): Iterable<ListenerVersion> {
+    for (const { active, warming } of this.#entries.values()) {
+      const shown = this.#areWorkersStarted ? active : (warming ?? active)
+      if (shown !== undefined) yield shown
+    }
+  }
+
   /**
    * Takes a listener on, or another version of one. False where that changes nothing: it says the same as before, is static
    * where this one is not, or has errors. Its addresses are bound here; it accepts when it is warm. `key` tells which
@@ -138,7 +175,19 @@ export class ListenerLifecycle {
     this.#entries.set(key, entry)
     this.#dropWarming(entry, sockets)
     const { initManager } = context
-    const version = { ...origin, view, fingerprint: print, lastUpdatedMs: wallMs(), built, initManager, sockets }
+    const kept = this.#keptVersion(known, built)
+    if (kept !== undefined) this.#parts.stats.inPlaceUpdated.inc()
+    const version: ListenerVersion = {
+      ...origin,
+      ...kept,
+      key,
+      view,
+      fingerprint: print,
+      lastUpdatedMs: wallMs(),
+      built,
+      initManager,
+      sockets,
+    }
     entry.warming = version
     const { added, modified } = this.#parts.stats
     const counter = known === undefined ? added : modified
@@ -184,6 +233,13 @@ export class ListenerLifecycle {
 
   #isStopped({ trafficDirection }: BuiltListener): boolean {
     return this.#stopped === 'all' || (this.#stopped === 'inboundOnly' && trafficDirection === 'INBOUND')
+  }
+
+  /** A listener of which nothing but filter chains changes keeps the version that it was made with, as in Envoy. */
+  #keptVersion(known: ListenerEntry | undefined, built: BuiltListener): Pick<Origin, 'version'> | undefined {
+    const active = known?.active
+    if (!this.#areWorkersStarted || active?.built.body !== built.body) return undefined
+    return { version: active.version }
   }
 
   /** False, with an error, where another listener has one of the addresses: the kernel would share them out. */
@@ -238,12 +294,14 @@ export class ListenerLifecycle {
     const { sockets, built } = version
     entry.warming = undefined
     entry.active = version
-    stats.createSuccess.add(workers)
-    if (previous?.built.body === built.body) stats.inPlaceUpdated.inc()
+    if (this.#areWorkersStarted) stats.createSuccess.add(workers)
     const applied = push({ kind: 'listener', id: sockets.listenerId, view: version.view })
     if (previous !== undefined) {
-      this.#drain(previous.built, built)
+      this.#drain(previous, built)
       if (previous.sockets !== sockets) this.#retireSockets(previous)
+    } else if (this.#areWorkersStarted) {
+      this.#entries.delete(entry.key)
+      this.#entries.set(entry.key, entry)
     }
     this.#count()
     if (previous?.sockets === sockets || this.#isStopped(built)) return
@@ -257,19 +315,27 @@ export class ListenerLifecycle {
   }
 
   #retire(version: ListenerVersion): void {
-    this.#drain(version.built)
+    this.#drain(version)
     this.#retireSockets(version)
   }
 
-  /** Connections of the version leave in the workers; here they are counted as leaving until their time is over. */
-  #drain(built: BuiltListener, next?: BuiltListener): void {
+  /** Connections of the version leave in the workers; here they are told of as leaving until their time is over. */
+  #drain(version: ListenerVersion, next?: BuiltListener): void {
     const { stats, drainTimeMs } = this.#parts
+    const { key, built, view, isStatic, lastUpdatedMs } = version
     const isInPlace = next?.body === built.body
     const gauge = isInPlace ? stats.filterChainsDraining : stats.draining
     const count = isInPlace ? droppedChains(built, next).length : 1
     endListener(built, next, drainTimeMs)
+    if (!this.#areWorkersStarted) return
+    const leaving = { key, view, version: version.version, isStatic, lastUpdatedMs }
+    if (!isInPlace) this.#draining.add(leaving)
     gauge.add(count)
-    setTimeout(() => gauge.sub(count), drainTimeMs).unref()
+    const end = (): void => {
+      this.#draining.delete(leaving)
+      gauge.sub(count)
+    }
+    setTimeout(end, drainTimeMs).unref()
   }
 
   #retireSockets({ sockets }: ListenerVersion): void {
@@ -288,8 +354,9 @@ export class ListenerLifecycle {
   #count(): void {
     const { active, warming } = this.#parts.stats
     const entries = [...this.#entries.values()]
-    active.set(entries.filter((entry) => entry.active !== undefined).length)
-    warming.set(entries.filter((entry) => entry.warming !== undefined).length)
+    const warmingCount = entries.filter((entry) => entry.warming !== undefined).length
+    active.set(this.#areWorkersStarted ? entries.filter((entry) => entry.active !== undefined).length : entries.length)
+    warming.set(this.#areWorkersStarted ? warmingCount : 0)
   }
 }
 

@@ -1,6 +1,7 @@
 // Everything of main that changes with the configuration while the server runs: clusters, listeners, and what they name, from
 // the bootstrap's file and from discovery services.
 
+import type { envoy } from '../../proto/generated/api.d.ts'
 import { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
 import { WatchedResources } from '../config/watched_resources.ts'
@@ -23,6 +24,8 @@ import type { ReloadParts } from './reload.ts'
 import type { OnRuntimeLayer } from './runtime_discovery.ts'
 import type { WorkerPool } from './worker_pool.ts'
 
+type Listener = envoy.config.listener.v3.Listener
+
 const fromBootstrap: Origin = { isStatic: true, version: '' }
 
 export interface LiveConfigurationParts {
@@ -38,7 +41,7 @@ export class LiveConfiguration {
   readonly instance: Instance
   readonly clusters: ClusterLifecycle
   readonly listeners: ListenerLifecycle
-  readonly listenerStats: ListenerManagerStats
+  readonly discoveredListeners: DiscoveredSet<Listener>
   readonly discovery: Discovery
   readonly #loadReporter: LoadStatsReporter | undefined
   readonly #push: ConfigPush
@@ -73,18 +76,18 @@ export class LiveConfiguration {
           clusterScope: info.scope,
         }),
     })
-    this.listenerStats = new ListenerManagerStats(scope)
     this.listeners = new ListenerLifecycle({
       instance: this.instance,
-      stats: this.listenerStats,
+      stats: new ListenerManagerStats(scope),
       push: (change) => push.push(change),
       handOver: (socketsOf) => workers().handOver(socketsOf),
       workers: options.concurrency,
       drainTimeMs: options.drainTimeSeconds * 1000,
     })
+    this.discoveredListeners = new DiscoveredSet(this.listeners, push)
     this.discovery = new Discovery({
       clusters: new DiscoveredSet(this.clusters, push),
-      listeners: new DiscoveredSet(this.listeners, push),
+      listeners: this.discoveredListeners,
       onRuntimeLayer: parts.onRuntimeLayer,
       resources: () => resources,
       tellWorkers: (key, view) => push.push({ kind: 'resource', key, view }),

@@ -184,7 +184,7 @@ export class Server implements ServerControl {
     await this.live.startListeners()
     if (this.options.mode === 'init_only') return
     await this.#workers.start()
-    this.live.listenerStats.workersStarted.set(1)
+    this.live.listeners.onWorkersStarted()
     this.#state = 'LIVE'
     this.#serverStats.onInitialized(monotonicMs() - this.#startedAtMs)
     log.info('all dependencies initialized. starting workers')
@@ -258,12 +258,8 @@ export class Server implements ServerControl {
     else this.#updateServerStats()
   }
 
-  unreadyTargets(): readonly string[] {
-    return this.live.clusters.unready().map((name) => `Cluster ${name}`)
-  }
-
   listeners(): readonly BoundListener[] {
-    return [...this.live.listeners.active()].map(({ built, sockets }) => ({ built, addresses: sockets.addresses }))
+    return [...this.live.listeners.bound()].map(({ built, sockets }) => ({ built, addresses: sockets.addresses }))
   }
 
   runtimeLayers(): RuntimeLayers['layers'] {

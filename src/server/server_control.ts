@@ -46,8 +46,6 @@ export interface ServerControl {
   /** Names of extensions by category, for `/server_info`. */
   extensions(): readonly { readonly category: string; readonly name: string; readonly typeUrls: readonly string[] }[]
   state(): ServerState
-  /** What initialisation waits for: `Cluster foo` and the like. */
-  unreadyTargets(): readonly string[]
   listeners(): readonly BoundListener[]
   runtimeLayers(): readonly RuntimeLayer[]
   readonly hasAdminLayer: boolean

@@ -124,8 +124,9 @@ export function validateBootstrap(
 
 /** Nothing is discovered while a configuration is checked. */
 const untaken: ResourceSet = {
+  beginUpdate: () => {},
   addOrUpdate: () => false,
-  remove: () => {},
+  remove: () => false,
   names: () => [],
   applied: async () => {},
   onRefused: () => {},

@@ -14,15 +14,17 @@ import type {
 
 /** What takes the resources. */
 export interface ResourceSet {
-  /** False where nothing changes: it is as it was, or has errors. */
+  /** An update begins: what was refused of the one before is of no interest any more. */
+  beginUpdate(): void
+  /** False where nothing changes, as where the resource has errors. */
   addOrUpdate(view: object, version: string, errors: ConfigErrors): boolean
-  remove(name: string): void
+  /** False where there is none. */
+  remove(name: string): boolean
   /** Those that came this way. */
   names(): Iterable<string>
   /** Resolves when all workers have what has been taken so far. */
   applied(): Promise<void>
-  /** Undefined: nothing is wrong with it any more. */
-  onRefused(resource: DiscoveredResource, message: string | undefined): void
+  onRefused(resource: DiscoveredResource, message: string): void
 }
 
 /** Resources that are taken before others have a turn: building a cluster takes some tenths of a millisecond. */
@@ -31,7 +33,7 @@ const resourcesAtOnce = 32
 export class ResourceSetApi implements SubscriptionCallbacks {
   /** Resolves with the first update, or when none is waited for any longer. */
   readonly initialized: Promise<void>
-  /** Of the last update without errors. */
+  /** Of the last update that has changed something. */
   versionInfo = ''
   readonly #set: ResourceSet
   /** `cluster` or `listener`. */
@@ -50,19 +52,25 @@ export class ResourceSetApi implements SubscriptionCallbacks {
   }
 
   async onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]> {
+    this.#set.beginUpdate()
     this.#hasChanges = false
-    for (const name of this.#removedBy(update)) this.#set.remove(name)
+    for (const name of this.#removedBy(update)) {
+      if (this.#set.remove(name)) this.versionInfo = update.versionInfo
+    }
     const refused: ResourceError[] = []
     const seen = new Set<string>()
     for (const [index, resource] of update.added.entries()) {
       if (index % resourcesAtOnce === resourcesAtOnce - 1) await setImmediate()
-      const message = seen.has(resource.name) ? `duplicate ${this.#kind} ${resource.name} found` : this.#take(resource)
+      const message = seen.has(resource.name)
+        ? `duplicate ${this.#kind} ${resource.name} found`
+        : this.#take(resource, update)
       seen.add(resource.name)
+      if (message === undefined) continue
       this.#set.onRefused(resource, message)
-      if (message !== undefined) refused.push({ name: resource.name, message })
+      refused.push({ name: resource.name, message })
     }
     await this.#set.applied()
-    if (refused.length === 0) this.#onAccepted(update.versionInfo)
+    if (refused.length === 0 && this.#hasChanges) this.#reloads?.onReload()
     this.#onInitialized()
     return refused
   }
@@ -72,11 +80,6 @@ export class ResourceSetApi implements SubscriptionCallbacks {
     if (reason !== 'connectionFailure') this.#onInitialized()
   }
 
-  #onAccepted(versionInfo: string): void {
-    this.versionInfo = versionInfo
-    if (this.#hasChanges) this.#reloads?.onReload()
-  }
-
   #removedBy(update: ConfigUpdate): string[] {
     if (!update.stateOfTheWorld) return [...update.removed]
     const present = new Set(update.added.map(({ name }) => name))
@@ -84,8 +87,11 @@ export class ResourceSetApi implements SubscriptionCallbacks {
   }
 
   /** What is wrong with it. */
-  #take({ view, version, errors }: DiscoveredResource): string | undefined {
-    if (!errors.hasErrors && this.#set.addOrUpdate(view, version, errors)) this.#hasChanges = true
+  #take({ view, version, errors }: DiscoveredResource, { versionInfo }: ConfigUpdate): string | undefined {
+    if (!errors.hasErrors && this.#set.addOrUpdate(view, version, errors)) {
+      this.versionInfo = versionInfo
+      this.#hasChanges = true
+    }
     return describeErrors(errors)
   }
 }

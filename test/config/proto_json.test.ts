@@ -123,17 +123,21 @@ describe('a field mask', () => {
       cluster: { '@type': json.cluster['@type'], metadata: json.cluster.metadata },
       last_updated: 'x',
     })
-    expect(masked('cluster,cluster.name')).toEqual({ cluster: json.cluster })
   })
 
   test('may end with a field that is not set, or with a list', () => {
     expect(masked('cluster.load_assignment.endpoints')).toEqual({ cluster: { '@type': json.cluster['@type'] } })
   })
 
-  test.each(['name', 'cluster.nam', 'cluster.health_checks.timeout', 'cluster.name.x', 'lastUpdated'])(
-    'does not fit with %s',
-    (mask) => {
-      expect(masked(mask)).toBeUndefined()
-    },
-  )
+  test.each([
+    'name',
+    'cluster',
+    'cluster,cluster.name',
+    'cluster.nam',
+    'cluster.health_checks.timeout',
+    'cluster.name.x',
+    'lastUpdated',
+  ])('does not fit with %s', (mask) => {
+    expect(masked(mask)).toBeUndefined()
+  })
 })

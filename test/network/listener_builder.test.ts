@@ -34,7 +34,7 @@ describe('building a listener', () => {
   })
 
   it.each([
-    [`name: l, ${chains}`, `${listener}.address: address is necessary`],
+    [`name: l, ${chains}`, `${listener}.address: error adding listener named 'l': address is necessary`],
     [`name: l, ${local}`, `${listener}: error adding listener '127.0.0.1:80': no filter chains specified`],
     [
       `${local}, filter_chains: [{filters: [${echo}, ${echo}]}]`,

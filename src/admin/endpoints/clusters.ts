@@ -2,9 +2,9 @@
 
 import { type CompiledRegex, compileRegex, RegexError } from '../../common/regex.ts'
 import type { HostNumbers } from '../../server/channel.ts'
+import type { ClusterEntry } from '../../server/cluster_lifecycle.ts'
 import { hostKeys } from '../../server/host_keys.ts'
 import type { ServerControl } from '../../server/server_control.ts'
-import type { Cluster } from '../../upstream/cluster.ts'
 import type { Host } from '../../upstream/host.ts'
 import { type AdminEndpoint, jsonReply, textReply } from '../endpoint.ts'
 import { clusterStatusJson } from './clusters_json.ts'
@@ -28,7 +28,7 @@ export function clustersEndpoint(control: ServerControl): AdminEndpoint {
       const pattern = query.nonEmpty('filter')
       const filter = pattern === undefined ? undefined : filterOf(pattern)
       if (filter === 'invalid') return textReply('Invalid re2 regex', 400)
-      const clusters = [...control.clusterManager.clusters()].filter((each) => filter?.find(each.info.name) ?? true)
+      const clusters = control.live.clusters.inUse().filter(({ view }) => filter?.find(view.name) ?? true)
       const numbers = await control.reports.hostNumbers()
       const keyOf = hostKeys()
       const numbersOf: HostNumbersOf = (host) => numbers.get(keyOf(host.cluster.name, host.address.text))
@@ -48,14 +48,14 @@ function filterOf(pattern: string): CompiledRegex | 'invalid' {
   }
 }
 
-function* clusterTexts(clusters: readonly Cluster[], numbersOf: HostNumbersOf): Iterable<string> {
-  for (const cluster of clusters) {
-    yield clusterText(cluster)
-    for (const host of cluster.prioritySet.hosts()) yield hostText(host, numbersOf(host))
+function* clusterTexts(clusters: readonly ClusterEntry[], numbersOf: HostNumbersOf): Iterable<string> {
+  for (const entry of clusters) {
+    yield clusterText(entry)
+    for (const host of entry.cluster.prioritySet.hosts()) yield hostText(host, numbersOf(host))
   }
 }
 
-function clusterText({ info }: Cluster): string {
+function clusterText({ cluster: { info }, isStatic }: ClusterEntry): string {
   const lines = [`observability_name::${info.observabilityName}`]
   for (const [priority, key] of [
     ['DEFAULT', 'default_priority'],
@@ -69,7 +69,9 @@ function clusterText({ info }: Cluster): string {
       `${key}::max_retries::${retries.max}`,
     )
   }
-  lines.push('added_via_api::false')
+  lines.push(`added_via_api::${!isStatic}`)
+  const serviceName = info.config.edsClusterConfig?.serviceName ?? ''
+  if (serviceName !== '') lines.push(`eds_service_name::${serviceName}`)
   return lines.map((line) => `${info.name}::${line}\n`).join('')
 }
 

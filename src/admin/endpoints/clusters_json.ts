@@ -2,14 +2,16 @@
 
 import type { JsonObject } from '../../../proto/generated/api.d.ts'
 import type { HostNumbers } from '../../server/channel.ts'
-import type { Cluster } from '../../upstream/cluster.ts'
+import type { ClusterEntry } from '../../server/cluster_lifecycle.ts'
 import type { Host } from '../../upstream/host.ts'
 import type { ResourceManager } from '../../upstream/resource_manager.ts'
 import { addressJson } from '../address_json.ts'
 import type { HostNumbersOf } from './clusters.ts'
 
-export function clusterStatusJson({ info, prioritySet }: Cluster, numbersOf: HostNumbersOf): JsonObject {
+export function clusterStatusJson({ cluster, isStatic }: ClusterEntry, numbersOf: HostNumbersOf): JsonObject {
+  const { info, prioritySet } = cluster
   const json: JsonObject = { name: info.name }
+  if (!isStatic) json['added_via_api'] = true
   const hosts = [...prioritySet.hosts()]
   if (hosts.length > 0) json['host_statuses'] = hosts.map((host) => hostJson(host, numbersOf(host)))
   json['circuit_breakers'] = {
@@ -19,6 +21,8 @@ export function clusterStatusJson({ info, prioritySet }: Cluster, numbersOf: Hos
     ],
   }
   json['observability_name'] = info.observabilityName
+  const serviceName = info.config.edsClusterConfig?.serviceName ?? ''
+  if (serviceName !== '') json['eds_service_name'] = serviceName
   return json
 }
 

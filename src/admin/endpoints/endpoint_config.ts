@@ -8,10 +8,15 @@ import { addressJson } from '../address_json.ts'
 
 const defaultOverprovisioningFactor = 140
 
-export function endpointConfigJson({ info, prioritySet, policy }: Cluster): JsonObject {
-  const { loadAssignment, edsClusterConfig } = info.config
+export function assignmentName({ info }: Cluster): string {
+  return info.config.edsClusterConfig?.serviceName || info.name
+}
+
+/** The server's own locality comes first. */
+export function endpointConfigJson(cluster: Cluster, local: Locality): JsonObject {
+  const { prioritySet, policy } = cluster
   const groups = prioritySet.hostSets.flatMap(({ hosts, priority }) =>
-    byLocality(hosts).map(({ locality, members }) => ({
+    byLocality(hosts, local).map(({ locality, members }) => ({
       locality: localityJson(locality),
       lb_endpoints: members.map(lbEndpointJson),
       load_balancing_weight: members[0].localityWeight,
@@ -20,7 +25,7 @@ export function endpointConfigJson({ info, prioritySet, policy }: Cluster): Json
   )
   return {
     '@type': 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
-    cluster_name: edsClusterConfig?.serviceName || loadAssignment?.clusterName || info.name,
+    cluster_name: assignmentName(cluster),
     ...(groups.length === 0 ? {} : { endpoints: groups }),
     policy: policyJson(policy),
   }
@@ -38,7 +43,7 @@ function dropOverloadJson({ category, millionths }: DropOverload): JsonObject {
   return { category, drop_percentage: { numerator: millionths, denominator: 'MILLION' } }
 }
 
-function byLocality(hosts: readonly Host[]): { locality: Locality; members: Host[] }[] {
+function byLocality(hosts: readonly Host[], local: Locality): { locality: Locality; members: Host[] }[] {
   const groups = new Map<string, { locality: Locality; members: Host[] }>()
   for (const host of hosts) {
     const key = localityKey(host.locality)
@@ -46,11 +51,14 @@ function byLocality(hosts: readonly Host[]): { locality: Locality; members: Host
     if (group === undefined) groups.set(key, { locality: host.locality, members: [host] })
     else group.members.push(host)
   }
-  return [...groups.values()]
+  const localKey = localityKey(local)
+  const keys = [...groups.keys()].sort((a, b) => (b === localKey || (a !== localKey && a > b) ? 1 : -1))
+  return keys.map((key) => groups.get(key)!)
 }
 
-function localityKey(locality: Locality | undefined): string {
-  return JSON.stringify([locality?.region ?? '', locality?.zone ?? '', locality?.subZone ?? ''])
+/** In the order of the keys Envoy lists localities. */
+function localityKey({ region, zone, subZone }: Locality): string {
+  return [region, zone, subZone].join('\0')
 }
 
 function localityJson({ region, zone, subZone }: Locality): JsonObject {

@@ -1,6 +1,8 @@
 // /ready: whether the server takes traffic.
 
+import { monotonicMs } from '../../common/clock.ts'
 import type { ServerControl } from '../../server/server_control.ts'
+import { type Wait, waits } from '../../server/waits.ts'
 import { type AdminEndpoint, textReply } from '../endpoint.ts'
 
 export function readyEndpoint(control: ServerControl): AdminEndpoint {
@@ -18,8 +20,13 @@ export function readyEndpoint(control: ServerControl): AdminEndpoint {
 }
 
 function reasonsOf(control: ServerControl): string[] {
-  const waiting = control.unreadyTargets().map((target) => `waiting for: ${target}`)
+  const isLive = control.live.listeners.areWorkersStarted
+  const waiting = waits(control.live).map((wait) => `${isLive ? 'warming' : 'waiting for'}: ${waitText(wait)}`)
   const problem = control.reloadProblem()
   if (problem !== undefined) waiting.push(`the configuration's file is not in force since its last change:\n${problem}`)
   return control.state() === 'DRAINING' ? [...waiting, 'health checks are failed by /healthcheck/fail'] : waiting
+}
+
+function waitText({ what, sinceMs }: Wait): string {
+  return `${what}, for ${Math.floor((monotonicMs() - sinceMs) / 1000)} s`
 }

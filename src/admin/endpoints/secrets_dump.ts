@@ -7,31 +7,31 @@ import { timestampText, toAnyJson } from '../../config/proto_json.ts'
 import { type SecretView, secretType } from '../../network/tls/secret_manager.ts'
 import type { ServerControl } from '../../server/server_control.ts'
 import type { ResourceState } from '../../xds/resource_state.ts'
+import { type IncludesName, withoutEmpty } from './dump_lists.ts'
 
 /** What Envoy calls the version of what has not come. */
 const noVersion = 'uninitialized'
 
 /** The fields of envoy.admin.v3.SecretsConfigDump. What is private reads `[redacted]`. */
-export function secretsDump({ context, live }: ServerControl, includesName: (name: string) => boolean): JsonObject {
+export function secretsDump({ context, live }: ServerControl, includesName: IncludesName): JsonObject {
   const statics = context.secrets.staticSecrets().filter(({ name }) => includesName(name))
   const dynamic = [...live.discovery.resources()].filter(
     ({ resource: { reference } }) => reference.typeUrl === secretType && includesName(reference.name),
   )
-  const lists = {
+  return withoutEmpty({
     static_secrets: statics.map((secret) => ({ name: secret.name, secret: toAnyJson(secretType, secret) })),
     dynamic_active_secrets: dynamic.filter(({ resource }) => resource.view !== undefined).map(dynamicJson),
     dynamic_warming_secrets: dynamic.filter(({ resource }) => resource.view === undefined).map(dynamicJson),
-  }
-  return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0))
+  })
 }
 
 function dynamicJson({ resource, version, lastUpdatedMs }: ResourceState): JsonObject {
   const { name } = resource.reference
-  const versionInfo = resource.view === undefined ? noVersion : version
-  const secret = resource.view === undefined ? { name } : withContents(resource.view as SecretView)
+  const hasCome = resource.view !== undefined
+  const secret = hasCome ? withContents(resource.view as SecretView) : { name }
   return {
     name,
-    ...(versionInfo === '' ? {} : { version_info: versionInfo }),
+    ...withoutEmpty({ version_info: hasCome ? version : noVersion }),
     last_updated: timestampText(lastUpdatedMs),
     secret: toAnyJson(secretType, secret),
   }

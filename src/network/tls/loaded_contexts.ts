@@ -40,7 +40,8 @@ export class LoadedContexts {
   }
 }
 
-/** Whole days, 0 for what has expired. */
+/** Whole days, 0 for what has expired. Certificates know no fractions of a second. */
 export function daysUntil(timeMs: number): number {
-  return Math.max(0, Math.floor((timeMs - wallMs()) / dayMs))
+  const nowMs = Math.floor(wallMs() / 1000) * 1000
+  return Math.max(0, Math.floor((timeMs - nowMs) / dayMs))
 }

@@ -68,6 +68,7 @@ function startSteps(mode: ApiMode, port: number): XdsStep[] {
       name: 'routes, with which all is ready',
       act: (plane) => plane.set('RDS', [routes('r', 'a')], 'r1'),
       until: ['RDS ack r1'],
+      becomesReady: true,
       admin: ['/init_dump', '/listeners', '/config_dump?resource=dynamic_listeners', routeDump],
       ask: ['main'],
     },
@@ -325,7 +326,8 @@ function listenerSteps(mode: ApiMode, port: number): XdsStep[] {
         plane.set('LDS', [httpListener('main', rds('r2', source))], 'l9')
       },
       until: ['LDS ack l9', 'RDS ack r7'],
-      admin: [dynamicListeners, `${routeDump}&mask=version_info,route_config.name`],
+      // In no order where there are several.
+      admin: [dynamicListeners, ...['r', 'r2'].map((name) => `${routeDump}&name_regex=${name}`)],
       ask: ['main'],
     },
     {

@@ -34,9 +34,9 @@ export interface ResourceReference {
   readonly onMissing?: () => void
   /** It has come again as it was. */
   readonly onUnchanged?: () => void
-  /** In main: a new version, or its removal, is in force in all workers. */
+  /** In main, once for all users: a new version, or its removal, is in force in all workers. */
   readonly onApplied?: () => void
-  /** In main: it was refused, or has not come in time. */
+  /** In main, once for all users: it was refused, or has not come in time. */
   readonly onFailed?: () => void
 }
 

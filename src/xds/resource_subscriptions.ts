@@ -180,7 +180,7 @@ class NamedSubscription implements ResourceSubscription {
   }
 
   async #putIntoForce(view: object | undefined, commit: () => void): Promise<void> {
-    const { mainOnly } = this.resource.reference
+    const { mainOnly, onApplied } = this.resource.reference
     // Workers are told first: what waits for the resource is told to them as soon as it is in force here.
     const told = mainOnly === true ? undefined : this.#parts.tellWorkers(this.resource.key, view)
     commit()
@@ -191,7 +191,7 @@ class NamedSubscription implements ResourceSubscription {
       await setImmediate()
       await this.#parts.applied()
     }
-    for (const { onApplied } of this.resource.users.values()) onApplied?.()
+    onApplied?.()
   }
 
   /** A file may hold anything. */
@@ -215,8 +215,8 @@ class NamedSubscription implements ResourceSubscription {
 
   /** Nobody waits any longer, requests in the workers neither. */
   #giveUp(hasFailed = true): void {
-    const { key, view, reference, users } = this.resource
-    if (hasFailed) for (const { onFailed } of users.values()) onFailed?.()
+    const { key, view, reference } = this.resource
+    if (hasFailed) reference.onFailed?.()
     if (reference.onDemand === true) void this.#parts.tellWorkers(key, view)
     this.#parts.resources().settle(this.resource)
   }

@@ -129,12 +129,13 @@ function namesOf(inputs: readonly ResourceInput[]): string[] {
   return inputs.map(({ name }) => name).sort()
 }
 
-/** `path`: field names with dots, in each element of a list of the dump. */
+/** Of what is not refused; `path`: field names with dots, in each element of a list of the dump. */
 async function namesIn(proxy: ProxyProcess, list: string, path: string): Promise<string[]> {
   const { body } = await proxy.admin(`/config_dump?resource=${list}`)
   const { configs = [] } = JSON.parse(body) as { configs?: Record<string, unknown>[] }
   const read = (from: unknown, key: string) => (from as Record<string, unknown>)[key]
-  return configs.map((config) => String(path.split('.').reduce<unknown>(read, config))).sort()
+  const accepted = configs.filter((config) => config['error_state'] === undefined)
+  return accepted.map((config) => String(path.split('.').reduce<unknown>(read, config))).sort()
 }
 
 /** The names of what is to be accepted of each type. Routes and secrets are asked for where what was accepted names them. */

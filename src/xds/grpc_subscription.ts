@@ -65,7 +65,11 @@ export class GrpcSubscription implements Subscription, WatchCallbacks {
     const startedAtMs = monotonicMs()
     const errors = await applyUpdate(callbacks, update)
     if (errors.length === 0) stats.onAccepted(update.versionInfo, monotonicMs() - startedAtMs)
-    else this.#countRejected(type.rejection(errors))
+    else {
+      this.#countRejected(type.rejection(errors))
+      // As Envoy: what the delta protocol refuses counts as asked for once more.
+      if (!update.stateOfTheWorld) stats.updateAttempt.inc()
+    }
     stats.updateAttempt.inc()
     return errors
   }

@@ -147,7 +147,8 @@ class NamedSubscription implements ResourceSubscription {
     if (found === undefined) {
       // It may come later, but nothing waits for it: the management server has answered.
       for (const { onMissing } of users) onMissing?.()
-      this.#routes?.onEmpty()
+      // Routes that are withdrawn stay.
+      if (update.removed.length === 0) this.#routes?.onEmpty()
       this.#giveUp(false)
       return []
     }

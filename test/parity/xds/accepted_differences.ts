@@ -28,14 +28,6 @@ export const discoveryDifferences: readonly AcceptedDifference[] = [
     reason: 'The good filters of a response with a bad one are taken on, and counted so; Envoy counts all as rejected.',
   },
   {
-    kind: 'gap',
-    cases: ['a filter of a type that was not agreed on', 'a filter whose configuration is refused'].map(
-      (name) => `xds extensions, delta ads: ${name}`,
-    ),
-    fields: ['stats'],
-    reason: 'A NACK of the delta protocol counts as two attempts in Envoy.',
-  },
-  {
     kind: 'meant',
     cases: ['ads', 'delta ads'].map(
       (mode) => `xds extensions, ${mode}: a listener filter whose configuration is refused`,

@@ -25,6 +25,8 @@ export function createLoadBalancer(view: ClusterView, info: ClusterInfo, context
   if (policy === undefined) return noHosts
   const ofCluster = providedLoadBalancer(view, info, context)
   const isProvided = policy.typeUrl === clusterProvided
+  // It would bring one, and is refused where hosts are looked for.
+  if (isProvided && view.type === 'ORIGINAL_DST') return noHosts
   if (isProvided !== (ofCluster !== undefined)) {
     const text = isProvided
       ? `cluster manager: cluster provided LB specified but cluster '${view.name}' did not provide one. Check cluster documentation.`

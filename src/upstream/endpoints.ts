@@ -107,8 +107,9 @@ function resolvedHosts(assignment: ClusterLoadAssignment | undefined, errors: Co
     return address === undefined ? [] : [hostSnapshot(endpoint, address, view?.hostname ?? '', additional)]
   })
   for (const issue of found.issues) {
-    const isRefusal = issue.severity === 'error'
-    errors.issues.push(isRefusal ? { ...issue, message: `${issue.message}. ${resolverHint}` } : issue)
+    // What the proxy lacks is not mended by another type.
+    const isMended = issue.severity === 'error' && !issue.message.endsWith('not supported')
+    errors.issues.push(isMended ? { ...issue, message: `${issue.message}. ${resolverHint}` } : issue)
   }
   return hosts
 }

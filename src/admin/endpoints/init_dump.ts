@@ -30,6 +30,13 @@ function targetsJson({ key, active, warming }: ListenerEntry): JsonObject {
   // Envoy's hash of the configuration has 64 bits.
   const hash = BigInt(`0x${version?.fingerprint.slice(0, 16) ?? 0}`)
   const name = `init manager Listener-local-init-manager ${version?.view.name || key} ${hash}`
-  const targets = new Set(version?.initManager.unready().map((target) => `shared target ${target.name}`))
+  const targets = new Set(version?.initManager.unready().map(({ name }) => targetName(name)))
   return targets.size === 0 ? { name } : { name, target_names: [...targets] }
+}
+
+/** Subscriptions are shared by all who name the resource, in Envoy's words too; scopes and inline routes are a listener's own. */
+function targetName(name: string): string {
+  return /^(ConfigSubscriptionCommonBase|StaticRouteConfigProvider) /.test(name)
+    ? `target ${name}`
+    : `shared target ${name}`
 }

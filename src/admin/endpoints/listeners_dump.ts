@@ -23,8 +23,7 @@ export function listenersDump({ live }: ServerControl, includesName: IncludesNam
   const boundState = listeners.areWorkersStarted ? 'active_state' : 'warming_state'
   for (const version of listeners.bound()) dynamic.add(boundState, version)
   for (const { warming } of listeners.entries()) if (warming !== undefined) dynamic.add('warming_state', warming)
-  // Of several the one that drains the longest.
-  for (const version of [...listeners.draining()].reverse()) dynamic.add('draining_state', version)
+  for (const version of listeners.draining()) dynamic.add('draining_state', version)
   const refused = discoveredListeners.refused()
   for (const each of refused.filter(isOfListener)) dynamic.addError(each)
   // Envoy tells of all of them once more, without their names.
@@ -59,6 +58,8 @@ class DynamicListeners {
 
   #set(name: string, field: StateField | 'error_state', state: JsonObject): void {
     const known = this.#byName.get(name) ?? withoutEmpty({ name })
+    // Of several that drain the one that does so the longest.
+    if (field in known) return
     this.#byName.set(name, { ...known, [field]: state })
   }
 

@@ -1,7 +1,8 @@
 /** The suites of HTTP filters, logs and HTTP/1 messages over transports that they were not written for. */
-import { messagesSuite } from '../http1/messages_suite.ts'
+
 import { corsSuite } from '../http_filters/cors_suite.ts'
 import { grpcWebSuite } from '../http_filters/grpc_web_suite.ts'
+import { messagesSuite } from '../http1/messages_suite.ts'
 import { durationsSuite } from '../observability/durations_suite.ts'
 import { operatorsSuite } from '../observability/operators_suite.ts'
 import { defineMatrix } from './define_matrix.ts'

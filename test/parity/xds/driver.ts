@@ -110,8 +110,7 @@ export class XdsDriver {
     const admin: string[] = [`/ready ${ready.status} ${ready.body}`]
     for (const path of step.admin ?? []) {
       const { status, body } = await this.proxy.admin(path)
-      // Its maps are in no order.
-      admin.push(`${path} ${status}\n${path === '/runtime' ? sortedJson(body) : body}`)
+      admin.push(`${path} ${status}\n${inOrder(path, body)}`)
     }
     for (const ask of step.ask ?? [])
       admin.push(await this.#ask(typeof ask === 'string' ? { of: ask, headers: {} } : ask))
@@ -195,4 +194,14 @@ export class XdsDriver {
       return known === undefined ? whole : `${key}<${known.word}>`
     })
   }
+}
+
+/** Envoy keeps the runtime's maps, and listeners, in no order. */
+function inOrder(path: string, body: string): string {
+  if (path === '/runtime') return sortedJson(body)
+  if (!path.startsWith('/config_dump?resource=dynamic_listeners')) return body
+  const dump = JSON.parse(body) as { configs?: { name?: string }[] }
+  // Those of the last update's errors have no names, and are in its order.
+  dump.configs?.sort(({ name: a = '~' }, { name: b = '~' }) => (a < b ? -1 : a > b ? 1 : 0))
+  return JSON.stringify(dump, undefined, 1)
 }

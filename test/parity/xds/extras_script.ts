@@ -97,6 +97,7 @@ function secretSteps(mode: ApiMode, [first, second]: readonly ResourceInput[]): 
       name: 'the secret',
       act: (plane) => plane.set('SDS', [first], 's1'),
       until: ['SDS ack s1'],
+      becomesReady: true,
       admin: ['/init_dump', listenerStates, ...secretDumps],
       ask: ['plain'],
     },

@@ -70,7 +70,9 @@ export function protocolOptions(
   errors: ConfigErrors,
 ): TlsProtocol {
   const choice = chooseTls(defaults.choice, view)
-  const isUsable = checkFields(view, choice, errors)
+  const isUsable = checkFields(view, errors)
+  // As in Envoy it is no error: every handshake fails.
+  if (!hasVersions(choice)) errors.warn(view, 'tlsMinimumProtocolVersion', noVersions(choice))
   const options = optionsOf(choice, defaults)
   return {
     options: isUsable ? tried(options, view, defaults, errors) : optionsOf(defaultChoice, defaults),
@@ -86,10 +88,13 @@ export function certificateProtocol(
   defaults: ParameterDefaults,
   errors: ConfigErrors,
 ): TlsProtocol {
-  return view === undefined ? context : protocolOptions(view, { ...defaults, choice: context.choice }, errors)
+  if (view === undefined) return context
+  const own = protocolOptions(view, { ...defaults, choice: context.choice }, errors)
+  if (!hasVersions(own.choice)) errors.add(view, 'tlsMinimumProtocolVersion', noVersions(own.choice))
+  return own
 }
 
-function checkFields(view: TlsParameters | undefined, choice: TlsChoice, errors: ConfigErrors): boolean {
+function checkFields(view: TlsParameters | undefined, errors: ConfigErrors): boolean {
   if (view === undefined) return true
   const { rejected } = translateCipherSuites(view.cipherSuites)
   if (rejected.length > 0) {
@@ -105,10 +110,15 @@ function checkFields(view: TlsParameters | undefined, choice: TlsChoice, errors:
       expected: `names among ${Object.keys(curveNames).join(', ')}; '${badCurve}' is none of them`,
     })
   }
-  const { minVersion, maxVersion } = choice
-  const isRange = versionOrder.indexOf(minVersion) <= versionOrder.indexOf(maxVersion)
-  if (!isRange) errors.add(view, 'tlsMinimumProtocolVersion', `no TLS version from ${minVersion} to ${maxVersion}`)
-  return rejected.length === 0 && badCurve === undefined && isRange
+  return rejected.length === 0 && badCurve === undefined
+}
+
+function hasVersions({ minVersion, maxVersion }: TlsChoice): boolean {
+  return versionOrder.indexOf(minVersion) <= versionOrder.indexOf(maxVersion)
+}
+
+function noVersions({ minVersion, maxVersion }: TlsChoice): string {
+  return `no TLS version from ${minVersion} to ${maxVersion}`
 }
 
 function optionsOf(choice: TlsChoice, defaults: ParameterDefaults): ProtocolOptions {

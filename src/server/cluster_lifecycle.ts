@@ -231,9 +231,10 @@ export class ClusterLifecycle {
   }
 
   #onHosts(entry: ClusterEntry, update: HostsUpdate): void {
+    const isFirst = entry.hosts === undefined
     entry.hosts = update
     if (this.#active.get(entry.view.name) !== entry) return
-    if (!this.#starting.has(entry)) this.#parts.stats.onUpdated()
+    if (!isFirst) this.#parts.stats.onUpdated()
     this.#parts.instance.clusterManager.onHosts(update)
     void this.#parts.push({ kind: 'hosts', update })
   }

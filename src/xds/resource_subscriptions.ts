@@ -197,8 +197,13 @@ class NamedSubscription implements ResourceSubscription {
 
   /** A file may hold anything. */
   #unexpected({ added }: ConfigUpdate): string | undefined {
-    const { name, typeUrl } = this.resource.reference
+    const { name, typeUrl, source } = this.resource.reference
     const words = unexpectedWords[typeUrl] ?? otherWords
+    const isFile = source.path !== undefined || source.pathConfigSource !== undefined
+    if (typeUrl === secretType && (added.length > 1 || (added.length === 0 && isFile))) {
+      const counts = `number of added resources ${added.length}, number of removed resources 0. Expected sum is 1`
+      return `Unexpected SDS secrets length for ${name}, ${counts}`
+    }
     if (added.length > 1 || (added.length === 0 && words.isNeeded)) return `Unexpected ${words.count}: ${added.length}`
     if (added.length === 0 || added[0].name === name || added[0].aliases.includes(name)) return undefined
     return `Unexpected ${words.name(name)}: ${added[0].name}`

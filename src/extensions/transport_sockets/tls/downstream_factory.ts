@@ -51,7 +51,9 @@ export class DownstreamTlsFactory implements DownstreamTransportSocketFactory {
     this.#contexts = this.#load(errors)
     if (context.workerIndex < 0) updates.add(this.#source.arrivedSecrets + arrivals([this.#ticketKeys]))
     const update = (isForced: boolean) => {
-      if (this.#reload(isForced) && context.workerIndex < 0) updates.inc()
+      const wasReady = this.#contexts !== undefined
+      // As in Envoy, each secret counts that comes while others are waited for.
+      if ((this.#reload(isForced) || !wasReady) && context.workerIndex < 0) updates.inc()
     }
     this.#source.onUpdate(() => update(false))
     this.#ticketKeys?.onUpdate(() => update(true))

@@ -51,7 +51,9 @@ export class UpstreamTlsFactory implements UpstreamTransportSocketFactory {
     if (workerIndex < 0) updates.add(this.#source.arrivedSecrets)
     this.#current = loaded === undefined ? undefined : createClientContext(loaded, view, errors)
     this.#source.onUpdate(() => {
-      if (this.#reload() && workerIndex < 0) updates.inc()
+      const wasReady = this.#current !== undefined
+      // As in Envoy, each secret counts that comes while others are waited for.
+      if ((this.#reload() || !wasReady) && workerIndex < 0) updates.inc()
     })
   }
 

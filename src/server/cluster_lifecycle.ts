@@ -181,9 +181,11 @@ export class ClusterLifecycle {
   /** Begins to look for hosts; resolves when the cluster may be used. */
   #start(entry: ClusterEntry): Promise<void> {
     this.#unstarted.delete(entry)
-    const started = this.#warmUp(entry)
-    this.#starting.set(entry, started)
-    return started
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    // Before hosts can come, which may be at once.
+    this.#starting.set(entry, promise)
+    void this.#warmUp(entry).then(resolve, reject)
+    return promise
   }
 
   async #warmUp(entry: ClusterEntry): Promise<void> {
@@ -231,10 +233,9 @@ export class ClusterLifecycle {
   }
 
   #onHosts(entry: ClusterEntry, update: HostsUpdate): void {
-    const isFirst = entry.hosts === undefined
     entry.hosts = update
     if (this.#active.get(entry.view.name) !== entry) return
-    if (!isFirst) this.#parts.stats.onUpdated()
+    if (!this.#starting.has(entry)) this.#parts.stats.onUpdated()
     this.#parts.instance.clusterManager.onHosts(update)
     void this.#parts.push({ kind: 'hosts', update })
   }

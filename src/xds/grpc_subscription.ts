@@ -63,12 +63,13 @@ export class GrpcSubscription implements Subscription, WatchCallbacks {
     const { stats, callbacks, type } = this.#parts
     this.#initialFetch.end()
     const startedAtMs = monotonicMs()
+    const wasReadable = update.added.every((resource) => !resource.errors.hasErrors)
     const errors = await applyUpdate(callbacks, update)
     if (errors.length === 0) stats.onAccepted(update.versionInfo, monotonicMs() - startedAtMs)
     else {
       this.#countRejected(type.rejection(errors))
-      // As Envoy: what the delta protocol refuses counts as asked for once more.
-      if (!update.stateOfTheWorld) stats.updateAttempt.inc()
+      // As Envoy: what could be read and not be applied, by the delta protocol, counts as asked for once more.
+      if (wasReadable && !update.stateOfTheWorld) stats.updateAttempt.inc()
     }
     stats.updateAttempt.inc()
     return errors

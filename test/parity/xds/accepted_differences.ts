@@ -52,6 +52,7 @@ export const discoveryDifferences: readonly AcceptedDifference[] = [
     cases: [
       'xds, ads: a cluster that changed, and its endpoints',
       'xds, grpc: a cluster that changed, and its endpoints',
+      'xds, delta ads: a cluster that changed, and its endpoints',
       'xds, delta grpc: a cluster that changed, and its endpoints',
     ],
     fields: ['received', 'stats'],

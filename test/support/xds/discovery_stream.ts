@@ -177,7 +177,9 @@ export class DiscoveryStream {
       ...{ type, kind, node, metadata: this.metadata },
       answeredVersion: subscription?.versionOfNonce.get(request.response_nonce ?? '') ?? '',
     })
-    const news = subscription && type ? this.#applyNames(type, subscription, request, kind) : undefined
+    // Who asks so has not seen the last response yet: the answer to that will say what is wanted.
+    const isOverdue = kind === 'stale' && this.place.protocol === 'sotw'
+    const news = subscription && type && !isOverdue ? this.#applyNames(type, subscription, request, kind) : undefined
     if (this.#owner.received(record, this) || news === undefined) return
     if (this.place.protocol === 'delta') this.#pushDelta(type!, subscription!, kind === 'initial' ? [] : news.added)
     else if (kind === 'initial') this.#answerInitial(type!, subscription!, request)

@@ -199,7 +199,8 @@ export class XdsDriver {
 /** Envoy keeps the runtime's maps, and listeners, in no order. */
 function inOrder(path: string, body: string): string {
   if (path === '/runtime') return sortedJson(body)
-  if (!path.startsWith('/config_dump?resource=dynamic_listeners')) return body
+  // What is refused is told in words.
+  if (!path.startsWith('/config_dump?resource=dynamic_listeners') || !body.startsWith('{')) return body
   const dump = JSON.parse(body) as { configs?: { name?: string }[] }
   // Those of the last update's errors have no names, and are in its order.
   dump.configs?.sort(({ name: a = '~' }, { name: b = '~' }) => (a < b ? -1 : a > b ? 1 : 0))

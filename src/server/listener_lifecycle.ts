@@ -105,7 +105,7 @@ export class ListenerLifecycle {
   }
 
   /** Reports addresses that new listeners, by key, could not have. Those of listeners that are to go are not looked at. */
-  checkAddresses(views: ReadonlyMap<string, ListenerView>, leaving: readonly string[], errors: ConfigErrors): void {
+  tryAddresses(views: ReadonlyMap<string, ListenerView>, leaving: readonly string[], errors: ConfigErrors): void {
     const leavingAddresses = leaving.flatMap((key) => this.#entries.get(key)?.active?.sockets.addresses ?? [])
     const isFree = (text: string): boolean => leavingAddresses.some((address) => address.text === text)
     for (const [key, view] of views) {
@@ -164,7 +164,7 @@ export class ListenerLifecycle {
       } else endListener(built, known?.active?.built)
       return false
     }
-    const isFree = origin.isStatic || this.#checkAddresses(key, built, view, errors)
+    const isFree = origin.isStatic || this.#checkNoDuplicate(key, built, view, errors)
     const sockets = isFree ? this.#socketsFor(built, view, known, errors) : undefined
     if (sockets === undefined) {
       endListener(built, known?.active?.built)
@@ -243,7 +243,7 @@ export class ListenerLifecycle {
   }
 
   /** False, with an error, where another listener has one of the addresses: the kernel would share them out. */
-  #checkAddresses(key: string, { name, sockets }: BuiltListener, view: ListenerView, errors: ConfigErrors): boolean {
+  #checkNoDuplicate(key: string, { name, sockets }: BuiltListener, view: ListenerView, errors: ConfigErrors): boolean {
     const others = [...this.#entries.values()].filter((entry) => entry.key !== key)
     const taken = others
       .flatMap(({ active, warming }) => [active, warming])

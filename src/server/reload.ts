@@ -128,7 +128,7 @@ export class Reload {
     const inForce = { bootstrap: current(), clusters: this.#clusterViews(), listeners: listeners.views(true) }
     const plan = planReload(inForce, bootstrap)
     const { added, modified, removed } = plan.listeners
-    if (!issues.hasErrors) listeners.checkAddresses(new Map([...added, ...modified]), removed, issues)
+    if (!issues.hasErrors) listeners.tryAddresses(new Map([...added, ...modified]), removed, issues)
     return { bootstrap, plan, issues }
   }
 

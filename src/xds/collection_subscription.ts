@@ -7,7 +7,7 @@ import type { Collection, WatchedResource } from '../config/watched_resources.ts
 import { StatsOwner } from '../stats/stats_owner.ts'
 import { describeErrors } from './read_resource.ts'
 import { type RouteStats, routeStats } from './reload_stats.ts'
-import type { ResourceState, ResourceSubscription, ResourceSubscriptionsParts } from './resource_state.ts'
+import type { ResourceSubscription, ResourceSubscriptionsParts } from './resource_state.ts'
 import type {
   ConfigUpdate,
   DiscoveredResource,
@@ -24,7 +24,6 @@ export class CollectionSubscription implements ResourceSubscription {
   readonly statsOwner = new StatsOwner()
   version = ''
   lastUpdatedMs = wallMs()
-  refused: ResourceState['refused'] = undefined
   readonly #parts: ResourceSubscriptionsParts
   readonly #reloads: RouteStats | undefined
   #held: Held = new Map()
@@ -49,7 +48,6 @@ export class CollectionSubscription implements ResourceSubscription {
   async onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]> {
     const message = await this.#apply(update)
     if (message === undefined) return []
-    this.refused = { message, atMs: wallMs(), version: update.versionInfo }
     this.#parts.resources().settle(this.resource)
     const names = update.added.length === 0 ? [this.resource.reference.name] : update.added.map(({ name }) => name)
     return names.map((name) => ({ name, message }))
@@ -83,7 +81,6 @@ export class CollectionSubscription implements ResourceSubscription {
     const commit = this.#parts.resources().prepare(this.resource, collection, errors)
     if (commit === undefined) return describeErrors(errors)
     this.#held = next
-    this.refused = undefined
     if (isNews) {
       this.version = versionInfo
       this.lastUpdatedMs = wallMs()

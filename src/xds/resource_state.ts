@@ -20,8 +20,6 @@ export interface ResourceState {
   readonly version: string
   /** Wall clock; before it has come, of when it was asked for. */
   readonly lastUpdatedMs: number
-  /** Why the last version was refused; undefined where it was not. */
-  readonly refused: { readonly message: string; readonly atMs: number; readonly version: string } | undefined
 }
 
 /** The subscription to one resource, or to one collection of them. */

@@ -78,28 +78,41 @@ export class ResourceSubscriptions implements ResourceDemand {
 }
 
 interface UnexpectedWords {
-  readonly count: string
-  /** A file or an answer of REST without it is wrong. */
-  readonly isNeeded?: boolean
+  /** Where a response must hold the resource; elsewhere one without it says that there is none. */
+  readonly isNeeded?: 'always' | 'inFiles'
+  readonly count: (count: number, wanted: string) => string
   readonly name: (wanted: string) => string
 }
 
 /** How Envoy tells of more than the one resource that was asked for, and of another one. */
 const unexpectedWords: Readonly<Record<string, UnexpectedWords>> = {
-  [clusterLoadAssignmentType]: { count: 'EDS resource length', name: (wanted) => `EDS cluster (expecting ${wanted})` },
+  [clusterLoadAssignmentType]: {
+    count: (count) => `EDS resource length: ${count}`,
+    name: (wanted) => `EDS cluster (expecting ${wanted})`,
+  },
   [routeConfigurationType]: {
-    count: 'RDS resource length',
+    count: (count) => `RDS resource length: ${count}`,
     name: (wanted) => `RDS configuration (expecting ${wanted})`,
   },
-  [secretType]: { count: 'SDS secrets length', name: (wanted) => `SDS secret (expecting ${wanted})` },
+  [secretType]: {
+    isNeeded: 'inFiles',
+    count: (count, wanted) => {
+      const counts = `number of added resources ${count}, number of removed resources 0. Expected sum is 1`
+      return `SDS secrets length for ${wanted}, ${counts}`
+    },
+    name: (wanted) => `SDS secret (expecting ${wanted})`,
+  },
   [extensionConfigType]: {
-    count: 'number of resources in ExtensionConfigDS response',
-    isNeeded: true,
+    isNeeded: 'always',
+    count: (count) => `number of resources in ExtensionConfigDS response: ${count}`,
     name: () => 'resource name in ExtensionConfigDS response',
   },
 }
 
-const otherWords: UnexpectedWords = { count: 'resource length', name: (wanted) => `resource (expecting ${wanted})` }
+const otherWords: UnexpectedWords = {
+  count: (count) => `resource length: ${count}`,
+  name: (wanted) => `resource (expecting ${wanted})`,
+}
 
 class NamedSubscription implements ResourceSubscription {
   readonly resource: WatchedResource
@@ -108,7 +121,6 @@ class NamedSubscription implements ResourceSubscription {
   readonly statsOwner = new StatsOwner()
   version = ''
   lastUpdatedMs = wallMs()
-  refused: ResourceState['refused'] = undefined
   readonly #parts: ResourceSubscriptionsParts
   /** Of routes. */
   readonly #routes: RouteStats | undefined
@@ -142,7 +154,7 @@ class NamedSubscription implements ResourceSubscription {
     const resources = this.#parts.resources()
     if (isRemovable === true && update.removed.length > 0) return this.#remove()
     const unexpected = this.#unexpected(update)
-    if (unexpected !== undefined) return this.#refuse(unexpected, update.versionInfo)
+    if (unexpected !== undefined) return this.#refuse(unexpected)
     const [found] = update.added
     if (found === undefined) {
       // It may come later, but nothing waits for it: the management server has answered.
@@ -158,14 +170,11 @@ class NamedSubscription implements ResourceSubscription {
     }
     const { errors, view, version } = found
     const commit = errors.hasErrors ? undefined : resources.prepare(this.resource, view, errors)
-    if (commit === undefined) {
-      return this.#refuse(describeErrors(errors) ?? '', version)
-    }
+    if (commit === undefined) return this.#refuse(describeErrors(errors) ?? '')
     forgetPositions(view)
     this.#hash = found.hash
     this.version = version
     this.lastUpdatedMs = wallMs()
-    this.refused = undefined
     await this.#putIntoForce(view, commit)
     return []
   }
@@ -200,17 +209,13 @@ class NamedSubscription implements ResourceSubscription {
     const { name, typeUrl, source } = this.resource.reference
     const words = unexpectedWords[typeUrl] ?? otherWords
     const isFile = source.path !== undefined || source.pathConfigSource !== undefined
-    if (typeUrl === secretType && (added.length > 1 || (added.length === 0 && isFile))) {
-      const counts = `number of added resources ${added.length}, number of removed resources 0. Expected sum is 1`
-      return `Unexpected SDS secrets length for ${name}, ${counts}`
-    }
-    if (added.length > 1 || (added.length === 0 && words.isNeeded)) return `Unexpected ${words.count}: ${added.length}`
+    const isNeeded = words.isNeeded === 'always' || (words.isNeeded === 'inFiles' && isFile)
+    if (added.length > 1 || (added.length === 0 && isNeeded)) return `Unexpected ${words.count(added.length, name)}`
     if (added.length === 0 || added[0].name === name || added[0].aliases.includes(name)) return undefined
     return `Unexpected ${words.name(name)}: ${added[0].name}`
   }
 
-  #refuse(message: string, version: string): ResourceError[] {
-    this.refused = { message, atMs: wallMs(), version }
+  #refuse(message: string): ResourceError[] {
     this.#giveUp()
     return [{ name: this.resource.reference.name, message }]
   }

@@ -14,7 +14,7 @@ import {
   watchedFolder,
 } from './config_source.ts'
 import { ControlPlaneStats } from './control_plane_stats.ts'
-import { DeltaMux } from './delta_mux.ts'
+import { deltaProtocol } from './delta_protocol.ts'
 import { FilesystemSubscription } from './filesystem_subscription.ts'
 import type { GrpcMux } from './grpc_mux.ts'
 import { GrpcSubscription } from './grpc_subscription.ts'
@@ -30,7 +30,8 @@ import {
 import { RestClient } from './rest_client.ts'
 import { RestSubscription } from './rest_subscription.ts'
 import { SilentMux } from './silent_mux.ts'
-import { SotwMux } from './sotw_mux.ts'
+import { sotwProtocol } from './sotw_protocol.ts'
+import { StreamMux } from './stream_mux.ts'
 import type { ConfigSource, Subscription, SubscriptionCallbacks, SubscriptionFactory } from './subscription.ts'
 import { UpdateStats } from './update_stats.ts'
 
@@ -131,7 +132,7 @@ export class XdsManager implements SubscriptionFactory {
       skipSubsequentNode: api.setNodeOnFirstMessageOnly,
       readOptions,
     }
-    return api.apiType === 'DELTA_GRPC' ? new DeltaMux(settings) : new SotwMux(settings)
+    return api.apiType === 'DELTA_GRPC' ? new StreamMux(settings, deltaProtocol) : new StreamMux(settings, sotwProtocol)
   }
 
   #createGrpc({ source, type, callbacks, scope }: Request, mux: GrpcMux, ownsMux: boolean): Subscription {

@@ -16,6 +16,8 @@ export interface ConfigIssue {
   suggestion?: string
   /** The source line with a caret under the place. */
   frame?: string
+  /** It is in what an Any holds: the message around it can be read without that. */
+  isInExtension?: boolean
 }
 
 export interface IssueDetails {
@@ -25,6 +27,7 @@ export interface IssueDetails {
   index?: number | string
   /** The field itself is wrong, not its value. */
   atKey?: boolean
+  isInExtension?: boolean
 }
 
 /** Every issue of one configuration. Nothing here throws: errors are collected, all are shown. */
@@ -68,6 +71,7 @@ export class ConfigErrors {
     }
     if (details.expected !== undefined) issue.expected = details.expected
     if (details.suggestion !== undefined) issue.suggestion = details.suggestion
+    if (details.isInExtension) issue.isInExtension = true
     this.issues.push(issue)
   }
 

@@ -4,20 +4,20 @@ import type { FieldRules, Rules, RuleValue } from './bundle.ts'
 import type { ConfigErrors } from './errors.ts'
 import type { FieldSchema, MessageSchema } from './schema.ts'
 import { originOf } from './view_origin.ts'
-import { walkMessages } from './view_walk.ts'
+import { type VisitedMessage, walkMessages } from './view_walk.ts'
 
 /** Checks a message and all below it, typed configs included; what lies in metadata only, Envoy does not validate. */
 export function validateRules(schema: MessageSchema, view: Record<string, unknown>, errors: ConfigErrors): void {
   walkMessages(schema, view, (message) => {
-    if (message.isValidated && !message.schema.validateDisabled) validateMessage(message.schema, message.view, errors)
+    if (message.isValidated && !message.schema.validateDisabled) validateMessage(message, errors)
   })
 }
 
-function validateMessage(schema: MessageSchema, view: Record<string, unknown>, errors: ConfigErrors): void {
+function validateMessage({ schema, view, isInExtension }: VisitedMessage, errors: ConfigErrors): void {
   for (const oneof of schema.oneofs) {
     if (oneof.required && view[oneof.viewName] === undefined) {
       const expected = `one of ${oneof.members.map((member) => member.name).join(', ')}`
-      errors.add(view, undefined, `${shortName(schema)}: ${oneof.name} is required`, { expected })
+      errors.add(view, undefined, `${shortName(schema)}: ${oneof.name} is required`, { expected, isInExtension })
     }
   }
   for (const field of schema.fields) {
@@ -27,7 +27,8 @@ function validateMessage(schema: MessageSchema, view: Record<string, unknown>, e
     for (const problem of checkField(field, value)) {
       const place = originOf(view)?.entries.has(field.viewName) === false ? undefined : field.viewName
       const text = `${shortName(schema)}.${field.name}: ${problem.message}`
-      errors.add(view, place, text, problem.index === undefined ? {} : { index: problem.index })
+      const index = problem.index === undefined ? {} : { index: problem.index }
+      errors.add(view, place, text, { ...index, isInExtension })
     }
   }
 }

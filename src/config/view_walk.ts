@@ -7,6 +7,8 @@ export interface VisitedMessage {
   readonly schema: MessageSchema
   /** False in metadata, which no extension's factory reads and validates, and below a field with the rule `skip`. */
   readonly isValidated: boolean
+  /** It lies in an Any, or below one. */
+  readonly isInExtension: boolean
 }
 
 /** Calls `visit` for the message and every message below it, typed configs included, parents first. */
@@ -15,7 +17,7 @@ export function walkMessages(
   view: Record<string, unknown>,
   visit: (message: VisitedMessage) => void,
 ): void {
-  walk({ view, schema, isValidated: true }, visit)
+  walk({ view, schema, isValidated: true, isInExtension: false }, visit)
 }
 
 function walk(message: VisitedMessage, visit: (message: VisitedMessage) => void): void {
@@ -24,9 +26,10 @@ function walk(message: VisitedMessage, visit: (message: VisitedMessage) => void)
     if (field.kind !== 'message') continue
     const isSkipped = field.name === 'typed_filter_metadata' || field.rules?.['message']?.['skip'] === true
     const isValidated = message.isValidated && !isSkipped
+    const isInExtension = message.isInExtension || field.message().wellKnown === 'any'
     for (const element of elementsOf(field, message.view[field.viewName])) {
       const inner = messageIn(field, element)
-      if (inner !== undefined) walk({ ...inner, isValidated }, visit)
+      if (inner !== undefined) walk({ ...inner, isValidated, isInExtension }, visit)
     }
   }
 }

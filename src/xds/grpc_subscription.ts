@@ -63,7 +63,7 @@ export class GrpcSubscription implements Subscription, WatchCallbacks {
     const { stats, callbacks, type } = this.#parts
     this.#initialFetch.end()
     const startedAtMs = monotonicMs()
-    const wasReadable = update.added.every((resource) => !resource.errors.hasErrors)
+    const wasReadable = update.added.every(({ errors }) => errors.errors.every((each) => each.isInExtension === true))
     const errors = await applyUpdate(callbacks, update)
     if (errors.length === 0) stats.onAccepted(update.versionInfo, monotonicMs() - startedAtMs)
     else {

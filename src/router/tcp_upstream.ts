@@ -63,6 +63,8 @@ class Tunnel implements RequestEncoder, PendingStream, ConnectionCallbacks, Conn
   wireBytesSent = 0
   headerBytesReceived = 0
   headerBytesSent = 0
+  decompressedHeaderBytesReceived = 0
+  decompressedHeaderBytesSent = 0
 
   constructor(
     host: Host,

@@ -44,12 +44,15 @@ export function requestTimeouts(
   return timeouts
 }
 
-/** Tells the upstream how long its answer may take: what is left of the timeout `elapsedMs` after the request. */
+/**
+ * Tells the upstream how long its answer may take: what is left of the timeout `elapsedMs` after the request was complete;
+ * NaN while it is not, and the timeout has not begun.
+ */
 export function tellTimeout(headers: HeaderMap, timeouts: RequestTimeouts, elapsedMs: number): void {
   const { globalMs, perTryMs } = timeouts
   let expectedMs = perTryMs > 0 ? perTryMs : globalMs
   if (expectedMs <= 0) return
-  if (globalMs > 0) expectedMs = Math.min(expectedMs, Math.max(1, globalMs - Math.floor(elapsedMs)))
+  if (globalMs > 0) expectedMs = Math.min(expectedMs, Math.max(1, globalMs - Math.floor(elapsedMs || 0)))
   if (timeouts.tells) headers.set('x-envoy-expected-rq-timeout-ms', String(Math.floor(expectedMs)))
   if (timeouts.tellsGrpc) headers.set('grpc-timeout', grpcTimeout(expectedMs))
 }

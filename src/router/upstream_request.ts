@@ -181,6 +181,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     info.wireBytesReceived += encoder.wireBytesReceived
     info.headerBytesSent += encoder.headerBytesSent
     info.headerBytesReceived += encoder.headerBytesReceived
+    info.decompressedHeaderBytesSent += encoder.decompressedHeaderBytesSent
+    info.decompressedHeaderBytesReceived += encoder.decompressedHeaderBytesReceived
   }
 
   // ---- The response ----------------------------------------------------------------------------------------------

@@ -128,6 +128,8 @@ export class UpstreamInfo {
   wireBytesReceived = 0
   headerBytesSent = 0
   headerBytesReceived = 0
+  decompressedHeaderBytesSent = 0
+  decompressedHeaderBytesReceived = 0
   /** Requests that this upstream connection has carried, this one included. */
   streamCount = 0
   /** Hosts that a try had a connection to (a TCP proxy: those that it tried). */
@@ -155,6 +157,8 @@ export class StreamInfo {
   downstreamWireBytesSent = 0
   downstreamHeaderBytesReceived = 0
   downstreamHeaderBytesSent = 0
+  downstreamDecompressedHeaderBytesReceived = 0
+  downstreamDecompressedHeaderBytesSent = 0
   /** When the request had come whole. */
   lastDownstreamRxByteMs = Number.NaN
   firstDownstreamTxByteMs = Number.NaN

@@ -1,5 +1,6 @@
 /** The one list of differences from Envoy that do not fail the parity tests, each with its kind and its reason. */
 import type { ObservedField } from './compare.ts'
+import { transportDifferences } from './transports/accepted_differences.ts'
 import { discoveryDifferences } from './xds/accepted_differences.ts'
 
 /** `meant` stays so, `chance` differs between two Envoys too, `gap` is what Nuncio still lacks and ought to do. */
@@ -15,6 +16,7 @@ export interface AcceptedDifference {
 
 export const acceptedDifferences: readonly AcceptedDifference[] = [
   ...discoveryDifferences,
+  ...transportDifferences,
   {
     kind: 'gap',
     cases: ['routes on demand, delta ads: *', 'routes on demand, delta grpc: *'],

@@ -226,9 +226,12 @@ const upstreamConnectionOperators: (readonly [string, OperatorSpec])[] = [
   ['UPSTREAM_HEADER_BYTES_SENT', plainNumber((ctx) => ctx.streamInfo.upstream?.headerBytesSent ?? 0)],
   [
     'UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED',
-    plainNumber((ctx) => ctx.streamInfo.upstream?.headerBytesReceived ?? 0),
+    plainNumber((ctx) => ctx.streamInfo.upstream?.decompressedHeaderBytesReceived ?? 0),
   ],
-  ['UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT', plainNumber((ctx) => ctx.streamInfo.upstream?.headerBytesSent ?? 0)],
+  [
+    'UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT',
+    plainNumber((ctx) => ctx.streamInfo.upstream?.decompressedHeaderBytesSent ?? 0),
+  ],
 ]
 
 export const addressOperators: readonly (readonly [string, OperatorSpec])[] = [

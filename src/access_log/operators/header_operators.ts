@@ -21,7 +21,8 @@ export function headerReader(name: string): (headers: HeaderMap) => string | und
     case ':path':
       return (headers) => headers.path || undefined
     case ':authority':
-      return (headers) => headers.get(':authority')
+    case 'host':
+      return (headers) => headers.get(name)
     default:
       if (bit === 0) return (headers) => headers.get(name)
       return (headers) => ((headers.known & bit) === 0 ? undefined : headers.get(name))

@@ -109,8 +109,14 @@ export const streamOperators: readonly (readonly [string, OperatorSpec])[] = [
   ['DOWNSTREAM_WIRE_BYTES_SENT', plainNumber((ctx) => ctx.streamInfo.downstreamWireBytesSent)],
   ['DOWNSTREAM_HEADER_BYTES_RECEIVED', plainNumber((ctx) => ctx.streamInfo.downstreamHeaderBytesReceived)],
   ['DOWNSTREAM_HEADER_BYTES_SENT', plainNumber((ctx) => ctx.streamInfo.downstreamHeaderBytesSent)],
-  ['DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED', plainNumber((ctx) => ctx.streamInfo.downstreamHeaderBytesReceived)],
-  ['DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT', plainNumber((ctx) => ctx.streamInfo.downstreamHeaderBytesSent)],
+  [
+    'DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED',
+    plainNumber((ctx) => ctx.streamInfo.downstreamDecompressedHeaderBytesReceived),
+  ],
+  [
+    'DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT',
+    plainNumber((ctx) => ctx.streamInfo.downstreamDecompressedHeaderBytesSent),
+  ],
   ['ROUTE_NAME', plainConfiguredText((ctx) => ctx.streamInfo.routeName)],
   ['VIRTUAL_CLUSTER_NAME', plainConfiguredText((ctx) => ctx.streamInfo.virtualClusterName)],
   ['FILTER_CHAIN_NAME', plainConfiguredText((ctx) => ctx.streamInfo.downstream.filterChainName)],

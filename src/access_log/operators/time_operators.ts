@@ -85,9 +85,11 @@ export const timeOperators: readonly (readonly [string, OperatorSpec])[] = [
   ['ROUNDTRIP_DURATION', plainNumber(() => undefined)],
   [
     'DOWNSTREAM_HANDSHAKE_DURATION',
-    plainNumber(({ streamInfo }) =>
-      Math.max(0, Math.trunc((streamInfo.downstream.tls?.handshakeCompleteMs ?? Number.NaN) - streamInfo.startTimeMs)),
-    ),
+    plainNumber(({ streamInfo }) => {
+      // Envoy tells it of requests alone; those come after the handshake, so that it is below 0.
+      const completeMs = streamInfo.protocol === '' ? undefined : streamInfo.downstream.tls?.handshakeCompleteMs
+      return Math.trunc((completeMs ?? Number.NaN) - streamInfo.startTimeMs)
+    }),
   ],
   [
     'UPSTREAM_CONNECTION_POOL_READY_DURATION',

@@ -42,6 +42,9 @@ export interface CodecStream {
   readonly wireBytesSent: number
   readonly headerBytesReceived: number
   readonly headerBytesSent: number
+  /** As they would be without compression: in HTTP/2 names and values alone. */
+  readonly decompressedHeaderBytesReceived: number
+  readonly decompressedHeaderBytesSent: number
 }
 
 /**
@@ -112,6 +115,8 @@ export interface ServerCodec {
   readonly protocol: Protocol
   /** Streams run side by side: the end of one leaves the connection to the others. */
   readonly multiplexed: boolean
+  /** How much of a stream's body filters may hold back: as in Envoy, what the stream itself may have under way. */
+  readonly streamBufferLimitBytes: number
   /** A head has begun and is not whole: request_headers_timeout runs. */
   readonly readingHead: boolean
   /** Consumes bytes; throws CodecProtocolError where the connection cannot go on. */

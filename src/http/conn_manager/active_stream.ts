@@ -80,7 +80,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.streamInfo.streamId = nextStreamId++
     this.streamInfo.schemeMatchesUpstream = settings.matchUpstreamScheme
     this.streamInfo.protocol = manager.codec?.protocol ?? ''
-    this.filters = new FilterManager(this, connection.bufferLimitBytes)
+    this.filters = new FilterManager(this, manager.codec?.streamBufferLimitBytes ?? connection.bufferLimitBytes)
     this.timers = new StreamTimers(this, settings)
     encoder.setCallbacks(this)
   }

@@ -49,4 +49,6 @@ export function copyByteCounts(encoder: CodecStream, info: StreamInfo): void {
   info.downstreamWireBytesSent = encoder.wireBytesSent
   info.downstreamHeaderBytesReceived = encoder.headerBytesReceived
   info.downstreamHeaderBytesSent = encoder.headerBytesSent
+  info.downstreamDecompressedHeaderBytesReceived = encoder.decompressedHeaderBytesReceived
+  info.downstreamDecompressedHeaderBytesSent = encoder.decompressedHeaderBytesSent
 }

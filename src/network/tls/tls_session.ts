@@ -57,12 +57,22 @@ const groupNames: Readonly<Record<number, string>> = {
 
 const groupTag = 0xa0 | 19
 
+/** What Node puts before a client's session: this, and the server's name behind its length. */
+const clientPrefix = Buffer.from('\0nodejs:tls:session:1\0')
+
+/** Where OpenSSL's encoding begins. */
+function encodingStart(session: Buffer): number {
+  const nameAt = clientPrefix.length + 2
+  if (session.length < nameAt || !session.subarray(0, clientPrefix.length).equals(clientPrefix)) return 0
+  return nameAt + session.readUInt16BE(clientPrefix.length)
+}
+
 /** The session's id and group, which OpenSSL tells in the session's encoding alone. */
 export function sessionFacts(socket: TLSSocket): SessionFacts {
   const session = socket.getSession()
   if (session === undefined) return { id: '', group: '' }
   try {
-    const parts = derChildren(readDer(session))
+    const parts = derChildren(readDer(session, encodingStart(session)))
     const id = parts.filter((part) => part.tag === derTag.octetString)[1]
     // A number above 30 does not fit into the tag's own byte; the group's is below.
     const group = parts.find((part) => part.tag === groupTag)

@@ -166,6 +166,7 @@ const blocks: ParityCase[] = [
     'HPACK: indexed where the table is none',
     [
       frame(FrameType.headers, endHeaders | endStream, 1, '\x20\x82\x86\x84\x41\x06a.test'),
+      { waitFor: ' end' },
       frame(FrameType.headers, endHeaders | endStream, 3, '\x82\x86\x84\xbe'),
     ],
     { listener: 'small_table', ...two },

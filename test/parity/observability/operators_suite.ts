@@ -170,7 +170,8 @@ const yaml = bootstrap(
 )
 
 const NOISE: [RegExp, string][] = [
-  [/(DURATION[^=|]*)=\d+/g, '$1=N'],
+  [/(DURATION[^=|]*)=-?\d+/g, '$1=N'],
+  [/(TLS_SESSION_ID)=[0-9a-f]{64}/g, '$1=<id>'],
   [/(CONNECTION_IDS?(_ATTEMPTED)?)=\d+/g, '$1=N'],
   [/(STREAM_ID|UNIQUE_ID)=\S+/g, '$1=U'],
   [/((?:UPSTREAM|DOWNSTREAM)_[A-Z_]*(?:PORT|ADDRESS))=(127.0.0.1:)?\d+/g, '$1=$2P'],

@@ -57,6 +57,8 @@ function http2Client(one: ParityCase): ParityCase {
 class Http2Steps {
   #streamId = -1
   #isTunnel = false
+  /** Of a body that comes after its head. */
+  #bytesLeft = 0
 
   translate(step: Step): Step[] {
     if (typeof step === 'string') return [this.#isTunnel ? data(this.#streamId, step, 'goesOn') : this.#requests(step)]
@@ -69,8 +71,10 @@ class Http2Steps {
   }
 
   #requests(text: string): string {
-    let frames = ''
-    for (let rest = text; rest !== ''; ) {
+    const body = text.slice(0, this.#bytesLeft)
+    this.#bytesLeft -= body.length
+    let frames = body === '' ? '' : data(this.#streamId, body, this.#bytesLeft === 0 ? 'ends' : 'goesOn')
+    for (let rest = text.slice(body.length); rest !== ''; ) {
       if (!translatable.test(rest)) throw new Untranslatable()
       const message = readMessage(rest)
       rest = message.rest
@@ -96,7 +100,9 @@ class Http2Steps {
     if (host === undefined || path.includes('#') || !/^[/*]/.test(path)) throw new Untranslatable()
     const parts: string[] = []
     const hasTrailers = trailers.length > 0
-    parts.push(headers(id, [...pseudo, ...kept], body === '' && !hasTrailers ? 'ends' : 'goesOn'))
+    if (body === '') this.#bytesLeft = Number(fieldOf(fields, 'content-length') ?? 0)
+    const endsHere = body === '' && !hasTrailers && this.#bytesLeft === 0
+    parts.push(headers(id, [...pseudo, ...kept], endsHere ? 'ends' : 'goesOn'))
     for (let p = 0; p < body.length; p += frameBytes) {
       const isLast = p + frameBytes >= body.length && !hasTrailers
       parts.push(data(id, body.slice(p, p + frameBytes), isLast ? 'ends' : 'goesOn'))

@@ -90,6 +90,7 @@ export class Http1ClientCodec implements ClientCodec, MessageHandler {
     const lineEnd = parseStatusLine(text, headers, this.settings)
     const headerBytes = parseHeaderLines(text, lineEnd, headers, 'response') || emptyHeadBytes
     stream.headerBytesReceived += headerBytes
+    stream.decompressedHeaderBytesReceived += headerBytes
     const status = headers.status
     if (headers.names.length > this.settings.maxHeadersCount) throw new HeadError('TOO_MANY_HEADERS')
     if (status < 200 || status === 204) refuseBody(headers)

@@ -22,6 +22,8 @@ export class Http1ClientStream implements RequestEncoder {
   wireBytesSent = 0
   headerBytesReceived = 0
   headerBytesSent = 0
+  decompressedHeaderBytesReceived = 0
+  decompressedHeaderBytesSent = 0
 
   constructor(codec: Http1ClientCodec, decoder: ResponseDecoder) {
     this.#codec = codec
@@ -56,6 +58,7 @@ export class Http1ClientStream implements RequestEncoder {
     head += '\r\n'
     // Envoy counts the header lines alone.
     this.headerBytesSent += head.length - line.length - 2
+    this.decompressedHeaderBytesSent = this.headerBytesSent
     this.wireBytesSent += head.length
     this.#codec.connection.write(head)
     if (endStream) this.#endRequest()

@@ -40,6 +40,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   #decoder: RequestDecoder | undefined = undefined
   protocol: Protocol = 'HTTP/1.1'
   readonly multiplexed = false
+  readonly streamBufferLimitBytes: number
   /** Bytes of later requests that wait until this one is answered. */
   #pipelined: Buffer | undefined = undefined
   #readStopped = false
@@ -55,6 +56,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     stats: Http1CodecStats,
   ) {
     this.connection = connection
+    this.streamBufferLimitBytes = connection.bufferLimitBytes
     this.#callbacks = callbacks
     this.settings = settings
     this.#stats = stats
@@ -161,6 +163,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     stream.framing = framing
     // Of a head that is refused, none are counted.
     stream.headerBytesReceived = headerBytes
+    stream.decompressedHeaderBytesReceived = headerBytes
     this.#decoder = this.#callbacks.newStream(stream)
     // A body of length 0 ends with the head.
     stream.remoteComplete = framing === 0

@@ -28,6 +28,8 @@ export class Http1ServerStream implements ResponseEncoder {
   wireBytesSent = 0
   headerBytesReceived = 0
   headerBytesSent = 0
+  decompressedHeaderBytesReceived = 0
+  decompressedHeaderBytesSent = 0
 
   constructor(codec: Http1ServerCodec, method: string) {
     this.#codec = codec
@@ -151,6 +153,7 @@ export class Http1ServerStream implements ResponseEncoder {
   #writeHead(line: string, headerLines: string): void {
     // Envoy counts the header lines alone.
     this.headerBytesSent += headerLines.length
+    this.decompressedHeaderBytesSent = this.headerBytesSent
     this.wireBytesSent += line.length + headerLines.length + 2
     this.#codec.connection.write(`${line}${headerLines}\r\n`)
   }

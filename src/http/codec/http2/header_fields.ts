@@ -94,7 +94,7 @@ valueForms[FieldName.method] = tokenCharacters
 valueForms[FieldName.path] = pathCharacters
 valueForms[FieldName.authority] = authorityCharacters
 valueForms[FieldName.scheme] = schemeCharacters
-valueForms[FieldName.protocol] = tokenCharacters
+valueForms[FieldName.protocol] = valueCharacters
 valueForms[FieldName.host] = authorityCharacters
 
 /** A `Classify` of the HPACK decoder. */

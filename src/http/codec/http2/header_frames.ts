@@ -152,6 +152,7 @@ export class HeaderFrames {
     if (answered !== undefined)
       this.#http2.answeredStreams.onTrailers(answered, block.error === '' && this.#blockEndsStream)
     if (stream === undefined || stream.closed) return
+    stream.decompressedHeaderBytesReceived += block.bytes
     if (block.error !== '') this.#onBadBlock(stream)
     else if (block.kind === 'trailers') this.#onTrailers(stream, headers)
     else this.#onHead(stream, headers)

@@ -263,6 +263,7 @@ export class Http2Connection {
     const bytes = this.writer.endHeaders(out, start, stream.id, endStream)
     stream.wireBytesSent += bytes
     stream.headerBytesSent += bytes
+    stream.decompressedHeaderBytesSent += this.encoder.blockBytes
     if (endStream) this.#onLocalEndSent(stream)
   }
 

@@ -54,6 +54,8 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder {
   wireBytesSent = 0
   headerBytesReceived = 0
   headerBytesSent = 0
+  decompressedHeaderBytesReceived = 0
+  decompressedHeaderBytesSent = 0
   #readDisables = 0
   #queueIsFull = false
   #connectionIsFull: boolean

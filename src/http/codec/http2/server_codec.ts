@@ -17,6 +17,7 @@ export class Http2ServerCodec implements ServerCodec, Http2Side {
   readonly protocol: Protocol = 'HTTP/2'
   readonly isServer = true
   readonly multiplexed = true
+  readonly streamBufferLimitBytes: number
   readonly messagingErrorReason: StreamResetReason = 'localReset'
   readonly #http2: Http2Connection
   readonly #callbacks: ServerCodecCallbacks
@@ -31,6 +32,7 @@ export class Http2ServerCodec implements ServerCodec, Http2Side {
     stats: Http2CodecStats,
   ) {
     this.#callbacks = callbacks
+    this.streamBufferLimitBytes = settings.initialStreamWindowBytes
     this.#http2 = new Http2Connection(connection, this, settings, stats)
   }
 

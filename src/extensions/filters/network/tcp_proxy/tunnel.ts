@@ -51,8 +51,7 @@ export class Tunnel implements PoolCallbacks, ResponseDecoder, StreamCallbacks {
     this.#settings = settings
     this.#streamInfo = streamInfo
     this.#owner = owner
-    const { wireBytesSent, wireBytesReceived, headerBytesSent, headerBytesReceived } = streamInfo.upstreamInfo()
-    this.#base = { wireBytesSent, wireBytesReceived, headerBytesSent, headerBytesReceived }
+    this.#base = { ...streamInfo.upstreamInfo() }
   }
 
   start(pool: HttpConnectionPool): void {
@@ -194,6 +193,9 @@ export class Tunnel implements PoolCallbacks, ResponseDecoder, StreamCallbacks {
     info.wireBytesReceived = base.wireBytesReceived + encoder.wireBytesReceived + this.#bodyBytesReceived
     info.headerBytesSent = base.headerBytesSent + encoder.headerBytesSent
     info.headerBytesReceived = base.headerBytesReceived + encoder.headerBytesReceived
+    const { decompressedHeaderBytesSent, decompressedHeaderBytesReceived } = encoder
+    info.decompressedHeaderBytesSent = base.decompressedHeaderBytesSent + decompressedHeaderBytesSent
+    info.decompressedHeaderBytesReceived = base.decompressedHeaderBytesReceived + decompressedHeaderBytesReceived
   }
 }
 
@@ -202,6 +204,8 @@ interface WireCounts {
   readonly wireBytesReceived: number
   readonly headerBytesSent: number
   readonly headerBytesReceived: number
+  readonly decompressedHeaderBytesSent: number
+  readonly decompressedHeaderBytesReceived: number
 }
 
 const noBytes = Buffer.alloc(0)

@@ -38,6 +38,7 @@ const longestShort = 126
  * Room for a field beyond its name and value: integers of six bytes, of which it has three, and twice a short string that
  * is twice as long in Huffman code.
  */
+const statusFieldBytes = ':status200'.length
 const fieldOverheadBytes = 3 * 6 + 2 * longestShort
 
 /** What one encoder knows of a name. */
@@ -103,6 +104,8 @@ export class HpackEncoder {
   readonly #huffman: boolean
   /** The smallest size since the last block, to be told before the table's own; -1: the peer knows the size. */
   #untoldSmallest = -1
+  /** Of the names and values of the last block. */
+  blockBytes = 0
 
   /** The table takes `limitBytes` at most, whatever the peer allows. */
   constructor(limitBytes = defaultTableBytes, huffman = true) {
@@ -126,6 +129,7 @@ export class HpackEncoder {
 
   /** Each block begins with this. */
   beginBlock(out: ByteWriter): void {
+    this.blockBytes = 0
     if (this.#untoldSmallest < 0) return
     out.reserve(fieldOverheadBytes)
     if (this.#untoldSmallest < this.#table.maxBytes) writeInteger(out, 0x20, 0x1f, this.#untoldSmallest)
@@ -139,6 +143,7 @@ export class HpackEncoder {
     if (index > 0) {
       out.reserve(1)
       out.bytes[out.length++] = 0x80 | index
+      this.blockBytes += statusFieldBytes
     } else this.writeField(':status', String(status), out)
   }
 
@@ -150,7 +155,9 @@ export class HpackEncoder {
   /** A lower-case name and its value, as the shortest form that the tables allow. */
   writeField(name: string, value: string, out: ByteWriter): void {
     const state = this.#names.get(name) ?? this.#addName(name)
-    out.reserve(name.length + value.length + fieldOverheadBytes)
+    const bytes = name.length + value.length
+    out.reserve(bytes + fieldOverheadBytes)
+    this.blockBytes += bytes
     const { indexing } = state
     if (indexing === 'never' || (indexing === 'cookie' && value.length < guessableCookieBytes)) {
       this.#writeLiteral(out, 0x10, 0x0f, state, value)

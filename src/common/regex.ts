@@ -160,9 +160,10 @@ function parseSubstitution(substitution: string, groupCount: number): (string | 
   return pieces
 }
 
+const beyondAscii = /[^\x00-\x7f]/
+
 function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
-  return true
+  return !beyondAscii.test(text)
 }
 
 function decode(input: string): string {

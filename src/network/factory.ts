@@ -23,6 +23,8 @@ import type { WatchedFolders } from './watched_folders.ts'
 export interface SharedMemory {
   /** A count that is exact over all workers. */
   counter(name: string): SharedCounter
+  /** Several of one name, as many wherever they are asked for. */
+  counters(name: string, count: number): readonly SharedCounter[]
   /** One 64-bit word, zero at first, for `Atomics`. */
   cell64(name: string): BigInt64Array
 }

@@ -14,6 +14,7 @@ import { StatsReader } from '../stats/reader.ts'
 import { createSegment, MAIN_SLAB, type StatsSegment } from '../stats/segment.ts'
 import { StatsStore } from '../stats/store.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
+import { routingPriorities } from '../upstream/resource_manager.ts'
 import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
 import { AccessLogStreams } from './access_log_streams.ts'
 import { logSettings } from './application_log.ts'
@@ -89,20 +90,13 @@ export class Server implements ServerControl {
     this.#log = logSettings(bootstrap, options, errors)
     const settings = statsSettings(bootstrap, options.statsTags, errors)
     this.#segment = createSegment(options.concurrency)
-    this.#store = new StatsStore(this.#segment.slab(MAIN_SLAB), {
-      rejects: settings.rejects,
-      shared: this.#segment.shared,
-    })
+    this.#store = new StatsStore(this.#segment.slab(MAIN_SLAB), { rejects: settings.rejects })
     this.adminAccessLogManager = new AccessLogManager(this.#store, {
       flushIntervalMs: options.fileFlushIntervalMs,
       flushMinSizeBytes: options.fileFlushMinSizeBytes,
       sendLogMessage: (message) => this.#ownLogStreams.onMessage(message),
     })
-    this.stats = new StatsReader(this.#segment.slabs(), {
-      tags: settings.tags,
-      bucketsOf: settings.bucketsOf,
-      shared: this.#segment.shared,
-    })
+    this.stats = new StatsReader(this.#segment.slabs(), { tags: settings.tags, bucketsOf: settings.bucketsOf })
     this.#runtimeLayers = new RuntimeLayers(
       bootstrap.layeredRuntime?.layers,
       this.localInfo.clusterName,
@@ -234,6 +228,9 @@ export class Server implements ServerControl {
   #updateServerStats(): void {
     const { globalConnectionLimit, secrets } = this.context
     this.#serverStats.update(this.startedAtWallMs, this.state(), globalConnectionLimit.active(), secrets.contexts)
+    for (const { info } of this.clusterManager.clusters()) {
+      for (const priority of routingPriorities) info.resourceManager(priority).publish()
+    }
   }
 
   #flushStats(): void {

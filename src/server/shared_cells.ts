@@ -19,6 +19,7 @@ export function sharedMemory(segment: StatsSegment, cellsFd: number, slabIndex: 
   const cells = new BigInt64Array(mapSharedMemory(cellsFd, cellsBytes(segment)))
   return {
     counter: (name) => counters.counter(name),
+    counters: (name, count) => counters.counters(name, count),
     cell64: (name) => {
       const slot = segment.shared.slotOf(`cell64.${name}`)
       return slot === undefined ? new BigInt64Array(1) : cells.subarray(slot, slot + 1)

@@ -90,7 +90,8 @@ export function validateBootstrap(
     registry,
     accessLogManager: new AccessLogManager(store, { opensFiles: false }),
     shared: {
-      counter: () => new SharedCounter(new Int32Array(1), new Int32Array(1), 0),
+      counter: privateCounter,
+      counters: (_name, count) => Array.from({ length: count }, privateCounter),
       cell64: () => new BigInt64Array(1),
     },
     folders: new WatchedFolders(),
@@ -148,6 +149,10 @@ function checkCluster(view: ClusterView, instance: Instance, bootstrap: Bootstra
     typedDnsResolverConfig: bootstrap.typedDnsResolverConfig,
     dnsResolutionConfig: bootstrap.dnsResolutionConfig,
   })
+}
+
+function privateCounter(): SharedCounter {
+  return new SharedCounter(new Int32Array(1), new Int32Array(1), 0)
 }
 
 function checkLocalCluster(bootstrap: Bootstrap, { clusterManager }: Instance, errors: ConfigErrors): void {

@@ -70,7 +70,7 @@ class Worker {
     const errors = new ConfigErrors()
     const segment = openSegment(inheritedFd.stats)
     const { rejects } = statsSettings(bootstrap, [], errors)
-    const store = new StatsStore(segment.slab(workerIndex + 1), { rejects, shared: segment.shared })
+    const store = new StatsStore(segment.slab(workerIndex + 1), { rejects })
     this.#accessLogManager = new AccessLogManager(store, {
       flushIntervalMs: settings.fileFlushIntervalMs,
       flushMinSizeBytes: settings.fileFlushMinSizeBytes,

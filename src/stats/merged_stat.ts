@@ -11,8 +11,6 @@ const FIRST_CAPACITY = 1024
  */
 export class PlaceTable {
   readonly slabs: readonly Slab[]
-  /** Values of the gauges that all processes share. */
-  readonly sharedGauges: Float64Array | undefined
   readonly #places: Int32Array[]
   readonly #free: number[] = []
   #next = 1
@@ -21,9 +19,8 @@ export class PlaceTable {
   #latchedAt: Float64Array | undefined = undefined
   #deltas: Float64Array | undefined = undefined
 
-  constructor(slabs: readonly Slab[], sharedGauges: Float64Array | undefined) {
+  constructor(slabs: readonly Slab[]) {
     this.slabs = slabs
-    this.sharedGauges = sharedGauges
     this.#places = slabs.map(() => new Int32Array(FIRST_CAPACITY))
   }
 
@@ -185,8 +182,6 @@ export class MergedGauge {
   readonly group: StatGroup
   readonly leaf: string
   readonly mode: GaugeMode
-  /** Index of the one cell of a shared gauge; 0 for others. */
-  cell = 0
   prometheus: PrometheusName | undefined = undefined
 
   constructor(index: number, group: StatGroup, leaf: string, mode: GaugeMode) {
@@ -205,23 +200,11 @@ export class MergedGauge {
   }
 
   value(): number {
-    const { table } = this.group
-    const total = table.sum(this.index)
-    const shared = this.cell === 0 ? 0 : (table.sharedGauges?.[this.cell] ?? 0)
-    return Number.isNaN(shared) ? total : total + shared
+    return this.group.table.sum(this.index)
   }
 
   used(): boolean {
-    const { table } = this.group
-    const shared = this.cell === 0 ? -0 : (table.sharedGauges?.[this.cell] ?? -0)
-    return (!Object.is(shared, -0) && !Number.isNaN(shared)) || table.isWritten(this.index)
-  }
-
-  /** A shared gauge that was removed is NaN, and stays known for when it comes again. */
-  isThere(): boolean {
-    const { table } = this.group
-    if (this.cell !== 0 && !Number.isNaN(table.sharedGauges?.[this.cell])) return true
-    return table.hasPlace(this.index)
+    return this.group.table.isWritten(this.index)
   }
 
   forget(): void {}

@@ -8,7 +8,6 @@ import {
   PlaceTable,
   StatGroup,
 } from './merged_stat.ts'
-import type { SharedArea } from './shared_counter.ts'
 import { type LoggedStat, type Slab, SlabLogReader, type StatType } from './slab.ts'
 import { SortedStats } from './sorted_stats.ts'
 import type { TagProducer } from './tag_extractor.ts'
@@ -17,8 +16,6 @@ export interface StatsReaderOptions {
   readonly tags: TagProducer
   /** Upper bounds of the buckets of a histogram of that name. */
   readonly bucketsOf: (histogramName: string) => readonly number[]
-  /** Where the gauges are that all processes share. */
-  readonly shared?: SharedArea
   /** Keep for each counter what it counted between flushes: only stats sinks ask for that. Default false. */
   readonly latchCounters?: boolean
 }
@@ -73,16 +70,12 @@ export class StatsReader {
   readonly #gauges = new SortedStats<MergedGauge>()
   readonly #textReadouts = new SortedStats<MergedTextReadout>()
   readonly #histograms = new SortedStats<MergedHistogram>()
-  #sharedKnown = 0
-  #sharedVersion = -1
-  #presentGauges: readonly MergedGauge[] = []
-  #allGauges: readonly MergedGauge[] = []
 
   /** `slabs` are the slabs of all processes; each is read at any time, whether its process lives or not. */
   constructor(slabs: readonly Slab[], options: StatsReaderOptions) {
     this.#options = options
     this.#views = slabs.map((slab) => new SlabView(slab))
-    this.#table = new PlaceTable(slabs, options.shared?.gauges)
+    this.#table = new PlaceTable(slabs)
   }
 
   /** The stats now. The objects are live: counters and gauges give their present value whenever asked. */
@@ -90,7 +83,7 @@ export class StatsReader {
     this.#readLogs()
     return {
       counters: this.#counters.list(),
-      gauges: this.#gaugesThere(),
+      gauges: this.#gauges.list(),
       textReadouts: this.#textReadouts.list(),
       histograms: this.#histograms.list(),
       tags: this.#options.tags,
@@ -117,13 +110,6 @@ export class StatsReader {
         else this.#onMade(slab, view, stat)
       }
     }
-    const { shared } = this.#options
-    if (shared === undefined) return
-    for (const { name, slot } of shared.gaugeNames(this.#sharedKnown)) {
-      this.#sharedKnown = slot + 1
-      const gauge = this.#find('gauge', '', name, sharedKind)
-      if (gauge.type === 'gauge') gauge.cell = slot + 1
-    }
   }
 
   #onMade(slab: number, view: SlabView, logged: LoggedStat): void {
@@ -140,7 +126,7 @@ export class StatsReader {
     view.setIndexAt(logged, 0)
     this.#table.setPlace(slab, index, 0)
     stat.forget()
-    if (this.#table.hasPlace(index) || (stat.type === 'gauge' && stat.cell !== 0)) return
+    if (this.#table.hasPlace(index)) return
     const { group } = stat
     group.stats.splice(group.stats.indexOf(stat), 1)
     if (group.stats.length === 0) this.#groups.delete(group.prefix)
@@ -197,21 +183,7 @@ export class StatsReader {
     this.#leaves.set(leaf, leaf)
     return leaf
   }
-
-  /** All but the shared ones that were removed. */
-  #gaugesThere(): readonly MergedGauge[] {
-    const all = this.#gauges.list()
-    const version = this.#options.shared?.gaugeVersion() ?? 0
-    if (all !== this.#allGauges || version !== this.#sharedVersion) {
-      this.#presentGauges = all.filter((gauge) => gauge.isThere())
-      this.#allGauges = all
-      this.#sharedVersion = version
-    }
-    return this.#presentGauges
-  }
 }
-
-const sharedKind = { unit: 'unspecified', mode: 'shared' } as const
 
 function findIn(group: StatGroup, type: StatType, leaf: string): MergedStat | undefined {
   const { stats, cursor } = group

@@ -4,10 +4,7 @@ import type { Slab } from './slab.ts'
 
 const LOCK_WORD = 0
 const COUNT_WORD = 1
-const GAUGE_VERSION_WORD = 2
 const HEADER_WORDS = 16
-/** Names of shared gauges carry this among the names, so that a counter and a gauge may share one. */
-const GAUGE_MARK = 'gauge '
 const SPIN_LIMIT = 1000
 const AUDIT_LIMIT = 10_000
 /** Lowest bit of a share: an update of the total is under way. */
@@ -20,25 +17,18 @@ export interface SharedAreaLimits {
 }
 
 export function sharedAreaBytes(limits: SharedAreaLimits): number {
-  const bytes = gaugesOffset(limits) + (limits.sharedLimit + 1) * 8 + limits.sharedNamesLimitBytes
+  const bytes = (HEADER_WORDS + limits.sharedLimit * 2) * 4 + limits.sharedNamesLimitBytes
   return Math.ceil(bytes / 4096) * 4096
-}
-
-function gaugesOffset(limits: SharedAreaLimits): number {
-  return Math.ceil(((HEADER_WORDS + limits.sharedLimit * 2) * 4) / 8) * 8
 }
 
 /** The part of the segment that holds the totals and their names; each name keeps its slot for ever. */
 export class SharedArea {
   readonly totals: Int32Array
-  /** Values of shared gauges, one further than their slot: index 0 is the null gauge's. NaN is a gauge that was removed. */
-  readonly gauges: Float64Array
   readonly #header: Int32Array
   /** Where each name ends among the name bytes. */
   readonly #nameEnds: Int32Array
   readonly #nameBytes: Buffer
   readonly #slots = new Map<string, number>()
-  readonly #names: string[] = []
   #known = 0
 
   /** Lays the area over `buffer` from `offset` (a multiple of 8). Fresh memory must be all zero. */
@@ -47,80 +37,48 @@ export class SharedArea {
     this.#header = new Int32Array(buffer, offset, HEADER_WORDS)
     this.totals = new Int32Array(buffer, offset + HEADER_WORDS * 4, sharedLimit)
     this.#nameEnds = new Int32Array(buffer, offset + (HEADER_WORDS + sharedLimit) * 4, sharedLimit)
-    const gaugesStart = offset + gaugesOffset(limits)
-    this.gauges = new Float64Array(buffer, gaugesStart, sharedLimit + 1)
-    this.#nameBytes = Buffer.from(buffer as ArrayBuffer, gaugesStart + (sharedLimit + 1) * 8, sharedNamesLimitBytes)
+    const namesStart = offset + (HEADER_WORDS + sharedLimit * 2) * 4
+    this.#nameBytes = Buffer.from(buffer as ArrayBuffer, namesStart, sharedNamesLimitBytes)
   }
 
-  /** The slot of a name, the same in every process; undefined when there is no room for a new one. */
-  slotOf(name: string): number | undefined {
+  /** The first of the slots of a name, the same in every process; undefined when there is no room for a new one. */
+  slotOf(name: string, count = 1): number | undefined {
     this.#learn()
     const known = this.#slots.get(name)
     if (known !== undefined) return known
     this.#lock()
     try {
       this.#learn()
-      return this.#slots.get(name) ?? this.#append(name)
+      return this.#slots.get(name) ?? this.#append(name, count)
     } finally {
       Atomics.store(this.#header, LOCK_WORD, 0)
     }
   }
 
-  /** Index among `gauges` of the gauge of that name, which all processes set; undefined when there is no room. */
-  gaugeIndexOf(name: string): number | undefined {
-    const slot = this.slotOf(GAUGE_MARK + name)
-    if (slot === undefined) return undefined
-    if (Number.isNaN(this.gauges[slot + 1])) this.gauges[slot + 1] = -0
-    Atomics.add(this.#header, GAUGE_VERSION_WORD, 1)
-    return slot + 1
-  }
-
-  /** Takes a gauge out of the output until it is asked for again. */
-  removeGauge(index: number): void {
-    this.gauges[index] = Number.NaN
-    Atomics.add(this.#header, GAUGE_VERSION_WORD, 1)
-  }
-
-  /** Changes whenever a shared gauge came or went. */
-  gaugeVersion(): number {
-    return Atomics.load(this.#header, GAUGE_VERSION_WORD)
-  }
-
-  /** Names of shared gauges from slot `from` on, those that were removed too; the gauge is at index slot + 1. */
-  *gaugeNames(from: number): Iterable<{ name: string; slot: number }> {
-    this.#learn()
-    for (let slot = from; slot < this.#names.length; slot++) {
-      const name = this.#names[slot]
-      if (name.startsWith(GAUGE_MARK)) yield { name: name.slice(GAUGE_MARK.length), slot }
-    }
-  }
-
-  /** Names in use, by slot. */
-  names(): readonly string[] {
-    this.#learn()
-    return this.#names
+  /** How many slots are in use. */
+  slotCount(): number {
+    return Atomics.load(this.#header, COUNT_WORD)
   }
 
   #learn(): void {
-    const count = Atomics.load(this.#header, COUNT_WORD)
+    const count = this.slotCount()
     for (; this.#known < count; this.#known++) {
       const start = this.#known === 0 ? 0 : this.#nameEnds[this.#known - 1]
-      const name = this.#nameBytes.toString('utf8', start, this.#nameEnds[this.#known])
-      this.#names.push(name)
-      this.#slots.set(name, this.#known)
+      const end = this.#nameEnds[this.#known]
+      // A slot that follows the first of its name has none.
+      if (end > start) this.#slots.set(this.#nameBytes.toString('utf8', start, end), this.#known)
     }
   }
 
   // What is written becomes part of the area only by the count, stored last: a holder of the lock that dies leaves nothing.
-  #append(name: string): number | undefined {
+  #append(name: string, count: number): number | undefined {
     const slot = this.#known
     const start = slot === 0 ? 0 : this.#nameEnds[slot - 1]
-    const length = Buffer.byteLength(name)
-    if (slot >= this.totals.length || start + length > this.#nameBytes.length) return undefined
+    const end = start + Buffer.byteLength(name)
+    if (slot + count > this.totals.length || end > this.#nameBytes.length) return undefined
     this.#nameBytes.write(name, start)
-    this.#nameEnds[slot] = start + length
-    this.gauges[slot + 1] = -0
-    Atomics.store(this.#header, COUNT_WORD, slot + 1)
+    this.#nameEnds.fill(end, slot, slot + count)
+    Atomics.store(this.#header, COUNT_WORD, slot + count)
     this.#learn()
     return slot
   }
@@ -213,24 +171,29 @@ export class SharedCounter {
 export class SharedCounters {
   readonly #area: SharedArea
   readonly #slab: Slab
-  readonly #counters = new Map<string, SharedCounter>()
+  readonly #known = new Map<string, readonly SharedCounter[]>()
 
   constructor(area: SharedArea, slab: Slab) {
     this.#area = area
     this.#slab = slab
   }
 
-  /** The counter of that name. Where the area is full it counts in this process alone. */
-  counter(name: string): SharedCounter {
-    const known = this.#counters.get(name)
+  /** The counters of that name, as many in every process. Where the area is full they count in this process alone. */
+  counters(name: string, count: number): readonly SharedCounter[] {
+    const known = this.#known.get(name)
     if (known !== undefined) return known
-    const slot = this.#area.slotOf(name)
-    const made =
-      slot === undefined
+    const first = this.#area.slotOf(name, count)
+    const made = Array.from({ length: count }, (_, i) =>
+      first === undefined
         ? new SharedCounter(new Int32Array(1), new Int32Array(1), 0)
-        : new SharedCounter(this.#area.totals, this.#slab.shares, slot)
-    this.#counters.set(name, made)
+        : new SharedCounter(this.#area.totals, this.#slab.shares, first + i),
+    )
+    this.#known.set(name, made)
     return made
+  }
+
+  counter(name: string): SharedCounter {
+    return this.counters(name, 1)[0]
   }
 }
 
@@ -239,7 +202,7 @@ export class SharedCounters {
  * of all other processes: where the dead one was killed inside an update, the total is set right from what they hold.
  */
 export function reclaimShares(area: SharedArea, dead: Slab, others: readonly Slab[]): void {
-  const count = area.names().length
+  const count = area.slotCount()
   for (let slot = 0; slot < count; slot++) {
     const share = dead.shares[slot]
     if (share === 0) continue

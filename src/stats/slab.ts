@@ -7,11 +7,8 @@
 
 export type StatType = 'counter' | 'gauge' | 'histogram' | 'textReadout'
 export type HistogramUnit = 'unspecified' | 'bytes' | 'us' | 'ms' | 'percent'
-/**
- * How the processes' values of a gauge make one: 'accumulate' and 'neverImport' are summed (the latter not taken over in a
- * hot restart); a 'shared' one is a single value that whoever sets it last decides.
- */
-export type GaugeMode = 'accumulate' | 'neverImport' | 'shared'
+/** The processes' values of a gauge are summed; one of 'neverImport' is not taken over in a hot restart. */
+export type GaugeMode = 'accumulate' | 'neverImport'
 
 /** How many of each kind of thing a slab has room for. Memory that is never touched costs nothing. */
 export interface SlabLimits {
@@ -36,7 +33,7 @@ export interface LoggedStat {
 
 const STAT_TYPES: readonly StatType[] = ['counter', 'gauge', 'histogram', 'textReadout']
 const UNITS: readonly HistogramUnit[] = ['unspecified', 'bytes', 'us', 'ms', 'percent']
-const MODES: readonly GaugeMode[] = ['accumulate', 'neverImport', 'shared']
+const MODES: readonly GaugeMode[] = ['accumulate', 'neverImport']
 
 const HEADER_BYTES = 4096
 const HEAP_HEAD_WORD = 0

@@ -1,6 +1,5 @@
 /** The stats of one process: handles that are looked up by name once, at configuration time, and kept. */
 import { BIN_MASK, BINS_PER_BLOCK, BLOCK_SHIFT, PACKED_BINS, packedBin, TABLE_LIMIT } from './histogram_bins.ts'
-import type { SharedArea } from './shared_counter.ts'
 import { type GaugeMode, type HistogramUnit, Slab, type SlabLimits, slabBytes } from './slab.ts'
 import { NULL_SLOT, SlabWriter, type StatKind } from './slab_writer.ts'
 import type { OwnedGroup, StatsOwner } from './stats_owner.ts'
@@ -149,7 +148,6 @@ type Handle = Counter | Gauge | Histogram | TextReadout
 /** Where stats are made: names given here continue the scope's prefix. Asking twice gives the same handle. */
 export interface Scope {
   counter(name: string): Counter
-  /** `mode` 'shared' is for what every process sets to the same thing, such as the size of a cluster: see GaugeMode. */
   gauge(name: string, mode?: GaugeMode): Gauge
   histogram(name: string, unit: HistogramUnit): Histogram
   textReadout(name: string): TextReadout
@@ -162,8 +160,6 @@ export interface Scope {
 export interface StatsStoreOptions {
   /** Says which names are not kept (`stats_config.stats_matcher`): their handles work, cost nothing and show nowhere. */
   readonly rejects?: (name: string) => boolean
-  /** Where gauges of mode 'shared' live; without it they are this process's own. */
-  readonly shared?: SharedArea
 }
 
 /** Room for what one process of a test or tool needs. */
@@ -185,14 +181,12 @@ export class StatsStore implements Scope {
   readonly #rejects: ((name: string) => boolean) | undefined
   /** By the names up to their last dot: with a million stats, whole names would cost more. */
   readonly #groups = new Map<string, HandleGroup>()
-  readonly #shared: SharedArea | undefined
   readonly #writer: SlabWriter
   #lostNames = 0
 
   constructor(slab: Slab, options: StatsStoreOptions = {}) {
     this.slab = slab
     this.#rejects = options.rejects
-    this.#shared = options.shared
     this.#writer = new SlabWriter(slab)
   }
 
@@ -234,8 +228,7 @@ export class StatsStore implements Scope {
 
   gaugeIn(prefix: string, leaf: string, mode: GaugeMode, owner?: StatsOwner): Gauge {
     const kind: StatKind = { type: 'gauge', unit: 'unspecified', mode }
-    const values = mode === 'shared' && this.#shared !== undefined ? this.#shared.gauges : this.slab.values
-    return this.#handle(Gauge, kind, prefix, leaf, owner, (place) => new Gauge(values, place ?? NULL_SLOT))
+    return this.#handle(Gauge, kind, prefix, leaf, owner, (place) => new Gauge(this.slab.values, place ?? NULL_SLOT))
   }
 
   histogramIn(prefix: string, leaf: string, unit: HistogramUnit, owner?: StatsOwner): Histogram {
@@ -311,17 +304,15 @@ export class StatsStore implements Scope {
     if (slot === NULL_SLOT) return
     handle.slot = NULL_SLOT
     if (handle instanceof TextReadout) handle.slab = undefined
-    if (handle instanceof Gauge && handle.values === this.#shared?.gauges) this.#shared.removeGauge(slot)
-    else this.#writer.retire(handle.type, slot)
+    this.#writer.retire(handle.type, slot)
   }
 
   /** Where the stat of this name is kept, made if it is new; undefined if it is rejected or finds no room. */
   #place(kind: StatKind, prefix: string, leaf: string): number | undefined {
-    const isShared = kind.mode === 'shared' && this.#shared !== undefined
-    const inherited = isShared ? undefined : this.#writer.takeInherited(kind.type, prefix, leaf)
+    const inherited = this.#writer.takeInherited(kind.type, prefix, leaf)
     if (inherited !== undefined) return inherited
     if (this.#rejects?.(prefix + leaf)) return undefined
-    const place = isShared ? this.#shared?.gaugeIndexOf(prefix + leaf) : this.#writer.append(kind, prefix, leaf)
+    const place = this.#writer.append(kind, prefix, leaf)
     if (place === undefined) this.#lostNames++
     return place
   }

@@ -1,6 +1,7 @@
 // Builds a cluster from its configuration: checks, facts, load balancer.
 
 import type { envoy } from '../../proto/generated/api.d.ts'
+import type { Scope } from '../stats/store.ts'
 import { assignmentPolicy } from './assignment_policy.ts'
 import { checkCluster } from './check_cluster.ts'
 import { Cluster } from './cluster.ts'
@@ -10,7 +11,7 @@ import { createLoadBalancer } from './create_load_balancer.ts'
 import type { Locality } from './host.ts'
 import { upstreamHttpOptions } from './http_options.ts'
 import { ClusterLoadStats } from './load_stats.ts'
-import { ResourceManager } from './resource_manager.ts'
+import { ResourceManager, type RoutingPriority } from './resource_manager.ts'
 import type { LocalInfo, ServerContext } from './server_context.ts'
 import { budgetStats, sizeStats } from './tracked_stats.ts'
 import { createTransportSocketMatcher } from './transport_socket_matcher.ts'
@@ -25,13 +26,9 @@ const defaultIdleTimeoutMs = 3_600_000
 export function buildCluster(view: ClusterView, context: ServerContext): Cluster {
   const observabilityName = view.altStatName === '' ? view.name : view.altStatName
   const scope = context.scope.createScope(`cluster.${observabilityName}`)
-  const stats = clusterStats(scope)
+  const stats = clusterStats(scope, context.workerIndex < 0)
   checkCluster(view, context.clusterManager.localClusterName, context.errors)
   const http = upstreamHttpOptions(view, context.errors)
-  const manager = (priority: 'DEFAULT' | 'HIGH'): ResourceManager =>
-    new ResourceManager(view.name, priority, view.circuitBreakers, scope, context.shared, context.runtime)
-  const byDefault = manager('DEFAULT')
-  const high = manager('HIGH')
   const info: ClusterInfo = {
     name: view.name,
     observabilityName,
@@ -62,7 +59,7 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
     budgetStats: budgetStats(view, scope),
     loadStats: new ClusterLoadStats(),
     loadReportMetricNames: view.lrsReportEndpointMetrics.length === 0 ? undefined : view.lrsReportEndpointMetrics,
-    resourceManager: (priority) => (priority === 'HIGH' ? high : byDefault),
+    resourceManager: resourceManagers(view, scope, context),
   }
   const place = {
     localLocality: localLocality(context.localInfo),
@@ -70,6 +67,22 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
     dropLimitPercent: () => context.runtime.getInteger('load_balancing_policy.drop_overload_limit', 100),
   }
   return new Cluster(info, createLoadBalancer(view, info, context), place, context)
+}
+
+/** Made when they are first needed: a worker uses few of its clusters. */
+function resourceManagers(view: ClusterView, scope: Scope, context: ServerContext): ClusterInfo['resourceManager'] {
+  const made: Partial<Record<RoutingPriority, ResourceManager>> = {}
+  return (priority) => {
+    made[priority] ??= new ResourceManager(
+      view.name,
+      priority,
+      view.circuitBreakers,
+      scope,
+      context.shared,
+      context.runtime,
+    )
+    return made[priority]
+  }
 }
 
 function localLocality({ region, zone, subZone }: LocalInfo): Locality | undefined {

@@ -115,12 +115,49 @@ export type ClusterStats = { readonly [K in keyof typeof counterNames]: Counter 
   readonly [K in keyof typeof gaugeNames]: Gauge
 } & { readonly [K in keyof typeof histograms]: Histogram }
 
-/** `scope` is `cluster.<name>.`. */
-export function clusterStats(scope: Scope): ClusterStats {
-  for (const name of laterCounters) scope.counter(name)
-  scope.gauge('lb_subsets_active')
-  const recorded = Object.entries(histograms).map(([key, [name, unit]]) => [key, scope.histogram(name, unit)])
-  const counters = Object.entries(counterNames).map(([key, name]) => [key, scope.counter(name)])
-  const gauges = Object.entries(gaugeNames).map(([key, name]) => [key, scope.gauge(name)])
-  return Object.fromEntries([...counters, ...gauges, ...recorded]) as ClusterStats
+/** `scope` is `cluster.<name>.`. With `declare` all names are there from the start, as in Envoy: one process does that. */
+export function clusterStats(scope: Scope, declare: boolean): ClusterStats {
+  const stats = new LazyClusterStats(scope)
+  if (declare) {
+    for (const name of laterCounters) scope.counter(name)
+    scope.gauge('lb_subsets_active')
+    stats.makeAll()
+  }
+  return stats as unknown as ClusterStats
+}
+
+type Handle = Counter | Gauge | Histogram
+
+const makers: readonly (readonly [key: string, make: (scope: Scope) => Handle])[] = [
+  ...Object.entries(counterNames).map(([key, name]) => [key, (scope: Scope) => scope.counter(name)] as const),
+  ...Object.entries(gaugeNames).map(([key, name]) => [key, (scope: Scope) => scope.gauge(name)] as const),
+  ...Object.entries(histograms).map(
+    ([key, [name, unit]]) => [key, (scope: Scope) => scope.histogram(name, unit)] as const,
+  ),
+]
+
+/** Makes each handle when it is first asked for: a worker uses few of its clusters, and of those few of their stats. */
+class LazyClusterStats {
+  readonly #scope: Scope
+  readonly #handles: (Handle | undefined)[] = new Array(makers.length).fill(undefined)
+
+  static {
+    for (const [index, [key, make]] of makers.entries()) {
+      Object.defineProperty(LazyClusterStats.prototype, key, {
+        get(this: LazyClusterStats) {
+          const handle = this.#handles[index] ?? make(this.#scope)
+          this.#handles[index] = handle
+          return handle
+        },
+      })
+    }
+  }
+
+  constructor(scope: Scope) {
+    this.#scope = scope
+  }
+
+  makeAll(): void {
+    for (const [index, [, make]] of makers.entries()) this.#handles[index] ??= make(this.#scope)
+  }
 }

@@ -8,6 +8,7 @@ import type { Gauge, Scope } from '../stats/store.ts'
 
 type CircuitBreakers = envoy.config.cluster.v3.CircuitBreakers
 export type RoutingPriority = 'DEFAULT' | 'HIGH'
+export const routingPriorities: readonly RoutingPriority[] = ['DEFAULT', 'HIGH']
 
 const defaultMaxConnections = 1024
 const defaultMaxPendingRequests = 1024
@@ -28,19 +29,30 @@ const remainingNames = {
   cx_pool: 'remaining_cx_pools',
 } as const
 
-/** One limited thing. `open` is 1 while the limit is reached; `remaining` is kept where track_remaining asks for it. */
+interface ResourceParts {
+  readonly count: SharedCounter
+  readonly limit: () => number
+  /** `circuit_breakers.<priority>.` of the cluster. */
+  readonly scope: Scope
+  readonly shortName: keyof typeof remainingNames
+  /** track_remaining */
+  readonly tracksRemaining: boolean
+}
+
+/** One limited thing. */
 export class Resource {
   readonly #count: SharedCounter
   readonly #limit: () => number
-  readonly #open: Gauge
-  readonly #remaining: Gauge | undefined
+  readonly #parts: ResourceParts
+  /** 1 while the limit is reached; undefined before it is needed. */
+  #open: Gauge | undefined = undefined
+  #remaining: Gauge | undefined = undefined
+  #isUsed = false
 
-  constructor(count: SharedCounter, limit: () => number, open: Gauge, remaining: Gauge | undefined) {
-    this.#count = count
-    this.#limit = limit
-    this.#open = open
-    this.#remaining = remaining
-    remaining?.set(limit())
+  constructor(parts: ResourceParts) {
+    this.#count = parts.count
+    this.#limit = parts.limit
+    this.#parts = parts
   }
 
   get max(): number {
@@ -57,23 +69,43 @@ export class Resource {
 
   /** Takes one, unless as many are out as allowed; with `force` whatever the limit. */
   tryAcquire(force = false): boolean {
-    const limit = this.#limit()
     if (force) this.#count.inc()
-    else if (!this.#count.tryAdd(limit)) return false
-    this.#publish(limit)
+    else if (!this.#count.tryAdd(this.#limit())) return false
+    if (!this.#isUsed) this.#noteUse()
     return true
   }
 
   release(): void {
     this.#count.dec()
-    this.#publish(this.#limit())
   }
 
-  #publish(limit: number): void {
-    const current = this.#count.value()
-    this.#open.set(current >= limit ? 1 : 0)
-    this.#remaining?.set(Math.max(0, limit - current))
+  /** From its first use on the gauge counts as written, as in Envoy, though only main gives it its value. */
+  #noteUse(): void {
+    this.#isUsed = true
+    this.#openGauge().add(0)
   }
+
+  /** Brings the gauges up to date: they are for all processes, and one process has to tell them, whenever they are read. */
+  publish(): void {
+    const current = this.#count.value()
+    const limit = this.#limit()
+    setTo(this.#openGauge(), current >= limit ? 1 : 0)
+    const { scope, shortName, tracksRemaining } = this.#parts
+    if (!tracksRemaining) return
+    this.#remaining ??= scope.gauge(remainingNames[shortName])
+    this.#remaining.set(Math.max(0, limit - current))
+  }
+
+  #openGauge(): Gauge {
+    const { scope, shortName } = this.#parts
+    this.#open ??= scope.gauge(`${shortName}_open`)
+    return this.#open
+  }
+}
+
+/** Without a write where nothing changes. */
+function setTo(gauge: Gauge, value: number): void {
+  if (gauge.value() !== value) gauge.set(value)
 }
 
 export class ResourceManager {
@@ -95,30 +127,25 @@ export class ResourceManager {
   ) {
     const thresholds = config?.thresholds.find((each) => each.priority === priority)
     const name = priority === 'HIGH' ? 'high' : 'default'
-    const stats = scope.createScope(`circuit_breakers.${name}`)
     const prefix = `circuit_breakers.${clusterName}.${name}`
-    const resource = (
-      key: string,
-      shortName: keyof typeof remainingNames,
-      configured: number | undefined,
-      byDefault: number,
-      computed?: () => number,
-    ): Resource => {
-      const runtimeKey = `${prefix}.${key}`
-      const fixed = (): number => runtime.getInteger(runtimeKey, configured ?? byDefault)
-      const limit = computed ?? fixed
-      const remaining =
-        thresholds?.trackRemaining === true ? stats.gauge(remainingNames[shortName], 'shared') : undefined
-      return new Resource(shared.counter(runtimeKey), limit, stats.gauge(`${shortName}_open`, 'shared'), remaining)
+    const counts = shared.counters(prefix, Object.keys(remainingNames).length).values()
+    const common = {
+      scope: scope.createScope(`circuit_breakers.${name}`),
+      tracksRemaining: thresholds?.trackRemaining === true,
     }
-    this.connections = resource('max_connections', 'cx', thresholds?.maxConnections, defaultMaxConnections)
+    const resource = (shortName: keyof typeof remainingNames, limit: () => number): Resource =>
+      new Resource({ ...common, count: counts.next().value!, shortName, limit })
+    const fixed = (key: string, configured: number | undefined, byDefault: number): (() => number) => {
+      const runtimeKey = `${prefix}.${key}`
+      const limit = configured ?? byDefault
+      return () => runtime.getInteger(runtimeKey, limit)
+    }
+    this.connections = resource('cx', fixed('max_connections', thresholds?.maxConnections, defaultMaxConnections))
     this.pendingRequests = resource(
-      'max_pending_requests',
       'rq_pending',
-      thresholds?.maxPendingRequests,
-      defaultMaxPendingRequests,
+      fixed('max_pending_requests', thresholds?.maxPendingRequests, defaultMaxPendingRequests),
     )
-    this.requests = resource('max_requests', 'rq', thresholds?.maxRequests, defaultMaxRequests)
+    this.requests = resource('rq', fixed('max_requests', thresholds?.maxRequests, defaultMaxRequests))
     const budget = thresholds?.retryBudget
     // A share of the requests there are, in the place of a fixed number.
     const retryBudget = (): number => {
@@ -132,10 +159,19 @@ export class ResourceManager {
       )
       return Math.max(least, Math.floor(((this.requests.current + this.pendingRequests.current) * percent) / 100))
     }
-    const computed = budget === undefined ? undefined : retryBudget
-    this.retries = resource('max_retries', 'rq_retry', thresholds?.maxRetries, defaultMaxRetries, computed)
-    this.connectionPools = resource('max_connection_pools', 'cx_pool', thresholds?.maxConnectionPools, defaultMaxPools)
+    const maxRetries = fixed('max_retries', thresholds?.maxRetries, defaultMaxRetries)
+    this.retries = resource('rq_retry', budget === undefined ? maxRetries : retryBudget)
+    this.connectionPools = resource(
+      'cx_pool',
+      fixed('max_connection_pools', thresholds?.maxConnectionPools, defaultMaxPools),
+    )
     const perHost = config?.perHostThresholds.find((each) => each.priority === priority)
     this.maxConnectionsPerHost = perHost?.maxConnections ?? noLimit
+  }
+
+  /** See Resource. */
+  publish(): void {
+    const { connections, pendingRequests, requests, retries, connectionPools } = this
+    for (const resource of [connections, pendingRequests, requests, retries, connectionPools]) resource.publish()
   }
 }

@@ -44,6 +44,10 @@ export class LocalSharedMemory implements SharedMemory {
     return new SharedCounter(this.#totals, this.#shares, slot)
   }
 
+  counters(name: string, count: number): SharedCounter[] {
+    return Array.from({ length: count }, (_, i) => this.counter(`${name} ${i}`))
+  }
+
   cell64(name: string): BigInt64Array {
     const cell = this.#cells.get(name) ?? new BigInt64Array(1)
     this.#cells.set(name, cell)

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { compareTokens } from '../../src/stats/name_order.ts'
 import { StatsReader } from '../../src/stats/reader.ts'
-import { SharedArea, sharedAreaBytes } from '../../src/stats/shared_counter.ts'
 import { defaultStatsSettings } from '../../src/stats/stats_config.ts'
 import { StatsOwner } from '../../src/stats/stats_owner.ts'
 import { createLocalStore } from '../../src/stats/store.ts'
@@ -127,39 +126,4 @@ test('a name removed and made again between two looks counts from zero', () => {
   owner.end()
   main.counter('cluster.a.c').add(5)
   expect(reader.snapshot().counters.map((stat) => stat.value())).toEqual([5])
-})
-
-test('a shared gauge is one value for all, which the last to set it decides', () => {
-  const limits = { sharedLimit: 8, sharedNamesLimitBytes: 256 }
-  const buffer = new ArrayBuffer(sharedAreaBytes(limits))
-  // Each process lays its own view over the memory.
-  const open = () => new SharedArea(buffer, 0, limits)
-  const [first, second] = [createLocalStore({ shared: open() }), createLocalStore({ shared: open() })]
-  const reader = new StatsReader([first.slab, second.slab], { ...defaultStatsSettings(), shared: open() })
-  const gauges = () => reader.snapshot().gauges.map((gauge) => [gauge.name, gauge.value(), gauge.used()])
-  const owner = new StatsOwner()
-  const owned = first.ownedBy(owner)
-  owned.gauge('cluster.a.membership_total', 'shared')
-  expect(gauges()).toEqual([['cluster.a.membership_total', 0, false]])
-  owned.gauge('cluster.a.membership_total', 'shared').set(3)
-  second.gauge('cluster.a.membership_total', 'shared').set(4)
-  second.gauge('cluster.a.active').inc()
-  expect(gauges()).toEqual([
-    ['cluster.a.active', 1, true],
-    ['cluster.a.membership_total', 4, true],
-  ])
-  expect(owned.gauge('cluster.a.membership_total').value()).toBe(4)
-  owner.end()
-  expect(gauges()).toEqual([['cluster.a.active', 1, true]])
-  first.gauge('cluster.a.membership_total', 'shared')
-  expect(gauges()[1]).toEqual(['cluster.a.membership_total', 0, false])
-})
-
-test('shared gauges are rejected like any stat', () => {
-  const limits = { sharedLimit: 8, sharedNamesLimitBytes: 256 }
-  const shared = new SharedArea(new ArrayBuffer(sharedAreaBytes(limits)), 0, limits)
-  const store = createLocalStore({ shared, rejects: () => true })
-  store.gauge('g', 'shared').set(5)
-  expect(store.gauge('g', 'shared').value()).toBe(0)
-  expect([...shared.gaugeNames(0)]).toEqual([])
 })

@@ -73,7 +73,7 @@ test('processes that make the same shared counters at once agree on every slot',
   const children = [1, 2, 3].map((slab) => startChild(segment, slab, 'names', 2000))
   const exits = await Promise.all(children.map((child) => once(child, 'exit')))
   expect(exits.map(([code]) => code)).toEqual([0, 0, 0])
-  expect(segment.shared.names().length).toBe(2000)
+  expect(segment.shared.slotCount()).toBe(2000)
   const counters = new SharedCounters(segment.shared, segment.slab(0))
   const values = Array.from({ length: 2000 }, (_, i) => counters.counter(`shared.${i}`).value())
   expect(values.every((value) => value === 3)).toBe(true)
@@ -88,6 +88,18 @@ test('a lock whose holder died is taken over', async () => {
   lock[0] = child.pid ?? 0
   expect(segment.shared.slotOf('a')).toBe(0)
   expect(lock[0]).toBe(0)
+})
+
+test('counters of one name are the same in every process, and no other name has one of them', () => {
+  const segment = createSegment(1, limits)
+  const [first, second] = [0, 1].map((slab) => new SharedCounters(segment.shared, segment.slab(slab)))
+  const own = first.counters('several', 3)
+  second.counter('another').inc()
+  own[2].inc()
+  second.counters('several', 3)[2].inc()
+  expect(own.map((counter) => counter.value())).toEqual([0, 0, 2])
+  expect(first.counter('another').value()).toBe(1)
+  expect(segment.shared.slotCount()).toBe(4)
 })
 
 test('no number of processes passes a shared limit', async () => {

@@ -22,6 +22,10 @@ class WorkerMemory implements SharedMemory {
     return new SharedCounter(this.#totals, this.#shares, slot)
   }
 
+  counters(name: string, count: number): SharedCounter[] {
+    return Array.from({ length: count }, (_, i) => this.counter(`${name} ${i}`))
+  }
+
   cell64(): BigInt64Array {
     return new BigInt64Array(1)
   }
@@ -75,10 +79,13 @@ describe('circuit breakers', () => {
   it('show whether they are open and, where asked, what is left', () => {
     const { manager, context } = managerOf(limits('max_connections: 1, track_remaining: true'))
     const gauge = (name: string): number => context.scope.gauge(`cluster.c.circuit_breakers.default.${name}`).value()
+    manager.publish()
     expect([gauge('cx_open'), gauge('remaining_cx')]).toEqual([0, 1])
     manager.connections.tryAcquire()
+    manager.publish()
     expect([gauge('cx_open'), gauge('remaining_cx')]).toEqual([1, 0])
     manager.connections.release()
+    manager.publish()
     expect([gauge('cx_open'), gauge('remaining_cx')]).toEqual([0, 1])
     expect([gauge('remaining_pending'), gauge('remaining_rq'), gauge('remaining_retries')]).toEqual([1024, 1024, 3])
   })

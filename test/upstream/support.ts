@@ -43,7 +43,7 @@ export class RunningDiscovery {
 
   constructor(yaml: string) {
     this.store = createLocalStore()
-    this.stats = clusterStats(this.store.createScope('cluster.c'))
+    this.stats = clusterStats(this.store.createScope('cluster.c'), true)
     const errors = new ConfigErrors()
     const discovery = createDiscovery(clusterViews(yaml)[0], this.stats, errors, { scope: this.store })
     if (discovery === undefined || errors.hasErrors) throw new Error(errors.errors.map(renderIssue).join('\n'))
@@ -75,7 +75,7 @@ export class RunningDiscovery {
 /** What building a discovery reports for the first cluster of a YAML list. */
 export function discoveryErrors(yaml: string): string[] {
   const errors = new ConfigErrors()
-  createDiscovery(clusterViews(yaml)[0], clusterStats(createLocalStore().createScope('cluster.c')), errors)
+  createDiscovery(clusterViews(yaml)[0], clusterStats(createLocalStore().createScope('cluster.c'), true), errors)
   return errors.errors.map((issue) => issue.message)
 }
 

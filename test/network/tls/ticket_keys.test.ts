@@ -10,6 +10,7 @@ function sharedMemory() {
   const cells = new Map<string, BigInt64Array>()
   return {
     counter: () => new SharedCounter(new Int32Array(1), new Int32Array(1), 0),
+    counters: () => [],
     cell64: (name: string) => {
       const cell = cells.get(name) ?? new BigInt64Array(1)
       cells.set(name, cell)

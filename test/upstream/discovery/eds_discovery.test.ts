@@ -23,7 +23,7 @@ const one = (fields: string): string => `endpoints: [{lb_endpoints: [${fields}]}
 
 class Fed {
   readonly store = createLocalStore()
-  readonly stats = clusterStats(this.store.createScope('cluster.c'))
+  readonly stats = clusterStats(this.store.createScope('cluster.c'), true)
   readonly discovery: EdsDiscovery
   readonly given: { priorities: Priorities; policy: AssignmentPolicy | undefined }[] = []
   started = false
@@ -72,7 +72,7 @@ describe('EDS', () => {
     const errors = new ConfigErrors()
     createDiscovery(
       clusterViews('- {name: c, type: EDS}')[0],
-      clusterStats(createLocalStore().createScope('c')),
+      clusterStats(createLocalStore().createScope('c'), true),
       errors,
     )
     expect(errors.errors[0].message).toBe('cannot create an EDS cluster without an EDS config')

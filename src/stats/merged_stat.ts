@@ -113,6 +113,8 @@ export class StatGroup {
   readonly prefix: string
   readonly table: PlaceTable
   readonly stats: MergedStat[] = []
+  /** Index of the slab whose process has made all of them. */
+  maker = 0
   /** Where the next stat of a process is expected: all make them in the same order. */
   cursor = 0
 

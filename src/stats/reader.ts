@@ -113,7 +113,7 @@ export class StatsReader {
   }
 
   #onMade(slab: number, view: SlabView, logged: LoggedStat): void {
-    const stat = this.#find(logged.type, logged.prefix, logged.leaf, logged)
+    const stat = this.#find(slab, logged)
     this.#table.setPlace(slab, stat.index, logged.place)
     view.setIndexAt(logged, stat.index)
   }
@@ -138,13 +138,17 @@ export class StatsReader {
   }
 
   /** The stat of that name, made if it is new. Names are kept in two parts, at the last dot, for many share the first. */
-  #find(type: StatType, prefix: string, leaf: string, kind: Pick<LoggedStat, 'unit' | 'mode'>): MergedStat {
+  #find(slab: number, { type, prefix, leaf, unit, mode }: LoggedStat): MergedStat {
     const dot = leaf.lastIndexOf('.') + 1
     const group = this.#group(dot === 0 ? prefix : prefix + leaf.slice(0, dot))
     const last = this.#interned(dot === 0 ? leaf : leaf.slice(dot))
-    const known = findIn(group, type, last)
-    if (known !== undefined) return known
-    const stat = this.#make(type, group, last, kind)
+    // What one process alone has made is there once; looking for each of a group's stats among all before it takes long.
+    if (group.maker !== slab && group.stats.length > 0) {
+      group.maker = severalMakers
+      const known = findIn(group, type, last)
+      if (known !== undefined) return known
+    } else group.maker = slab
+    const stat = this.#make(type, group, last, { unit, mode })
     this.#byIndex[stat.index] = stat
     group.stats.push(stat)
     group.cursor = group.stats.length
@@ -184,6 +188,9 @@ export class StatsReader {
     return leaf
   }
 }
+
+/** Of a group whose stats several processes have. */
+const severalMakers = -1
 
 function findIn(group: StatGroup, type: StatType, leaf: string): MergedStat | undefined {
   const { stats, cursor } = group

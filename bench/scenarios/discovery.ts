@@ -19,13 +19,8 @@ const bodyBytes = { first: 128, second: 64 }
 const routeCount = 10_000
 const changedShare = 0.01
 const pollMs = 2
-/**
- * Of the gauge of a worker's delays: it holds those of the last five seconds, and is written once in as many. To ask for it
- * costs main a look at all the stats.
- */
-const gaugePollMs = 2400
-const gaugeWindowMs = 5500
-const settleMs = 1500
+/** After each push: long enough that the gauge of a worker's delays, written once in five seconds, holds those of it. */
+const settleMs = 5500
 const servedTimeoutMs = 240_000
 
 export const discoveryScenarios: readonly Scenario[] = [1000, 10_000].map((count) => ({
@@ -104,29 +99,29 @@ async function measurePushes(proxy: RunningProxy, plane: Plane, count: number): 
   }
   const all = { clusters: count, changed: 0, routes: 0 }
   const changed = { ...all, changed: Math.round(count * changedShare) }
-  await settle()
+  await wait(settleMs)
   const empty = memoryBytes(proxy.pid)
-  const delay = proxy.name === 'nuncio' ? new LoopDelay(proxy.ports.admin) : undefined
+  const delay = new LoopDelay(proxy)
   const steady = new SteadyClient(proxy.ports.listen, 'backend')
   const costOfFirst = await cost(proxy, plane, { ...all, version: '1', types: ['CDS', 'EDS'] }, [
     () => served(0, bodyBytes.first),
     () => served(count >> 1, bodyBytes.first),
     () => served(count - 1, bodyBytes.first),
   ])
-  await settle()
+  await delay.settle()
   const withClusters = memoryBytes(proxy.pid)
   const costOfChange = await cost(proxy, plane, { ...changed, version: '2', types: ['CDS', 'EDS'] }, [
     () => served(0, bodyBytes.second),
     () => served(changed.changed - 1, bodyBytes.second),
   ])
-  await settle()
+  await delay.settle()
   const before = memoryBytes(proxy.pid)
   const lastRoute = async (): Promise<boolean> =>
     (await ask(proxy.ports.listen, routePath(routeCount - 1), '', agent)).status === 200
   const costOfRoutes = await cost(proxy, plane, { ...changed, routes: routeCount, version: '3', types: ['RDS'] }, [
     lastRoute,
   ])
-  await settle()
+  await delay.settle()
   const withRoutes = memoryBytes(proxy.pid)
   const latencies = await steady.stop()
   agent.destroy()
@@ -135,7 +130,7 @@ async function measurePushes(proxy: RunningProxy, plane: Plane, count: number): 
     clusterBytes: (withClusters - empty) / count,
     routeBytes: (withRoutes - before) / routeCount,
     latencyMs: quantile(latencies, 0.99),
-    loopDelayMs: (await delay?.stop()) ?? 0,
+    loopDelayMs: delay.largestMs,
   }
 }
 
@@ -190,35 +185,28 @@ class Plane {
   }
 }
 
-/** The largest 99th percentile that a worker of Nuncio has told of a window of five seconds. */
+/** The largest 99th percentile that a worker of Nuncio has told of. */
 class LoopDelay {
-  readonly #url: string
-  readonly #ended: Promise<void>
-  #largestMs = 0
-  #until = Number.POSITIVE_INFINITY
+  readonly #url: string | undefined
+  largestMs = 0
 
-  constructor(adminPort: number) {
-    this.#url = `http://127.0.0.1:${adminPort}/stats?filter=nuncio.worker_0.event_loop_delay_p99_us`
-    this.#ended = this.#run()
+  constructor({ name, ports }: RunningProxy) {
+    const query = 'filter=nuncio.worker_0.event_loop_delay_p99_us'
+    this.#url = name === 'nuncio' ? `http://127.0.0.1:${ports.admin}/stats?${query}` : undefined
   }
 
-  async stop(): Promise<number> {
-    this.#until = performance.now() + gaugeWindowMs
-    await this.#ended
-    return this.#largestMs
+  /** A push is over. To ask costs main a look at all stats, and is not done while there is one. */
+  async settle(): Promise<void> {
+    await this.#ask()
+    await wait(settleMs)
+    await this.#ask()
   }
 
-  async #run(): Promise<void> {
-    while (performance.now() < this.#until) {
-      await wait(gaugePollMs)
-      const text = await (await fetch(this.#url)).text()
-      this.#largestMs = Math.max(this.#largestMs, Number(/: (\d+)/.exec(text)?.[1] ?? 0) / 1000)
-    }
+  async #ask(): Promise<void> {
+    if (this.#url === undefined) return
+    const text = await (await fetch(this.#url)).text()
+    this.largestMs = Math.max(this.largestMs, Number(/: (\d+)/.exec(text)?.[1] ?? 0) / 1000)
   }
-}
-
-function settle(): Promise<void> {
-  return wait(settleMs)
 }
 
 function wait(ms: number): Promise<void> {

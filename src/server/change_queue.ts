@@ -4,12 +4,13 @@
 import { monotonicMs } from '../common/clock.ts'
 import type { Steps } from '../common/steps.ts'
 import type { ConfigChange } from './channel.ts'
+import { type ChangePart, joinLists, type ListPiece } from './long_lists.ts'
 
 /** One cluster takes some tenths of a millisecond. */
 const sliceMs = 4
 
 interface Batch {
-  readonly changes: readonly ConfigChange[]
+  readonly changes: readonly ChangePart[]
   readonly applied: () => void
 }
 
@@ -20,6 +21,8 @@ export class ChangeQueue {
   #next = 0
   /** What is left to do of the change before. */
   #steps: Steps<void> | undefined = undefined
+  /** Of the change that follows. */
+  readonly #pieces: ListPiece[] = []
   #isScheduled = false
 
   constructor(apply: (change: ConfigChange) => Steps<void>) {
@@ -27,7 +30,7 @@ export class ChangeQueue {
   }
 
   /** `applied` is called when all of these, and those before them, are in force. */
-  add(changes: readonly ConfigChange[], applied: () => void): void {
+  add(changes: readonly ChangePart[], applied: () => void): void {
     this.#batches.push({ changes, applied })
     if (!this.#isScheduled) this.#run()
   }
@@ -40,13 +43,23 @@ export class ChangeQueue {
           this.#schedule()
           return
         }
-        this.#steps ??= this.#apply(batch.changes[this.#next++])
-        if (this.#steps.next().done === true) this.#steps = undefined
+        this.#steps ??= this.#begin(batch.changes[this.#next++])
+        if (this.#steps?.next().done !== false) this.#steps = undefined
       }
       this.#next = 0
       this.#batches.shift()
       batch.applied()
     }
+  }
+
+  /** Undefined where there is nothing to do (yet). */
+  #begin(part: ChangePart): Steps<void> | undefined {
+    if (part.kind === 'items') {
+      this.#pieces.push(part)
+      return undefined
+    }
+    const change = part.kind === 'cut' ? joinLists(part, this.#pieces.splice(0)) : part
+    return change && this.#apply(change)
   }
 
   #schedule(): void {

@@ -9,6 +9,7 @@ import type { RuntimeValue } from '../config/runtime.ts'
 import type { DrainStrategy } from '../network/drain.ts'
 import type { HostsUpdate } from '../upstream/cluster_manager.ts'
 import type { LocalInfo } from '../upstream/server_context.ts'
+import type { ChangePart } from './long_lists.ts'
 
 /** What a worker runs, and the environment variable that tells it that it is one. */
 export const programPath = fileURLToPath(
@@ -86,7 +87,7 @@ export type ConfigChange =
 
 /** A change of what a worker was started with. None can fail: what could is checked in main first. */
 export type WorkerUpdate =
-  | { readonly type: 'config'; readonly changes: readonly ConfigChange[] }
+  | { readonly type: 'config'; readonly changes: readonly ChangePart[] }
   | { readonly type: 'runtime'; readonly values: Readonly<Record<string, RuntimeValue>> }
   /** Files in a folder have changed. */
   | { readonly type: 'folder'; readonly folder: string }

@@ -2,13 +2,14 @@
 // reads a message in one go.
 
 import type { ConfigChange } from './channel.ts'
+import { type ChangePart, cutLongLists } from './long_lists.ts'
 import type { WorkerPool } from './worker_pool.ts'
 
 /** Of a cluster a message holds some kilobytes. */
 const changesAtOnce = 32
 
 interface Waiting {
-  readonly change: ConfigChange
+  readonly part: ChangePart
   readonly applied: () => void
 }
 
@@ -25,7 +26,8 @@ export class ConfigPush {
   /** Resolves when every worker has the change, and all before it. */
   push(change: ConfigChange): Promise<void> {
     this.#last = new Promise((applied) => {
-      this.#waiting.push({ change, applied })
+      for (const part of cutLongLists(change))
+        this.#waiting.push({ part, applied: part.kind === 'items' ? () => {} : applied })
       if (!this.#isSending) void this.#send()
     })
     return this.#last
@@ -43,7 +45,9 @@ export class ConfigPush {
     let previous = Promise.resolve()
     await previous
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, changesAtOnce)
+      // A piece of a long list is a message of its own.
+      const piece = this.#waiting.slice(0, changesAtOnce).findIndex(({ part }) => part.kind === 'items')
+      const batch = this.#waiting.splice(0, piece < 0 ? changesAtOnce : Math.max(1, piece))
       const sent = this.#sendBatch(batch)
       await previous
       previous = sent
@@ -52,7 +56,7 @@ export class ConfigPush {
   }
 
   async #sendBatch(batch: readonly Waiting[]): Promise<void> {
-    await this.#workers().apply({ type: 'config', changes: batch.map(({ change }) => change) })
+    await this.#workers().apply({ type: 'config', changes: batch.map(({ part }) => part) })
     for (const { applied } of batch) applied()
   }
 }

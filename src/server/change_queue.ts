@@ -7,7 +7,7 @@ import type { ConfigChange } from './channel.ts'
 import { type ChangePart, joinLists, type ListPiece } from './long_lists.ts'
 
 /** One cluster takes some tenths of a millisecond. */
-const sliceMs = 4
+const sliceMs = 2
 
 interface Batch {
   readonly changes: readonly ChangePart[]

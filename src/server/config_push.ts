@@ -6,7 +6,7 @@ import { type ChangePart, cutLongLists } from './long_lists.ts'
 import type { WorkerPool } from './worker_pool.ts'
 
 /** Of a cluster a message holds some kilobytes. */
-const changesAtOnce = 32
+const changesAtOnce = 16
 
 interface Waiting {
   readonly part: ChangePart

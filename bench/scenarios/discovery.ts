@@ -5,6 +5,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent } from 'node:http'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { ask, quantile, SteadyClient } from '../clients/steady.ts'
 import { plainHttp } from '../configs/setup.ts'
 import { clusterName, type FromControlPlane, type Push, routePath } from '../control_plane.ts'
@@ -21,6 +22,8 @@ const changedShare = 0.01
 const pollMs = 2
 /** After each push: long enough that the gauge of a worker's delays, written once in five seconds, holds those of it. */
 const settleMs = 5500
+const delayWindowMs = 5000
+const delayResolutionMs = 10
 const servedTimeoutMs = 240_000
 
 export const discoveryScenarios: readonly Scenario[] = [1000, 10_000].map((count) => ({
@@ -38,6 +41,7 @@ interface Sample {
   readonly routeBytes: number
   readonly latencyMs: number
   readonly loopDelayMs: number
+  readonly ownDelayMs: number
 }
 
 interface Cost {
@@ -67,6 +71,7 @@ async function run(options: BenchOptions, count: number): Promise<Figure[]> {
       samples: { nuncio: pick(samples, ({ loopDelayMs }) => loopDelayMs).nuncio ?? [] },
       goal: { of: 'value', atMost: 20 },
     },
+    figure('the same of the client, which is idle: what the machine takes', 'ms', ({ ownDelayMs }) => ownDelayMs),
   ]
 }
 
@@ -102,6 +107,7 @@ async function measurePushes(proxy: RunningProxy, plane: Plane, count: number): 
   await wait(settleMs)
   const empty = memoryBytes(proxy.pid)
   const delay = new LoopDelay(proxy)
+  const own = new OwnDelay()
   const steady = new SteadyClient(proxy.ports.listen, 'backend')
   const costOfFirst = await cost(proxy, plane, { ...all, version: '1', types: ['CDS', 'EDS'] }, [
     () => served(0, bodyBytes.first),
@@ -131,6 +137,7 @@ async function measurePushes(proxy: RunningProxy, plane: Plane, count: number): 
     routeBytes: (withRoutes - before) / routeCount,
     latencyMs: quantile(latencies, 0.99),
     loopDelayMs: delay.largestMs,
+    ownDelayMs: own.stop(),
   }
 }
 
@@ -206,6 +213,29 @@ class LoopDelay {
     if (this.#url === undefined) return
     const text = await (await fetch(this.#url)).text()
     this.largestMs = Math.max(this.largestMs, Number(/: (\d+)/.exec(text)?.[1] ?? 0) / 1000)
+  }
+}
+
+/** The largest 99th percentile of this process's own delays in five seconds: it has next to nothing to do. */
+class OwnDelay {
+  readonly #delay = monitorEventLoopDelay({ resolution: delayResolutionMs })
+  readonly #timer = setInterval(() => this.#look(), delayWindowMs)
+  #largestMs = 0
+
+  constructor() {
+    this.#delay.enable()
+  }
+
+  stop(): number {
+    clearInterval(this.#timer)
+    this.#look()
+    this.#delay.disable()
+    return this.#largestMs
+  }
+
+  #look(): void {
+    this.#largestMs = Math.max(this.#largestMs, this.#delay.percentile(99) / 1e6 - delayResolutionMs)
+    this.#delay.reset()
   }
 }
 

@@ -129,6 +129,7 @@ export class StatsReader {
     if (this.#table.hasPlace(index)) return
     const { group } = stat
     group.stats.splice(group.stats.indexOf(stat), 1)
+    group.cursor = 0
     if (group.stats.length === 0) this.#groups.delete(group.prefix)
     this.#byIndex[index] = undefined
     this.#table.release(index)

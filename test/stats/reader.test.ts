@@ -127,3 +127,17 @@ test('a name removed and made again between two looks counts from zero', () => {
   main.counter('cluster.a.c').add(5)
   expect(reader.snapshot().counters.map((stat) => stat.value())).toEqual([5])
 })
+
+test('a process that has some of the names goes on when the one that had them all has ended them', () => {
+  const { main, worker, reader } = createPair()
+  const names = () => reader.snapshot().counters.map((stat) => `${stat.name} ${stat.value()}`)
+  const owner = new StatsOwner()
+  for (const leaf of ['a', 'b', 'c', 'd', 'e']) main.ownedBy(owner).counter(`cluster.x.${leaf}`)
+  worker.counter('cluster.x.b').inc()
+  expect(names()).toHaveLength(5)
+  owner.end()
+  expect(names()).toEqual(['cluster.x.b 1'])
+  worker.counter('cluster.x.c').inc()
+  for (const leaf of ['a', 'b']) main.counter(`cluster.x.${leaf}`).inc()
+  expect(names()).toEqual(['cluster.x.a 1', 'cluster.x.b 2', 'cluster.x.c 1'])
+})

@@ -89,7 +89,8 @@ export class Resource {
   publish(): void {
     const current = this.#count.value()
     const limit = this.#limit()
-    setTo(this.#openGauge(), current >= limit ? 1 : 0)
+    // As in Envoy nothing is open before somebody has come, not even where nobody may.
+    setTo(this.#openGauge(), current > 0 && current >= limit ? 1 : 0)
     const { scope, shortName, tracksRemaining } = this.#parts
     if (!tracksRemaining) return
     this.#remaining ??= scope.gauge(remainingNames[shortName])

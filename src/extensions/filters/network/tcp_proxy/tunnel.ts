@@ -51,7 +51,15 @@ export class Tunnel implements PoolCallbacks, ResponseDecoder, StreamCallbacks {
     this.#settings = settings
     this.#streamInfo = streamInfo
     this.#owner = owner
-    this.#base = { ...streamInfo.upstreamInfo() }
+    const info = streamInfo.upstreamInfo()
+    this.#base = {
+      wireBytesSent: info.wireBytesSent,
+      wireBytesReceived: info.wireBytesReceived,
+      headerBytesSent: info.headerBytesSent,
+      headerBytesReceived: info.headerBytesReceived,
+      decompressedHeaderBytesSent: info.decompressedHeaderBytesSent,
+      decompressedHeaderBytesReceived: info.decompressedHeaderBytesReceived,
+    }
   }
 
   start(pool: HttpConnectionPool): void {

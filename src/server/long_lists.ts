@@ -33,15 +33,16 @@ export function cutLongLists(change: ConfigChange): readonly ChangePart[] {
 }
 
 /** The value without its long lists; itself where it has none. */
-function cut(value: unknown, path: Path, pieces: ListPiece[]): unknown {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || path.length > deepest) return value
+function cut(value: object, path: Path, pieces: ListPiece[]): unknown {
+  if (ArrayBuffer.isView(value) || path.length > deepest) return value
   if (Array.isArray(value) && value.length > itemsAtOnce) {
     for (let i = 0; i < value.length; i += itemsAtOnce)
       pieces.push({ kind: 'items', path, items: value.slice(i, i + itemsAtOnce) })
     return []
   }
   let copy: Record<string | number, unknown> | undefined
-  for (const [key, inner] of Object.entries(value)) {
+  for (const [key, inner] of Object.entries<unknown>(value as Record<string, unknown>)) {
+    if (typeof inner !== 'object' || inner === null) continue
     const rest = cut(inner, [...path, key], pieces)
     if (rest === inner) continue
     copy ??= (Array.isArray(value) ? [...value] : { ...value }) as Record<string | number, unknown>

@@ -293,12 +293,6 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
     reason: 'Envoy leaves a trusted range out without a word where its address is none: here it is an error.',
   },
   {
-    kind: 'gap',
-    cases: ['request: HTTP/2 preface'],
-    fields: ['accessLog', 'connection', 'received'],
-    reason: 'HTTP/2 is not served yet, so that its preface is no request.',
-  },
-  {
     kind: 'meant',
     cases: ['direct /204', 'direct /304'],
     fields: ['received'],

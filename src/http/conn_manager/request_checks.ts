@@ -32,9 +32,21 @@ export function checkRequestHead(
   if (settings.stripPort !== 'none' || settings.stripTrailingHostDot) {
     const localPort = connection.downstream?.localAddress.port ?? 0
     headers.authority = normalizeHost(headers.authority, settings, localPort)
-    if (headers.authority === '') headers.values[headers.names.indexOf('host')] = ''
+    if (headers.authority === '') leaveEmptyHost(headers)
   }
   return undefined
+}
+
+/** An empty authority that is none the less there is an empty `host`, which a request of HTTP/2 may have none of. */
+function leaveEmptyHost(headers: HeaderMap): void {
+  const index = headers.names.indexOf('host')
+  if (index >= 0) {
+    headers.values[index] = ''
+    return
+  }
+  headers.names.unshift('host')
+  headers.values.unshift('')
+  headers.known |= KnownHeader.host
 }
 
 function checkPath(headers: HeaderMap, settings: ConnectionManagerSettings): LocalReply | undefined {

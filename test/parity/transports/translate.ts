@@ -1,9 +1,19 @@
 /** What an HTTP/1 client and its backends send in a parity case, as HTTP/2 clients and backends would say it. */
 
-import { clientPreface } from '../../../src/http/codec/http2/constants.ts'
+import { clientPreface, FrameFlag, FrameType } from '../../../src/http/codec/http2/constants.ts'
 import type { Http2ReplyStep } from '../../support/http2_backend.ts'
 import type { ParityCase, ReplyStep, Step } from '../case.ts'
-import { data, type Fields, headers, rst, settings, settingsAck, windowUpdate } from '../http2/frames.ts'
+import {
+  block,
+  continuation,
+  data,
+  type Fields,
+  frame,
+  rst,
+  settings,
+  settingsAck,
+  windowUpdate,
+} from '../http2/frames.ts'
 
 /** The case is about HTTP/1 itself. */
 export class Untranslatable extends Error {}
@@ -31,19 +41,22 @@ export function http2Case(one: ParityCase, downstream: boolean, upstream: boolea
   if (!isPlain || one.frames === true || one.http2Replies !== undefined || one.replyAt === 'connect')
     throw new Untranslatable()
   const requests = one.steps.filter((step) => typeof step === 'string')
-  const expectsTunnel = requests.some((text) => /^CONNECT |\r\nupgrade:/i.test(text))
+  const expects = {
+    tunnel: requests.some((text) => /^CONNECT |\r\nupgrade:/i.test(text)),
+    body: !requests.some((text) => text.startsWith('HEAD ')),
+  }
   const result = downstream ? http2Client(one) : one
   if (!upstream) return result
   const plain = typeof one.reply === 'string' ? [one.reply] : (one.reply ?? [])
   const replies = one.replies ?? (one.reply === undefined ? [] : [plain])
-  if (replies.length === 0 && !expectsTunnel) return { ...result, reply: undefined }
-  const http2Replies = replies.map((steps) => http2Reply(steps, expectsTunnel))
+  if (replies.length === 0 && !expects.tunnel) return { ...result, reply: undefined }
+  const http2Replies = replies.map((steps) => http2Reply(steps, expects))
   return {
     ...result,
     reply: undefined,
     replies: undefined,
     http2Replies,
-    replyAt: expectsTunnel ? 'head' : one.replyAt,
+    replyAt: expects.tunnel ? 'head' : one.replyAt,
   }
 }
 
@@ -112,20 +125,37 @@ class Http2Steps {
   }
 }
 
+/** A header block, in as many frames as it takes. */
+function headers(id: number, fields: Fields, goesOn: 'ends' | 'goesOn' = 'ends'): string {
+  const whole = block(fields)
+  const endStream = goesOn === 'ends' ? FrameFlag.endStream : 0
+  const endHeaders = (end: number): number => (end >= whole.length ? FrameFlag.endHeaders : 0)
+  let frames = frame(FrameType.headers, endStream | endHeaders(frameBytes), id, whole.slice(0, frameBytes))
+  for (let p = frameBytes; p < whole.length; p += frameBytes)
+    frames += continuation(id, whole.slice(p, p + frameBytes), endHeaders(p + frameBytes))
+  return frames
+}
+
 /** What stands in a list of frames where the text stands in HTTP/1. */
 function frameText(text: string): string {
   if (text === '\r\n\r\n' || text === '\r\n') return 'HEADERS'
-  const status = /^HTTP\/1\.1 (\d+)/.exec(text)
-  if (status !== null) return `:status: ${status[1]}`
+  const status = /^HTTP\/1\.1(?: (\d+))?/.exec(text)
+  if (status !== null) return `:status: ${status[1] ?? ''}`
   if (text.includes('\r\n')) throw new Untranslatable()
   return text
 }
 
 // ---- The backend ---------------------------------------------------------------------------------------------------
 
-function http2Reply(steps: readonly ReplyStep[], isTunnel: boolean): readonly Http2ReplyStep[] {
+/** What the requests of a case make of its responses. */
+interface Expected {
+  readonly tunnel: boolean
+  readonly body: boolean
+}
+
+function http2Reply(steps: readonly ReplyStep[], expects: Expected): readonly Http2ReplyStep[] {
   return steps.flatMap((step): Http2ReplyStep[] => {
-    if (typeof step === 'string') return responses(step, isTunnel)
+    if (typeof step === 'string') return responses(step, expects)
     // Without an answer the connection goes as with HTTP/1; with one it is left in order.
     if ('finish' in step) return typeof steps[0] === 'string' ? [{ finish: true }] : [{ destroy: true }]
     if ('reset' in step) return [{ rst: 2 }]
@@ -133,7 +163,7 @@ function http2Reply(steps: readonly ReplyStep[], isTunnel: boolean): readonly Ht
   })
 }
 
-function responses(text: string, isTunnel: boolean): Http2ReplyStep[] {
+function responses(text: string, expects: Expected): Http2ReplyStep[] {
   const steps: Http2ReplyStep[] = []
   for (let rest = text; rest !== ''; ) {
     if (!rest.startsWith('HTTP/1.1 ')) throw new Untranslatable()
@@ -141,13 +171,14 @@ function responses(text: string, isTunnel: boolean): Http2ReplyStep[] {
     rest = message.rest
     const status = Number(message.start[1])
     const head = record(status, message.fields)
-    if (status === 101 || (isTunnel && status === 200))
+    if (status === 101 || (expects.tunnel && status === 200))
       steps.push({ headers: { ...head, ':status': 200 } }, { echo: true })
     else if (status < 200) steps.push({ info: head as Record<string, string | number> })
     else if (message.trailers.length > 0)
       steps.push({ headers: head }, { data: message.body }, { trailers: Object.fromEntries(message.trailers) })
-    else if (message.body === '') steps.push({ headers: head, end: true })
-    else steps.push({ headers: head }, { data: message.body, end: true })
+    else if (message.body !== '') steps.push({ headers: head }, { data: message.body, end: true })
+    else if (expects.body && Number(head['content-length'] ?? 0) > 0) steps.push({ headers: head })
+    else steps.push({ headers: head, end: true })
   }
   return steps
 }

@@ -4,6 +4,7 @@ import type { AdminSettings } from '../server/admin_settings.ts'
 import type { ServerControl } from '../server/server_control.ts'
 import type { AdminEndpoint } from './endpoint.ts'
 import { certsEndpoint } from './endpoints/certs.ts'
+import { clientStatusEndpoint } from './endpoints/client_status.ts'
 import { clustersEndpoint } from './endpoints/clusters.ts'
 import { configDumpEndpoint } from './endpoints/config_dump.ts'
 import { contentionEndpoint } from './endpoints/contention.ts'
@@ -60,6 +61,7 @@ export function adminEndpoints(control: ServerControl, settings: AdminSettings):
     serverInfoEndpoint(control),
     statsEndpoint(control),
     prometheusEndpoint(control),
+    clientStatusEndpoint(control),
   ]
   return endpoints.sort((a, b) => (a.path < b.path ? -1 : 1))
 }

@@ -24,6 +24,7 @@ import type { ReloadParts } from './reload.ts'
 import type { OnRuntimeLayer } from './runtime_discovery.ts'
 import type { WorkerPool } from './worker_pool.ts'
 
+type ClusterView = envoy.config.cluster.v3.Cluster
 type Listener = envoy.config.listener.v3.Listener
 
 const fromBootstrap: Origin = { isStatic: true, version: '' }
@@ -41,6 +42,7 @@ export class LiveConfiguration {
   readonly instance: Instance
   readonly clusters: ClusterLifecycle
   readonly listeners: ListenerLifecycle
+  readonly discoveredClusters: DiscoveredSet<ClusterView>
   readonly discoveredListeners: DiscoveredSet<Listener>
   readonly discovery: Discovery
   readonly #loadReporter: LoadStatsReporter | undefined
@@ -84,9 +86,10 @@ export class LiveConfiguration {
       workers: options.concurrency,
       drainTimeMs: options.drainTimeSeconds * 1000,
     })
+    this.discoveredClusters = new DiscoveredSet(this.clusters, push)
     this.discoveredListeners = new DiscoveredSet(this.listeners, push)
     this.discovery = new Discovery({
-      clusters: new DiscoveredSet(this.clusters, push),
+      clusters: this.discoveredClusters,
       listeners: this.discoveredListeners,
       onRuntimeLayer: parts.onRuntimeLayer,
       resources: () => resources,

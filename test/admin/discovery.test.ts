@@ -54,3 +54,47 @@ test('/ready?verbose tells what is waited for, from the first clusters to what w
   plane.set('CDS', [edsCluster('c', source), edsCluster('w', source)], '2')
   await says(proxy, 'LIVE', 'warming: cluster w: ClusterLoadAssignment w, for N s')
 })
+
+interface ClientStatus {
+  readonly node: { readonly id: string }
+  readonly generic_xds_configs: readonly Record<string, unknown>[]
+}
+
+test('the client status tells of each resource whether it is in force, was refused, or has not come', async () => {
+  const { plane, proxy } = await starting()
+  plane.set('CDS', [edsCluster('c', source), { name: 'bad', resource: '{ name: bad, type: LOGICAL_DNS }' }], 'c1')
+  plane.set('EDS', [endpoints('c', 1)], 'e1')
+  plane.set('LDS', [httpListener('l', rds('r', source))], 'l1')
+  const status = async (query = ''): Promise<ClientStatus> => {
+    const { body } = await proxy.admin(`/v3/discovery:client_status${query}`)
+    return JSON.parse(body).config[0] as ClientStatus
+  }
+  const states = async (): Promise<string[]> => {
+    const { generic_xds_configs: all } = await status('?exclude_resource_contents')
+    return all.map((each) => {
+      const { type_url: typeUrl, name, version_info: version, client_status: state } = each
+      return `${String(typeUrl).split('.').at(-1)} ${name} ${version} ${state} ${'xds_config' in each}`
+    })
+  }
+  await expect
+    .poll(states, { timeout: 10_000 })
+    .toEqual([
+      'Cluster xds undefined undefined false',
+      'Cluster rest undefined undefined false',
+      'Cluster c c1 ACKED false',
+      'Cluster bad undefined NACKED false',
+      'Listener l l1 ACKED false',
+      'ClusterLoadAssignment c e1 ACKED false',
+      'RouteConfiguration r undefined REQUESTED false',
+    ])
+  plane.set('RDS', [routes('r', 'c')], 'r1')
+  await expect.poll(states, { timeout: 10_000 }).toContain('RouteConfiguration r r1 ACKED false')
+  const { node, generic_xds_configs: all } = await status()
+  expect(node.id).toBe('test-node')
+  expect(all.find(({ name }) => name === 'r')).toMatchObject({
+    xds_config: { '@type': 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration', name: 'r' },
+  })
+  expect(all.find(({ name }) => name === 'bad')).toMatchObject({
+    error_state: { details: expect.stringContaining('LOGICAL_DNS'), failed_configuration: { name: 'bad' } },
+  })
+})

@@ -1,6 +1,7 @@
 /** A view of a scope in which some names are not kept: `stats_matcher` of one listener. */
-import type { GaugeMode, HistogramUnit } from './slab.ts'
+
 import { NULL_SLOT } from './slab_writer.ts'
+import type { GaugeMode, HistogramUnit } from './stat_log.ts'
 import type { StatsOwner } from './stats_owner.ts'
 import { Counter, Gauge, Histogram, type Scope, scopePrefix, TextReadout } from './store.ts'
 

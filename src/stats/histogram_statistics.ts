@@ -1,6 +1,7 @@
 /** What is told of a histogram: quantiles, counts by bucket and the sum, computed from its bins as libcircllhist does. */
 import { BINS_PER_BLOCK, BLOCK_LIMIT, binLeft, binWidth } from './histogram_bins.ts'
-import type { HistogramUnit, Slab } from './slab.ts'
+import type { Slab } from './slab.ts'
+import type { HistogramUnit } from './stat_log.ts'
 
 /** Quantiles that Envoy shows, as fractions. */
 export const SUPPORTED_QUANTILES: readonly number[] = [0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 1]

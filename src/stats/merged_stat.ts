@@ -1,6 +1,7 @@
 /** One stat of all processes together: the classes, and the table that says where each process keeps it. */
 import { computeStatistics, HistogramData, type HistogramStatistics, mayHoldValues } from './histogram_statistics.ts'
-import type { GaugeMode, HistogramUnit, Slab } from './slab.ts'
+import type { Slab } from './slab.ts'
+import type { GaugeMode, HistogramUnit } from './stat_log.ts'
 
 const NOWHERE = 0
 const FIRST_CAPACITY = 1024

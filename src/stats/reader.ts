@@ -8,8 +8,10 @@ import {
   PlaceTable,
   StatGroup,
 } from './merged_stat.ts'
-import { type LoggedStat, type Slab, SlabLogReader, type StatType } from './slab.ts'
+import type { Slab } from './slab.ts'
+import { SlabView, type SlabViewOwner } from './slab_view.ts'
 import { SortedStats } from './sorted_stats.ts'
+import type { LoggedStat, StatType } from './stat_log.ts'
 import type { TagProducer } from './tag_extractor.ts'
 
 export interface StatsReaderOptions {
@@ -30,35 +32,7 @@ export interface StatsSnapshot {
   readonly tags: TagProducer
 }
 
-/** One process's log, and which stat is at each of its places. */
-class SlabView {
-  readonly log: SlabLogReader
-  #bySlot = new Int32Array(1024)
-  readonly #byHeapOffset = new Map<number, number>()
-
-  constructor(slab: Slab) {
-    this.log = new SlabLogReader(slab)
-  }
-
-  indexAt({ type, place }: LoggedStat): number {
-    return (type === 'histogram' ? this.#byHeapOffset.get(place) : this.#bySlot[place]) ?? 0
-  }
-
-  setIndexAt({ type, place }: LoggedStat, index: number): void {
-    if (type === 'histogram') {
-      this.#byHeapOffset.set(place, index)
-      return
-    }
-    if (place >= this.#bySlot.length) {
-      const larger = new Int32Array(Math.max(place + 1, this.#bySlot.length * 2))
-      larger.set(this.#bySlot)
-      this.#bySlot = larger
-    }
-    this.#bySlot[place] = index
-  }
-}
-
-export class StatsReader {
+export class StatsReader implements SlabViewOwner {
   readonly #options: StatsReaderOptions
   readonly #views: readonly SlabView[]
   readonly #table: PlaceTable
@@ -74,7 +48,7 @@ export class StatsReader {
   /** `slabs` are the slabs of all processes; each is read at any time, whether its process lives or not. */
   constructor(slabs: readonly Slab[], options: StatsReaderOptions) {
     this.#options = options
-    this.#views = slabs.map((slab) => new SlabView(slab))
+    this.#views = slabs.map((slab, index) => new SlabView(slab, index, this))
     this.#table = new PlaceTable(slabs)
   }
 
@@ -104,26 +78,19 @@ export class StatsReader {
   }
 
   #readLogs(): void {
-    for (const [slab, view] of this.#views.entries()) {
-      for (let stat = view.log.next(); stat !== undefined; stat = view.log.next()) {
-        if (stat.retired) this.#onRetired(slab, view, stat)
-        else this.#onMade(slab, view, stat)
-      }
-    }
+    for (const view of this.#views) view.read()
   }
 
-  #onMade(slab: number, view: SlabView, logged: LoggedStat): void {
+  onMade(slab: number, logged: LoggedStat): number {
     const stat = this.#find(slab, logged)
     this.#table.setPlace(slab, stat.index, logged.place)
-    view.setIndexAt(logged, stat.index)
+    return stat.index
   }
 
   /** A stat that lost a place has lost what was counted there: it begins anew, or goes with its last place. */
-  #onRetired(slab: number, view: SlabView, logged: LoggedStat): void {
-    const index = view.indexAt(logged)
+  onGone(slab: number, index: number, place: number): void {
     const stat = this.#byIndex[index]
-    if (stat === undefined) return
-    view.setIndexAt(logged, 0)
+    if (stat === undefined || this.#table.place(slab, index) !== place) return
     this.#table.setPlace(slab, index, 0)
     stat.forget()
     if (this.#table.hasPlace(index)) return
@@ -207,12 +174,11 @@ function findIn(group: StatGroup, type: StatType, leaf: string): MergedStat | un
 
 /** Sets the gauges of a process that died to zero, so that its successor starts from there; used ones stay used. */
 export function zeroGauges(slab: Slab): void {
-  const log = new SlabLogReader(slab)
   const gauges = new Set<number>()
-  for (let stat = log.next(); stat !== undefined; stat = log.next()) {
-    if (stat.type !== 'gauge') continue
-    if (stat.retired) gauges.delete(stat.place)
-    else gauges.add(stat.place)
+  for (const entry of slab.log.part(slab.log.generation).entries()) {
+    if (entry.kind === 'symbol' || entry.stat.type !== 'gauge') continue
+    if (entry.kind === 'retired') gauges.delete(entry.stat.place)
+    else gauges.add(entry.stat.place)
   }
   for (const place of gauges) if (!Object.is(slab.values[place], -0)) slab.values[place] = 0
 }

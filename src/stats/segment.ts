@@ -4,20 +4,20 @@ import { SharedArea, type SharedAreaLimits, sharedAreaBytes } from './shared_cou
 import { Slab, type SlabLimits, slabBytes } from './slab.ts'
 
 /** Changes whenever the layout does: a process of another version must not read the segment. */
-const MAGIC = 0x4e53_0002
+const MAGIC = 0x4e53_0003
 
 export interface SegmentLimits extends SlabLimits, SharedAreaLimits {}
 
 /**
- * Reserve for 10,000 clusters with all their stats, five histograms each, in every slab, and for ten shared counters of each.
- * Only touched pages take memory.
+ * Reserve for 10,000 clusters with all their stats, five histograms each, in every slab, and for ten shared counters of
+ * 200,000 clusters: their names stay for as long as the server lives. Only touched pages take memory.
  */
 export const DEFAULT_SEGMENT_LIMITS: SegmentLimits = {
   slotLimit: 2 << 20,
   logLimitBytes: 96 << 20,
   heapLimitBytes: 192 << 20,
-  sharedLimit: 256 << 10,
-  sharedNamesLimitBytes: 16 << 20,
+  sharedLimit: 2 << 20,
+  sharedNamesLimitBytes: 128 << 20,
 }
 
 /** Slab of the main process; worker n (from 0) has slab n + 1. */

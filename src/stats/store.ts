@@ -1,7 +1,9 @@
 /** The stats of one process: handles that are looked up by name once, at configuration time, and kept. */
 import { BIN_MASK, BINS_PER_BLOCK, BLOCK_SHIFT, PACKED_BINS, packedBin, TABLE_LIMIT } from './histogram_bins.ts'
-import { type GaugeMode, type HistogramUnit, Slab, type SlabLimits, slabBytes } from './slab.ts'
-import { NULL_SLOT, SlabWriter, type StatKind } from './slab_writer.ts'
+import { Slab, type SlabLimits, slabBytes } from './slab.ts'
+import { NULL_SLOT, SlabWriter } from './slab_writer.ts'
+import type { GaugeMode, HistogramUnit } from './stat_log.ts'
+import type { StatKind } from './stat_log_writer.ts'
 import type { OwnedGroup, StatsOwner } from './stats_owner.ts'
 
 /**

@@ -68,6 +68,37 @@ test('a worker killed while it makes stats loses none, and its successor goes on
   }
 })
 
+test('names that come and go without end are read at any time, and whoever is killed leaves those that are there', async () => {
+  const segment = createSegment(1, limits)
+  const reader = new StatsReader(segment.slabs(), defaultStatsSettings())
+  for (let life = 0; life < 3; life++) {
+    const child = startChild(segment, 1, 'renew')
+    const looks: number[] = []
+    const last = await killWhen(child, (line) => {
+      const { counters } = reader.snapshot()
+      looks.push(counters.length)
+      // Those of the lives before show too: nobody has ended them.
+      const own = counters.filter(({ name }) => name.startsWith(`renewed.s${child.pid}_`))
+      expect(own.length).toBeLessThanOrEqual(11)
+      expect(counters.every(({ name }) => /^renewed\.s\d+_\d+\.c$/.test(name))).toBe(true)
+      return Number(line) >= 40_000
+    })
+    expect(Number(last)).toBeGreaterThanOrEqual(40_000)
+    expect(looks.length).toBeGreaterThan(10)
+    const { counters, histograms } = reader.snapshot()
+    const afresh = new StatsReader(segment.slabs(), defaultStatsSettings()).snapshot()
+    expect(counters.map(({ name }) => name)).toEqual(afresh.counters.map(({ name }) => name))
+    expect(histograms.map(({ name }) => name)).toEqual(afresh.histograms.map(({ name }) => name))
+    expect(counters.map((counter) => counter.value())).toEqual(afresh.counters.map((counter) => counter.value()))
+  }
+  // A successor takes all of it on.
+  expect(segment.slab(1).log.generation).toBeGreaterThan(3)
+  const before = reader.snapshot().counters
+  const successor = new StatsStore(segment.slab(1))
+  for (const { name } of before) expect(successor.counter(name).value()).toBeLessThanOrEqual(1)
+  expect(reader.snapshot().counters.length).toBe(before.length)
+})
+
 test('processes that make the same shared counters at once agree on every slot', async () => {
   const segment = createSegment(3, limits)
   const children = [1, 2, 3].map((slab) => startChild(segment, slab, 'names', 2000))

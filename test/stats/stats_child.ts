@@ -1,6 +1,7 @@
 /** A worker of the tests: opens the segment on descriptor 3 and does what its arguments say, on the slab named first. */
 import { openSegment, type StatsSegment } from '../../src/stats/segment.ts'
 import { SharedCounters } from '../../src/stats/shared_counter.ts'
+import { StatsOwner } from '../../src/stats/stats_owner.ts'
 import { StatsStore } from '../../src/stats/store.ts'
 
 const [slabIndex, task, amount] = process.argv.slice(2)
@@ -23,6 +24,20 @@ const tasks: Record<string, (segment: StatsSegment, index: number, amount: numbe
       store.histogram(`churn.h${i & 255}`, 'ms').recordValue(i)
       store.textReadout('churn.text').set(`text ${i}`)
       if (i % 100 === 99) process.stdout.write(`${i + 1}\n`)
+    }
+  },
+  /** Makes stats of new names and ends old ones without end: ten scopes are there at any time, each counted once. */
+  renew(segment, index) {
+    const store = new StatsStore(segment.slab(index))
+    const owners: StatsOwner[] = []
+    for (let i = 0; ; i++) {
+      const owner = new StatsOwner()
+      owners.push(owner)
+      const scope = store.createScope(`renewed.s${process.pid}_${i}`).ownedBy(owner)
+      scope.counter('c').inc()
+      scope.histogram('h', 'ms').recordValue(1)
+      if (owners.length > 10) owners.shift()?.end()
+      if (i % 1000 === 999) process.stdout.write(`${i + 1}\n`)
     }
   },
   /** Makes shared counters whose names other processes make at the same time, adding one to each. */

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { StatsReader } from '../../src/stats/reader.ts'
 import { Slab, type SlabLimits, slabBytes } from '../../src/stats/slab.ts'
 import { NULL_SLOT } from '../../src/stats/slab_writer.ts'
+import { defaultStatsSettings } from '../../src/stats/stats_config.ts'
 import { StatsOwner } from '../../src/stats/stats_owner.ts'
 import { createLocalStore, StatsStore, sanitizeStatName } from '../../src/stats/store.ts'
 
@@ -159,4 +161,45 @@ test('scopes that come and go for ever use a bounded number of slots', () => {
     owner.end()
   }
   expect(store.lostNames()).toBe(0)
+})
+
+test('new names for ever, while old ones go, find room in a log that is written anew, and readers follow', () => {
+  const limits = { ...tiny, slotLimit: 4096, logLimitBytes: 64 << 10, heapLimitBytes: 1 << 20 }
+  const slab = new Slab(new ArrayBuffer(slabBytes(limits)), 0, limits)
+  const readers = [7, 40, 400, 3000].map((every) => ({
+    every,
+    reader: new StatsReader([slab], defaultStatsSettings()),
+  }))
+  let store = new StatsStore(slab)
+  const alive = new Map<string, StatsOwner>()
+  const kept = store.counter('kept.c')
+  for (let i = 0; i < 6000; i++) {
+    const owner = new StatsOwner()
+    const name = `cluster.${i % 3 === 0 ? 'again' : `number_${i}`}_${i % 50}`
+    alive.get(name)?.end()
+    alive.set(name, owner)
+    const scope = store.createScope(name).ownedBy(owner)
+    scope.counter('c').add(i)
+    scope.histogram('h', 'ms')
+    if (alive.size > 60) {
+      const [oldest, its] = [...alive][i % 60]
+      its.end()
+      alive.delete(oldest)
+    }
+    kept.inc()
+    for (const { every, reader } of readers) {
+      if (i % every !== 0) continue
+      const { counters, histograms } = reader.snapshot()
+      expect(counters.map((counter) => counter.name).sort()).toEqual(
+        [...alive.keys(), 'kept'].map((each) => `${each}.c`).sort(),
+      )
+      expect(histograms.length).toBe(alive.size)
+      expect(counters.find((counter) => counter.name === `${name}.c`)?.value()).toBe(i)
+      expect(counters.find((counter) => counter.name === 'kept.c')?.value()).toBe(i + 1)
+    }
+  }
+  expect(store.lostNames()).toBe(0)
+  expect(slab.log.generation).toBeGreaterThan(5)
+  store = new StatsStore(slab)
+  expect([...alive.keys()].every((name) => store.counter(`${name}.c`).value() > 0)).toBe(true)
 })

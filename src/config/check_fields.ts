@@ -7,6 +7,7 @@ import { commonFields } from './fields/common.ts'
 import type { FieldTable, FieldUse } from './fields/field_table.ts'
 import { grpcFields } from './fields/grpc.ts'
 import { hcmFields } from './fields/hcm.ts'
+import { healthCheckFields } from './fields/health_check.ts'
 import { listenerFields } from './fields/listener.ts'
 import { routeFields } from './fields/route.ts'
 import { tlsFields } from './fields/tls.ts'
@@ -28,6 +29,7 @@ export const fieldTables: readonly FieldTable[] = [
   transcoderFields,
   xdsFields,
   accessLogFields,
+  healthCheckFields,
 ]
 
 /**

@@ -28,6 +28,10 @@ import { sniCluster } from './filters/network/sni_cluster/config.ts'
 import { tcpProxy } from './filters/network/tcp_proxy/config.ts'
 import { metadataFormatterFactory } from './formatter/metadata/config.ts'
 import { reqWithoutQueryFormatterFactory } from './formatter/req_without_query/config.ts'
+import { fileEventSink } from './health_check/event_sink/file/config.ts'
+import { grpcHealthChecker } from './health_checkers/grpc/config.ts'
+import { httpHealthChecker } from './health_checkers/http/config.ts'
+import { tcpHealthChecker } from './health_checkers/tcp/config.ts'
 import { earlyHeaderMutation } from './http/early_header_mutation/header_mutation/config.ts'
 import { customHeaderIpDetection } from './http/original_ip_detection/custom_header/config.ts'
 import { xffIpDetection } from './http/original_ip_detection/xff/config.ts'
@@ -92,6 +96,11 @@ export const allExtensions: readonly ExtensionFactory[] = [
   wrrLocality,
   // Clusters
   aggregateCluster,
+  // Health checkers and where their events go
+  fileEventSink,
+  grpcHealthChecker,
+  httpHealthChecker,
+  tcpHealthChecker,
   // Early header mutation
   earlyHeaderMutation,
   // Original IP detection

@@ -2,11 +2,13 @@
 // the bootstrap's file and from discovery services.
 
 import type { envoy } from '../../proto/generated/api.d.ts'
+import type { AccessLogManager } from '../access_log/access_log_manager.ts'
 import { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
 import { WatchedResources } from '../config/watched_resources.ts'
 import type { Scope } from '../stats/store.ts'
 import { createDiscovery } from '../upstream/discovery/discovery.ts'
+import type { HdsDelegate } from '../xds/hds_delegate.ts'
 import type { LoadStatsReporter } from '../xds/load_stats_reporter.ts'
 import type { XdsContext } from '../xds/xds_manager.ts'
 import type { ConfigChange } from './channel.ts'
@@ -14,6 +16,8 @@ import { ClusterLifecycle, clustersInOrder, type Origin } from './cluster_lifecy
 import { ConfigPush } from './config_push.ts'
 import { DiscoveredSet } from './discovered_set.ts'
 import { Discovery } from './discovery.ts'
+import { hdsClusterParts } from './hds_cluster_base.ts'
+import { createHdsDelegate } from './health_discovery.ts'
 import { Instance, type InstanceParts } from './instance.ts'
 import { ListenerLifecycle, listenerKeys } from './listener_lifecycle.ts'
 import type { ProcessLoad } from './load_numbers.ts'
@@ -36,6 +40,10 @@ export interface LiveConfigurationParts {
   readonly workers: () => WorkerPool
   readonly node: XdsContext['node']
   readonly onRuntimeLayer: OnRuntimeLayer
+  /** Of main's own files, for health check events. */
+  readonly eventLogs: AccessLogManager
+  /** Whether a cluster has ever had a connection for traffic, by what its stats are called. */
+  readonly hasTraffic: (clusterName: string) => boolean
 }
 
 export class LiveConfiguration {
@@ -46,6 +54,7 @@ export class LiveConfiguration {
   readonly discoveredListeners: DiscoveredSet<Listener>
   readonly discovery: Discovery
   readonly #loadReporter: LoadStatsReporter | undefined
+  readonly #hdsDelegate: HdsDelegate | undefined
   readonly #push: ConfigPush
   readonly #parts: LiveConfigurationParts
 
@@ -107,6 +116,8 @@ export class LiveConfiguration {
     }
     for (const view of secondary) this.clusters.addOrUpdate(view, fromBootstrap, errors)
     this.#loadReporter = createLoadReporter(bootstrap, xdsContext, loadWorkers, errors)
+    const hdsParts = hdsClusterParts(this.instance, parts)
+    this.#hdsDelegate = createHdsDelegate(bootstrap, xdsContext, hdsParts, errors)
   }
 
   /** Binds their addresses; throws where one cannot be had. */
@@ -126,6 +137,7 @@ export class LiveConfiguration {
     await this.discovery.startClusters()
     await this.clusters.startAll()
     this.clusters.onInitialized()
+    this.#hdsDelegate?.start()
   }
 
   /** Resolves when all listeners may accept, those of LDS too. */
@@ -157,6 +169,7 @@ export class LiveConfiguration {
 
   stop(): void {
     this.#loadReporter?.stop()
+    this.#hdsDelegate?.stop()
     this.discovery.stop()
     this.clusters.stop()
   }

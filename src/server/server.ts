@@ -112,6 +112,8 @@ export class Server implements ServerControl {
       workers: () => this.#workers,
       node: () => serverNode(this),
       onRuntimeLayer: (name, layer) => this.#runtimeLayers.setDiscovered(name, layer),
+      eventLogs: this.adminAccessLogManager,
+      hasTraffic: (name) => this.stats.counter(`cluster.${name}.upstream_cx_total`)?.used() === true,
       instance: {
         scope: this.#store,
         runtime: this.#runtime,

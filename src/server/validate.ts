@@ -20,6 +20,8 @@ import { logSettings } from './application_log.ts'
 import { clustersInOrder } from './cluster_lifecycle.ts'
 import { Discovery } from './discovery.ts'
 import { DrainManager } from './drain_decision.ts'
+import { hdsClusterParts } from './hds_cluster_base.ts'
+import { createHdsDelegate } from './health_discovery.ts'
 import { Instance, statsSettings } from './instance.ts'
 import { createLoadReporter } from './load_reports.ts'
 import { localInfo } from './local_info.ts'
@@ -116,6 +118,8 @@ export function validateBootstrap(
   for (const view of secondary) checkCluster(view, instance, bootstrap, errors)
   const nobody = { loads: async () => [], pids: () => [] }
   createLoadReporter(bootstrap, xdsContext, nobody, errors)?.stop()
+  const hdsParts = hdsClusterParts(instance, { eventLogs: context.accessLogManager, hasTraffic: () => false })
+  createHdsDelegate(bootstrap, xdsContext, hdsParts, errors)?.stop()
   checkLocalCluster(bootstrap, instance, errors)
   for (const view of listeners) instance.buildListener(view, instance.contextFor(errors))
   adminSettings(bootstrap, instance.context)

@@ -64,6 +64,15 @@ export class StatsReader implements SlabViewOwner {
     }
   }
 
+  /** The counter of that whole name; undefined where no process has made one. */
+  counter(name: string): MergedCounter | undefined {
+    this.#readLogs()
+    const dot = name.lastIndexOf('.') + 1
+    const leaf = name.slice(dot)
+    const group = this.#groups.get(name.slice(0, dot))
+    return group?.stats.find((stat): stat is MergedCounter => stat instanceof MergedCounter && stat.leaf === leaf)
+  }
+
   /** Ends a flush interval: takes over what the histograms recorded and, if asked to, latches the counters' deltas. */
   flush(): void {
     this.#readLogs()

@@ -61,8 +61,8 @@ export const clusterFields: FieldTable = {
   },
   'envoy.config.endpoint.v3.LbEndpoint': { acts: words('endpoint health_status metadata load_balancing_weight') },
   'envoy.config.endpoint.v3.Endpoint': {
-    acts: words('address hostname additional_addresses observability_name'),
-    harmless: ['health_check_config'],
+    // The last is for active health checks alone.
+    acts: words('address hostname additional_addresses observability_name health_check_config'),
   },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
     acts: words(`common_http_protocol_options upstream_http_protocol_options explicit_http_config

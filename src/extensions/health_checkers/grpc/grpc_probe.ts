@@ -1,0 +1,156 @@
+// A gRPC check: grpc.health.v1.Health/Check, and whether the service is SERVING.
+
+import type { FormatterContext } from '../../../access_log/formatter.ts'
+import { HeaderMap } from '../../../common/header_map.ts'
+import type { RequestEncoder, ResponseDecoder } from '../../../http/codec/codec.ts'
+import { ErrorCode } from '../../../http/codec/http2/constants.ts'
+import { CodecConnection, type CodecConnectionCallbacks } from '../../../http/codec_connection.ts'
+import { isGrpcResponse } from '../../../http/grpc_status.ts'
+import type { HeaderParser } from '../../../router/header_parser.ts'
+import { checkStreamInfo } from '../../../upstream/health_checking/check_stream_info.ts'
+import type { CheckedHost } from '../../../upstream/health_checking/checked_host.ts'
+import type { HealthProbe, ProbeCallbacks, ProbeContext } from '../../../upstream/health_checking/health_probe.ts'
+import { HealthResponse } from './health_messages.ts'
+
+export interface GrpcProbeSettings {
+  /** '' for the cluster's name. */
+  readonly authority: string
+  readonly headers: HeaderParser | undefined
+  /** The frame of a HealthCheckRequest. */
+  readonly request: Buffer
+}
+
+export class GrpcProbe implements HealthProbe, ResponseDecoder, CodecConnectionCallbacks {
+  readonly #host: CheckedHost
+  readonly #settings: GrpcProbeSettings
+  readonly #context: ProbeContext
+  readonly #callbacks: ProbeCallbacks
+  #connection: CodecConnection | undefined = undefined
+  /** Of the check that is under way. */
+  #encoder: RequestEncoder | undefined = undefined
+  #response = new HealthResponse()
+  /** The connection ends with the answer that is under way. */
+  #isLeaving = false
+
+  constructor(host: CheckedHost, settings: GrpcProbeSettings, context: ProbeContext, callbacks: ProbeCallbacks) {
+    this.#host = host
+    this.#settings = settings
+    this.#context = context
+    this.#callbacks = callbacks
+  }
+
+  start(): void {
+    const { cluster, reuseConnection } = this.#context
+    if (this.#connection === undefined) {
+      this.#isLeaving = !reuseConnection
+      this.#connection = new CodecConnection(this.#context.connect(this.#host), 'http2', cluster, this)
+    }
+    this.#response = new HealthResponse()
+    const encoder = this.#connection.newStream(this)
+    this.#encoder = encoder
+    encoder.encodeHeaders(this.#requestHeaders(), false)
+    encoder.encodeData(this.#settings.request, true)
+  }
+
+  #requestHeaders(): HeaderMap {
+    const headers = new HeaderMap()
+    headers.method = 'POST'
+    headers.path = '/grpc.health.v1.Health/Check'
+    headers.authority = this.#host.target.hostname || this.#settings.authority || this.#context.cluster.name
+    headers.scheme = this.#host.host.transportSocket.isSecure ? 'https' : 'http'
+    headers.add('te', 'trailers')
+    headers.add('content-type', 'application/grpc')
+    headers.add('user-agent', 'Envoy/HC')
+    this.#settings.headers?.evaluate(headers, this.#formatterContext(headers))
+    headers.set('grpc-timeout', `${this.#context.timeoutMs}m`)
+    return headers
+  }
+
+  #formatterContext(headers: HeaderMap): FormatterContext {
+    return {
+      requestHeaders: headers,
+      responseHeaders: undefined,
+      responseTrailers: undefined,
+      streamInfo: checkStreamInfo(this.#host.host, 'HTTP/2'),
+      localReplyBody: '',
+      accessLogType: 'NotSet',
+    }
+  }
+
+  onTimeout(): void {
+    if (this.#isLeaving) this.close()
+    else this.#endStream()
+  }
+
+  close(): void {
+    const connection = this.#connection
+    this.#connection = undefined
+    this.#encoder = undefined
+    connection?.close()
+  }
+
+  /** Nothing more of this answer is wanted; the connection stays. */
+  #endStream(): void {
+    const encoder = this.#encoder
+    this.#encoder = undefined
+    encoder?.resetStream('localReset')
+  }
+
+  // ---- The answer ------------------------------------------------------------------------------------------------
+
+  decode1xxHeaders(): void {}
+
+  decodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    // Whatever else it is, an answer of headers alone brings no message.
+    if (endStream) this.#over(false)
+    else if (!isGrpcResponse(headers, false)) this.#refuse()
+  }
+
+  decodeData(data: Buffer, endStream: boolean): void {
+    if (this.#encoder === undefined) return
+    if (endStream) this.#over(false)
+    else if (!this.#response.add(data)) this.#refuse()
+  }
+
+  decodeTrailers(trailers: HeaderMap): void {
+    if (this.#encoder !== undefined) this.#over(trailers.get('grpc-status') === '0' && this.#response.isServing)
+  }
+
+  retainsData(): boolean {
+    return false
+  }
+
+  #refuse(): void {
+    this.#endStream()
+    this.#over(false)
+  }
+
+  #over(isServing: boolean): void {
+    this.#encoder = undefined
+    if (this.#isLeaving) this.close()
+    if (isServing) this.#callbacks.onSuccess(false)
+    else this.#callbacks.onFailure('ACTIVE', false)
+  }
+
+  // ---- The connection --------------------------------------------------------------------------------------------
+
+  onReset(): void {
+    this.#encoder = undefined
+    if (this.#isLeaving) this.close()
+    this.#callbacks.onFailure('NETWORK', false)
+  }
+
+  onGoAway(errorCode: number): void {
+    const isWaiting = this.#encoder !== undefined
+    if (isWaiting && errorCode === ErrorCode.noError) {
+      this.#isLeaving = true
+      return
+    }
+    this.close()
+    if (isWaiting) this.#callbacks.onFailure('NETWORK', false)
+  }
+
+  onClosed(): void {
+    this.#connection = undefined
+  }
+}

@@ -1,0 +1,184 @@
+// An HTTP check: one request, and whether its answer is what it should be.
+
+import type { FormatterContext } from '../../../access_log/formatter.ts'
+import { HeaderMap } from '../../../common/header_map.ts'
+import type { StringPredicate } from '../../../common/string_matcher.ts'
+import type { ResponseDecoder } from '../../../http/codec/codec.ts'
+import { ErrorCode } from '../../../http/codec/http2/constants.ts'
+import { CodecConnection, type CodecConnectionCallbacks } from '../../../http/codec_connection.ts'
+import type { HeaderParser } from '../../../router/header_parser.ts'
+import { checkStreamInfo } from '../../../upstream/health_checking/check_stream_info.ts'
+import type { CheckedHost } from '../../../upstream/health_checking/checked_host.ts'
+import type { HealthProbe, ProbeCallbacks, ProbeContext } from '../../../upstream/health_checking/health_probe.ts'
+import { hasPayloads } from '../../../upstream/health_checking/payload.ts'
+import type { StatusRanges } from './status_ranges.ts'
+
+export interface HttpProbeSettings {
+  readonly protocol: 'http1' | 'http2'
+  readonly method: string
+  readonly path: string
+  /** '' for the cluster's name. */
+  readonly host: string
+  readonly body: Buffer
+  readonly headers: HeaderParser | undefined
+  readonly statuses: StatusRanges
+  readonly receive: readonly Buffer[]
+  /** How much of a response's body is looked at. */
+  readonly responseBufferBytes: number
+  /** Of `x-envoy-upstream-healthchecked-cluster`. */
+  readonly serviceName: StringPredicate | undefined
+}
+
+type Result = 'succeeded' | 'degraded' | 'failed' | 'retriable'
+
+const everyOne = { numerator: 100, denominator: 'HUNDRED' } as const
+
+export class HttpProbe implements HealthProbe, ResponseDecoder, CodecConnectionCallbacks {
+  readonly #host: CheckedHost
+  readonly #settings: HttpProbeSettings
+  readonly #context: ProbeContext
+  readonly #callbacks: ProbeCallbacks
+  #connection: CodecConnection | undefined = undefined
+  #isWaiting = false
+  /** The connection ends with the answer that is under way. */
+  #isLeaving = false
+  #response: HeaderMap | undefined = undefined
+  #body: Buffer[] = []
+  #bodyBytes = 0
+
+  constructor(host: CheckedHost, settings: HttpProbeSettings, context: ProbeContext, callbacks: ProbeCallbacks) {
+    this.#host = host
+    this.#settings = settings
+    this.#context = context
+    this.#callbacks = callbacks
+  }
+
+  start(): void {
+    const { protocol, body } = this.#settings
+    const { cluster, reuseConnection } = this.#context
+    if (this.#connection === undefined) {
+      this.#isLeaving = !reuseConnection
+      this.#connection = new CodecConnection(this.#context.connect(this.#host), protocol, cluster, this)
+    }
+    this.#isWaiting = true
+    this.#response = undefined
+    this.#body = []
+    this.#bodyBytes = 0
+    const encoder = this.#connection.newStream(this)
+    encoder.encodeHeaders(this.#requestHeaders(), body.length === 0)
+    if (body.length > 0) encoder.encodeData(body, true)
+  }
+
+  #requestHeaders(): HeaderMap {
+    const { method, path, host, body, headers: parser, protocol } = this.#settings
+    const headers = new HeaderMap()
+    headers.method = method
+    headers.authority = this.#host.target.hostname || host || this.#context.cluster.name
+    headers.path = path
+    headers.scheme = this.#host.host.transportSocket.isSecure ? 'https' : 'http'
+    headers.add('user-agent', 'Envoy/HC')
+    parser?.evaluate(headers, this.#formatterContext(headers, protocol))
+    if (body.length > 0) headers.set('content-length', String(body.length))
+    return headers
+  }
+
+  #formatterContext(headers: HeaderMap, protocol: HttpProbeSettings['protocol']): FormatterContext {
+    return {
+      requestHeaders: headers,
+      responseHeaders: undefined,
+      responseTrailers: undefined,
+      streamInfo: checkStreamInfo(this.#host.host, protocol === 'http1' ? 'HTTP/1.1' : 'HTTP/2'),
+      localReplyBody: '',
+      accessLogType: 'NotSet',
+    }
+  }
+
+  onTimeout(): void {
+    this.close()
+  }
+
+  close(): void {
+    const connection = this.#connection
+    this.#connection = undefined
+    this.#isWaiting = false
+    connection?.close()
+  }
+
+  // ---- The answer ------------------------------------------------------------------------------------------------
+
+  decode1xxHeaders(): void {}
+
+  decodeHeaders(headers: HeaderMap, endStream: boolean): void {
+    this.#response = headers
+    if (endStream) this.#onResponse(headers)
+  }
+
+  decodeData(data: Buffer, endStream: boolean): void {
+    const { receive, responseBufferBytes } = this.#settings
+    const room = responseBufferBytes - this.#bodyBytes
+    if (receive.length > 0 && room > 0) {
+      // Its memory is the connection's.
+      const part = Buffer.from(data.subarray(0, Math.min(data.length, room)))
+      this.#body.push(part)
+      this.#bodyBytes += part.length
+    }
+    if (endStream) this.decodeTrailers()
+  }
+
+  decodeTrailers(): void {
+    if (this.#response !== undefined) this.#onResponse(this.#response)
+  }
+
+  retainsData(): boolean {
+    return false
+  }
+
+  #onResponse(headers: HeaderMap): void {
+    this.#isWaiting = false
+    this.#host.lastHttpStatus = headers.status
+    const result = this.#result(headers)
+    // Before anybody hears of it: whoever does may end the check for good.
+    if (this.#isLeaving || this.#connection?.mustClose === true) this.close()
+    if (result === 'succeeded' || result === 'degraded') this.#callbacks.onSuccess(result === 'degraded')
+    else this.#callbacks.onFailure('ACTIVE', result === 'retriable')
+  }
+
+  #result(headers: HeaderMap): Result {
+    const { statuses, receive, serviceName } = this.#settings
+    const { runtime } = this.#context.server
+    const hasBody = receive.length === 0 || hasPayloads(Buffer.concat(this.#body), receive)
+    if (!hasBody || !statuses.isExpected(headers.status)) {
+      if (headers.has('x-envoy-immediate-health-check-fail')) this.#host.isExcluded = true
+      return hasBody && statuses.isRetriable(headers.status) ? 'retriable' : 'failed'
+    }
+    const random = Math.floor(Math.random() * 100)
+    if (serviceName !== undefined && runtime.featureEnabled('health_check.verify_cluster', everyOne, random)) {
+      this.#context.stats.verifyCluster.inc()
+      if (!serviceName(headers.get('x-envoy-upstream-healthchecked-cluster') ?? '')) return 'failed'
+    }
+    return headers.has('x-envoy-degraded') ? 'degraded' : 'succeeded'
+  }
+
+  // ---- The connection --------------------------------------------------------------------------------------------
+
+  onReset(): void {
+    this.#isWaiting = false
+    if (this.#isLeaving) this.close()
+    this.#callbacks.onFailure('NETWORK', false)
+  }
+
+  onGoAway(errorCode: number): void {
+    const isWaiting = this.#isWaiting
+    if (isWaiting && errorCode === ErrorCode.noError) {
+      // It finishes what it has begun; the next check is for another connection.
+      this.#isLeaving = true
+      return
+    }
+    this.close()
+    if (isWaiting) this.#callbacks.onFailure('NETWORK', false)
+  }
+
+  onClosed(): void {
+    this.#connection = undefined
+  }
+}

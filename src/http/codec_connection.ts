@@ -1,0 +1,120 @@
+// One HTTP connection to a host beside its pools, as health checks use it: one request at a time, each when it is asked for.
+
+import type { Connection } from '../network/connection.ts'
+import type { ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../network/connection_types.ts'
+import type { ClusterInfo } from '../upstream/cluster_info.ts'
+import {
+  type ClientCodec,
+  CodecProtocolError,
+  type RequestEncoder,
+  type ResponseDecoder,
+  type StreamResetReason,
+} from './codec/codec.ts'
+import { Http1ClientCodec } from './codec/http1/client_codec.ts'
+import { Http2ClientCodec } from './codec/http2/client_codec.ts'
+import { upstreamHttp1Settings, upstreamHttp2Settings } from './conn_pool/codec_settings.ts'
+
+/** What it tells; nothing any more once it was closed from here. */
+export interface CodecConnectionCallbacks {
+  /** The request is lost: it was reset, or its connection is gone. */
+  onReset(): void
+  /** No request can follow on it. One that is under way may still be answered. */
+  onGoAway(errorCode: number): void
+  onClosed(): void
+}
+
+export class CodecConnection implements ConnectionCallbacks, ConnectionReader {
+  readonly #connection: Connection
+  readonly #callbacks: CodecConnectionCallbacks
+  readonly #http1: Http1ClientCodec | undefined
+  readonly #http2: Http2ClientCodec | undefined
+  readonly #codec: ClientCodec
+  #isActive = false
+  #isClosed = false
+
+  constructor(
+    connection: Connection,
+    protocol: 'http1' | 'http2',
+    cluster: ClusterInfo,
+    callbacks: CodecConnectionCallbacks,
+  ) {
+    this.#connection = connection
+    this.#callbacks = callbacks
+    const onStreamClosed = (): void => {
+      this.#isActive = false
+    }
+    if (protocol === 'http1') {
+      this.#http1 = new Http1ClientCodec(connection, upstreamHttp1Settings(cluster), onStreamClosed)
+      this.#codec = this.#http1
+    } else {
+      const { settings, stats } = upstreamHttp2Settings(cluster)
+      const told = {
+        onGoAway: (errorCode: number) => this.#callbacks.onGoAway(errorCode),
+        onMaxConcurrentStreams: () => {},
+        onStreamClosed,
+        onStreamReset: () => {},
+      }
+      this.#http2 = new Http2ClientCodec(connection, told, settings, stats)
+      this.#codec = this.#http2
+    }
+    connection.reader = this
+    connection.addConnectionCallbacks(this)
+  }
+
+  /** Its last response, or whatever else, leaves no room for another request. */
+  get mustClose(): boolean {
+    return this.#http1?.closeAfterResponse === true
+  }
+
+  newStream(decoder: ResponseDecoder): RequestEncoder {
+    const encoder = this.#codec.newStream(decoder)
+    this.#isActive = true
+    encoder.setCallbacks({
+      onResetStream: () => this.#onReset(),
+      onAboveWriteBufferHighWatermark: () => {},
+      onBelowWriteBufferLowWatermark: () => {},
+    })
+    return encoder
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#connection.close('noFlush', '')
+  }
+
+  #onReset(): void {
+    this.#isActive = false
+    if (!this.#isClosed) this.#callbacks.onReset()
+  }
+
+  onData(data: Buffer): void {
+    try {
+      this.#codec.dispatch(data)
+    } catch (error) {
+      if (!(error instanceof CodecProtocolError)) throw error
+      this.#connection.flush()
+      this.#connection.close('noFlush', '')
+    }
+  }
+
+  onEvent(event: ConnectionEvent): void {
+    if (event === 'connected' || this.#isClosed) return
+    // A response without a length ends here in good order.
+    if (event === 'remoteClose') this.#http1?.onConnectionClosed()
+    const reason: StreamResetReason = 'connectionTermination'
+    this.#http2?.resetAllStreams(reason)
+    if (this.#isActive) this.#onReset()
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#callbacks.onClosed()
+  }
+
+  onAboveWriteBufferHighWatermark(): void {
+    this.#codec.onUnderlyingConnectionAboveWriteBufferHighWatermark()
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    this.#codec.onUnderlyingConnectionBelowWriteBufferLowWatermark()
+  }
+}

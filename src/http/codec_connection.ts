@@ -3,13 +3,7 @@
 import type { Connection } from '../network/connection.ts'
 import type { ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../network/connection_types.ts'
 import type { ClusterInfo } from '../upstream/cluster_info.ts'
-import {
-  type ClientCodec,
-  CodecProtocolError,
-  type RequestEncoder,
-  type ResponseDecoder,
-  type StreamResetReason,
-} from './codec/codec.ts'
+import { type ClientCodec, CodecProtocolError, type RequestEncoder, type ResponseDecoder } from './codec/codec.ts'
 import { Http1ClientCodec } from './codec/http1/client_codec.ts'
 import { Http2ClientCodec } from './codec/http2/client_codec.ts'
 import { upstreamHttp1Settings, upstreamHttp2Settings } from './conn_pool/codec_settings.ts'
@@ -99,11 +93,10 @@ export class CodecConnection implements ConnectionCallbacks, ConnectionReader {
   }
 
   onEvent(event: ConnectionEvent): void {
-    if (event === 'connected' || this.#isClosed) return
+    if (event === 'connected') return
     // A response without a length ends here in good order.
     if (event === 'remoteClose') this.#http1?.onConnectionClosed()
-    const reason: StreamResetReason = 'connectionTermination'
-    this.#http2?.resetAllStreams(reason)
+    this.#http2?.resetAllStreams('connectionTermination')
     if (this.#isActive) this.#onReset()
     if (this.#isClosed) return
     this.#isClosed = true

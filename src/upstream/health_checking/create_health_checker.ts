@@ -69,12 +69,17 @@ const names: Readonly<Record<string, string>> = {
 }
 
 function factoryOf(view: HealthCheckView, { registry, errors }: ServerContext): HealthCheckerFactory | undefined {
+  const factory = registry.byName<HealthCheckerFactory>(healthCheckersCategory, names[view.healthChecker ?? ''] ?? '')
+  if (factory !== undefined) return factory
   const custom = view.customHealthCheck
-  if (custom !== undefined) return registry.lookup<HealthCheckerFactory>(healthCheckersCategory, custom, errors)
-  const name = names[view.healthChecker ?? '']
-  const factory = name === undefined ? undefined : registry.byName<HealthCheckerFactory>(healthCheckersCategory, name)
-  if (factory === undefined) errors.add(view, undefined, 'a health check says nothing of how hosts are checked')
-  return factory
+  const message =
+    custom === undefined
+      ? 'a health check says nothing of how hosts are checked'
+      : `Didn't find a registered implementation for '${custom.name}'`
+  errors.add(custom ?? view, custom && 'name', message, {
+    expected: 'http_health_check, tcp_health_check or grpc_health_check',
+  })
+  return undefined
 }
 
 function eventSinks(view: HealthCheckView, server: ServerContext): HealthCheckEventSink[] {

@@ -76,6 +76,8 @@ export class HttpProbe implements HealthProbe, ResponseDecoder, CodecConnectionC
     headers.authority = this.#host.target.hostname || host || this.#context.cluster.name
     headers.path = path
     headers.scheme = this.#host.host.transportSocket.isSecure ? 'https' : 'http'
+    // A cluster without a name has none to give; the header is there all the same.
+    if (headers.authority === '' && protocol === 'http1') headers.add('host', '')
     headers.add('user-agent', 'Envoy/HC')
     parser?.evaluate(headers, this.#formatterContext(headers, protocol))
     if (body.length > 0) headers.set('content-length', String(body.length))

@@ -2,6 +2,7 @@
 
 import type { Connection } from '../network/connection.ts'
 import type { ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../network/connection_types.ts'
+import type { Counter } from '../stats/store.ts'
 import type { ClusterInfo } from '../upstream/cluster_info.ts'
 import { type ClientCodec, CodecProtocolError, type RequestEncoder, type ResponseDecoder } from './codec/codec.ts'
 import { Http1ClientCodec } from './codec/http1/client_codec.ts'
@@ -23,6 +24,7 @@ export class CodecConnection implements ConnectionCallbacks, ConnectionReader {
   readonly #http1: Http1ClientCodec | undefined
   readonly #http2: Http2ClientCodec | undefined
   readonly #codec: ClientCodec
+  readonly #protocolError: Counter
   #isActive = false
   #isClosed = false
 
@@ -34,6 +36,7 @@ export class CodecConnection implements ConnectionCallbacks, ConnectionReader {
   ) {
     this.#connection = connection
     this.#callbacks = callbacks
+    this.#protocolError = cluster.stats.upstreamCxProtocolError
     const onStreamClosed = (): void => {
       this.#isActive = false
     }
@@ -85,8 +88,11 @@ export class CodecConnection implements ConnectionCallbacks, ConnectionReader {
   onData(data: Buffer): void {
     try {
       this.#codec.dispatch(data)
+      // Envoy's codec takes it for an error that its connection closes while it reads, and its cluster counts that.
+      if (this.#isClosed && this.#http2 !== undefined) this.#protocolError.inc()
     } catch (error) {
       if (!(error instanceof CodecProtocolError)) throw error
+      this.#protocolError.inc()
       this.#connection.flush()
       this.#connection.close('noFlush', '')
     }

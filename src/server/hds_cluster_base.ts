@@ -7,6 +7,7 @@ import type { ConfigErrors } from '../config/errors.ts'
 import { decodeResource } from '../config/load.ts'
 import { encodeMessage } from '../config/wire_encode.ts'
 import type { Cluster } from '../upstream/cluster.ts'
+import { routingPriorities } from '../upstream/resource_manager.ts'
 import type { ServerContext } from '../upstream/server_context.ts'
 import type { Instance } from './instance.ts'
 
@@ -49,6 +50,8 @@ export class HdsClusterBase {
     this.fingerprint = baseFingerprint(view)
     this.context = parts.newContext(errors)
     this.cluster = parts.buildCluster(clusterView(view), this.context)
+    // Nothing goes through them, but they are among its stats.
+    for (const priority of routingPriorities) this.cluster.info.resourceManager(priority).publish()
   }
 
   /** Its stats go, unless another cluster of its name has them. */

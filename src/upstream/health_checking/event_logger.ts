@@ -50,20 +50,21 @@ export class HealthCheckEventLogger {
   }
 
   onSuccess(host: CheckedHost): void {
-    if (this.#settings.alwaysLogSuccesses) this.#log(host, { successful_health_check_event: {} })
+    if (this.#settings.alwaysLogSuccesses) this.#log(host, {}, {}, { successful_health_check_event: {} })
   }
 
   onFailure(host: CheckedHost, failure: FailureType, isFirstCheck: boolean): void {
     if (!isFirstCheck && !this.#settings.alwaysLogFailures) return
     const event = { failure_type: failure, first_check: isFirstCheck, http_status_code: host.lastHttpStatus }
-    this.#log(host, { health_check_failure_event: event })
+    this.#log(host, {}, { health_check_failure_event: event })
   }
 
   onDegraded(host: CheckedHost): void {
-    this.#log(host, host.isDegraded ? { degraded_healthy_host: {} } : { no_longer_degraded_host: {} })
+    this.#log(host, {}, host.isDegraded ? { degraded_healthy_host: {} } : { no_longer_degraded_host: {} })
   }
 
-  #log({ host }: CheckedHost, event: JsonObject): void {
+  /** Fields stand in the order of their numbers: the event before the timestamp, behind it, or last. */
+  #log({ host }: CheckedHost, early: JsonObject, late: JsonObject = {}, last: JsonObject = {}): void {
     if (this.#sinks.length === 0) return
     const { region, zone, subZone } = host.locality
     const hasMetadata = Object.keys(host.metadata).length > 0
@@ -71,10 +72,12 @@ export class HealthCheckEventLogger {
       health_checker_type: this.#type,
       host: addressJson(host.address),
       cluster_name: host.cluster.name,
-      ...event,
+      ...early,
       timestamp: timestampText(wallMs()),
+      ...late,
       ...(hasMetadata ? { metadata: { filter_metadata: host.metadata as JsonObject, typed_filter_metadata: {} } } : {}),
       locality: { region, zone, sub_zone: subZone },
+      ...last,
     }
     for (const sink of this.#sinks) sink.log(line)
   }

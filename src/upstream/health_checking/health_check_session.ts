@@ -38,8 +38,7 @@ export class HealthCheckSession implements ProbeCallbacks {
     this.#host = host
     this.#settings = settings
     this.#probe = settings.kind.createProbe(host, this)
-    if (!host.isFailed) settings.stats.healthy.inc()
-    if (host.isDegraded) settings.stats.degraded.inc()
+    host.onCheckerAdded(settings.stats)
   }
 
   start(): void {
@@ -53,9 +52,7 @@ export class HealthCheckSession implements ProbeCallbacks {
     this.#isClosed = true
     this.#intervalTimer.disable()
     this.#timeoutTimer.disable()
-    const { stats } = this.#settings
-    if (!this.#host.isFailed) stats.healthy.dec()
-    if (this.#host.isDegraded) stats.degraded.dec()
+    this.#host.onCheckerRemoved(this.#settings.stats)
     this.#probe.close()
   }
 
@@ -105,26 +102,24 @@ export class HealthCheckSession implements ProbeCallbacks {
   /** The very first check decides at once, so that a start need not wait for the threshold. */
   #recover(): HealthTransition {
     const host = this.#host
-    const { stats, events, healthyThreshold } = this.#settings
+    const { events, healthyThreshold } = this.#settings
     if (!host.isFailed) return 'unchanged'
     if (!this.#isFirstCheck && ++this.#successes < healthyThreshold) return 'changePending'
     this.#successes = 0
-    host.isFailed = false
+    host.setFailed(false)
     host.isTimedOut = false
     host.isExcluded = false
-    stats.healthy.inc()
     events.onAdded(host, this.#isFirstCheck)
     return 'changed'
   }
 
   #giveUp(failure: FailureType, waitsForThreshold: boolean): HealthTransition {
     const host = this.#host
-    const { stats, events, unhealthyThreshold } = this.#settings
+    const { events, unhealthyThreshold } = this.#settings
     if (host.isFailed) return 'unchanged'
     if (waitsForThreshold && ++this.#failures < unhealthyThreshold) return 'changePending'
     this.#failures = 0
-    host.isFailed = true
-    stats.healthy.dec()
+    host.setFailed(true)
     events.onEjected(host, failure)
     return 'changed'
   }
@@ -137,12 +132,9 @@ export class HealthCheckSession implements ProbeCallbacks {
 
   #setDegraded(isDegraded: boolean): boolean {
     const host = this.#host
-    const { stats, events } = this.#settings
     if (isDegraded === host.isDegraded) return false
-    host.isDegraded = isDegraded
-    events.onDegraded(host)
-    if (isDegraded) stats.degraded.inc()
-    else stats.degraded.dec()
+    host.setDegraded(isDegraded)
+    this.#settings.events.onDegraded(host)
     return true
   }
 

@@ -198,6 +198,19 @@ describe('health discovery', () => {
     }
   })
 
+  it('asks from the address that it is told', async () => {
+    for (const each of pair) {
+      const { server, backends, proxy } = each
+      const specifier = each.specifier(['healthy'])
+      const [cluster] = specifier.clusterHealthChecks
+      const upstreamBindConfig = { sourceAddress: { address: '127.0.0.2', portValue: 0 } }
+      server.stream.specify({ ...specifier, clusterHealthChecks: [{ ...cluster, upstreamBindConfig }] })
+      const bound = () => backends.http.connections.some(({ socket }) => socket.remoteAddress === '127.0.0.2')
+      await backends.http.until(bound).catch(() => {})
+      expect(bound(), proxy.kind).toBe(true)
+    }
+  })
+
   it('tells only once that it is asked for what it does', async () => {
     await Promise.all(pair.map((each) => each.ask(['healthy'])))
     const before = await Promise.all(pair.map(hdsStats))
@@ -286,6 +299,7 @@ async function turningEvents(to: Checking): Promise<string[]> {
   const check = {
     ...httpCheck('/turning'),
     timeout: 1000,
+    noTrafficInterval: 50,
     eventLogPath: file,
     eventLogger: [{ name: 'file', typedConfig: { typeUrl, value: { eventLogPath: sink } } }],
     alwaysLogHealthCheckFailures: true,

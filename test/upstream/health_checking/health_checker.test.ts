@@ -177,6 +177,34 @@ describe('connections', () => {
     expect(http2.connections.length).toBeGreaterThanOrEqual(3)
   })
 
+  test.each([
+    { reuseConnection: true, connections: 1 },
+    { reuseConnection: false, connections: 3 },
+  ])('of gRPC outlive a check that takes too long where they are to be used again: $reuseConnection', async (each) => {
+    const http2 = await Http2Backend.start({ onRequest: () => {} })
+    stops.push(() => http2.stop())
+    const { reuseConnection } = each
+    const view = { grpcHealthCheck: { serviceName: 'x' }, timeout: 30, reuseConnection }
+    const checks = new Checks(view, [http2.port], '  http2_protocol_options: {}')
+    stops.push(() => checks.stop())
+    checks.onChecked = () => {
+      if (checks.told.length === 3) checks.stop()
+    }
+    expect(await checks.first(3)).toEqual(['unchanged timeout', 'unchanged timeout', 'unchanged timeout'])
+    await http2.until(() => http2.requests.length === 3)
+    expect(http2.connections.length).toBe(each.connections)
+    expect(http2.requests[0].headers).toMatchObject({ ':path': '/grpc.health.v1.Health/Check', 'grpc-timeout': '30m' })
+  })
+
+  test('for TCP are not read on where the host says more than may be held: its end is not seen either', async () => {
+    const tcp = await TcpBackend.start(({ socket }) => socket.end(Buffer.alloc(1 << 20, 'x')))
+    stops.push(() => tcp.stop())
+    const view = { tcpHealthCheck: { receive: [{ text: '00' }] }, timeout: 200 }
+    const checks = new Checks(view, [tcp.port], '  per_connection_buffer_limit_bytes: 1024')
+    stops.push(() => checks.stop())
+    expect(await checks.first()).toEqual(['unchanged timeout'])
+  })
+
   test('that are refused are failures', async () => {
     const [port] = await freePorts(1)
     const checks = new Checks({ tcpHealthCheck: {} }, [port])

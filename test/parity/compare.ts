@@ -49,8 +49,8 @@ export function report(caseName: string, found: readonly Difference[], names = [
 }
 
 function diffLines(expected: string, actual: string): string[] {
-  const wanted = expected.split('\n')
-  const got = actual.split('\n')
+  const wanted = linesOf(expected)
+  const got = linesOf(actual)
   const table = commonSuffixLengths(wanted, got)
   const lines: string[] = []
   let i = 0
@@ -69,6 +69,11 @@ function diffLines(expected: string, actual: string): string[] {
     }
   }
   return lines
+}
+
+/** A long list of operators is shown one by one. */
+function linesOf(text: string): string[] {
+  return text.split('\n').flatMap((line) => (line.length > 400 ? line.split(' | ') : [line]))
 }
 
 /** Longest-common-subsequence lengths of the suffixes of two lists of lines. */

@@ -85,9 +85,10 @@ export const timeOperators: readonly (readonly [string, OperatorSpec])[] = [
   ['ROUNDTRIP_DURATION', plainNumber(() => undefined)],
   [
     'DOWNSTREAM_HANDSHAKE_DURATION',
-    plainNumber(({ streamInfo }) => {
-      // Envoy tells it of requests alone; those come after the handshake, so that it is below 0.
-      const completeMs = streamInfo.protocol === '' ? undefined : streamInfo.downstream.tls?.handshakeCompleteMs
+    plainNumber(({ streamInfo, accessLogType }) => {
+      // Envoy's TCP proxy does not tell it. Requests come after the handshake, so that it is below 0 for them.
+      const isTold = streamInfo.protocol !== '' || accessLogType === 'NotSet'
+      const completeMs = isTold ? streamInfo.downstream.tls?.handshakeCompleteMs : undefined
       return Math.trunc((completeMs ?? Number.NaN) - streamInfo.startTimeMs)
     }),
   ],

@@ -202,6 +202,8 @@ const yaml = bootstrap(
 )
 
 const OPERATOR_NOISE: [RegExp, string][] = [
+  // `x-envoy-upstream-service-time` may have a digit more.
+  [/((?:DOWNSTREAM_(?:WIRE|HEADER)_BYTES_SENT|RESPONSE_HEADERS_BYTES))=([1-9]\d+)/g, '$1=<bytes>'],
   [/(duration|DURATION)=\d+/g, '$1=N'],
   [/UPSTREAM_HOSTS_ATTEMPTED=\S+/g, 'UPSTREAM_HOSTS_ATTEMPTED=H'],
   [/START_TIME=\S+/g, 'START_TIME=T'],

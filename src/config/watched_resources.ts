@@ -26,13 +26,16 @@ export interface ResourceReference {
   readonly mainOnly?: boolean
   /** Who withdraws it takes it away from its users: other resources stay as they were. */
   readonly isRemovable?: boolean
-  /** Not one resource but a `Collection`: all there are, or all below the name, with those that requests ask for. */
-  readonly collects?: 'all' | 'namespace'
+  /**
+   * Not one resource but a `Collection`: all there are, all below the name, with those that requests ask for, or those that
+   * the name locates (`xdstp://authority/type/path/*`).
+   */
+  readonly collects?: 'all' | 'namespace' | 'locator'
   /** It is asked for when a request needs it; nothing else waits for it. */
   readonly onDemand?: boolean
   /** The management server has answered without it. */
   readonly onMissing?: () => void
-  /** It has come again as it was. */
+  /** It has come again as it was; a collection also where it was refused, or has not come in time. */
   readonly onUnchanged?: () => void
   /** In main, once for all users: a new version, or its removal, is in force in all workers. */
   readonly onApplied?: () => void

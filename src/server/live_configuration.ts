@@ -10,6 +10,7 @@ import type { Scope } from '../stats/store.ts'
 import { createDiscovery } from '../upstream/discovery/discovery.ts'
 import type { HdsDelegate } from '../xds/hds_delegate.ts'
 import type { LoadStatsReporter } from '../xds/load_stats_reporter.ts'
+import { nodeContextParams } from '../xds/node_context_params.ts'
 import type { XdsContext } from '../xds/xds_manager.ts'
 import type { ConfigChange } from './channel.ts'
 import { ClusterLifecycle, clustersInOrder, type Origin } from './cluster_lifecycle.ts'
@@ -175,11 +176,15 @@ export class LiveConfiguration {
   }
 
   #xdsContext(scope: Scope): XdsContext {
-    const { options, instance, node } = this.#parts
+    const { options, bootstrap, instance, node } = this.#parts
     const { rejectUnknownDynamicFields, ignoreUnknownDynamicFields, skipDeprecatedLogs } = options
     const unknownFields = rejectUnknownDynamicFields ? 'refuse' : ignoreUnknownDynamicFields ? 'ignore' : 'warn'
     const { localInfo, folders } = instance
     const { clusterManager } = this.instance
-    return { clusterManager, localInfo, scope, folders, node, readOptions: { unknownFields, skipDeprecatedLogs } }
+    return {
+      ...{ clusterManager, localInfo, scope, folders, node },
+      nodeContextParams: () => nodeContextParams(bootstrap.nodeContextParams, node()),
+      readOptions: { unknownFields, skipDeprecatedLogs },
+    }
   }
 }

@@ -113,7 +113,7 @@ export function validateBootstrap(
   const node = (): never => {
     throw new Error('nobody is asked while a configuration is checked')
   }
-  const xdsContext = { ...context, node, readOptions }
+  const xdsContext = { ...context, node, nodeContextParams: () => ({}), readOptions }
   discovery.connect(bootstrap, xdsContext, errors)
   for (const view of secondary) checkCluster(view, instance, bootstrap, errors)
   const nobody = { loads: async () => [], pids: () => [] }

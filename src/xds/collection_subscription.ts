@@ -1,5 +1,5 @@
 // Many resources that are one part of the configuration: all scopes of a connection manager, the virtual hosts below a route
-// configuration. They are kept, checked and put into force together.
+// configuration, the endpoints of a locality. They are kept, checked and put into force together.
 
 import { wallMs } from '../common/clock.ts'
 import { ConfigErrors } from '../config/errors.ts'
@@ -7,7 +7,8 @@ import type { Collection, WatchedResource } from '../config/watched_resources.ts
 import { StatsOwner } from '../stats/stats_owner.ts'
 import { describeErrors } from './read_resource.ts'
 import { type RouteStats, routeStats } from './reload_stats.ts'
-import type { ResourceSubscription, ResourceSubscriptionsParts } from './resource_state.ts'
+import { putIntoForce, type ResourceSubscription, type ResourceSubscriptionsParts } from './resource_state.ts'
+import { lbEndpointType } from './resource_types.ts'
 import type {
   ConfigUpdate,
   DiscoveredResource,
@@ -32,12 +33,15 @@ export class CollectionSubscription implements ResourceSubscription {
     this.resource = resource
     this.#parts = parts
     const { typeUrl, scope } = resource.reference
-    this.#reloads = routeStats(typeUrl, scope.ownedBy(this.statsOwner))
+    const own = scope.ownedBy(this.statsOwner)
+    this.#reloads = routeStats(typeUrl, own)
+    // It stays at 0, as in Envoy: nobody is told of a response that says nothing of the collection.
+    if (typeUrl === lbEndpointType) own.counter('update_empty')
   }
 
   start(): void {
     const { collects, name } = this.resource.reference
-    this.subscription?.start(collects === 'all' ? '*' : new Set([name]))
+    this.subscription?.start(collects === 'namespace' ? new Set([name]) : '*')
   }
 
   request(name: string): void {
@@ -48,7 +52,7 @@ export class CollectionSubscription implements ResourceSubscription {
   async onConfigUpdate(update: ConfigUpdate): Promise<readonly ResourceError[]> {
     const message = await this.#apply(update)
     if (message === undefined) return []
-    this.#parts.resources().settle(this.resource)
+    this.#onNothingNew()
     const names = update.added.length === 0 ? [this.resource.reference.name] : update.added.map(({ name }) => name)
     return names.map((name) => ({ name, message }))
   }
@@ -69,8 +73,8 @@ export class CollectionSubscription implements ResourceSubscription {
     }
     const isNews = !isSame(this.#held, next)
     // Of a namespace every word counts: requests may wait for it.
-    if (!isNews && collects === 'all') {
-      this.#parts.resources().settle(this.resource)
+    if (!isNews && collects !== 'namespace') {
+      this.#onNothingNew()
       return undefined
     }
     const collection: Collection = {
@@ -86,14 +90,17 @@ export class CollectionSubscription implements ResourceSubscription {
       this.lastUpdatedMs = wallMs()
       this.#reloads?.onReload()
     }
-    const told = this.#parts.tellWorkers(this.resource.key, collection)
-    commit()
-    await told
+    await putIntoForce(this.resource, collection, commit, this.#parts)
     return undefined
   }
 
   onConfigUpdateFailed(reason: UpdateFailureReason, _message: string): void {
-    if (reason !== 'connectionFailure') this.#parts.resources().settle(this.resource)
+    if (reason !== 'connectionFailure') this.#onNothingNew()
+  }
+
+  #onNothingNew(): void {
+    for (const { onUnchanged } of this.resource.users.values()) onUnchanged?.()
+    this.#parts.resources().settle(this.resource)
   }
 }
 

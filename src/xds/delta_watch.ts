@@ -4,7 +4,7 @@ import type { DeltaState } from './delta_state.ts'
 import type { Watch, WatchCallbacks } from './grpc_mux.ts'
 import type { ResourceType } from './resource_types.ts'
 import type { DiscoveredResource, ResourceError } from './subscription.ts'
-import { canonicalName } from './xdstp_name.ts'
+import { canonicalName, globCollectionOf } from './xdstp_name.ts'
 
 /** What a response changes, or what has expired: findable by all the names that stand for it. */
 export class Delta {
@@ -26,14 +26,10 @@ export class Delta {
     this.added = added
     this.removed = removed
     for (const resource of added) {
-      const names = [resource.name, ...resource.aliases]
-      if (type.namespaces) names.push(namespaceOf(resource.name))
-      for (const name of new Set(names)) append(this.#added, name, resource)
+      for (const name of new Set([...namesOf(resource.name, type), ...resource.aliases]))
+        append(this.#added, name, resource)
     }
-    for (const name of removed) {
-      append(this.#removed, name, name)
-      if (type.namespaces) append(this.#removed, namespaceOf(name), name)
-    }
+    for (const name of removed) for (const each of new Set(namesOf(name, type))) append(this.#removed, each, name)
   }
 
   addedFor(names: Iterable<string>): DiscoveredResource[] {
@@ -43,6 +39,12 @@ export class Delta {
   removedFor(names: Iterable<string>): string[] {
     return [...new Set([...names].flatMap((name) => this.#removed.get(name) ?? []))]
   }
+}
+
+/** Those that ask for a resource: its own, and of what it is part of. */
+function namesOf(name: string, type: ResourceType): string[] {
+  const collection = globCollectionOf(name)
+  return [name, ...(collection === undefined ? [] : [collection]), ...(type.namespaces ? [namespaceOf(name)] : [])]
 }
 
 /** What stands before the last slash. */

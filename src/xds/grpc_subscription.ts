@@ -18,6 +18,8 @@ export interface GrpcSubscriptionParts {
   readonly callbacks: SubscriptionCallbacks
   readonly stats: UpdateStats
   readonly initialFetchTimeoutMs: number
+  /** What `*` stands for, where that is not all there are. */
+  readonly collection?: string | undefined
 }
 
 export class GrpcSubscription implements Subscription, WatchCallbacks {
@@ -34,9 +36,10 @@ export class GrpcSubscription implements Subscription, WatchCallbacks {
   }
 
   start(names: ReadonlySet<string> | '*'): void {
-    const { mux, ownsMux, type, stats } = this.#parts
+    const { mux, ownsMux, type, stats, collection } = this.#parts
+    const wanted = names === '*' && collection !== undefined ? new Set([collection]) : names
     this.#initialFetch.start()
-    this.#watch = mux.addWatch(type, names, this)
+    this.#watch = mux.addWatch(type, wanted, this)
     stats.updateAttempt.inc()
     if (ownsMux) mux.start()
   }

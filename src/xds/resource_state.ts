@@ -1,5 +1,6 @@
 // What the subscriptions to resources that the configuration names have in common, and what is told of them.
 
+import { setImmediate } from 'node:timers/promises'
 import type { WatchedResource, WatchedResources } from '../config/watched_resources.ts'
 import type { StatsOwner } from '../stats/stats_owner.ts'
 import type { Subscription, SubscriptionCallbacks } from './subscription.ts'
@@ -31,4 +32,20 @@ export interface ResourceSubscription extends ResourceState, SubscriptionCallbac
   start(): void
   /** A request needs the resource, or this one of the collection. */
   request(name: string): void
+}
+
+/** Resolves when the version that `commit` stands for is in force in all processes that use the resource. */
+export async function putIntoForce(
+  { key, reference }: WatchedResource,
+  view: object | undefined,
+  commit: () => void,
+  { tellWorkers, applied }: ResourceSubscriptionsParts,
+): Promise<void> {
+  // Workers are told first: what waits for the resource is told to them as soon as it is in force here.
+  const told = reference.mainOnly === true ? undefined : tellWorkers(key, view)
+  commit()
+  if (told !== undefined) return told
+  // Main has made something of it by then, such as hosts, or a cluster that is warm now, and tells the workers of that.
+  await setImmediate()
+  await applied()
 }

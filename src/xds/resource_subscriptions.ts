@@ -1,6 +1,5 @@
 // Subscribes to the resources that the configuration names, one by one: routes, hosts, secrets, filters.
 
-import { setImmediate } from 'node:timers/promises'
 import { wallMs } from '../common/clock.ts'
 import { ConfigErrors } from '../config/errors.ts'
 import { forgetPositions } from '../config/view_origin.ts'
@@ -9,7 +8,12 @@ import { StatsOwner } from '../stats/stats_owner.ts'
 import { CollectionSubscription } from './collection_subscription.ts'
 import { describeErrors } from './read_resource.ts'
 import { type RouteStats, routeStats } from './reload_stats.ts'
-import type { ResourceState, ResourceSubscription, ResourceSubscriptionsParts } from './resource_state.ts'
+import {
+  putIntoForce,
+  type ResourceState,
+  type ResourceSubscription,
+  type ResourceSubscriptionsParts,
+} from './resource_state.ts'
 import { clusterLoadAssignmentType, extensionConfigType, routeConfigurationType, secretType } from './resource_types.ts'
 import type {
   ConfigUpdate,
@@ -43,9 +47,10 @@ export class ResourceSubscriptions implements ResourceDemand {
   }
 
   #subscribe(named: ResourceSubscription, factory: SubscriptionFactory, errors: ConfigErrors): void {
-    const { source, typeUrl, scope } = named.resource.reference
+    const { source, typeUrl, name, scope, collects } = named.resource.reference
     const own = scope.ownedBy(named.statsOwner)
-    named.subscription = factory.create(source, typeUrl, named, own, source, errors)
+    const locator = collects === 'locator' ? { locator: name, at: source } : undefined
+    named.subscription = factory.create(source, typeUrl, named, own, source, errors, locator)
     if (this.#isStarted) named.start()
   }
 
@@ -190,18 +195,10 @@ class NamedSubscription implements ResourceSubscription {
   }
 
   async #putIntoForce(view: object | undefined, commit: () => void): Promise<void> {
-    const { mainOnly, onApplied } = this.resource.reference
-    // Workers are told first: what waits for the resource is told to them as soon as it is in force here.
-    const told = mainOnly === true ? undefined : this.#parts.tellWorkers(this.resource.key, view)
-    commit()
+    const inForce = putIntoForce(this.resource, view, commit, this.#parts)
     this.#routes?.onReload()
-    if (told !== undefined) await told
-    else {
-      // Main has made something of it by then, such as hosts, or a cluster that is warm now, and tells the workers of that.
-      await setImmediate()
-      await this.#parts.applied()
-    }
-    onApplied?.()
+    await inForce
+    this.resource.reference.onApplied?.()
   }
 
   /** A file may hold anything. */

@@ -46,10 +46,12 @@ const types = [
   }),
   type(clusterLoadAssignmentType, 'endpoint.v3.EndpointDiscoveryService', 'Endpoints', 'endpoints', {
     nameField: 'clusterName',
+    pauses: [lbEndpointType],
   }),
   type(lbEndpointType, 'endpoint.v3.LocalityEndpointDiscoveryService', 'LocalityEndpoints', '', {
     nameField: '',
     isDeltaOnly: true,
+    rejection: wholeRejection,
   }),
   type(listenerType, 'listener.v3.ListenerDiscoveryService', 'Listeners', 'listeners', {
     pauses: [routeConfigurationType],

@@ -3,6 +3,7 @@
 import type { envoy } from '../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { Scope } from '../stats/store.ts'
+import type { CollectionLocator } from './collection_locator.ts'
 
 export type ConfigSource = envoy.config.core.v3.ConfigSource
 
@@ -67,7 +68,7 @@ export interface SubscriptionCallbacks {
 
 /** One interest in resources of a type. */
 export interface Subscription {
-  /** `*`: all that there are. MUST be called once. */
+  /** `*`: all that there are, or all of the collection that the subscription was made for. MUST be called once. */
   start(names: ReadonlySet<string> | '*'): void
   /** The names that are wanted from now on; not for a subscription to all. */
   updateNames(names: ReadonlySet<string>): void
@@ -84,7 +85,7 @@ export interface SubscriptionFactory {
   pause(typeUrl: string): () => void
   /**
    * `typeUrl` is the bare message name of the resources, `scope` where the update statistics are (`cluster_manager.cds.`).
-   * Undefined, with an error at `at`, where the source cannot be used.
+   * Undefined, with an error at `at`, where the source cannot be used, or cannot bring the collection.
    */
   create(
     source: ConfigSource,
@@ -93,5 +94,6 @@ export interface SubscriptionFactory {
     scope: Scope,
     at: object,
     errors: ConfigErrors,
+    collection?: CollectionLocator,
   ): Subscription | undefined
 }

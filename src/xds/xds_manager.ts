@@ -5,6 +5,7 @@ import type { ConfigErrors } from '../config/errors.ts'
 import { createGrpcClient, type GrpcContext } from '../grpc/grpc_service.ts'
 import type { WatchedFolders } from '../network/watched_folders.ts'
 import type { Scope } from '../stats/store.ts'
+import { type CollectionLocator, collectionName } from './collection_locator.ts'
 import {
   type ApiConfigSource,
   checkApiConfigSource,
@@ -40,6 +41,8 @@ const defaultRequestTimeoutMs = 1000
 export interface XdsContext extends GrpcContext {
   /** What the management server is told of this server. */
   readonly node: () => envoy.config.core.v3.Node
+  /** What the names of collections tell of it. */
+  readonly nodeContextParams: () => Readonly<Record<string, string>>
   readonly folders: WatchedFolders
   readonly readOptions: ReadOptions
 }
@@ -51,15 +54,19 @@ interface Request {
   readonly callbacks: SubscriptionCallbacks
   readonly scope: Scope
   readonly errors: ConfigErrors
+  /** What to ask for instead of all. */
+  readonly collection: string | undefined
 }
 
 export class XdsManager implements SubscriptionFactory {
   readonly #context: XdsContext
   readonly #ads: GrpcMux
+  readonly #isAdsDelta: boolean
 
   /** `adsConfig` is of `dynamic_resources`; its clusters must be there. What is wrong with it is reported to `errors`. */
   constructor(adsConfig: ApiConfigSource | undefined, context: XdsContext, errors: ConfigErrors) {
     this.#context = context
+    this.#isAdsDelta = adsConfig?.apiType === 'DELTA_GRPC'
     this.#ads = (adsConfig === undefined ? undefined : this.#createAds(adsConfig, errors)) ?? new SilentMux()
   }
 
@@ -84,8 +91,11 @@ export class XdsManager implements SubscriptionFactory {
     scope: Scope,
     at: object,
     errors: ConfigErrors,
+    locator?: CollectionLocator,
   ): Subscription | undefined {
-    const request: Request = { source, type: resourceType(typeUrl), callbacks, scope, errors }
+    const collection = locator && this.#collectionName(locator, source, typeUrl, errors)
+    if (locator !== undefined && collection === undefined) return undefined
+    const request: Request = { source, type: resourceType(typeUrl), callbacks, scope, errors, collection }
     if (source.resourceApiVersion === 'V2')
       errors.warn(source, 'resourceApiVersion', 'resources are those of V3, whatever is asked for')
     switch (source.configSourceSpecifier) {
@@ -109,6 +119,11 @@ export class XdsManager implements SubscriptionFactory {
         })
         return undefined
     }
+  }
+
+  #collectionName(locator: CollectionLocator, source: ConfigSource, typeName: string, errors: ConfigErrors) {
+    const from = { source, typeName, isAdsDelta: this.#isAdsDelta }
+    return collectionName(locator, from, this.#context.nodeContextParams(), errors)
   }
 
   #createAds(api: ApiConfigSource, errors: ConfigErrors): GrpcMux | undefined {
@@ -135,10 +150,10 @@ export class XdsManager implements SubscriptionFactory {
     return api.apiType === 'DELTA_GRPC' ? new StreamMux(settings, deltaProtocol) : new StreamMux(settings, sotwProtocol)
   }
 
-  #createGrpc({ source, type, callbacks, scope }: Request, mux: GrpcMux, ownsMux: boolean): Subscription {
+  #createGrpc({ source, type, callbacks, scope, collection }: Request, mux: GrpcMux, ownsMux: boolean): Subscription {
     const initialFetchTimeoutMs = source.initialFetchTimeout ?? defaultInitialFetchTimeoutMs
     const stats = new UpdateStats(scope)
-    return new GrpcSubscription({ mux, ownsMux, type, callbacks, stats, initialFetchTimeoutMs })
+    return new GrpcSubscription({ mux, ownsMux, type, callbacks, stats, initialFetchTimeoutMs, collection })
   }
 
   #createApi(request: Request, api: ApiConfigSource): Subscription | undefined {

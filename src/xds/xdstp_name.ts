@@ -27,7 +27,7 @@ export function parseXdstpName(name: string): XdstpName | undefined {
   return {
     authority: decode(authority),
     resourceType: decode(resourceType),
-    id: id.split('/').map(decode).join('/'),
+    id: decode(id),
     contextParams: Object.fromEntries(params.map(([key, value = '']) => [decode(key), decode(value)])),
     directives,
   }
@@ -46,12 +46,24 @@ export function canonicalName(name: string): string {
 }
 
 export function formatXdstpName({ authority, resourceType, id, contextParams, directives }: XdstpName): string {
-  const path = id === '' ? '' : `/${id.split('/').map(encodePart).join('/')}`
+  const path = id === '' ? '' : `/${encode(id, inPath)}`
   const params = Object.keys(contextParams)
     .sort()
-    .map((key) => `${encodePart(key)}=${encodePart(contextParams[key])}`)
+    .map((key) => `${encode(key, inQuery)}=${encode(contextParams[key], inQuery)}`)
   const query = params.length === 0 ? '' : `?${params.join('&')}`
-  return `${scheme}${encodePart(authority)}/${resourceType}${path}${query}${directives === '' ? '' : `#${directives}`}`
+  const host = encode(authority, inAuthority)
+  return `${scheme}${host}/${resourceType}${path}${query}${directives === '' ? '' : `#${directives}`}`
+}
+
+/**
+ * The name that asks for all that stand beside this one: `xdstp://authority/type/path/*?context=parameters`. Undefined for
+ * a name that is no xdstp one.
+ */
+export function globCollectionOf(name: string): string | undefined {
+  if (!name.startsWith(scheme)) return undefined
+  const query = name.indexOf('?')
+  const path = query < 0 ? name : name.slice(0, query)
+  return `${path.slice(0, path.lastIndexOf('/') + 1)}*${name.slice(path.length)}`
 }
 
 function splitOnce(text: string, separator: string): [string, string?] {
@@ -59,15 +71,21 @@ function splitOnce(text: string, separator: string): [string, string?] {
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)]
 }
 
-/** What would end a part, and nothing else. */
-function encodePart(part: string): string {
-  return part.replace(/[%?#[\]&= ]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+/** What would end a part, and what is not printable, as Envoy has it. */
+const inAuthority = /[%/?#]|[^ -}]/gu
+const inPath = /[%?#[\]]|[^ -}]/gu
+const inQuery = /[%#[\]&=]|[^ -}]/gu
+
+function encode(part: string, reserved: RegExp): string {
+  return part.replace(reserved, (char) =>
+    [...Buffer.from(char)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
+  )
 }
 
+/** What is no escape stays as it is. */
 function decode(part: string): string {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    throw new Error(`malformed escape in ${part}`)
-  }
+  if (!part.includes('%')) return part
+  const bytes = Buffer.from(part).toString('latin1')
+  const decoded = bytes.replace(/%([0-9a-f]{2})/gi, (_, digits) => String.fromCharCode(Number.parseInt(digits, 16)))
+  return Buffer.from(decoded, 'latin1').toString()
 }

@@ -82,6 +82,7 @@ export class TestClient {
         localInfo: { ...this.context.localInfo, nodeId: 'node-1', clusterName: 'test' },
         scope: this.context.scope,
         node: () => ({ id: 'node-1', cluster: 'test', userAgentName: 'envoy' }) as Node,
+        nodeContextParams: () => ({}),
         folders: this.context.folders,
         readOptions: { unknownFields: 'warn', skipDeprecatedLogs: false },
       },

@@ -56,9 +56,10 @@ export const clusterFields: FieldTable = {
     acts: words('overprovisioning_factor weighted_priority_health drop_overloads endpoint_stale_after'),
   },
   'envoy.config.endpoint.v3.LocalityLbEndpoints': {
-    acts: words('locality metadata lb_endpoints load_balancing_weight priority'),
+    acts: words('locality metadata lb_endpoints load_balancing_weight priority leds_cluster_locality_config'),
     harmless: ['proximity'],
   },
+  'envoy.config.endpoint.v3.LedsClusterLocalityConfig': { acts: words('leds_config leds_collection_name') },
   'envoy.config.endpoint.v3.LbEndpoint': { acts: words('endpoint health_status metadata load_balancing_weight') },
   'envoy.config.endpoint.v3.Endpoint': {
     // The last is for active health checks alone.

@@ -61,6 +61,11 @@ class StaticDiscovery implements ClusterDiscovery {
 }
 
 function staticDiscovery(view: ClusterView, errors: ConfigErrors, countMatches: CountMatches): ClusterDiscovery {
+  for (const group of view.loadAssignment?.endpoints ?? []) {
+    if (group.ledsClusterLocalityConfig === undefined) continue
+    const text = `LEDS is only supported when EDS is used. Static cluster ${view.name} cannot use LEDS.`
+    errors.add(group, 'ledsClusterLocalityConfig', text)
+  }
   const hosts = staticHosts(view.loadAssignment, errors)
   checkWeights(view, hosts, view.loadAssignment, errors)
   return new StaticDiscovery(hosts, countMatches)

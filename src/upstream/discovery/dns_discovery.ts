@@ -77,6 +77,11 @@ function isStrict(view: ClusterView): boolean {
 /** LOGICAL_DNS has one endpoint; no address asks for a resolver of its own. */
 export function checkDnsCluster(view: ClusterView, settings: DnsSettings, errors: ConfigErrors): boolean {
   const endpoints = configuredEndpoints(view.loadAssignment)
+  for (const group of view.loadAssignment?.endpoints ?? []) {
+    if (group.ledsClusterLocalityConfig === undefined) continue
+    const text = 'leds_cluster_locality_config is accepted but has no effect: LEDS is for clusters of type EDS'
+    errors.warn(group, 'ledsClusterLocalityConfig', text)
+  }
   for (const endpoint of endpoints) {
     const address = endpoint.view.endpoint?.address?.socketAddress
     if (address === undefined || address.resolverName === '') continue

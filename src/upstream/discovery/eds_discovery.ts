@@ -11,10 +11,18 @@ import type { ClusterStats } from '../cluster_stats.ts'
 import { edsHosts } from '../endpoints.ts'
 import type { AssignmentPolicy } from '../priority_set.ts'
 import type { ClusterDiscovery, CountMatches, OnHosts, Priorities } from './discovery.ts'
+import { LedsCollections } from './leds_collections.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
 type ConfigSource = envoy.config.core.v3.ConfigSource
 type ClusterLoadAssignment = envoy.config.endpoint.v3.ClusterLoadAssignment
+
+interface AcceptedAssignment {
+  readonly view: ClusterLoadAssignment
+  readonly policy: AssignmentPolicy | undefined
+  /** With the endpoints of its collections, as far as they have come. */
+  priorities: Priorities
+}
 
 /** Fed by a watch, or by `update`, `onEmpty` and `firstFetchOver`, in any order with `start`. */
 export class EdsDiscovery implements ClusterDiscovery {
@@ -31,8 +39,10 @@ export class EdsDiscovery implements ClusterDiscovery {
   /** What was last given out, as text: the same again is no news. */
   #lastHosts = noHosts
   #lastPolicy = ''
-  /** Confirms the last assignment. */
-  #takeOver: () => void = () => {}
+  #accepted: AcceptedAssignment | undefined = undefined
+  /** Undefined where nothing can be watched. */
+  #leds: LedsCollections | undefined = undefined
+  #isStale = false
   #staleTimer: NodeJS.Timeout | undefined = undefined
 
   /** `isLocal`: it is the proxy's own cluster. */
@@ -52,6 +62,16 @@ export class EdsDiscovery implements ClusterDiscovery {
 
   /** Subscribes to the assignment. */
   watch(source: ConfigSource, scope: Scope, context: WatchContext): void {
+    this.#leds = new LedsCollections({
+      clusterName: this.#view.name,
+      scope: scope.createScope('leds'),
+      context,
+      check: (key, endpoints, errors) => {
+        const view = this.#accepted?.view
+        if (view !== undefined) this.#hostsOf(this.#leds!.fill(view, key, endpoints), errors)
+      },
+      onChange: () => this.#onCollection(),
+    })
     const reference: ResourceReference = {
       source,
       typeUrl: 'envoy.config.endpoint.v3.ClusterLoadAssignment',
@@ -60,7 +80,7 @@ export class EdsDiscovery implements ClusterDiscovery {
       initTarget: `ClusterLoadAssignment ${this.serviceName}`,
       mainOnly: true,
       onMissing: () => this.onEmpty(),
-      onUnchanged: () => this.#takeOver(),
+      onUnchanged: () => this.#confirm(),
     }
     const prepare = (view: object | undefined, errors: ConfigErrors): (() => void) =>
       view === undefined ? () => {} : this.#prepare(view as ClusterLoadAssignment, errors)
@@ -80,20 +100,50 @@ export class EdsDiscovery implements ClusterDiscovery {
   #prepare(assignment: ClusterLoadAssignment, errors: ConfigErrors): () => void {
     const found = new ConfigErrors()
     this.#checkLeds(assignment, found)
+    const keepCollections = this.#leds?.prepare(assignment, found)
     if (this.#isLocal) checkLocalCluster(this.#view.name, assignment, found)
     const policy = assignmentPolicy(assignment, found)
-    const priorities = edsHosts(assignment, found)
-    checkWeights(this.#view, priorities, assignment, found)
+    const priorities = this.#hostsOf(this.#leds?.fill(assignment) ?? assignment, found)
+    if (found.hasErrors) this.#leds?.reset()
     errors.issues.push(...found.issues)
     return () => {
-      this.#takeOver = () => {
-        this.#armStaleTimer(assignment.policy?.endpointStaleAfter ?? 0)
-        this.#apply(priorities, policy)
-      }
-      this.#countMatches(priorities.flat())
-      this.#takeOver()
-      this.#initialized.resolve()
+      keepCollections?.()
+      this.#accepted = { view: assignment, policy, priorities }
+      this.#confirm(true)
     }
+  }
+
+  #hostsOf(assignment: ClusterLoadAssignment, errors: ConfigErrors): Priorities {
+    const priorities = edsHosts(assignment, errors)
+    checkWeights(this.#view, priorities, assignment, errors)
+    return priorities
+  }
+
+  /** The last assignment has come, as it was or in a new version. */
+  #confirm(isNew = false): void {
+    if (this.#accepted === undefined) return
+    this.#isStale = false
+    this.#armStaleTimer(this.#accepted.view.policy?.endpointStaleAfter ?? 0)
+    this.#takeOver(isNew)
+  }
+
+  #onCollection(): void {
+    if (this.#accepted === undefined || this.#leds === undefined || this.#isStale) return
+    this.#accepted.priorities = this.#hostsOf(this.#leds.fill(this.#accepted.view), new ConfigErrors())
+    this.#takeOver(true)
+  }
+
+  /** The hosts stay as they are while a collection of the new ones is waited for. */
+  #takeOver(isNew: boolean): void {
+    if (this.#accepted === undefined || !this.#isSettled) return
+    const { priorities, policy } = this.#accepted
+    if (isNew) this.#countMatches(priorities.flat())
+    this.#apply(priorities, policy)
+    this.#initialized.resolve()
+  }
+
+  get #isSettled(): boolean {
+    return this.#accepted === undefined || (this.#leds?.isSettled(this.#accepted.view) ?? true)
   }
 
   /** The control plane has answered without naming the cluster: the hosts stay. */
@@ -104,7 +154,7 @@ export class EdsDiscovery implements ClusterDiscovery {
 
   /** There is no more waiting for a first assignment: it was refused, or has not come in time. */
   firstFetchOver(): void {
-    this.#initialized.resolve()
+    if (this.#isSettled) this.#initialized.resolve()
   }
 
   stop(): void {
@@ -115,11 +165,8 @@ export class EdsDiscovery implements ClusterDiscovery {
   #checkLeds(assignment: ClusterLoadAssignment, errors: ConfigErrors): void {
     for (const group of assignment.endpoints) {
       const leds = group.ledsClusterLocalityConfig
-      if (leds === undefined) continue
-      const text =
-        group.lbEndpoints.length > 0
-          ? `A ClusterLoadAssignment for cluster ${this.serviceName} cannot include both LEDS (resource: ${leds.ledsCollectionName}) and a list of endpoints.`
-          : 'endpoints by LEDS (leds_cluster_locality_config) are not supported'
+      if (leds === undefined || group.lbEndpoints.length === 0) continue
+      const text = `A ClusterLoadAssignment for cluster ${this.serviceName} cannot include both LEDS (resource: ${leds.ledsCollectionName}) and a list of endpoints.`
       errors.add(group, 'ledsClusterLocalityConfig', text)
     }
   }
@@ -133,6 +180,7 @@ export class EdsDiscovery implements ClusterDiscovery {
 
   /** Hosts that nobody has confirmed for so long are used no more. */
   #onStale(): void {
+    this.#isStale = true
     this.#apply([[]], undefined)
     this.#stats.assignmentStale.inc()
   }

@@ -54,7 +54,7 @@ const defaultQuietMs = 200
 const talkTimeoutMs = 2000
 const comparedStats = [
   /^(cluster_manager|listener_manager|control_plane|sds|runtime|extension_config_discovery)\./,
-  /^cluster\.(?!xds|rest)[a-z0-9_]+\.(update_|init_fetch|membership|assignment|warming)/,
+  /^cluster\.(?!xds|rest)[a-z0-9_]+\.(leds\.(?!control_plane)|update_|init_fetch|membership|assignment|warming)/,
   /^http\.[a-z0-9_]+\.(rds|scoped_rds)\./,
 ]
 
@@ -196,9 +196,16 @@ export class XdsDriver {
   }
 }
 
-/** Envoy keeps the runtime's maps, and listeners, in no order. */
+/** Envoy keeps the runtime's maps, listeners, and hosts of a collection, in no order. */
 function inOrder(path: string, body: string): string {
   if (path === '/runtime') return sortedJson(body)
+  // What the management servers' clusters count is theirs.
+  if (path === '/clusters')
+    return body
+      .split('\n')
+      .filter((line) => !/^(?:xds|rest)::|::(?:cx|rq)_/.test(line))
+      .sort()
+      .join('\n')
   // What is refused is told in words.
   if (!path.startsWith('/config_dump?resource=dynamic_listeners') || !body.startsWith('{')) return body
   const dump = JSON.parse(body) as { configs?: { name?: string }[] }

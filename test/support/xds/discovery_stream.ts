@@ -236,7 +236,9 @@ export class DiscoveryStream {
   #asked(type: TypeName, subscription: Subscription): StoredResource[] {
     const resources = [...(this.#owner.store.state(type)?.resources.values() ?? [])]
     if (subscription.wildcard) return resources
-    return resources.filter(({ name, aliases }) => [name, ...aliases].some((each) => subscription.names.has(each)))
+    return resources.filter(({ name, aliases }) =>
+      [name, ...aliases, collectionOf(name)].some((each) => subscription.names.has(each)),
+    )
   }
 
   /** What the client lacks, what changed, and of `asked` also what it has. */
@@ -254,6 +256,11 @@ export class DiscoveryStream {
     if (resources.length > 0 || removed.length > 0 || (isNew && subscription.wildcard))
       this.respond(type, { resources, removed })
   }
+}
+
+/** The name that asks for all resources beside this one: `xdstp://authority/type/path/*?context`. */
+function collectionOf(name: string): string {
+  return name.startsWith('xdstp://') ? name.replace(/[^/?]*(\?.*)?$/, '*$1') : name
 }
 
 function requestKind(request: WireRequest, before: Subscription | undefined): RequestKind {

@@ -134,10 +134,6 @@ describe('EDS', () => {
     [one(endpoint('foo.bar')), /^malformed IP address: foo\.bar\. Consider setting resolver_name or setting cluster/],
     [one('{endpoint_name: x}'), /^address is necessary/],
     [
-      'endpoints: [{leds_cluster_locality_config: {leds_config: {ads: {}}, leds_collection_name: "xdstp://a"}}]',
-      /LEDS .* not supported$/,
-    ],
-    [
       `endpoints: [{lb_endpoints: [${endpoint('::1')}], leds_cluster_locality_config: {leds_config: {ads: {}}, leds_collection_name: "x"}}]`,
       /^A ClusterLoadAssignment for cluster c cannot include both LEDS \(resource: x\) and a list of endpoints\.$/,
     ],

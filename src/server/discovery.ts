@@ -5,7 +5,9 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import { monotonicMs } from '../common/clock.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
+import { noSource } from '../config/no_source.ts'
 import type { ResourceDemand } from '../config/watched_resources.ts'
+import { isNodeContextParam } from '../xds/node_context_params.ts'
 import { ReloadStats } from '../xds/reload_stats.ts'
 import { type ResourceSet, ResourceSetApi } from '../xds/resource_set_api.ts'
 import type { ResourceSubscriptionsParts } from '../xds/resource_state.ts'
@@ -17,7 +19,6 @@ import { type OnRuntimeLayer, RuntimeDiscovery } from './runtime_discovery.ts'
 import type { Wait } from './waits.ts'
 
 type RuntimeLayerView = envoy.config.bootstrap.v3.RuntimeLayer
-type ConfigSource = envoy.config.core.v3.ConfigSource
 
 export interface DiscoveryParts extends ResourceSubscriptionsParts {
   readonly clusters: ResourceSet
@@ -31,6 +32,31 @@ interface SetDiscovery {
   readonly subscription: Subscription
   /** Monotonic clock, while the start waits for the first answer. */
   waitingSinceMs: number | undefined
+}
+
+/** Where the bootstrap says where all of a kind come from, and which. */
+interface SetService {
+  readonly kind: 'cluster' | 'listener'
+  readonly typeUrl: string
+  readonly scopeName: string
+  readonly sourceField: 'cdsConfig' | 'ldsConfig'
+  readonly locatorField: 'cdsResourcesLocator' | 'ldsResourcesLocator'
+}
+
+const clusterService: SetService = {
+  kind: 'cluster',
+  typeUrl: clusterType,
+  scopeName: 'cluster_manager.cds',
+  sourceField: 'cdsConfig',
+  locatorField: 'cdsResourcesLocator',
+}
+
+const listenerService: SetService = {
+  kind: 'listener',
+  typeUrl: listenerType,
+  scopeName: 'listener_manager.lds',
+  sourceField: 'ldsConfig',
+  locatorField: 'ldsResourcesLocator',
 }
 
 export class Discovery {
@@ -66,27 +92,27 @@ export class Discovery {
   }
 
   /** When the clusters are there that management servers are asked over. What is wrong with the sources goes to `errors`. */
-  connect({ dynamicResources, layeredRuntime }: Bootstrap, context: XdsContext, errors: ConfigErrors): void {
+  connect(bootstrap: Bootstrap, context: XdsContext, errors: ConfigErrors): void {
+    const { dynamicResources, layeredRuntime } = bootstrap
+    checkNodeContextParams(bootstrap, errors)
     const manager = new XdsManager(dynamicResources?.adsConfig, context, errors)
     this.#manager = manager
-    const create = (
-      source: ConfigSource | undefined,
-      typeUrl: string,
-      set: ResourceSet,
-      kind: string,
-      scopeName: string,
-    ): SetDiscovery | undefined => {
+    const create = (service: SetService, set: ResourceSet): SetDiscovery | undefined => {
+      const { kind, typeUrl, scopeName, sourceField, locatorField } = service
+      const locator = dynamicResources?.[locatorField] ?? ''
+      const source = dynamicResources?.[sourceField] ?? (locator === '' ? undefined : noSource)
       if (source === undefined) return undefined
       const scope = context.scope.createScope(scopeName)
       const api = new ResourceSetApi(set, kind, kind === 'cluster' ? new ReloadStats(scope) : undefined)
-      const subscription = manager.create(source, typeUrl, api, scope, source, errors)
+      const collection = locator === '' ? undefined : { locator, at: dynamicResources!, field: locatorField }
+      const subscription = manager.create(source, typeUrl, api, scope, source, errors, collection)
       return subscription === undefined ? undefined : { api, subscription, waitingSinceMs: undefined }
     }
     const { clusters, listeners, onRuntimeLayer } = this.#parts
     this.#runtime = new RuntimeDiscovery(manager, context.scope.createScope('runtime'), onRuntimeLayer)
     this.#runtime.follow(layeredRuntime?.layers ?? [], errors)
-    this.#cds = create(dynamicResources?.cdsConfig, clusterType, clusters, 'cluster', 'cluster_manager.cds')
-    this.#lds = create(dynamicResources?.ldsConfig, listenerType, listeners, 'listener', 'listener_manager.lds')
+    this.#cds = create(clusterService, clusters)
+    this.#lds = create(listenerService, listeners)
     this.#resources.connect(manager, errors)
   }
 
@@ -143,4 +169,11 @@ async function start(discovery: SetDiscovery | undefined): Promise<void> {
   discovery.subscription.start('*')
   await discovery.api.initialized
   discovery.waitingSinceMs = undefined
+}
+
+function checkNodeContextParams(bootstrap: Bootstrap, errors: ConfigErrors): void {
+  for (const [index, field] of bootstrap.nodeContextParams.entries()) {
+    if (isNodeContextParam(field)) continue
+    errors.warn(bootstrap, 'nodeContextParams', `'${field}' is accepted but has no effect`, { index })
+  }
 }

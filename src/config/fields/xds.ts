@@ -31,7 +31,9 @@ export const xdsFields: FieldTable = {
     acts: words('retry_back_off num_retries'),
     harmless: words('retry_on retry_priority retry_host_predicate host_selection_retry_max_attempts'),
   },
-  'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': { acts: words('lds_config cds_config ads_config') },
+  'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': {
+    acts: words('lds_config cds_config ads_config lds_resources_locator cds_resources_locator'),
+  },
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': { acts: words('eds_config service_name') },
   'envoy.extensions.filters.network.http_connection_manager.v3.Rds': { acts: words('config_source route_config_name') },
 }

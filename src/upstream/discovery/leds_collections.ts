@@ -5,6 +5,7 @@ import { fingerprint } from '../../common/fingerprint.ts'
 import { Lifetime } from '../../common/lifetime.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
 import { InitManager } from '../../config/init_manager.ts'
+import { noSource } from '../../config/no_source.ts'
 import type { Collection, WatchContext } from '../../config/watched_resources.ts'
 import type { Scope } from '../../stats/store.ts'
 
@@ -121,16 +122,4 @@ export class LedsCollections {
     const { isSettled } = context.resources.watch(reference, prepare, own)
     collection.isSettled ||= isSettled
   }
-}
-
-const noSource: envoy.config.core.v3.ConfigSource = {
-  authorities: [],
-  path: undefined,
-  pathConfigSource: undefined,
-  apiConfigSource: undefined,
-  ads: undefined,
-  self: undefined,
-  initialFetchTimeout: undefined,
-  resourceApiVersion: 'AUTO',
-  configSourceSpecifier: undefined,
 }

@@ -28,6 +28,8 @@ function apiSource(mode: ApiMode): string {
 export interface BootstrapPieces {
   /** More YAML at the top level, such as `layered_runtime`. */
   readonly more?: string
+  /** More fields of `dynamic_resources`, indented by two. */
+  readonly dynamicResources?: string
   /** More static clusters, each an element of the list, indented by two. */
   readonly clusters?: string
 }
@@ -42,6 +44,7 @@ dynamic_resources:
   ${isAds ? `ads_config: ${apiSource(mode)}` : ''}
   cds_config: ${configSource(mode)}
   lds_config: ${configSource(mode)}
+${pieces.dynamicResources ?? ''}
 static_resources:
   clusters:
   - name: xds

@@ -1,0 +1,4 @@
+import { defineXdsScript } from './define_script.ts'
+import { locatorsScript } from './locators_script.ts'
+
+defineXdsScript(locatorsScript, 'delta ads')

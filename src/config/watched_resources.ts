@@ -13,6 +13,8 @@ type ConfigSource = envoy.config.core.v3.ConfigSource
 export interface ResourceReference {
   /** Where it comes from. */
   readonly source: ConfigSource
+  /** What is wrong with that points to it; to the source by default. */
+  readonly at?: object
   /** Bare message name. */
   readonly typeUrl: string
   readonly name: string

@@ -95,7 +95,9 @@ export class Discovery {
   connect(bootstrap: Bootstrap, context: XdsContext, errors: ConfigErrors): void {
     const { dynamicResources, layeredRuntime } = bootstrap
     checkNodeContextParams(bootstrap, errors)
-    const manager = new XdsManager(dynamicResources?.adsConfig, context, errors)
+    const { configSources, defaultConfigSource } = bootstrap
+    const sources = { adsConfig: dynamicResources?.adsConfig, configSources, defaultConfigSource }
+    const manager = new XdsManager(sources, context, errors)
     this.#manager = manager
     const create = (service: SetService, set: ResourceSet): SetDiscovery | undefined => {
       const { kind, typeUrl, scopeName, sourceField, locatorField } = service

@@ -179,10 +179,10 @@ export class LiveConfiguration {
     const { options, bootstrap, instance, node } = this.#parts
     const { rejectUnknownDynamicFields, ignoreUnknownDynamicFields, skipDeprecatedLogs } = options
     const unknownFields = rejectUnknownDynamicFields ? 'refuse' : ignoreUnknownDynamicFields ? 'ignore' : 'warn'
-    const { localInfo, folders } = instance
+    const { localInfo, folders, runtime } = instance
     const { clusterManager } = this.instance
     return {
-      ...{ clusterManager, localInfo, scope, folders, node },
+      ...{ clusterManager, localInfo, scope, folders, node, runtime },
       nodeContextParams: () => nodeContextParams(bootstrap.nodeContextParams, node()),
       readOptions: { unknownFields, skipDeprecatedLogs },
     }

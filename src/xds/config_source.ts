@@ -12,15 +12,16 @@ export type ApiConfigSource = envoy.config.core.v3.ApiConfigSource
 
 const named = 'envoy.config.core.v3.ApiConfigSource'
 
-/** Whether the API of a subscription's own, or with `isAggregated` the aggregated one, can be asked. */
+/** Whether the API of a subscription's own, or with `isAggregated` the aggregated one, can be asked. Errors point to `at`. */
 export function checkApiConfigSource(
   api: ApiConfigSource,
   clusterManager: ClusterManager,
   isAggregated: boolean,
   errors: ConfigErrors,
+  at: object = api,
 ): boolean {
   const problem = apiProblem(api, clusterManager, isAggregated)
-  if (problem !== undefined) errors.add(api, problem.field, problem.message)
+  if (problem !== undefined) errors.add(at, problem.field, problem.message)
   return problem === undefined
 }
 

@@ -22,6 +22,7 @@ import type {
   SubscriptionFactory,
   UpdateFailureReason,
 } from './subscription.ts'
+import { canonicalName } from './xdstp_name.ts'
 
 export class ResourceSubscriptions implements ResourceDemand {
   readonly #parts: ResourceSubscriptionsParts
@@ -47,10 +48,11 @@ export class ResourceSubscriptions implements ResourceDemand {
   }
 
   #subscribe(named: ResourceSubscription, factory: SubscriptionFactory, errors: ConfigErrors): void {
-    const { source, typeUrl, name, scope, collects } = named.resource.reference
+    const { source, typeUrl, name, scope, collects, at = source } = named.resource.reference
     const own = scope.ownedBy(named.statsOwner)
-    const locator = collects === 'locator' ? { locator: name, at: source } : undefined
-    named.subscription = factory.create(source, typeUrl, named, own, source, errors, locator)
+    const one = collects === undefined ? name : undefined
+    const subject = collects === 'locator' ? { locator: name, at } : one
+    named.subscription = factory.create(source, typeUrl, named, own, at, errors, subject)
     if (this.#isStarted) named.start()
   }
 
@@ -208,8 +210,9 @@ class NamedSubscription implements ResourceSubscription {
     const isFile = source.path !== undefined || source.pathConfigSource !== undefined
     const isNeeded = words.isNeeded === 'always' || (words.isNeeded === 'inFiles' && isFile)
     if (added.length > 1 || (added.length === 0 && isNeeded)) return `Unexpected ${words.count(added.length, name)}`
-    if (added.length === 0 || added[0].name === name || added[0].aliases.includes(name)) return undefined
-    return `Unexpected ${words.name(name)}: ${added[0].name}`
+    const [found] = added
+    if (found === undefined || found.name === canonicalName(name) || found.aliases.includes(name)) return undefined
+    return `Unexpected ${words.name(name)}: ${found.name}`
   }
 
   #refuse(message: string): ResourceError[] {

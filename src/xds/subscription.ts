@@ -85,7 +85,8 @@ export interface SubscriptionFactory {
   pause(typeUrl: string): () => void
   /**
    * `typeUrl` is the bare message name of the resources, `scope` where the update statistics are (`cluster_manager.cds.`).
-   * Undefined, with an error at `at`, where the source cannot be used, or cannot bring the collection.
+   * `subject` is the one resource that is asked for, or the collection. Undefined, with an error at `at`, where the source
+   * cannot be used, or cannot bring the subject.
    */
   create(
     source: ConfigSource,
@@ -94,6 +95,6 @@ export interface SubscriptionFactory {
     scope: Scope,
     at: object,
     errors: ConfigErrors,
-    collection?: CollectionLocator,
+    subject?: string | CollectionLocator,
   ): Subscription | undefined
 }

@@ -2,9 +2,17 @@
 
 import type { envoy } from '../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../config/errors.ts'
+import type { Runtime } from '../config/runtime.ts'
 import { createGrpcClient, type GrpcContext } from '../grpc/grpc_service.ts'
 import type { WatchedFolders } from '../network/watched_folders.ts'
 import type { Scope } from '../stats/store.ts'
+import {
+  type AuthoritySource,
+  authoritiesFlag,
+  createAuthoritySources,
+  findAuthoritySource,
+  type SharedSources,
+} from './authority_sources.ts'
 import { type CollectionLocator, collectionName } from './collection_locator.ts'
 import {
   type ApiConfigSource,
@@ -43,6 +51,7 @@ export interface XdsContext extends GrpcContext {
   readonly node: () => envoy.config.core.v3.Node
   /** What the names of collections tell of it. */
   readonly nodeContextParams: () => Readonly<Record<string, string>>
+  readonly runtime: Runtime
   readonly folders: WatchedFolders
   readonly readOptions: ReadOptions
 }
@@ -62,22 +71,34 @@ export class XdsManager implements SubscriptionFactory {
   readonly #context: XdsContext
   readonly #ads: GrpcMux
   readonly #isAdsDelta: boolean
+  readonly #authorities: readonly AuthoritySource[]
 
-  /** `adsConfig` is of `dynamic_resources`; its clusters must be there. What is wrong with it is reported to `errors`. */
-  constructor(adsConfig: ApiConfigSource | undefined, context: XdsContext, errors: ConfigErrors) {
+  /** The clusters of the sources must be there. What is wrong with them is reported to `errors`. */
+  constructor(sources: SharedSources, context: XdsContext, errors: ConfigErrors) {
+    const { adsConfig } = sources
     this.#context = context
     this.#isAdsDelta = adsConfig?.apiType === 'DELTA_GRPC'
     this.#ads = (adsConfig === undefined ? undefined : this.#createAds(adsConfig, errors)) ?? new SilentMux()
+    this.#authorities = createAuthoritySources(sources, (api) => this.#createAuthorityMux(api, errors), errors)
+    if (this.#usesAuthorities) return
+    for (const { source } of this.#authorities)
+      errors.warn(source, 'authorities', `nothing is asked of it without the runtime's ${authoritiesFlag}`)
   }
 
-  /** Opens the aggregated stream, when the clusters that it may need have their hosts. */
+  get #usesAuthorities(): boolean {
+    return this.#context.runtime.getBoolean(authoritiesFlag, false)
+  }
+
+  /** Opens the aggregated streams, when the clusters that they may need have their hosts. */
   start(): void {
     this.#ads.start()
+    for (const { mux } of this.#authorities) mux.start()
   }
 
   /** Subscriptions are stopped by those who made them. */
   stop(): void {
     this.#ads.stop()
+    for (const { mux } of this.#authorities) mux.stop()
   }
 
   pause(typeUrl: string): () => void {
@@ -91,11 +112,23 @@ export class XdsManager implements SubscriptionFactory {
     scope: Scope,
     at: object,
     errors: ConfigErrors,
-    locator?: CollectionLocator,
+    subject?: string | CollectionLocator,
   ): Subscription | undefined {
+    const locator = typeof subject === 'string' ? undefined : subject
     const collection = locator && this.#collectionName(locator, source, typeUrl, errors)
     if (locator !== undefined && collection === undefined) return undefined
     const request: Request = { source, type: resourceType(typeUrl), callbacks, scope, errors, collection }
+    if (typeof subject === 'string' && this.#usesAuthorities) {
+      let found: AuthoritySource | undefined
+      try {
+        found = findAuthoritySource(this.#authorities, typeUrl, subject)
+      } catch (error) {
+        errors.add(at, undefined, (error as Error).message)
+        return undefined
+      }
+      if (found !== undefined) return this.#createGrpc({ ...request, source: found.source }, found.mux, false)
+    }
+    if (source.authorities.length > 0) errors.warn(source, 'authorities', 'has no effect here')
     if (source.resourceApiVersion === 'V2')
       errors.warn(source, 'resourceApiVersion', 'resources are those of V3, whatever is asked for')
     switch (source.configSourceSpecifier) {
@@ -126,9 +159,14 @@ export class XdsManager implements SubscriptionFactory {
     return collectionName(locator, from, this.#context.nodeContextParams(), errors)
   }
 
-  #createAds(api: ApiConfigSource, errors: ConfigErrors): GrpcMux | undefined {
-    if (!checkApiConfigSource(api, this.#context.clusterManager, true, errors)) return undefined
-    if (!checkLocalInfo('ads', this.#context.localInfo, api, errors)) return undefined
+  #createAuthorityMux(api: ApiConfigSource, errors: ConfigErrors): GrpcMux | undefined {
+    const apiType = api.apiType === 'AGGREGATED_DELTA_GRPC' ? 'DELTA_GRPC' : 'GRPC'
+    return this.#createAds({ ...api, apiType }, errors, api)
+  }
+
+  #createAds(api: ApiConfigSource, errors: ConfigErrors, at: object = api): GrpcMux | undefined {
+    if (!checkApiConfigSource(api, this.#context.clusterManager, true, errors, at)) return undefined
+    if (!checkLocalInfo('ads', this.#context.localInfo, at, errors)) return undefined
     const method = api.apiType === 'DELTA_GRPC' ? aggregatedDeltaMethod : aggregatedStreamMethod
     return this.#createMux(api, method, this.#context.scope, errors)
   }

@@ -76,13 +76,14 @@ export class TestClient {
     const api: ApiConfigSource | undefined =
       adsConfig === undefined ? undefined : configSource(`{api_config_source: ${adsConfig}}`).apiConfigSource
     this.manager = new XdsManager(
-      api,
+      { adsConfig: api, configSources: [], defaultConfigSource: undefined },
       {
         clusterManager: this.context.clusterManager,
         localInfo: { ...this.context.localInfo, nodeId: 'node-1', clusterName: 'test' },
         scope: this.context.scope,
         node: () => ({ id: 'node-1', cluster: 'test', userAgentName: 'envoy' }) as Node,
         nodeContextParams: () => ({}),
+        runtime: this.context.runtime,
         folders: this.context.folders,
         readOptions: { unknownFields: 'warn', skipDeprecatedLogs: false },
       },

@@ -5,7 +5,8 @@ export const bootstrapFields: FieldTable = {
   'envoy.config.bootstrap.v3.Bootstrap': {
     acts: words(`node static_resources dynamic_resources cluster_manager flags_path stats_config stats_flush_interval stats_flush_on_admin
       layered_runtime admin overload_manager stats_server_version_override use_tcp_for_dns_lookups
-      dns_resolution_config typed_dns_resolver_config application_log_config hds_config node_context_params`),
+      dns_resolution_config typed_dns_resolver_config application_log_config hds_config node_context_params
+      config_sources default_config_source`),
     harmless: words(`deferred_stat_options watchdog watchdogs enable_dispatcher_stats perf_tracing_file_path
       default_socket_interface inline_headers grpc_async_client_manager_config memory_allocator_manager
       enable_worker_cpu_affinity stats_eviction_interval default_regex_engine`),

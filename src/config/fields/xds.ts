@@ -4,7 +4,7 @@ import { type FieldTable, words } from './field_table.ts'
 const core = 'envoy.config.core.v3'
 export const xdsFields: FieldTable = {
   [`${core}.ConfigSource`]: {
-    acts: words('path path_config_source api_config_source ads initial_fetch_timeout'),
+    acts: words('path path_config_source api_config_source ads self initial_fetch_timeout authorities'),
     // There is but one version left.
     meaningless: ['resource_api_version'],
   },

@@ -119,13 +119,13 @@ function createEdsDiscovery(
   { watch, clusterScope, localClusterName }: DiscoveryEnvironment,
   countMatches: CountMatches,
 ): ClusterDiscovery | undefined {
-  const source = view.edsClusterConfig?.edsConfig
-  if (source === undefined) {
+  const config = view.edsClusterConfig
+  if (config === undefined) {
     errors.add(view, 'edsClusterConfig', 'cannot create an EDS cluster without an EDS config')
     return undefined
   }
   const discovery = new EdsDiscovery(view, stats, countMatches, view.name === localClusterName)
-  if (watch !== undefined && clusterScope !== undefined) discovery.watch(source, clusterScope, watch)
+  if (watch !== undefined && clusterScope !== undefined) discovery.watch(config, clusterScope, watch)
   return discovery
 }
 

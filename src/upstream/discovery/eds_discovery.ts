@@ -2,6 +2,7 @@
 
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import { ConfigErrors } from '../../config/errors.ts'
+import { noSource } from '../../config/no_source.ts'
 import type { ResourceReference, WatchContext } from '../../config/watched_resources.ts'
 import type { Scope } from '../../stats/store.ts'
 import { assignmentPolicy } from '../assignment_policy.ts'
@@ -14,7 +15,7 @@ import type { ClusterDiscovery, CountMatches, OnHosts, Priorities } from './disc
 import { LedsCollections } from './leds_collections.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
-type ConfigSource = envoy.config.core.v3.ConfigSource
+type EdsClusterConfig = envoy.config.cluster.v3.Cluster.EdsClusterConfig
 type ClusterLoadAssignment = envoy.config.endpoint.v3.ClusterLoadAssignment
 
 interface AcceptedAssignment {
@@ -61,7 +62,7 @@ export class EdsDiscovery implements ClusterDiscovery {
   }
 
   /** Subscribes to the assignment. */
-  watch(source: ConfigSource, scope: Scope, context: WatchContext): void {
+  watch(config: EdsClusterConfig, scope: Scope, context: WatchContext): void {
     this.#leds = new LedsCollections({
       clusterName: this.#view.name,
       scope: scope.createScope('leds'),
@@ -73,7 +74,8 @@ export class EdsDiscovery implements ClusterDiscovery {
       onChange: () => this.#onCollection(),
     })
     const reference: ResourceReference = {
-      source,
+      source: config.edsConfig ?? noSource,
+      at: config.edsConfig ?? config,
       typeUrl: 'envoy.config.endpoint.v3.ClusterLoadAssignment',
       name: this.serviceName,
       scope,

@@ -114,6 +114,7 @@ export class LedsCollections {
     const name = config.ledsCollectionName
     const reference = {
       source: config.ledsConfig ?? noSource,
+      at: config,
       ...{ typeUrl: 'envoy.config.endpoint.v3.LbEndpoint', name, usedAs: clusterName, scope },
       ...({ initTarget: `LbEndpoint ${name}`, mainOnly: true, collects: 'locator', onUnchanged: settle } as const),
     }

@@ -1,4 +1,4 @@
-/** Locators of collections, as Envoy accepts or refuses them in a bootstrap. */
+/** Locators of collections, and sources by authority, as Envoy accepts or refuses them in a bootstrap. */
 import type { VerdictCase } from './verdict_cases.ts'
 
 const clusters = 'xdstp://authority/envoy.config.cluster.v3.Cluster'
@@ -47,4 +47,33 @@ export const collectionVerdictCases: readonly VerdictCase[] = [
   withClusters('without a source', `cds_resources_locator: "${clusters}/a/*"`),
   withClusters('with node parameters that there are not', '', 'node_context_params: [ id, nothing ]'),
   withClusters('without a locator', `cds_config: ${api('DELTA_GRPC')}, cds_resources_locator: ""`),
+]
+
+const authorities = (...names: readonly string[]) =>
+  `authorities: [ ${names.map((name) => `{ name: ${name} }`).join(', ')} ]`
+const from = (kind: string, more = '') => `{ ${api(kind).slice(2, -2)}${more && `, ${more}`} }`
+const sources = (name: string, ...list: readonly string[]): VerdictCase =>
+  withClusters(`sources, ${name}`, '', `config_sources: [ ${list.join(', ')} ]`)
+const byDefault = (name: string, source: string): VerdictCase =>
+  withClusters(`source by default, ${name}`, '', `default_config_source: ${source}`)
+
+export const authorityVerdictCases: readonly VerdictCase[] = [
+  sources(
+    'by both protocols',
+    from('AGGREGATED_GRPC', authorities('a')),
+    from('AGGREGATED_DELTA_GRPC', authorities('b')),
+  ),
+  sources('of one authority', from('AGGREGATED_GRPC', authorities('a')), from('AGGREGATED_GRPC', authorities('a'))),
+  sources('without an authority', from('AGGREGATED_GRPC')),
+  sources('with an authority twice', from('AGGREGATED_GRPC', authorities('a', 'b', 'a'))),
+  sources('with an authority without a name', from('AGGREGATED_GRPC', authorities('""'))),
+  sources('of a stream of their own', from('DELTA_GRPC', authorities('a'))),
+  sources('over ADS', `{ ads: {}, ${authorities('a')} }`),
+  sources(
+    'of a cluster that there is not',
+    from('AGGREGATED_GRPC', authorities('a')).replace('cluster_name: x', 'cluster_name: y'),
+  ),
+  byDefault('without an authority', from('AGGREGATED_GRPC')),
+  byDefault('of a stream of its own', from('GRPC')),
+  byDefault('over ADS', '{ ads: {} }'),
 ]

@@ -1,0 +1,5 @@
+import { authoritiesScript, unusedAuthoritiesScript } from './authorities_script.ts'
+import { defineXdsScript } from './define_script.ts'
+
+defineXdsScript(authoritiesScript, 'ads')
+defineXdsScript(unusedAuthoritiesScript, 'ads')

@@ -130,9 +130,9 @@ export class EdsDiscovery implements ClusterDiscovery {
   }
 
   #onCollection(): void {
-    if (this.#accepted === undefined || this.#leds === undefined || this.#isStale) return
+    if (this.#accepted === undefined || this.#leds === undefined) return
     this.#accepted.priorities = this.#hostsOf(this.#leds.fill(this.#accepted.view), new ConfigErrors())
-    this.#takeOver(true)
+    if (!this.#isStale) this.#takeOver(true)
   }
 
   /** The hosts stay as they are while a collection of the new ones is waited for. */

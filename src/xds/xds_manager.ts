@@ -128,7 +128,8 @@ export class XdsManager implements SubscriptionFactory {
       }
       if (found !== undefined) return this.#createGrpc({ ...request, source: found.source }, found.mux, false)
     }
-    if (source.authorities.length > 0) errors.warn(source, 'authorities', 'has no effect here')
+    if (source.authorities.length > 0)
+      errors.warn(source, 'authorities', 'accepted but without effect: authorities are for config_sources')
     if (source.resourceApiVersion === 'V2')
       errors.warn(source, 'resourceApiVersion', 'resources are those of V3, whatever is asked for')
     switch (source.configSourceSpecifier) {

@@ -75,6 +75,14 @@ describe('a collection of endpoints', () => {
     expect(await status()).toBe(200)
   })
 
+  it('is named as what is waited for', async () => {
+    const started = await start('delta ads')
+    const isAskedFor = ({ type }: { readonly type: string | undefined }) => type === 'LEDS'
+    await plane.waitForRequest(isAskedFor, 'the request for the collection')
+    const { body } = await started.admin('/ready?verbose')
+    expect(body).toContain(`waiting for: cluster c: LbEndpoint ${collection}/*, for `)
+  })
+
   it('needs the delta protocol on the aggregated stream', async () => {
     await start('ads')
     const { error } = await plane.waitForNack('EDS', '1')

@@ -4,9 +4,8 @@ import type { envoy } from '../../../proto/generated/api.d.ts'
 import { fingerprint } from '../../common/fingerprint.ts'
 import { Lifetime } from '../../common/lifetime.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
-import { InitManager } from '../../config/init_manager.ts'
 import { noSource } from '../../config/no_source.ts'
-import type { Collection, WatchContext } from '../../config/watched_resources.ts'
+import type { Collection, ResourceReference, WatchContext } from '../../config/watched_resources.ts'
 import type { Scope } from '../../stats/store.ts'
 
 type LedsConfig = envoy.config.endpoint.v3.LedsClusterLocalityConfig
@@ -111,16 +110,23 @@ export class LedsCollections {
         settle()
       }
     }
-    const name = config.ledsCollectionName
-    const reference = {
+    const reference: ResourceReference = {
       source: config.ledsConfig ?? noSource,
       at: config,
-      ...{ typeUrl: 'envoy.config.endpoint.v3.LbEndpoint', name, usedAs: clusterName, scope },
-      ...({ initTarget: `LbEndpoint ${name}`, mainOnly: true, collects: 'locator', onUnchanged: settle } as const),
+      typeUrl: 'envoy.config.endpoint.v3.LbEndpoint',
+      name: config.ledsCollectionName,
+      scope,
+      initTarget: `LbEndpoint ${config.ledsCollectionName}`,
+      usedAs: clusterName,
+      mainOnly: true,
+      collects: 'locator',
+      onUnchanged: settle,
     }
-    // As in Envoy, no init target of the cluster's: it is warm when it has hosts.
-    const own = { resources: context.resources, initManager: new InitManager(), lifetime: collection.lifetime, errors }
-    const { isSettled } = context.resources.watch(reference, prepare, own)
+    const { isSettled } = context.resources.watch(reference, prepare, {
+      ...context,
+      lifetime: collection.lifetime,
+      errors,
+    })
     collection.isSettled ||= isSettled
   }
 }

@@ -89,10 +89,11 @@ function stateOfNamed({ resource, version, lastUpdatedMs }: ResourceState): Stat
     current: { name: named, view: found, version, lastUpdatedMs },
     status: 'ACKED',
   })
-  if (reference.collects !== undefined)
-    return ((view as Collection | undefined)?.resources ?? []).map((each) =>
-      state((each as { name: string }).name, each),
-    )
+  if (reference.collects !== undefined) {
+    const { resources } = (view as Collection | undefined) ?? { resources: [] }
+    // Endpoints have no names of their own.
+    return resources.map((each) => state((each as { name?: string }).name ?? name, each))
+  }
   if (view !== undefined) return [state(name, view)]
   // Nobody asks for what a request alone would need.
   if (!resource.isNeeded) return []

@@ -1,24 +1,16 @@
-// The two messages of grpc.health.v1.Health/Check, small enough to be written and read by hand.
+// The frames of grpc.health.v1.Health/Check (https://github.com/grpc/grpc/blob/master/doc/health-checking.md).
 
+import type { grpc } from '../../../../proto/generated/api.d.ts'
+import { decodeResource } from '../../../config/load.ts'
+import { encodeMessage } from '../../../config/wire_encode.ts'
 import { grpcFrame, grpcFrameHeaderBytes } from '../../../http/grpc_frames.ts'
 
-/** `service`, field 1, a text. */
-const serviceTag = 0x0a
-/** `status`, field 1, an enum. */
-const statusTag = 0x08
-const serving = 1
 /** A HealthCheckResponse has few bytes: whoever sends more sends something else. */
 const mostResponseBytes = 1024
 
-/** The frame of a HealthCheckRequest; '' asks for the server as a whole. */
+/** '' asks for the server as a whole. */
 export function healthRequest(service: string): Buffer {
-  const name = Buffer.from(service)
-  if (name.length === 0) return grpcFrame(name)
-  return grpcFrame(Buffer.concat([Buffer.from([serviceTag, ...varint(name.length)]), name]))
-}
-
-function varint(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)]
+  return grpcFrame(Buffer.from(encodeMessage('grpc.health.v1.HealthCheckRequest', { service })))
 }
 
 /** The body of an answer, as it comes. */
@@ -41,7 +33,8 @@ export class HealthResponse {
   get isServing(): boolean {
     const length = this.#messageLength
     if (length === undefined || this.#body.length !== grpcFrameHeaderBytes + length) return false
-    const message = this.#body.subarray(grpcFrameHeaderBytes)
-    return message.length === 2 && message[0] === statusTag && message[1] === serving
+    const bytes = this.#body.subarray(grpcFrameHeaderBytes)
+    const { value } = decodeResource('grpc.health.v1.HealthCheckResponse', bytes, { unknownFields: 'ignore' })
+    return (value as grpc.health.v1.HealthCheckResponse | undefined)?.status === 'SERVING'
   }
 }

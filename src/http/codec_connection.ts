@@ -7,35 +7,33 @@ import type { ClusterInfo } from '../upstream/cluster_info.ts'
 import { type ClientCodec, CodecProtocolError, type RequestEncoder, type ResponseDecoder } from './codec/codec.ts'
 import { Http1ClientCodec } from './codec/http1/client_codec.ts'
 import { Http2ClientCodec } from './codec/http2/client_codec.ts'
+import { ErrorCode } from './codec/http2/constants.ts'
 import { upstreamHttp1Settings, upstreamHttp2Settings } from './conn_pool/codec_settings.ts'
-
-/** What it tells; nothing any more once it was closed from here. */
-export interface CodecConnectionCallbacks {
-  /** The request is lost: it was reset, or its connection is gone. */
-  onReset(): void
-  /** No request can follow on it. One that is under way may still be answered. */
-  onGoAway(errorCode: number): void
-  onClosed(): void
-}
 
 export class CodecConnection implements ConnectionCallbacks, ConnectionReader {
   readonly #connection: Connection
-  readonly #callbacks: CodecConnectionCallbacks
+  readonly #onLost: () => void
   readonly #http1: Http1ClientCodec | undefined
   readonly #http2: Http2ClientCodec | undefined
   readonly #codec: ClientCodec
   readonly #protocolError: Counter
   #isActive = false
+  #isLeaving: boolean
   #isClosed = false
 
+  /**
+   * `onLost` is told that a request has no response, or not all of it; nothing any more once the connection was closed from
+   * here. Without `isReused` it is for one request.
+   */
   constructor(
     connection: Connection,
-    protocol: 'http1' | 'http2',
+    { protocol, isReused }: { readonly protocol: 'http1' | 'http2'; readonly isReused: boolean },
     cluster: ClusterInfo,
-    callbacks: CodecConnectionCallbacks,
+    onLost: () => void,
   ) {
     this.#connection = connection
-    this.#callbacks = callbacks
+    this.#isLeaving = !isReused
+    this.#onLost = onLost
     this.#protocolError = cluster.stats.upstreamCxProtocolError
     const onStreamClosed = (): void => {
       this.#isActive = false
@@ -46,7 +44,7 @@ export class CodecConnection implements ConnectionCallbacks, ConnectionReader {
     } else {
       const { settings, stats } = upstreamHttp2Settings(cluster)
       const told = {
-        onGoAway: (errorCode: number) => this.#callbacks.onGoAway(errorCode),
+        onGoAway: (errorCode: number) => this.#onGoAway(errorCode),
         onMaxConcurrentStreams: () => {},
         onStreamClosed,
         onStreamReset: () => {},
@@ -58,9 +56,13 @@ export class CodecConnection implements ConnectionCallbacks, ConnectionReader {
     connection.addConnectionCallbacks(this)
   }
 
-  /** Its last response, or whatever else, leaves no room for another request. */
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** No other request can follow the one that is under way, or the last. */
   get mustClose(): boolean {
-    return this.#http1?.closeAfterResponse === true
+    return this.#isLeaving || this.#http1?.closeAfterResponse === true
   }
 
   newStream(decoder: ResponseDecoder): RequestEncoder {
@@ -82,7 +84,20 @@ export class CodecConnection implements ConnectionCallbacks, ConnectionReader {
 
   #onReset(): void {
     this.#isActive = false
-    if (!this.#isClosed) this.#callbacks.onReset()
+    if (this.#isClosed) return
+    if (this.#isLeaving) this.close()
+    this.#onLost()
+  }
+
+  #onGoAway(errorCode: number): void {
+    if (this.#isActive && errorCode === ErrorCode.noError) {
+      // What has begun may still be answered.
+      this.#isLeaving = true
+      return
+    }
+    const isLost = this.#isActive
+    this.close()
+    if (isLost) this.#onLost()
   }
 
   onData(data: Buffer): void {
@@ -104,9 +119,7 @@ export class CodecConnection implements ConnectionCallbacks, ConnectionReader {
     if (event === 'remoteClose') this.#http1?.onConnectionClosed()
     this.#http2?.resetAllStreams('connectionTermination')
     if (this.#isActive) this.#onReset()
-    if (this.#isClosed) return
     this.#isClosed = true
-    this.#callbacks.onClosed()
   }
 
   onAboveWriteBufferHighWatermark(): void {

@@ -74,7 +74,7 @@ test('a worker that dies loses nothing that was told, and nothing is told twice'
 
 test('an answer that is none ends the stream, and is an error', async () => {
   const { server, reports } = await running()
-  reports.streams[0].respondBytes(Buffer.from([0x0a, 0xff]))
+  reports.streams[0].call.respondBytes(Buffer.from([0x0a, 0xff]))
   await until('the error is counted', () => statOf(server, 'load_reporter.errors') === 1)
   expect(statOf(server, 'load_reporter.requests')).toBe(0)
 })

@@ -138,7 +138,7 @@ describe('health discovery', () => {
     expect(nuncio?.capability).toEqual(envoy?.capability)
     expect(nuncio?.node?.id).toBe('test-node')
     expect(nuncio?.node?.locality).toEqual(envoy?.node?.locality)
-    for (const { server } of pair) expect(server.stream.metadata['x-tenant']).toBe('one')
+    for (const { server } of pair) expect(server.stream.call.metadata['x-tenant']).toBe('one')
   })
 
   it('tells how hosts are, of every kind', async () => {
@@ -261,9 +261,9 @@ describe('health discovery', () => {
   })
 
   it.each([
-    { how: 'ends', break: (stream: HealthStream) => stream.end() },
-    { how: 'fails', break: (stream: HealthStream) => stream.fail(status.UNAVAILABLE, 'later') },
-    { how: 'brings nonsense', break: (stream: HealthStream) => stream.specifyBytes(Buffer.from([0x0a, 0xff])) },
+    { how: 'ends', break: (stream: HealthStream) => stream.call.end() },
+    { how: 'fails', break: (stream: HealthStream) => stream.call.fail(status.UNAVAILABLE, 'later') },
+    { how: 'brings nonsense', break: (stream: HealthStream) => stream.call.respondBytes(Buffer.from([0x0a, 0xff])) },
   ])(
     'goes on with its checks when the stream $how, and asks again',
     async ({ break: act }) => {

@@ -232,7 +232,7 @@ describe('load reports', () => {
       expect(first.clusterStats).toEqual([])
       expect(first.node?.id).toBe('test-node')
       expect(first.node?.clientFeatures.at(-1)).toBe('envoy.lrs.supports_send_all_clusters')
-      expect(server.streams[0].metadata['x-tenant']).toBe('one')
+      expect(server.streams[0].call.metadata['x-tenant']).toBe('one')
     }
     const [envoy, nuncio] = pair.map(({ server }) => server.requests[0].node?.clientFeatures)
     expect(nuncio).toEqual(envoy)
@@ -359,7 +359,7 @@ describe('load reports', () => {
       'plain',
       async (to) => {
         const streams = to.server.streams.length
-        to.server.streams.at(-1)!.fail(status.UNAVAILABLE, 'later')
+        to.server.streams.at(-1)!.call.fail(status.UNAVAILABLE, 'later')
         await times(4, to, 'plain')
         await to.server.until(() => to.server.streams.length > streams, 'another stream')
       },

@@ -90,7 +90,7 @@ describe('thresholds', () => {
 
 test('a check that takes too long is a failure, until another kind of failure follows', async () => {
   answers = ['never', fail, ok]
-  const checks = http({}, { timeout: 50 })
+  const checks = http({}, { timeout: 400 })
   expect(await checks.first(3)).toEqual(['unchanged timeout', 'unchanged failed', 'changed healthy'])
   expect(backend.connections.length).toBe(2)
 })

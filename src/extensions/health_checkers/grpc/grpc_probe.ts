@@ -3,8 +3,7 @@
 import type { FormatterContext } from '../../../access_log/formatter.ts'
 import { HeaderMap } from '../../../common/header_map.ts'
 import type { RequestEncoder, ResponseDecoder } from '../../../http/codec/codec.ts'
-import { ErrorCode } from '../../../http/codec/http2/constants.ts'
-import { CodecConnection, type CodecConnectionCallbacks } from '../../../http/codec_connection.ts'
+import { CodecConnection } from '../../../http/codec_connection.ts'
 import { isGrpcResponse } from '../../../http/grpc_status.ts'
 import type { HeaderParser } from '../../../router/header_parser.ts'
 import { checkStreamInfo } from '../../../upstream/health_checking/check_stream_info.ts'
@@ -20,7 +19,7 @@ export interface GrpcProbeSettings {
   readonly request: Buffer
 }
 
-export class GrpcProbe implements HealthProbe, ResponseDecoder, CodecConnectionCallbacks {
+export class GrpcProbe implements HealthProbe, ResponseDecoder {
   readonly #host: CheckedHost
   readonly #settings: GrpcProbeSettings
   readonly #context: ProbeContext
@@ -29,8 +28,6 @@ export class GrpcProbe implements HealthProbe, ResponseDecoder, CodecConnectionC
   /** Of the check that is under way. */
   #encoder: RequestEncoder | undefined = undefined
   #response = new HealthResponse()
-  /** The connection ends with the answer that is under way. */
-  #isLeaving = false
 
   constructor(host: CheckedHost, settings: GrpcProbeSettings, context: ProbeContext, callbacks: ProbeCallbacks) {
     this.#host = host
@@ -41,9 +38,9 @@ export class GrpcProbe implements HealthProbe, ResponseDecoder, CodecConnectionC
 
   start(): void {
     const { cluster, reuseConnection } = this.#context
-    if (this.#connection === undefined) {
-      this.#isLeaving = !reuseConnection
-      this.#connection = new CodecConnection(this.#context.connect(this.#host), 'http2', cluster, this)
+    if (this.#connection === undefined || this.#connection.isClosed) {
+      const kind = { protocol: 'http2', isReused: reuseConnection } as const
+      this.#connection = new CodecConnection(this.#context.connect(this.#host), kind, cluster, () => this.#onLost())
     }
     this.#response = new HealthResponse()
     const encoder = this.#connection.newStream(this)
@@ -78,15 +75,13 @@ export class GrpcProbe implements HealthProbe, ResponseDecoder, CodecConnectionC
   }
 
   onTimeout(): void {
-    if (this.#isLeaving) this.close()
+    if (this.#connection?.mustClose === true) this.close()
     else this.#endStream()
   }
 
   close(): void {
-    const connection = this.#connection
-    this.#connection = undefined
     this.#encoder = undefined
-    connection?.close()
+    this.#connection?.close()
   }
 
   /** Nothing more of this answer is wanted; the connection stays. */
@@ -127,30 +122,13 @@ export class GrpcProbe implements HealthProbe, ResponseDecoder, CodecConnectionC
 
   #over(isServing: boolean): void {
     this.#encoder = undefined
-    if (this.#isLeaving) this.close()
+    if (this.#connection?.mustClose === true) this.close()
     if (isServing) this.#callbacks.onSuccess(false)
     else this.#callbacks.onFailure('ACTIVE', false)
   }
 
-  // ---- The connection --------------------------------------------------------------------------------------------
-
-  onReset(): void {
+  #onLost(): void {
     this.#encoder = undefined
-    if (this.#isLeaving) this.close()
     this.#callbacks.onFailure('NETWORK', false)
-  }
-
-  onGoAway(errorCode: number): void {
-    const isWaiting = this.#encoder !== undefined
-    if (isWaiting && errorCode === ErrorCode.noError) {
-      this.#isLeaving = true
-      return
-    }
-    this.close()
-    if (isWaiting) this.#callbacks.onFailure('NETWORK', false)
-  }
-
-  onClosed(): void {
-    this.#connection = undefined
   }
 }

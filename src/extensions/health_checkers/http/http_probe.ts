@@ -4,8 +4,7 @@ import type { FormatterContext } from '../../../access_log/formatter.ts'
 import { HeaderMap } from '../../../common/header_map.ts'
 import type { StringPredicate } from '../../../common/string_matcher.ts'
 import type { ResponseDecoder } from '../../../http/codec/codec.ts'
-import { ErrorCode } from '../../../http/codec/http2/constants.ts'
-import { CodecConnection, type CodecConnectionCallbacks } from '../../../http/codec_connection.ts'
+import { CodecConnection } from '../../../http/codec_connection.ts'
 import type { HeaderParser } from '../../../router/header_parser.ts'
 import { checkStreamInfo } from '../../../upstream/health_checking/check_stream_info.ts'
 import type { CheckedHost } from '../../../upstream/health_checking/checked_host.ts'
@@ -33,15 +32,12 @@ type Result = 'succeeded' | 'degraded' | 'failed' | 'retriable'
 
 const everyOne = { numerator: 100, denominator: 'HUNDRED' } as const
 
-export class HttpProbe implements HealthProbe, ResponseDecoder, CodecConnectionCallbacks {
+export class HttpProbe implements HealthProbe, ResponseDecoder {
   readonly #host: CheckedHost
   readonly #settings: HttpProbeSettings
   readonly #context: ProbeContext
   readonly #callbacks: ProbeCallbacks
   #connection: CodecConnection | undefined = undefined
-  #isWaiting = false
-  /** The connection ends with the answer that is under way. */
-  #isLeaving = false
   #response: HeaderMap | undefined = undefined
   #body: Buffer[] = []
   #bodyBytes = 0
@@ -56,11 +52,11 @@ export class HttpProbe implements HealthProbe, ResponseDecoder, CodecConnectionC
   start(): void {
     const { protocol, body } = this.#settings
     const { cluster, reuseConnection } = this.#context
-    if (this.#connection === undefined) {
-      this.#isLeaving = !reuseConnection
-      this.#connection = new CodecConnection(this.#context.connect(this.#host), protocol, cluster, this)
+    if (this.#connection === undefined || this.#connection.isClosed) {
+      const kind = { protocol, isReused: reuseConnection }
+      const onLost = (): void => this.#callbacks.onFailure('NETWORK', false)
+      this.#connection = new CodecConnection(this.#context.connect(this.#host), kind, cluster, onLost)
     }
-    this.#isWaiting = true
     this.#response = undefined
     this.#body = []
     this.#bodyBytes = 0
@@ -100,10 +96,7 @@ export class HttpProbe implements HealthProbe, ResponseDecoder, CodecConnectionC
   }
 
   close(): void {
-    const connection = this.#connection
-    this.#connection = undefined
-    this.#isWaiting = false
-    connection?.close()
+    this.#connection?.close()
   }
 
   // ---- The answer ------------------------------------------------------------------------------------------------
@@ -136,11 +129,10 @@ export class HttpProbe implements HealthProbe, ResponseDecoder, CodecConnectionC
   }
 
   #onResponse(headers: HeaderMap): void {
-    this.#isWaiting = false
     this.#host.lastHttpStatus = headers.status
     const result = this.#result(headers)
     // Before anybody hears of it: whoever does may end the check for good.
-    if (this.#isLeaving || this.#connection?.mustClose === true) this.close()
+    if (this.#connection?.mustClose === true) this.close()
     if (result === 'succeeded' || result === 'degraded') this.#callbacks.onSuccess(result === 'degraded')
     else this.#callbacks.onFailure('ACTIVE', result === 'retriable')
   }
@@ -159,28 +151,5 @@ export class HttpProbe implements HealthProbe, ResponseDecoder, CodecConnectionC
       if (!serviceName(headers.get('x-envoy-upstream-healthchecked-cluster') ?? '')) return 'failed'
     }
     return headers.has('x-envoy-degraded') ? 'degraded' : 'succeeded'
-  }
-
-  // ---- The connection --------------------------------------------------------------------------------------------
-
-  onReset(): void {
-    this.#isWaiting = false
-    if (this.#isLeaving) this.close()
-    this.#callbacks.onFailure('NETWORK', false)
-  }
-
-  onGoAway(errorCode: number): void {
-    const isWaiting = this.#isWaiting
-    if (isWaiting && errorCode === ErrorCode.noError) {
-      // It finishes what it has begun; the next check is for another connection.
-      this.#isLeaving = true
-      return
-    }
-    this.close()
-    if (isWaiting) this.#callbacks.onFailure('NETWORK', false)
-  }
-
-  onClosed(): void {
-    this.#connection = undefined
   }
 }

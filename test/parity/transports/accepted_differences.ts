@@ -82,7 +82,7 @@ export const transportDifferences: readonly AcceptedDifference[] = [
   },
   {
     kind: 'chance',
-    cases: to(tls, 'internal redirects, three', 'preconnect_both x3'),
+    cases: to(tls, 'preconnect_both x3'),
     fields: ['upstream'],
     reason: 'Which of its connections takes the next request depends on how long their handshakes took.',
   },
@@ -91,5 +91,17 @@ export const transportDifferences: readonly AcceptedDifference[] = [
     cases: to(http2, 'odd /hop'),
     fields: ['accessLog', 'received', 'upstream'],
     reason: "A field of HTTP/1's connections that a route adds is left out in HTTP/2; Envoy fails the request.",
+  },
+  {
+    kind: 'chance',
+    cases: to(http2, 'retry after finish'),
+    fields: ['stats'],
+    reason: 'Whether a connection that the backend destroys has brought its SETTINGS before.',
+  },
+  {
+    kind: 'meant',
+    cases: over(tls, 'internal redirect, other scheme'),
+    fields: ['stats', 'upstream'],
+    reason: 'With TLS it is the same scheme: a request that starts over takes the connection that has just been freed.',
   },
 ]

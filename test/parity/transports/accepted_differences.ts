@@ -104,4 +104,16 @@ export const transportDifferences: readonly AcceptedDifference[] = [
     fields: ['stats', 'upstream'],
     reason: 'With TLS it is the same scheme: a request that starts over takes the connection that has just been freed.',
   },
+  {
+    kind: 'chance',
+    cases: [...over(tls, 'client resets unread'), ...to(tls, 'client resets unread')],
+    fields: ['accessLog', 'stats', 'upstream'],
+    reason: 'How much of what the backend sent is on its way when the client resets.',
+  },
+  {
+    kind: 'meant',
+    cases: over(tls, 'data that waits for a refused upstream'),
+    fields: ['connection'],
+    reason: 'Data that nobody wants has been read from the TLS connection, so that the socket ends without a reset.',
+  },
 ]

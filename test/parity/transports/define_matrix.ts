@@ -10,7 +10,13 @@ export function defineMatrix(suites: readonly ParitySuite[], chosen: readonly Tr
   define(suites.flatMap((suite) => chosen.filter((one) => fits(suite, one)).map((one) => [suite, one])))
 }
 
-/** Suites written for HTTP/1 without TLS over all other transports: each case over one of them, or by hand over all. */
+/** To start two proxies for each transport would take longer than the cases do. */
+const everyThird = 3
+
+/**
+ * Suites written for HTTP/1 without TLS over the other transports: each case over one of them, dealt out to a third of the
+ * transports, another third for another suite; by hand each over all.
+ */
 export function defineOverTransports(...suites: readonly ParitySuite[]): void {
   const others = transports.filter(({ name }) => name !== 'h1 to h1')
   if (isWide) defineMatrix(suites, others)
@@ -19,8 +25,9 @@ export function defineOverTransports(...suites: readonly ParitySuite[]): void {
 
 function dealtOut(suite: ParitySuite, others: readonly Transport[]): [ParitySuite, Transport][] {
   const fitting = others.filter((one) => fits(suite, one))
-  return fitting.map((one, hand) => {
-    const cases = suite.cases.filter((_, index) => index % fitting.length === hand)
+  const players = fitting.filter((_, index) => (index + suite.name.length) % everyThird === 0)
+  return players.map((one, hand) => {
+    const cases = suite.cases.filter((_, index) => index % players.length === hand)
     return [{ ...suite, cases }, one]
   })
 }

@@ -30,7 +30,7 @@ export const transports: readonly Transport[] = sides.flatMap((downstream) =>
   sides.map((upstream) => ({ name: `${sideName(downstream)} to ${sideName(upstream)}`, downstream, upstream })),
 )
 
-/** All suites over all transports take hours: by hand. */
+/** All suites over all transports take more than an hour: by hand. */
 export const isWide = process.env['PARITY_MATRIX'] === 'all'
 
 /** What is left of a timeout depends on the milliseconds before. */

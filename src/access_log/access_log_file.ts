@@ -1,6 +1,6 @@
 // One log file: lines are buffered and written by Node's thread pool, so that a request never waits for a disk.
 
-import { accessSync, closeSync, constants, existsSync, openSync, write, writeSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync, statSync, write, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
 import type { Counter, Gauge, Scope } from '../stats/store.ts'
@@ -203,6 +203,8 @@ export function checkCanOpen(path: string): void {
   try {
     if (existsSync(path)) accessSync(path, constants.W_OK)
     else accessSync(dirname(path), constants.W_OK | constants.X_OK)
+    // Which fails; a pipe would wait for its reader.
+    if (existsSync(path) && statSync(path).isDirectory()) openSync(path, 'a')
   } catch (error) {
     throw new AccessLogFileError(`unable to open file '${path}': ${systemMessage(error)}`, { cause: error })
   }

@@ -375,6 +375,12 @@ const managers: VerdictCase[] = [
     'access log without a path',
     'access_log: [ { name: f, typed_config: { "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog } } ]',
   ),
+  ...['/tmp', '/no/such/folder/file', '/dev/null'].map((path) =>
+    withHcm(
+      `access log to ${path}`,
+      `access_log: [ { name: f, typed_config: { "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: ${path} } } ]`,
+    ),
+  ),
   withHcm(
     'original_ip_detection and use_remote_address',
     'use_remote_address: true\noriginal_ip_detection_extensions: [ { name: x, typed_config: { "@type": type.googleapis.com/envoy.extensions.http.original_ip_detection.xff.v3.XffConfig } } ]',

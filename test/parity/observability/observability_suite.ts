@@ -224,20 +224,23 @@ const traffic = [
   { waitCount: ['HTTP/1.1', 4] as [string, number] },
 ]
 
+/** The counters at the end are of all cases: none may be cut short. */
+const answered = { waitFor: 'HTTP/1.1' }
+
 const logCases: ParityCase[] = [
   {
     name: 'operators, GET',
-    steps: [get('/a/b?q=1&r=2', 'X-A: one', 'X-Multi: a', 'X-Multi: b', 'User-Agent: agent')],
+    steps: [get('/a/b?q=1&r=2', 'X-A: one', 'X-Multi: a', 'X-Multi: b', 'User-Agent: agent'), answered],
     reply: UP,
     ...seen,
   },
-  { name: 'operators, POST', steps: [post('/p', 'body')], reply: UP, ...seen },
-  { name: 'operators, HEAD', steps: [head('/h')], reply: UP, ...seen },
-  { name: 'operators, rewritten', steps: [get('/rewritten/y?z')], reply: UP, ...seen },
-  { name: 'operators, local reply', steps: [get('/direct')], ...seen },
-  { name: 'operators, refused', steps: [get('/refused')], ...seen },
-  { name: 'operators, bad request', steps: [getHost('a.test', '/', 'a b')], ...seen },
-  { name: 'operators, upstream reset', steps: [get('/')], reply: [{ finish: true }], ...seen },
+  { name: 'operators, POST', steps: [post('/p', 'body'), answered], reply: UP, ...seen },
+  { name: 'operators, HEAD', steps: [head('/h'), answered], reply: UP, ...seen },
+  { name: 'operators, rewritten', steps: [get('/rewritten/y?z'), answered], reply: UP, ...seen },
+  { name: 'operators, local reply', steps: [get('/direct'), answered], ...seen },
+  { name: 'operators, refused', steps: [get('/refused'), answered], ...seen },
+  { name: 'operators, bad request', steps: [getHost('a.test', '/', 'a b'), answered], ...seen },
+  { name: 'operators, upstream reset', steps: [get('/'), answered], reply: [{ finish: true }], ...seen },
   {
     name: 'operators, client gone',
     steps: [get('/'), { waitBackend: 'GET' }, { halfClose: true }],

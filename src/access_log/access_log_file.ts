@@ -201,10 +201,10 @@ export class AccessLogFile {
 export function checkCanOpen(path: string): void {
   if (standardStreams.has(path)) return
   try {
-    if (existsSync(path)) accessSync(path, constants.W_OK)
-    else accessSync(dirname(path), constants.W_OK | constants.X_OK)
+    if (!existsSync(path)) accessSync(dirname(path), constants.W_OK | constants.X_OK)
     // Which fails; a pipe would wait for its reader.
-    if (existsSync(path) && statSync(path).isDirectory()) openSync(path, 'a')
+    else if (statSync(path).isDirectory()) openSync(path, 'a')
+    else accessSync(path, constants.W_OK)
   } catch (error) {
     throw new AccessLogFileError(`unable to open file '${path}': ${systemMessage(error)}`, { cause: error })
   }

@@ -38,3 +38,15 @@ export interface FormatterContext {
   readonly virtualHostMetadata?: Metadata
   readonly listenerMetadata?: Metadata
 }
+
+/** Before any response, or of what will have none. */
+export function unansweredContext(streamInfo: StreamInfo, requestHeaders?: HeaderMap): FormatterContext {
+  return {
+    requestHeaders,
+    responseHeaders: undefined,
+    responseTrailers: undefined,
+    streamInfo,
+    localReplyBody: '',
+    accessLogType: 'NotSet',
+  }
+}

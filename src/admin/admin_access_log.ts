@@ -6,6 +6,7 @@ import type { AccessLog } from '../access_log/access_log.ts'
 import { monotonicMs, wallMs } from '../common/clock.ts'
 import { HeaderMap } from '../common/header_map.ts'
 import { localAddressOf, pipeAddress, remoteAddressOf } from '../network/address.ts'
+import { bareConnection } from '../stream_info/bare_connection.ts'
 import { type DownstreamInfo, type Protocol, StreamInfo } from '../stream_info/stream_info.ts'
 
 export class AdminAccessLog {
@@ -63,23 +64,7 @@ function isLocal(ip: string): boolean {
 function downstreamOf(socket: Socket, connectionId: number): DownstreamInfo {
   const remoteAddress = remoteAddressOf(socket) ?? pipeAddress('')
   const localAddress = localAddressOf(socket) ?? pipeAddress('')
-  return {
-    connectionId,
-    remoteAddress,
-    localAddress,
-    directRemoteAddress: remoteAddress,
-    directLocalAddress: localAddress,
-    requestedServerName: '',
-    tls: undefined,
-    transportFailureReason: '',
-    isSecure: false,
-    detectedCloseType: '',
-    localCloseReason: '',
-    listenerName: 'admin',
-    filterChainName: '',
-    acceptedAtMs: monotonicMs(),
-    roundTripTimeMs: () => undefined,
-  }
+  return bareConnection(connectionId, remoteAddress, localAddress, 'admin')
 }
 
 function requestHeadersOf(request: IncomingMessage): HeaderMap {

@@ -2,7 +2,7 @@
 
 import type { envoy } from '../../proto/generated/api.d.ts'
 import type { Formatter } from '../access_log/formatter.ts'
-import type { FormatterContext } from '../access_log/formatter_context.ts'
+import { unansweredContext } from '../access_log/formatter_context.ts'
 import { compileSubstitutionFormat, type FormatContext } from '../access_log/substitution_format.ts'
 import type { StreamInfo } from '../stream_info/stream_info.ts'
 import type { ProxyProtocolTlv } from './proxy_protocol.ts'
@@ -19,7 +19,7 @@ export function compileTlvs(entries: readonly TlvEntry[], context: FormatContext
   const formatted = parts.filter((part) => 'formatter' in part)
   if (formatted.length === 0) return () => fixed
   return (streamInfo) => {
-    const info = contextOf(streamInfo())
+    const info = unansweredContext(streamInfo())
     const made = formatted.map(({ type, formatter }) => ({
       type,
       value: Buffer.from(formatter.format(info), 'latin1'),
@@ -47,15 +47,4 @@ function compileEntry(entry: TlvEntry, context: FormatContext): ProxyProtocolTlv
   if (value.length > 0) return { type, value: Buffer.from(value) }
   context.errors.add(entry, 'value', "Invalid TLV configuration: one of 'value' or 'format_string' must be set.")
   return undefined
-}
-
-function contextOf(streamInfo: StreamInfo): FormatterContext {
-  return {
-    requestHeaders: undefined,
-    responseHeaders: undefined,
-    responseTrailers: undefined,
-    streamInfo,
-    localReplyBody: '',
-    accessLogType: 'NotSet',
-  }
 }

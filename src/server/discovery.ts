@@ -101,12 +101,13 @@ export class Discovery {
     this.#manager = manager
     const create = (service: SetService, set: ResourceSet): SetDiscovery | undefined => {
       const { kind, typeUrl, scopeName, sourceField, locatorField } = service
-      const locator = dynamicResources?.[locatorField] ?? ''
-      const source = dynamicResources?.[sourceField] ?? (locator === '' ? undefined : noSource)
+      if (dynamicResources === undefined) return undefined
+      const locator = dynamicResources[locatorField]
+      const source = dynamicResources[sourceField] ?? (locator === '' ? undefined : noSource)
       if (source === undefined) return undefined
       const scope = context.scope.createScope(scopeName)
       const api = new ResourceSetApi(set, kind, kind === 'cluster' ? new ReloadStats(scope) : undefined)
-      const collection = locator === '' ? undefined : { locator, at: dynamicResources!, field: locatorField }
+      const collection = locator === '' ? undefined : { locator, at: dynamicResources, field: locatorField }
       const subscription = manager.create(source, typeUrl, api, scope, source, errors, collection)
       return subscription === undefined ? undefined : { api, subscription, waitingSinceMs: undefined }
     }

@@ -78,6 +78,14 @@ export class ListenerLifecycle {
     return this.#entries.values()
   }
 
+  /** Of each listener the version in use, then the one that warms. */
+  *versions(): Iterable<ListenerVersion> {
+    for (const { active, warming } of this.#entries.values()) {
+      if (active !== undefined) yield active
+      if (warming !== undefined) yield warming
+    }
+  }
+
   draining(): Iterable<DrainingListener> {
     return this.#draining
   }

@@ -182,7 +182,12 @@ export class LiveConfiguration {
     const { localInfo, folders, runtime } = instance
     const { clusterManager } = this.instance
     return {
-      ...{ clusterManager, localInfo, scope, folders, node, runtime },
+      clusterManager,
+      localInfo,
+      scope,
+      folders,
+      node,
+      runtime,
       nodeContextParams: () => nodeContextParams(bootstrap.nodeContextParams, node()),
       readOptions: { unknownFields, skipDeprecatedLogs },
     }

@@ -205,7 +205,7 @@ export class StatLogReader {
     let isWhole = this.#readOn(sink)
     while (!isWhole || this.#log.generation !== this.#generation) {
       // What came before the owner switched over.
-      if (isWhole) isWhole = this.#readOn(sink)
+      if (isWhole) this.#readOn(sink)
       this.#generation = this.#log.generation
       this.#symbols = []
       this.#head = 0

@@ -53,13 +53,13 @@ function readLocator(locator: string, typeName: string): XdstpName | string {
 }
 
 function sourceProblem({ source, isAdsDelta }: CollectionSource): string | undefined {
-  const kind = source?.configSourceSpecifier
-  if (kind === 'apiConfigSource') {
-    const { apiType } = source!.apiConfigSource!
+  if (source?.apiConfigSource !== undefined) {
+    const { apiType } = source.apiConfigSource
     return apiType === 'DELTA_GRPC' ? undefined : `Unknown xdstp:// transport API type in api_type: ${apiType}`
   }
   // Envoy asks by the other protocol, too, and makes nothing of the answer; by endpoints it is brought down.
-  if (kind === 'ads') return isAdsDelta ? undefined : 'a collection over ADS needs an ads_config of DELTA_GRPC'
+  if (source?.configSourceSpecifier === 'ads')
+    return isAdsDelta ? undefined : 'a collection over ADS needs an ads_config of DELTA_GRPC'
   const types = 'Only ADS and gRPC in delta-xDS mode are supported.'
   return `Missing or not supported config source specifier in envoy::config::core::v3::ConfigSource for a collection. ${types}`
 }

@@ -50,10 +50,9 @@ interface State {
 function resourceStates({ live }: ServerControl): State[] {
   const { clusters, listeners, discoveredClusters, discoveredListeners, discovery } = live
   const ofClusters = [...clusters.active(), ...clusters.warming()]
-  const ofListeners = [...listeners.entries()].flatMap(({ active, warming }) => [active ?? [], warming ?? []].flat())
   return [
     ...statesOf(clusterType, ofClusters, ({ view }) => view.name, discoveredClusters.refused()),
-    ...statesOf(listenerType, ofListeners, ({ key }) => key, discoveredListeners.refused()),
+    ...statesOf(listenerType, listeners.versions(), ({ key }) => key, discoveredListeners.refused()),
     ...[...discovery.resources()].flatMap(stateOfNamed),
   ]
 }

@@ -6,6 +6,7 @@ import { toAnyJson } from '../../config/proto_json.ts'
 import type { Collection } from '../../config/watched_resources.ts'
 import type { ServerControl } from '../../server/server_control.ts'
 import type { ResourceState } from '../../xds/resource_state.ts'
+import { routeConfigurationType, virtualHostType } from '../../xds/resource_types.ts'
 import { type IncludesName, versioned, withoutEmpty } from './dump_lists.ts'
 
 type Listener = envoy.config.listener.v3.Listener
@@ -14,8 +15,6 @@ type VirtualHost = envoy.config.route.v3.VirtualHost
 type HttpConnectionManager = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
 
 const hcmType = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'
-const routeConfigurationType = 'envoy.config.route.v3.RouteConfiguration'
-const virtualHostType = 'envoy.config.route.v3.VirtualHost'
 
 /** The fields of envoy.admin.v3.RoutesConfigDump. */
 export function routesDump({ live }: ServerControl, includesName: IncludesName): JsonObject {
@@ -52,8 +51,7 @@ function discoveredHosts(state: ResourceState | undefined): VirtualHost[] {
 
 /** All versions of all listeners: what drains has its routes to the end. */
 function listenersWithRoutes({ listeners }: ServerControl['live']): { view: Listener; lastUpdatedMs: number }[] {
-  const current = [...listeners.entries()].flatMap(({ active, warming }) => [active, warming])
-  return [...current.filter((version) => version !== undefined), ...listeners.draining()]
+  return [...listeners.versions(), ...listeners.draining()]
 }
 
 function inlineRoutes({ filterChains, defaultFilterChain }: Listener): RouteConfiguration[] {

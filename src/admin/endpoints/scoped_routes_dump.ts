@@ -4,6 +4,7 @@ import type { envoy, JsonObject } from '../../../proto/generated/api.d.ts'
 import { timestampText, toAnyJson } from '../../config/proto_json.ts'
 import type { Collection } from '../../config/watched_resources.ts'
 import type { ServerControl } from '../../server/server_control.ts'
+import { scopedRouteConfigurationType } from '../../xds/resource_types.ts'
 
 type Listener = envoy.config.listener.v3.Listener
 type HttpConnectionManager = envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
@@ -11,7 +12,6 @@ type ScopeView = envoy.config.route.v3.ScopedRouteConfiguration
 type ScopedRoutes = envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes
 
 const hcmType = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'
-const scopeType = 'envoy.config.route.v3.ScopedRouteConfiguration'
 
 /** The fields of envoy.admin.v3.ScopedRoutesConfigDump. */
 export function scopedRoutesDump({ live }: ServerControl, includesName: (name: string) => boolean): JsonObject {
@@ -26,7 +26,7 @@ export function scopedRoutesDump({ live }: ServerControl, includesName: (name: s
   )
   const dynamic = [...live.discovery.resources()]
     .filter(({ resource: { reference, view } }) => {
-      return reference.typeUrl === scopeType && view !== undefined && includesName(reference.name)
+      return reference.typeUrl === scopedRouteConfigurationType && view !== undefined && includesName(reference.name)
     })
     .map(({ resource, version, lastUpdatedMs }) => ({
       name: resource.reference.name,
@@ -45,7 +45,7 @@ function byName(a: object, b: object): number {
 }
 
 function scopes(views: readonly object[]): JsonObject[] {
-  return views.map((view) => toAnyJson(scopeType, view))
+  return views.map((view) => toAnyJson(scopedRouteConfigurationType, view))
 }
 
 function inlineScopes({ filterChains, defaultFilterChain }: Listener): ScopedRoutes[] {

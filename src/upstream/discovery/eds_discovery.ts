@@ -41,8 +41,9 @@ export class EdsDiscovery implements ClusterDiscovery {
   #lastHosts = noHosts
   #lastPolicy = ''
   #accepted: AcceptedAssignment | undefined = undefined
-  /** Undefined where nothing can be watched. */
+  /** Undefined until an assignment names collections, and where nothing can be watched. */
   #leds: LedsCollections | undefined = undefined
+  #createLeds: (() => LedsCollections) | undefined = undefined
   #isStale = false
   #staleTimer: NodeJS.Timeout | undefined = undefined
 
@@ -63,16 +64,17 @@ export class EdsDiscovery implements ClusterDiscovery {
 
   /** Subscribes to the assignment. */
   watch(config: EdsClusterConfig, scope: Scope, context: WatchContext): void {
-    this.#leds = new LedsCollections({
-      clusterName: this.#view.name,
-      scope: scope.createScope('leds'),
-      context,
-      check: (key, endpoints, errors) => {
-        const view = this.#accepted?.view
-        if (view !== undefined) this.#hostsOf(this.#leds!.fill(view, key, endpoints), errors)
-      },
-      onChange: () => this.#onCollection(),
-    })
+    this.#createLeds = () =>
+      new LedsCollections({
+        clusterName: this.#view.name,
+        scope: scope.createScope('leds'),
+        context,
+        check: (key, endpoints, errors) => {
+          const view = this.#accepted?.view
+          if (view !== undefined) this.#hostsOf(this.#leds!.fill(view, key, endpoints), errors)
+        },
+        onChange: () => this.#onCollection(),
+      })
     const reference: ResourceReference = {
       source: config.edsConfig ?? noSource,
       at: config.edsConfig ?? config,
@@ -102,6 +104,8 @@ export class EdsDiscovery implements ClusterDiscovery {
   #prepare(assignment: ClusterLoadAssignment, errors: ConfigErrors): () => void {
     const found = new ConfigErrors()
     this.#checkLeds(assignment, found)
+    if (assignment.endpoints.some(({ ledsClusterLocalityConfig }) => ledsClusterLocalityConfig !== undefined))
+      this.#leds ??= this.#createLeds?.()
     const keepCollections = this.#leds?.prepare(assignment, found)
     if (this.#isLocal) checkLocalCluster(this.#view.name, assignment, found)
     const policy = assignmentPolicy(assignment, found)

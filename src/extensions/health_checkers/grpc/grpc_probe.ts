@@ -1,12 +1,11 @@
 // A gRPC check: grpc.health.v1.Health/Check, and whether the service is SERVING.
 
-import type { FormatterContext } from '../../../access_log/formatter.ts'
 import { HeaderMap } from '../../../common/header_map.ts'
 import type { RequestEncoder, ResponseDecoder } from '../../../http/codec/codec.ts'
 import { CodecConnection } from '../../../http/codec_connection.ts'
 import { isGrpcResponse } from '../../../http/grpc_status.ts'
 import type { HeaderParser } from '../../../router/header_parser.ts'
-import { checkStreamInfo } from '../../../upstream/health_checking/check_stream_info.ts'
+import { checkContext } from '../../../upstream/health_checking/check_context.ts'
 import type { CheckedHost } from '../../../upstream/health_checking/checked_host.ts'
 import type { HealthProbe, ProbeCallbacks, ProbeContext } from '../../../upstream/health_checking/health_probe.ts'
 import { HealthResponse } from './health_messages.ts'
@@ -58,20 +57,9 @@ export class GrpcProbe implements HealthProbe, ResponseDecoder {
     headers.add('te', 'trailers')
     headers.add('content-type', 'application/grpc')
     headers.add('user-agent', 'Envoy/HC')
-    this.#settings.headers?.evaluate(headers, this.#formatterContext(headers))
+    this.#settings.headers?.evaluate(headers, checkContext(this.#host.host, 'HTTP/2', headers))
     headers.set('grpc-timeout', `${this.#context.timeoutMs}m`)
     return headers
-  }
-
-  #formatterContext(headers: HeaderMap): FormatterContext {
-    return {
-      requestHeaders: headers,
-      responseHeaders: undefined,
-      responseTrailers: undefined,
-      streamInfo: checkStreamInfo(this.#host.host, 'HTTP/2'),
-      localReplyBody: '',
-      accessLogType: 'NotSet',
-    }
   }
 
   onTimeout(): void {

@@ -1,12 +1,11 @@
 // An HTTP check: one request, and whether its answer is what it should be.
 
-import type { FormatterContext } from '../../../access_log/formatter.ts'
 import { HeaderMap } from '../../../common/header_map.ts'
 import type { StringPredicate } from '../../../common/string_matcher.ts'
 import type { ResponseDecoder } from '../../../http/codec/codec.ts'
 import { CodecConnection } from '../../../http/codec_connection.ts'
 import type { HeaderParser } from '../../../router/header_parser.ts'
-import { checkStreamInfo } from '../../../upstream/health_checking/check_stream_info.ts'
+import { checkContext } from '../../../upstream/health_checking/check_context.ts'
 import type { CheckedHost } from '../../../upstream/health_checking/checked_host.ts'
 import type { HealthProbe, ProbeCallbacks, ProbeContext } from '../../../upstream/health_checking/health_probe.ts'
 import { hasPayloads } from '../../../upstream/health_checking/payload.ts'
@@ -75,20 +74,9 @@ export class HttpProbe implements HealthProbe, ResponseDecoder {
     // A cluster without a name has none to give; the header is there all the same.
     if (headers.authority === '' && protocol === 'http1') headers.add('host', '')
     headers.add('user-agent', 'Envoy/HC')
-    parser?.evaluate(headers, this.#formatterContext(headers, protocol))
+    parser?.evaluate(headers, checkContext(this.#host.host, protocol === 'http1' ? 'HTTP/1.1' : 'HTTP/2', headers))
     if (body.length > 0) headers.set('content-length', String(body.length))
     return headers
-  }
-
-  #formatterContext(headers: HeaderMap, protocol: HttpProbeSettings['protocol']): FormatterContext {
-    return {
-      requestHeaders: headers,
-      responseHeaders: undefined,
-      responseTrailers: undefined,
-      streamInfo: checkStreamInfo(this.#host.host, protocol === 'http1' ? 'HTTP/1.1' : 'HTTP/2'),
-      localReplyBody: '',
-      accessLogType: 'NotSet',
-    }
   }
 
   onTimeout(): void {

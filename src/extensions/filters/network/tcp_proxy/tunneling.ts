@@ -1,7 +1,8 @@
 // `tunneling_config`: what the request that opens a tunnel says, and what is kept of the answer to it.
 
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
-import { compileFormat, type FormatterContext } from '../../../../access_log/formatter.ts'
+import { compileFormat } from '../../../../access_log/formatter.ts'
+import { unansweredContext } from '../../../../access_log/formatter_context.ts'
 import { compileAt, type FormatContext } from '../../../../access_log/substitution_format.ts'
 import { HeaderMap } from '../../../../common/header_map.ts'
 import { compileRequestHeaderParser } from '../../../../router/header_parser.ts'
@@ -37,7 +38,7 @@ export function compileTunneling(view: TunnelingConfig, context: FormatContext):
   if (hostname === undefined) return undefined
   return {
     head(streamInfo, isSecure) {
-      const context = contextOf(streamInfo)
+      const context = unansweredContext(streamInfo)
       const headers = new HeaderMap()
       headers.method = view.usePost ? 'POST' : 'CONNECT'
       headers.authority = hostname.format(context)
@@ -74,16 +75,5 @@ class KeptHeaders {
 
   serializeAsProto(): FilterStateMessage {
     return { typeUrl: 'envoy.config.core.v3.HeaderMap', value: this.serializeAsJson() }
-  }
-}
-
-function contextOf(streamInfo: StreamInfo): FormatterContext {
-  return {
-    requestHeaders: undefined,
-    responseHeaders: undefined,
-    responseTrailers: undefined,
-    streamInfo,
-    localReplyBody: '',
-    accessLogType: 'NotSet',
   }
 }

@@ -112,7 +112,7 @@ export class SuiteDriver {
     for (const other of held) other.close()
     const ports = [...this.#ports, { port: client.localPort, word: 'client' }]
     const clean = (text: string) => normalizeText(text, ports, one.normalize)
-    const logs = await this.#accessLog(`${port}:${client.localPort}|`, one.logLines ?? 1, logStart)
+    const logs = await this.#accessLog(`${port}:${client.localPort}|`, one.logLines ?? 1, logStart, patience)
     const observation: Observation = {
       received: clean(received()),
       connection,
@@ -283,6 +283,8 @@ export class SuiteDriver {
     const deadline = performance.now() + SETTLE_TIMEOUT_MS
     while (closed > 0 && performance.now() < deadline) {
       const active = await this.proxy.stats('^cluster\\..*\\.upstream_cx_active$')
+      // The connection to the access log service stays.
+      active.delete('cluster.als.upstream_cx_active')
       if ([...active.values()].every((value) => value === 0)) return
       await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }
@@ -294,9 +296,9 @@ export class SuiteDriver {
     return existsSync(path) ? readFileSync(path, 'latin1') : ''
   }
 
-  async #accessLog(prefix: string, expected: number, start: number): Promise<string[]> {
+  async #accessLog(prefix: string, expected: number, start: number, patience: number): Promise<string[]> {
     if (expected === 0) return []
-    const deadline = performance.now() + SETTLE_TIMEOUT_MS
+    const deadline = performance.now() + SETTLE_TIMEOUT_MS * patience
     for (;;) {
       const lines = this.#logText().slice(start).split('\n')
       const own = lines.filter((line) => line.startsWith(prefix)).map((line) => line.slice(prefix.length))

@@ -44,6 +44,8 @@ export interface LogMessage {
 
 export class AccessLogService {
   readonly streams: LogStream[] = []
+  /** All entries of all streams, in the order of their coming. */
+  readonly entries: JsonObject[] = []
   readonly port: number
   /** A test may have it read nothing more. */
   readsNothing = false
@@ -69,11 +71,6 @@ export class AccessLogService {
     })
     opened.by = new AccessLogService(server, bound, new Condition())
     return opened.by
-  }
-
-  /** All entries of all streams. */
-  get entries(): JsonObject[] {
-    return this.streams.flatMap(({ messages }) => messages.flatMap(({ entries }) => entries))
   }
 
   until(holds: () => boolean, what: string, timeoutMs = defaultTimeoutMs): Promise<void> {
@@ -122,11 +119,13 @@ export class AccessLogService {
     const { identifier, http_logs: http, tcp_logs: tcp } = json as Record<string, JsonObject | undefined>
     stream.identifier ??= identifier
     const logs = http ?? tcp
+    const entries = (logs?.['log_entry'] ?? []) as JsonObject[]
     stream.messages.push({
       kind: http === undefined ? (tcp === undefined ? 'none' : 'tcp') : 'http',
       hasIdentifier: identifier !== undefined,
-      entries: (logs?.['log_entry'] ?? []) as JsonObject[],
+      entries,
     })
+    this.entries.push(...entries)
     this.#changed.wake()
   }
 }

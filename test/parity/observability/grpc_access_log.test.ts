@@ -5,4 +5,6 @@ import { grpcAccessLogSuite, removeCertificates } from './grpc_access_log_suite.
 
 afterAll(removeCertificates)
 
-defineSuite(grpcAccessLogSuite)
+defineSuite(grpcAccessLogSuite, ({ name, logLines }, { accessLog }) =>
+  logLines !== 0 && accessLog.length === 0 ? `${name}: the service got nothing from Envoy` : undefined,
+)

@@ -198,6 +198,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     this.responseStarted = true
     this.host.cluster.sizeStats?.onResponseHeaders(headers)
     if (this.host.wantsLoadReports) this.#readLoadReport(headers)
+    const { onUnhealthyHost } = this.host.cluster
+    if (onUnhealthyHost !== undefined && headers.has('x-envoy-immediate-health-check-fail')) onUnhealthyHost(this.host)
     if (endStream) this.#complete(info)
     this.#parent.onUpstreamHeaders(this, headers, endStream)
     if (endStream) this.#dropRest()

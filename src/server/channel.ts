@@ -8,6 +8,7 @@ import type { Bootstrap } from '../config/load.ts'
 import type { RuntimeValue } from '../config/runtime.ts'
 import type { DrainStrategy } from '../network/drain.ts'
 import type { HostsUpdate } from '../upstream/cluster_manager.ts'
+import type { ActiveHealth } from '../upstream/host.ts'
 import type { LocalInfo } from '../upstream/server_context.ts'
 import type { ChangePart } from './long_lists.ts'
 
@@ -65,6 +66,12 @@ export type ToWorker =
   | { readonly type: 'logsTaken'; readonly stream: number; readonly bytes: number }
   | { readonly type: 'stop' }
 
+/** Of the host with a key of `hostKeys`. */
+export interface KeyedHealth {
+  readonly key: string
+  readonly health: ActiveHealth
+}
+
 /** What it is about is checked in main before: it cannot fail in a worker. */
 export type ConfigChange =
   /** A new cluster, or another one in the place of that of its name, with the hosts that it has: no request finds it empty. */
@@ -74,6 +81,8 @@ export type ConfigChange =
       readonly hosts: HostsUpdate | undefined
     }
   | { readonly kind: 'hosts'; readonly update: HostsUpdate }
+  /** What active health checks have changed of some hosts. */
+  | { readonly kind: 'health'; readonly clusterName: string; readonly hosts: readonly KeyedHealth[] }
   | { readonly kind: 'removeCluster'; readonly name: string }
   /** A resource of WatchedResources by its key: told before what uses it; undefined where it is gone. */
   | { readonly kind: 'resource'; readonly key: string; readonly view: object | undefined }
@@ -130,6 +139,8 @@ export type FromWorker =
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
   /** A request waits for a resource of WatchedResources, by its key, or for this one of a collection. */
   | { readonly type: 'wanted'; readonly key: string; readonly name: string }
+  /** A response of the host, by its key of `hostKeys`, has asked for no more traffic. */
+  | { readonly type: 'unhealthyHost'; readonly clusterName: string; readonly key: string }
   /** For an access log service. */
   | { readonly type: 'logs'; readonly message: LogStreamMessage }
   /** Access logs are written; the worker ends. */

@@ -11,8 +11,11 @@ import { forgetPositions } from '../config/view_origin.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { HostsUpdate } from '../upstream/cluster_manager.ts'
 import type { ClusterDiscovery } from '../upstream/discovery/discovery.ts'
+import type { Host } from '../upstream/host.ts'
 import type { ServerContext } from '../upstream/server_context.ts'
 import type { ConfigChange } from './channel.ts'
+import { type ClusterHealth, createClusterHealth, type HealthCheckParts, plainHealth } from './cluster_health.ts'
+import { keyedHosts } from './host_keys.ts'
 import type { Instance } from './instance.ts'
 import type { ClusterManagerStats } from './manager_stats.ts'
 
@@ -38,11 +41,13 @@ export interface ClusterEntry extends Origin {
   readonly cluster: Cluster
   readonly context: ServerContext
   readonly discovery: ClusterDiscovery
+  /** Undefined where it has no health checks. */
+  readonly health: ClusterHealth | undefined
   /** As last found; undefined before the first answer. */
   hosts: HostsUpdate | undefined
 }
 
-export interface ClusterLifecycleParts {
+export interface ClusterLifecycleParts extends HealthCheckParts {
   readonly instance: Instance
   readonly stats: ClusterManagerStats
   readonly push: (change: ConfigChange) => Promise<void>
@@ -115,6 +120,7 @@ export class ClusterLifecycle {
     const before = errors.errors.length
     const cluster = instance.buildCluster(view, context)
     const discovery = createDiscovery(cluster, context)
+    const health = discovery && createClusterHealth(cluster, discovery.hostsKind, context, this.#parts)
     if (discovery === undefined || errors.errors.length > before) {
       endContext(context)
       return false
@@ -128,10 +134,12 @@ export class ClusterLifecycle {
       cluster,
       context,
       discovery,
+      health,
       hosts: undefined,
     }
     forgetPositions(view)
     context.lifetime.onEnd(() => discovery.stop())
+    context.lifetime.onEnd(() => health?.stop())
     if (known !== undefined) this.#dropUnused(known)
     if (this.#isInitialized || !origin.isStatic) {
       this.#warming.set(name, entry)
@@ -194,7 +202,6 @@ export class ClusterLifecycle {
     const isReady = await Promise.race([this.#findHosts(entry), ended])
     this.#starting.delete(entry)
     if (!isReady) return
-    entry.cluster.info.stats.warmingState.set(0)
     if (this.#warming.get(name) !== entry) return
     this.#warming.delete(name)
     log.debug(`warming cluster ${name} complete`)
@@ -203,10 +210,18 @@ export class ClusterLifecycle {
   }
 
   async #findHosts(entry: ClusterEntry): Promise<boolean> {
-    const { view, discovery, context } = entry
+    const { view, discovery, context, cluster, health } = entry
     const clusterName = view.name
+    health?.start({
+      onChanged: (hosts) => this.#onHealthChanged(entry, hosts),
+      onHostGone: (host) => this.#dropHost(entry, host),
+    })
     await discovery.start((priorities, policy) => this.#onHosts(entry, { clusterName, priorities, policy }))
     await context.initManager.whenReady()
+    cluster.info.stats.warmingState.set(0)
+    if (health === undefined) return true
+    await health.firstRound()
+    cluster.onHealthChanged()
     return true
   }
 
@@ -216,7 +231,7 @@ export class ClusterLifecycle {
 
   /** What a worker that starts now has to be told. */
   *changes(): Iterable<ConfigChange> {
-    for (const { view, hosts } of this.#active.values()) yield { kind: 'cluster', view, hosts }
+    for (const entry of this.#active.values()) yield { kind: 'cluster', view: entry.view, hosts: toldHosts(entry) }
   }
 
   stop(): void {
@@ -229,15 +244,54 @@ export class ClusterLifecycle {
     instance.clusterManager.put(entry.cluster)
     stats.onActive(this.#active.size)
     if (entry.hosts !== undefined) instance.clusterManager.onHosts(entry.hosts)
-    void push({ kind: 'cluster', view: entry.view, hosts: entry.hosts })
+    void push({ kind: 'cluster', view: entry.view, hosts: toldHosts(entry) })
   }
 
-  #onHosts(entry: ClusterEntry, update: HostsUpdate): void {
+  #onHosts(entry: ClusterEntry, discovered: HostsUpdate): void {
+    this.#takeHosts(entry, entry.health?.withRemaining(discovered, entry.hosts) ?? discovered)
+  }
+
+  #takeHosts(entry: ClusterEntry, update: HostsUpdate): void {
+    const { cluster, health } = entry
     entry.hosts = update
-    if (this.#active.get(entry.view.name) !== entry) return
-    if (!this.#starting.has(entry)) this.#parts.stats.onUpdated()
-    this.#parts.instance.clusterManager.onHosts(update)
-    void this.#parts.push({ kind: 'hosts', update })
+    const isActive = this.#isActive(entry)
+    if (isActive && !this.#starting.has(entry)) this.#parts.stats.onUpdated()
+    if (isActive) this.#parts.instance.clusterManager.onHosts(update)
+    // Hosts are checked before anything goes to them.
+    else if (health !== undefined) cluster.setHosts(update.priorities, update.policy)
+    health?.onHosts()
+    const told = toldHosts(entry)
+    if (isActive && told !== undefined) void this.#parts.push({ kind: 'hosts', update: told })
+  }
+
+  #isActive(entry: ClusterEntry): boolean {
+    return this.#active.get(entry.view.name) === entry
+  }
+
+  #dropHost(entry: ClusterEntry, gone: Host): void {
+    if (entry.hosts === undefined) return
+    const hosts = entry.cluster.prioritySet.hosts()[Symbol.iterator]()
+    const priorities = entry.hosts.priorities.map((each) => each.filter(() => hosts.next().value !== gone))
+    this.#takeHosts(entry, { ...entry.hosts, priorities })
+  }
+
+  async #onHealthChanged(entry: ClusterEntry, changed: ReadonlySet<Host>): Promise<void> {
+    // Whoever is told of the cluster later is told of this too.
+    if (!this.#isActive(entry)) return
+    const { instance, stats, push } = this.#parts
+    const clusterName = entry.view.name
+    stats.onUpdated()
+    instance.clusterManager.onHealthChanged(clusterName)
+    const hosts = [...keyedHosts(entry.cluster)].filter(([, host]) => changed.has(host))
+    const health = hosts.map(([key, { activeHealth }]) => ({ key, health: plainHealth(activeHealth) }))
+    await push({ kind: 'health', clusterName, hosts: health })
+  }
+
+  /** A response of a host, by its key, has asked for no more traffic. */
+  onUnhealthyHost(clusterName: string, key: string): void {
+    const entry = this.#active.get(clusterName)
+    if (entry?.health === undefined) return
+    for (const [each, host] of keyedHosts(entry.cluster)) if (each === key) entry.health.onImmediateFailure(host)
   }
 
   /** The last version of a cluster, where it is not in use yet: another one takes its place, or the cluster goes. */
@@ -258,6 +312,10 @@ export class ClusterLifecycle {
       this.#resumeDiscovery = undefined
     }
   }
+}
+
+function toldHosts({ hosts, health }: ClusterEntry): HostsUpdate | undefined {
+  return hosts === undefined || health === undefined ? hosts : health.told(hosts)
 }
 
 /** Of a cluster that was never in force. */

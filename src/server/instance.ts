@@ -25,6 +25,7 @@ import type { TagRegex } from '../stats/tag_extractor.ts'
 import { buildCluster } from '../upstream/build_cluster.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import { ClusterManager } from '../upstream/cluster_manager.ts'
+import type { Host } from '../upstream/host.ts'
 import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
 import type { DrainManager } from './drain_decision.ts'
 
@@ -43,6 +44,7 @@ export interface InstanceParts {
   readonly errors: ConfigErrors
   readonly drainManager: DrainManager
   readonly healthCheckFailed: () => boolean
+  readonly onUnhealthyHost: (host: Host) => void
   /** -1 in main. */
   readonly workerIndex: number
   readonly concurrency: number
@@ -87,6 +89,7 @@ export class Instance {
       localInfo: parts.localInfo,
       drainDecision: drainManager.forListener({ inbound: false, modifyOnly: false }),
       healthCheckFailed: parts.healthCheckFailed,
+      onUnhealthyHost: parts.onUnhealthyHost,
       concurrency: parts.concurrency,
     }
   }

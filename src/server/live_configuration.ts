@@ -75,6 +75,8 @@ export class LiveConfiguration {
     this.clusters = new ClusterLifecycle({
       instance: this.instance,
       stats: new ClusterManagerStats(scope, options.concurrency),
+      eventLogs: parts.eventLogs,
+      hasTraffic: parts.hasTraffic,
       push: (change) => push.push(change),
       pauseDiscovery: () => this.discovery.pauseClusters(),
       createDiscovery: ({ info }, context) =>

@@ -125,6 +125,7 @@ export class Server implements ServerControl {
         errors,
         drainManager,
         healthCheckFailed: () => this.#healthCheckFailed,
+        onUnhealthyHost: () => {},
         workerIndex: -1,
         concurrency: options.concurrency,
       },
@@ -150,6 +151,7 @@ export class Server implements ServerControl {
       createLogStreams: (onTaken) => this.#createLogStreams(onTaken),
       onRestart: () => restarts.inc(),
       onWanted: (key, name) => this.context.resources.onRequested(key, name),
+      onUnhealthyHost: (clusterName, key) => this.live.clusters.onUnhealthyHost(clusterName, key),
       onFatal: (reason) => {
         log.critical(reason)
         void this.stop().then(() => this.#end(1))

@@ -17,6 +17,7 @@ import { createDiscovery } from '../upstream/discovery/discovery.ts'
 import type { ResourceSet } from '../xds/resource_set_api.ts'
 import { adminSettings } from './admin_settings.ts'
 import { logSettings } from './application_log.ts'
+import { createClusterHealth } from './cluster_health.ts'
 import { clustersInOrder } from './cluster_lifecycle.ts'
 import { Discovery } from './discovery.ts'
 import { DrainManager } from './drain_decision.ts'
@@ -102,6 +103,7 @@ export function validateBootstrap(
     errors,
     drainManager: new DrainManager(() => false),
     healthCheckFailed: () => false,
+    onUnhealthyHost: () => {},
     workerIndex: -1,
     concurrency: options.concurrency,
   })
@@ -147,12 +149,14 @@ function checkCluster(view: ClusterView, instance: Instance, bootstrap: Bootstra
   const cluster = instance.buildCluster(view, context)
   clusterManager.put(cluster)
   const { stats, scope } = cluster.info
-  createDiscovery(view, stats, errors, {
+  const discovery = createDiscovery(view, stats, errors, {
     watch: context,
     clusterScope: scope,
     typedDnsResolverConfig: bootstrap.typedDnsResolverConfig,
     dnsResolutionConfig: bootstrap.dnsResolutionConfig,
   })
+  const healthChecks = { eventLogs: context.accessLogManager, hasTraffic: () => false }
+  if (discovery !== undefined) createClusterHealth(cluster, discovery.hostsKind, context, healthChecks)
 }
 
 function privateCounter(): SharedCounter {

@@ -2,9 +2,14 @@
 
 import type { Steps } from '../common/steps.ts'
 import { ConfigErrors, renderIssues } from '../config/errors.ts'
+import type { ClusterManager } from '../upstream/cluster_manager.ts'
+import type { Host } from '../upstream/host.ts'
 import type { ConfigChange } from './channel.ts'
+import { keyedHosts } from './host_keys.ts'
 import type { Instance } from './instance.ts'
 import type { WorkerListeners } from './worker_listeners.ts'
+
+type HealthChange = Extract<ConfigChange, { kind: 'health' }>
 
 export function* applyChange(change: ConfigChange, instance: Instance, listeners: WorkerListeners): Steps<void> {
   const { clusterManager, context } = instance
@@ -18,6 +23,9 @@ export function* applyChange(change: ConfigChange, instance: Instance, listeners
     }
     case 'hosts':
       clusterManager.onHosts(change.update)
+      break
+    case 'health':
+      applyHealth(change, clusterManager)
       break
     case 'removeCluster':
       clusterManager.remove(change.name)
@@ -38,6 +46,22 @@ export function* applyChange(change: ConfigChange, instance: Instance, listeners
       listeners.remove(change.id)
       break
   }
+}
+
+/** Load balancing knows of it before connections end, so that what they carried goes elsewhere. */
+function applyHealth({ clusterName, hosts }: HealthChange, clusterManager: ClusterManager): void {
+  const cluster = clusterManager.get(clusterName)
+  if (cluster === undefined) return
+  const told = new Map(hosts.map(({ key, health }) => [key, health]))
+  const failed: Host[] = []
+  for (const [key, host] of keyedHosts(cluster)) {
+    const health = told.get(key)
+    if (health === undefined) continue
+    host.setActiveHealth(health)
+    if (health.isFailed) failed.push(host)
+  }
+  clusterManager.onHealthChanged(clusterName)
+  for (const host of failed) host.onHealthFailure()
 }
 
 /** Main has built the same before: an error here is a difference between the two processes. */

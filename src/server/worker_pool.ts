@@ -48,6 +48,7 @@ export interface WorkerPoolParts {
   onRestart(): void
   /** A request in a worker waits for a resource. */
   onWanted(key: string, name: string): void
+  onUnhealthyHost(clusterName: string, key: string): void
   /** A worker could not even start: the server cannot go on. */
   onFatal(reason: string): void
 }
@@ -220,6 +221,9 @@ class Worker {
         break
       case 'wanted':
         this.#parts.onWanted(message.key, message.name)
+        break
+      case 'unhealthyHost':
+        this.#parts.onUnhealthyHost(message.clusterName, message.key)
         break
       case 'logs':
         this.#logStreams.onMessage(message.message)

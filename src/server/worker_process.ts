@@ -12,6 +12,7 @@ import { receiveDescriptors } from '../os/descriptor_passing.ts'
 import { openSegment } from '../stats/segment.ts'
 import { StatsStore } from '../stats/store.ts'
 import { WorkerHealth } from '../stats/worker_health.ts'
+import type { Host } from '../upstream/host.ts'
 import { ChangeQueue } from './change_queue.ts'
 import {
   type BoundSocketInfo,
@@ -22,6 +23,7 @@ import {
   type WorkerUpdate,
 } from './channel.ts'
 import { DrainManager } from './drain_decision.ts'
+import { keyedHosts } from './host_keys.ts'
 import { Instance, statsSettings } from './instance.ts'
 import { sharedMemory } from './shared_cells.ts'
 import { applyChange, refuseDifference } from './worker_changes.ts'
@@ -94,6 +96,7 @@ class Worker {
       errors,
       drainManager,
       healthCheckFailed: () => this.#healthCheckFailed,
+      onUnhealthyHost: (host) => this.#onUnhealthyHost(host),
       workerIndex,
       concurrency: settings.concurrency,
     })
@@ -159,6 +162,13 @@ class Worker {
         this.#accessLogManager.reopen()
         break
     }
+  }
+
+  #onUnhealthyHost(host: Host): void {
+    const clusterName = host.cluster.name
+    const cluster = this.#instance.clusterManager.get(clusterName)
+    for (const [key, each] of cluster === undefined ? [] : keyedHosts(cluster))
+      if (each === host) send({ type: 'unhealthyHost', clusterName, key })
   }
 
   async #listen(sockets: readonly BoundSocketInfo[]): Promise<void> {

@@ -47,6 +47,9 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
     preconnectRatio: view.preconnectPolicy?.perUpstreamPreconnectRatio ?? 1,
     predictivePreconnectRatio: view.preconnectPolicy?.predictivePreconnectRatio ?? 1,
     closeConnectionsOnHostSetChange: view.commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
+    closeConnectionsOnHostHealthFailure: view.closeConnectionsOnHostHealthFailure,
+    isChecked: view.healthChecks.length > 0,
+    onUnhealthyHost: view.healthChecks.length > 0 ? context.onUnhealthyHost : undefined,
     http,
     metadata: view.metadata?.filterMetadata ?? {},
     hostConnectionCount:

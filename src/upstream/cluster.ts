@@ -38,6 +38,8 @@ export class Cluster {
   policy: AssignmentPolicy | undefined
   /** Of a million requests, how many are dropped. */
   dropMillionths = 0
+  /** Told of each host that comes, before it counts. */
+  onNewHost: ((host: Host) => void) | undefined = undefined
   readonly #place: ClusterPlace
 
   constructor(info: ClusterInfo, loadBalancer: LoadBalancer, place: ClusterPlace, life: ClusterLife) {
@@ -59,15 +61,16 @@ export class Cluster {
     this.policy = policy
     const wanted = policy?.dropOverload?.millionths ?? 0
     this.dropMillionths = wanted === 0 ? 0 : Math.min(wanted, this.#place.dropLimitPercent() * 10_000)
-    const previous = Map.groupBy(this.prioritySet.hosts(), hostKey)
+    const keyOf = this.info.isChecked ? checkedHostKey : hostKey
+    const previous = Map.groupBy(this.prioritySet.hosts(), keyOf)
     const changed = new Set<number>()
     const sets = priorities.map((snapshots, priority) => {
       const hosts = snapshots.map((snapshot) => {
         // Several endpoints may be one address: each is a host of its own.
-        const known = previous.get(hostKey(snapshot))?.shift()
+        const known = previous.get(keyOf(snapshot))?.shift()
         if (known === undefined) {
           changed.add(priority)
-          return new Host(this.info, snapshot)
+          return this.#newHost(snapshot)
         }
         if (known.priority !== priority) changed.add(known.priority).add(priority)
         known.update(snapshot)
@@ -82,6 +85,21 @@ export class Cluster {
     if (changed.size > 0 && this.info.closeConnectionsOnHostSetChange) this.drain()
     for (const gone of removed) gone.drain()
     if (this.#place.countsMembership) this.#publish(changed.size)
+  }
+
+  #newHost(snapshot: HostSnapshot): Host {
+    const host = new Host(this.info, snapshot)
+    this.onNewHost?.(host)
+    return host
+  }
+
+  /** The health of hosts is another than when they were last looked at. */
+  onHealthChanged(): void {
+    const { localLocality, countsMembership } = this.#place
+    const sets = this.prioritySet.hostSets.map((set) => hostSet(set.priority, set.hosts, this.policy, localLocality))
+    this.prioritySet.replace(sets)
+    this.loadBalancer.onHostsChanged(this.prioritySet)
+    if (countsMembership) this.#publish(0)
   }
 
   /** A change of hosts counts once for each priority that it concerns. */
@@ -136,6 +154,14 @@ export class Cluster {
   }
 }
 
-function hostKey({ address, hostname }: { address: { text: string }; hostname: string }): string {
+type HostIdentity = Pick<HostSnapshot, 'address' | 'hostname' | 'healthCheck'>
+
+function hostKey({ address, hostname }: HostIdentity): string {
   return `${address.text} ${hostname}`
+}
+
+/** What was found at another place does not hold for this one. */
+function checkedHostKey(host: HostIdentity): string {
+  const { address = host.address, isDisabled = false } = host.healthCheck ?? {}
+  return `${hostKey(host)} ${address.text} ${isDisabled}`
 }

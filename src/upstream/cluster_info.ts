@@ -4,6 +4,7 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import type { SharedCounter } from '../stats/shared_counter.ts'
 import type { Scope } from '../stats/store.ts'
 import type { ClusterStats } from './cluster_stats.ts'
+import type { Host } from './host.ts'
 import type { ClusterLoadStats } from './load_stats.ts'
 import type { AssignmentPolicy } from './priority_set.ts'
 import type { ResourceManager, RoutingPriority } from './resource_manager.ts'
@@ -43,6 +44,11 @@ export interface ClusterInfo {
   /** Connections to have ready over all hosts for each expected request, 1 to 3. */
   readonly predictivePreconnectRatio: number
   readonly closeConnectionsOnHostSetChange: boolean
+  readonly closeConnectionsOnHostHealthFailure: boolean
+  /** It has health checks. */
+  readonly isChecked: boolean
+  /** A response for traffic has said that its host wants no more of it; undefined where hosts are not checked. */
+  readonly onUnhealthyHost: ((host: Host) => void) | undefined
   readonly http: UpstreamHttpOptions
   /** Opens the sockets of its connections. */
   readonly connector: UpstreamConnector

@@ -68,8 +68,17 @@ export class ClusterManager {
 
   onHosts(update: HostsUpdate): void {
     this.#clusters.get(update.clusterName)?.setHosts(update.priorities, update.policy)
+    this.#onChange(update.clusterName)
+  }
+
+  onHealthChanged(clusterName: string): void {
+    this.#clusters.get(clusterName)?.onHealthChanged()
+    this.#onChange(clusterName)
+  }
+
+  #onChange(clusterName: string): void {
     this.changes++
-    if (update.clusterName !== this.localClusterName) return
+    if (clusterName !== this.localClusterName) return
     for (const cluster of this.#clusters.values()) cluster.loadBalancer.onLocalClusterChanged()
   }
 }

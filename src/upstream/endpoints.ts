@@ -4,6 +4,7 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import { ConfigErrors } from '../config/errors.ts'
 import { resolveAddress } from '../network/address.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
+import { checkTarget } from './health_checking/check_target.ts'
 import type { HostSnapshot, Locality } from './host.ts'
 import { localityKey } from './priority_set.ts'
 
@@ -60,8 +61,11 @@ export function hostSnapshot(
   address: AddressInfo,
   hostname: string,
   additionalAddresses: readonly AddressInfo[] = [],
+  errors = new ConfigErrors(),
 ): HostSnapshot {
   const { view } = endpoint
+  const healthCheckConfig = view.endpoint?.healthCheckConfig
+  const healthCheck = healthCheckConfig && checkTarget(address, healthCheckConfig, errors)
   return {
     address,
     additionalAddresses,
@@ -77,6 +81,7 @@ export function hostSnapshot(
       : { typedMetadata: view.metadata?.typedFilterMetadata }),
     ...(endpoint.localityMetadata === undefined ? {} : { localityMetadata: endpoint.localityMetadata }),
     healthStatus: view.healthStatus,
+    ...(healthCheck === undefined ? {} : { healthCheck }),
   }
 }
 
@@ -104,7 +109,7 @@ function resolvedHosts(assignment: ClusterLoadAssignment | undefined, errors: Co
     const view = endpoint.view.endpoint
     const address = resolveAddress(view?.address, endpoint.view, 'endpoint', found)
     const additional = additionalAddresses(view, address, found)
-    return address === undefined ? [] : [hostSnapshot(endpoint, address, view?.hostname ?? '', additional)]
+    return address === undefined ? [] : [hostSnapshot(endpoint, address, view?.hostname ?? '', additional, errors)]
   })
   for (const issue of found.issues) {
     // What the proxy lacks is not mended by another type.

@@ -6,6 +6,7 @@ import { Connection } from '../network/connection.ts'
 import type { SharedCounter } from '../stats/shared_counter.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
 import type { ClusterInfo } from './cluster_info.ts'
+import type { CheckTarget } from './health_checking/check_target.ts'
 import { createHostStats, type HostStats } from './host_stats.ts'
 import { HostLoadMetrics } from './load_stats.ts'
 import type { LoadReport } from './orca/load_report.ts'
@@ -17,6 +18,27 @@ export interface Locality {
   readonly zone: string
   readonly subZone: string
 }
+
+/** What the active health checks of a cluster have found of a host; in main it is live. */
+export interface ActiveHealth {
+  /** Until the first check of most hosts. */
+  readonly isFailed: boolean
+  readonly isDegraded: boolean
+  /** Not checked yet, and not to be counted before. */
+  readonly isPending: boolean
+  /** It has asked for no traffic (`x-envoy-immediate-health-check-fail`). */
+  readonly isExcluded: boolean
+  /** It is failed, and the last of it was a check that took too long. */
+  readonly isTimedOut: boolean
+}
+
+const notChecked: ActiveHealth = Object.freeze({
+  isFailed: false,
+  isDegraded: false,
+  isPending: false,
+  isExcluded: false,
+  isTimedOut: false,
+})
 
 /** Plain data of a host, as main sends it to the workers. */
 export interface HostSnapshot {
@@ -36,6 +58,12 @@ export interface HostSnapshot {
   /** Absent where its locality has none. */
   readonly localityMetadata?: Readonly<Record<string, Record<string, unknown>>>
   readonly healthStatus: 'UNKNOWN' | 'HEALTHY' | 'UNHEALTHY' | 'DRAINING' | 'TIMEOUT' | 'DEGRADED'
+  /** Absent where `health_check_config` says nothing. */
+  readonly healthCheck?: CheckTarget
+  /** What workers are told with it; absent where it is not checked. */
+  readonly activeHealth?: ActiveHealth
+  /** It is in no list any more, and used until its checks fail. */
+  readonly isPendingRemoval?: boolean
 }
 
 /** What a pool lets its host do. */
@@ -72,6 +100,10 @@ export class Host implements TransportHost {
   /** `canary` of the `envoy.lb` metadata. */
   canary = false
   healthStatus: HostSnapshot['healthStatus']
+  activeHealth: ActiveHealth = notChecked
+  /** Undefined where `health_check_config` says nothing. */
+  healthCheck!: CheckTarget | undefined
+  isPendingRemoval!: boolean
   /** When it came, or became healthy: slow start counts from then. */
   availableSinceMs = monotonicMs()
   /** Undefined for most policies, and then nobody looks for load reports. */
@@ -110,6 +142,9 @@ export class Host implements TransportHost {
     this.transportSocket = this.cluster.transportSockets.resolve(snapshot)
     this.canary = snapshot.metadata['envoy.lb']?.['canary'] === true
     this.healthStatus = snapshot.healthStatus
+    this.healthCheck = snapshot.healthCheck
+    this.isPendingRemoval = snapshot.isPendingRemoval ?? false
+    if (snapshot.activeHealth !== undefined) this.activeHealth = snapshot.activeHealth
     if (this.healthy && !wasHealthy) this.availableSinceMs = monotonicMs()
   }
 
@@ -123,17 +158,27 @@ export class Host implements TransportHost {
     this.lbPolicyData?.onLoadReport(report)
   }
 
+  /** Its checks have changed something. */
+  setActiveHealth(health: ActiveHealth): void {
+    const wasHealthy = this.healthy
+    this.activeHealth = health
+    if (this.healthy && !wasHealthy) this.availableSinceMs = monotonicMs()
+  }
+
   get healthy(): boolean {
-    return this.healthStatus === 'UNKNOWN' || this.healthStatus === 'HEALTHY'
+    const isListed = this.healthStatus === 'UNKNOWN' || this.healthStatus === 'HEALTHY'
+    return isListed && !this.activeHealth.isFailed && !this.activeHealth.isDegraded
   }
 
   get degraded(): boolean {
-    return this.healthStatus === 'DEGRADED'
+    if (this.activeHealth.isFailed) return false
+    if (this.healthStatus === 'DEGRADED') return true
+    return this.activeHealth.isDegraded && (this.healthStatus === 'UNKNOWN' || this.healthStatus === 'HEALTHY')
   }
 
   /** It counts neither as available nor as missing. */
   get excluded(): boolean {
-    return this.healthStatus === 'DRAINING'
+    return this.healthStatus === 'DRAINING' || this.activeHealth.isPending || this.activeHealth.isExcluded
   }
 
   /** Starts a connection; it tells its callbacks when it stands. */
@@ -168,6 +213,15 @@ export class Host implements TransportHost {
   /** Its connections end, busy ones after their exchange. */
   drain(): void {
     for (const pool of this.pools.values()) pool.drainConnections()
+  }
+
+  /** Its checks have failed: connections that tell no end of an exchange stay, unless the cluster wants them closed. */
+  onHealthFailure(): void {
+    const { closeConnectionsOnHostHealthFailure } = this.cluster
+    for (const pool of [...this.pools.values()]) {
+      if (closeConnectionsOnHostHealthFailure) pool.closeConnections()
+      else pool.drainConnections()
+    }
   }
 
   onResponse(status: number): void {

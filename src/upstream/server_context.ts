@@ -2,6 +2,7 @@
 
 import type { NetworkServerContext } from '../network/factory.ts'
 import type { ClusterManager } from './cluster_manager.ts'
+import type { Host } from './host.ts'
 
 export interface LocalInfo {
   readonly nodeId: string
@@ -19,5 +20,7 @@ export interface ServerContext extends NetworkServerContext {
   readonly localInfo: LocalInfo
   /** True while `/healthcheck/fail` is in force. */
   readonly healthCheckFailed: () => boolean
+  /** A response has said that its host wants no more traffic. */
+  readonly onUnhealthyHost: (host: Host) => void
   readonly concurrency: number
 }

@@ -88,6 +88,7 @@ async function startProxy(options: ProxyOptions): Promise<Proxy> {
     },
     drainDecision: { drainClose: () => drain.draining },
     healthCheckFailed: () => false,
+    onUnhealthyHost: () => {},
     concurrency: 1,
   }
   addClusters(context, options.clusters)

@@ -47,6 +47,7 @@ export function serverContext(options: TableOptions = {}): ServerContext & { err
       address: '127.0.0.1',
     },
     healthCheckFailed: () => false,
+    onUnhealthyHost: () => {},
     concurrency: 1,
   }
 }

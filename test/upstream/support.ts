@@ -105,6 +105,7 @@ export function serverContext(
       address: '127.0.0.1',
     },
     healthCheckFailed: () => false,
+    onUnhealthyHost: () => {},
     concurrency: 1,
   }
 }

@@ -103,16 +103,19 @@ function hostText(host: Host, numbers: HostNumbers | undefined): string {
   return values.map(([key, value]) => `${prefix}::${key}::${value}\n`).join('')
 }
 
-function healthFlags(host: Host): string {
-  switch (host.healthStatus) {
-    case 'UNHEALTHY':
-    case 'TIMEOUT':
-      return '/failed_eds_health'
-    case 'DRAINING':
-      return '/eds_status_draining'
-    case 'DEGRADED':
-      return '/degraded_eds_health'
-    default:
-      return 'healthy'
-  }
+/** In the order of Envoy's flags. */
+function healthFlags({ activeHealth, healthStatus, isPendingRemoval }: Host): string {
+  const { isFailed, isDegraded, isPending, isExcluded, isTimedOut } = activeHealth
+  const flags = [
+    isFailed && '/failed_active_hc',
+    (healthStatus === 'UNHEALTHY' || healthStatus === 'TIMEOUT') && '/failed_eds_health',
+    isDegraded && '/degraded_active_hc',
+    healthStatus === 'DEGRADED' && '/degraded_eds_health',
+    isPendingRemoval && '/pending_dynamic_removal',
+    isPending && '/pending_active_hc',
+    isExcluded && '/excluded_via_immediate_hc_fail',
+    isTimedOut && '/active_hc_timeout',
+    healthStatus === 'DRAINING' && '/eds_status_draining',
+  ]
+  return flags.filter((flag) => flag !== false).join('') || 'healthy'
 }

@@ -51,7 +51,7 @@ function hostJson(host: Host, numbers: HostNumbers | undefined): JsonObject {
       // Pools do not count who waits by host.
       { type: 'GAUGE', name: 'rq_pending_active' },
     ],
-    health_status: { eds_health_status: edsHealthStatus(host) },
+    health_status: healthStatusJson(host),
     weight: host.weight,
     ...(host.hostname === '' ? {} : { hostname: host.hostname }),
     ...(host.priority === 0 ? {} : { priority: host.priority }),
@@ -60,6 +60,19 @@ function hostJson(host: Host, numbers: HostNumbers | undefined): JsonObject {
       ...(zone === '' ? {} : { zone }),
       ...(subZone === '' ? {} : { sub_zone: subZone }),
     },
+  }
+}
+
+function healthStatusJson(host: Host): JsonObject {
+  const { isFailed, isDegraded, isPending, isExcluded, isTimedOut } = host.activeHealth
+  return {
+    ...(isFailed ? { failed_active_health_check: true } : {}),
+    eds_health_status: edsHealthStatus(host),
+    ...(isDegraded ? { failed_active_degraded_check: true } : {}),
+    ...(host.isPendingRemoval ? { pending_dynamic_removal: true } : {}),
+    ...(isPending ? { pending_active_hc: true } : {}),
+    ...(isExcluded ? { excluded_via_immediate_hc_fail: true } : {}),
+    ...(isTimedOut ? { active_hc_timeout: true } : {}),
   }
 }
 

@@ -70,7 +70,7 @@ function localityJson({ region, zone, subZone }: Locality): JsonObject {
 }
 
 function lbEndpointJson(host: Host): JsonObject {
-  const endpoint: JsonObject = { address: addressJson(host.address), health_check_config: {} }
+  const endpoint: JsonObject = { address: addressJson(host.address), health_check_config: healthCheckJson(host) }
   if (host.additionalAddresses.length > 0)
     endpoint['additional_addresses'] = host.additionalAddresses.map((each) => ({ address: addressJson(each) }))
   if (host.hostname !== '') endpoint['hostname'] = host.hostname
@@ -80,8 +80,17 @@ function lbEndpointJson(host: Host): JsonObject {
   return json
 }
 
+/** Of an address of its own Envoy shows the port alone. */
+function healthCheckJson({ address, healthCheck }: Host): JsonObject {
+  if (healthCheck === undefined) return {}
+  return {
+    ...(healthCheck.address.text === address.text ? {} : { port_value: healthCheck.address.port }),
+    ...(healthCheck.hostname === '' ? {} : { hostname: healthCheck.hostname }),
+  }
+}
+
 /** What load balancing makes of it. */
 function healthStatus(host: Host): string {
   if (host.healthy) return 'HEALTHY'
-  return host.healthStatus === 'DEGRADED' ? 'DEGRADED' : 'UNHEALTHY'
+  return host.degraded ? 'DEGRADED' : 'UNHEALTHY'
 }

@@ -12,10 +12,10 @@ export const clusterFields: FieldTable = {
       round_robin_lb_config common_lb_config transport_socket transport_socket_matches transport_socket_matcher
       metadata upstream_connection_options
       load_balancing_policy preconnect_policy connection_pool_per_downstream_connection
-      track_timeout_budgets track_cluster_stats cluster_type eds_cluster_config lrs_report_endpoint_metrics`),
-    // The first is for ORIGINAL_DST alone, the next two matter to health checks alone; Envoy ignores the last, too.
-    harmless: words(`cleanup_interval close_connections_on_host_health_failure ignore_health_on_host_removal
-      lrs_server`),
+      track_timeout_budgets track_cluster_stats cluster_type eds_cluster_config lrs_report_endpoint_metrics
+      health_checks close_connections_on_host_health_failure ignore_health_on_host_removal`),
+    // The first is for ORIGINAL_DST alone; Envoy ignores the other, too.
+    harmless: words('cleanup_interval lrs_server'),
   },
   'envoy.config.cluster.v3.Cluster.CustomClusterType': { acts: words('name typed_config') },
   'envoy.extensions.clusters.dns.v3.DnsCluster': {
@@ -28,9 +28,10 @@ export const clusterFields: FieldTable = {
   'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': { acts: words('slow_start_config') },
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': {
     acts: words(`healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config update_merge_window
-      close_connections_on_host_set_change consistent_hashing_lb_config`),
-    // The first is for health checks, the second for filters that choose hosts.
-    harmless: words('ignore_new_hosts_until_first_hc override_host_status'),
+      close_connections_on_host_set_change consistent_hashing_lb_config
+      ignore_new_hosts_until_first_hc`),
+    // For filters that choose hosts.
+    harmless: ['override_host_status'],
   },
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': {
     acts: words('choice_count active_request_bias slow_start_config'),
@@ -62,7 +63,6 @@ export const clusterFields: FieldTable = {
   'envoy.config.endpoint.v3.LedsClusterLocalityConfig': { acts: words('leds_config leds_collection_name') },
   'envoy.config.endpoint.v3.LbEndpoint': { acts: words('endpoint health_status metadata load_balancing_weight') },
   'envoy.config.endpoint.v3.Endpoint': {
-    // The last is for active health checks alone.
     acts: words('address hostname additional_addresses observability_name health_check_config'),
   },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {

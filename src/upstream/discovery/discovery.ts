@@ -37,13 +37,18 @@ const dnsClusterNames: ReadonlySet<string> = new Set([
   'envoy.cluster.logical_dns',
 ])
 
+/** `fixed` hosts never change, `listed` ones with every new list; a `logical` one is the same whatever its address. */
+export type HostsKind = 'fixed' | 'listed' | 'logical'
+
 export interface ClusterDiscovery {
+  readonly hostsKind: HostsKind
   /** Begins; `onHosts` is called with every new list. Resolves when the first answer, good or bad, is in. */
   start(onHosts: OnHosts): Promise<void>
   stop(): void
 }
 
 class StaticDiscovery implements ClusterDiscovery {
+  readonly hostsKind = 'fixed'
   readonly #priorities: Priorities
   readonly #countMatches: CountMatches
 

@@ -5,10 +5,12 @@ import type { envoy } from '../../../proto/generated/api.d.ts'
 import { getLogger } from '../../common/log.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
 import { ipAddress, pipeAddress } from '../../network/address.ts'
+import type { AddressInfo } from '../../stream_info/stream_info.ts'
 import type { ClusterStats } from '../cluster_stats.ts'
 import { byPriority, type ConfiguredEndpoint, configuredEndpoints, hostSnapshot } from '../endpoints.ts'
+import { checkTarget } from '../health_checking/check_target.ts'
 import type { HostSnapshot } from '../host.ts'
-import type { ClusterDiscovery, CountMatches, OnHosts } from './discovery.ts'
+import type { ClusterDiscovery, CountMatches, HostsKind, OnHosts } from './discovery.ts'
 import {
   createResolver,
   type DnsAnswer,
@@ -83,7 +85,9 @@ export function checkDnsCluster(view: ClusterView, settings: DnsSettings, errors
     errors.warn(group, 'ledsClusterLocalityConfig', text)
   }
   for (const endpoint of endpoints) {
-    const address = endpoint.view.endpoint?.address?.socketAddress
+    const { address: whole, healthCheckConfig } = endpoint.view.endpoint ?? {}
+    if (healthCheckConfig !== undefined) checkTarget(someAddress(whole?.pipe?.path), healthCheckConfig, errors)
+    const address = whole?.socketAddress
     if (address === undefined || address.resolverName === '') continue
     const kind = settings.strict ? 'STRICT_DNS' : 'LOGICAL_DNS'
     errors.add(address, 'resolverName', `${kind} clusters must NOT have a custom resolver name set`)
@@ -97,6 +101,11 @@ export function checkDnsCluster(view: ClusterView, settings: DnsSettings, errors
     return false
   }
   return true
+}
+
+/** A name may become any address. */
+function someAddress(path: string | undefined): AddressInfo {
+  return path === undefined ? ipAddress('127.0.0.1', 0) : pipeAddress(path)
 }
 
 /** One name to resolve, with the hosts that it last gave. */
@@ -183,6 +192,7 @@ class DnsTarget {
 }
 
 export class DnsDiscovery implements ClusterDiscovery {
+  readonly hostsKind: HostsKind
   readonly #targets: DnsTarget[]
   #onHosts: OnHosts | undefined
   readonly #waitsForWarmUp: boolean
@@ -192,6 +202,7 @@ export class DnsDiscovery implements ClusterDiscovery {
   constructor(view: ClusterView, settings: DnsSettings, stats: ClusterStats, countMatches: CountMatches) {
     this.#waitsForWarmUp = settings.waitsForWarmUp
     this.#strict = settings.strict
+    this.hostsKind = settings.strict ? 'listed' : 'logical'
     this.#targets = configuredEndpoints(view.loadAssignment).map(
       (endpoint) => new DnsTarget(endpoint, settings, stats, countMatches, () => this.#publish(stats)),
     )

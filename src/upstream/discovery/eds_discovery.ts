@@ -27,6 +27,7 @@ interface AcceptedAssignment {
 
 /** Fed by a watch, or by `update`, `onEmpty` and `firstFetchOver`, in any order with `start`. */
 export class EdsDiscovery implements ClusterDiscovery {
+  readonly hostsKind = 'listed'
   /** The resource to subscribe to: `service_name`, or the cluster's name. */
   readonly serviceName: string
   readonly #view: ClusterView

@@ -10,7 +10,8 @@ import type { CheckedHost } from './checked_host.ts'
 
 type HealthCheckerType = envoy.data.core.v3.HealthCheckerType
 
-export type FailureType = 'ACTIVE' | 'NETWORK' | 'NETWORK_TIMEOUT'
+/** 'PASSIVE': a response for traffic said so. */
+export type FailureType = 'ACTIVE' | 'PASSIVE' | 'NETWORK' | 'NETWORK_TIMEOUT'
 
 /** Where events go; each as `envoy.data.core.v3.HealthCheckEvent` in JSON, all fields but the other events included. */
 export interface HealthCheckEventSink {

@@ -84,10 +84,21 @@ export class HealthCheckSession implements ProbeCallbacks {
     this.#fail(failure, isRetriable)
   }
 
+  /** The next check comes when it would have come. */
+  onPassiveFailure(): void {
+    const transition = this.#countFailure('PASSIVE', false)
+    this.#isFirstCheck = false
+    this.#settings.onChecked(this.#host, transition)
+  }
+
   #fail(failure: FailureType, isRetriable: boolean): void {
+    this.#over(false, this.#countFailure(failure, isRetriable))
+  }
+
+  #countFailure(failure: FailureType, isRetriable: boolean): HealthTransition {
     const host = this.#host
     const { stats, events } = this.#settings
-    const isNetwork = failure !== 'ACTIVE'
+    const isNetwork = failure === 'NETWORK' || failure === 'NETWORK_TIMEOUT'
     if (isNetwork) host.lastHttpStatus = 0
     this.#successes = 0
     const change = this.#giveUp(failure, isNetwork || isRetriable)
@@ -96,7 +107,8 @@ export class HealthCheckSession implements ProbeCallbacks {
     events.onFailure(host, failure, this.#isFirstCheck)
     stats.failure.inc()
     if (isNetwork) stats.networkFailure.inc()
-    this.#over(false, wasPending ? 'changed' : change)
+    else if (failure === 'PASSIVE') stats.passiveFailure.inc()
+    return wasPending ? 'changed' : change
   }
 
   /** The very first check decides at once, so that a start need not wait for the threshold. */

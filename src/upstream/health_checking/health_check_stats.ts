@@ -7,6 +7,7 @@ export interface HealthCheckStats {
   readonly success: Counter
   readonly failure: Counter
   readonly networkFailure: Counter
+  readonly passiveFailure: Counter
   readonly verifyCluster: Counter
   /** Hosts that are checked and are not failed. */
   readonly healthy: Gauge
@@ -16,12 +17,12 @@ export interface HealthCheckStats {
 /** `name` of the health check, '' for none, keeps its stats apart from those of the cluster's others. */
 export function healthCheckStats(clusterScope: Scope, name: string): HealthCheckStats {
   const scope = clusterScope.createScope(name === '' ? 'health_check' : `health_check.name.${name}`)
-  scope.counter('passive_failure')
   return {
     attempt: scope.counter('attempt'),
     success: scope.counter('success'),
     failure: scope.counter('failure'),
     networkFailure: scope.counter('network_failure'),
+    passiveFailure: scope.counter('passive_failure'),
     verifyCluster: scope.counter('verify_cluster'),
     healthy: scope.gauge('healthy'),
     degraded: scope.gauge('degraded'),

@@ -27,6 +27,12 @@ export class HealthChecker {
     }
   }
 
+  /** A response for traffic has asked for no more of it. */
+  onImmediateFailure(host: CheckedHost): void {
+    host.isExcluded = true
+    this.#sessions.get(host)?.onPassiveFailure()
+  }
+
   stop(): void {
     this.setHosts([])
   }

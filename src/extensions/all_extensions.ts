@@ -12,6 +12,7 @@ import { grpcHttp1ReverseBridgeFilter } from './filters/http/grpc_http1_reverse_
 import { grpcJsonTranscoder } from './filters/http/grpc_json_transcoder/config.ts'
 import { grpcStatsFilter } from './filters/http/grpc_stats/config.ts'
 import { grpcWebFilter } from './filters/http/grpc_web/config.ts'
+import { healthCheckFilter } from './filters/http/health_check/config.ts'
 import { onDemandFilter } from './filters/http/on_demand/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
 import { httpInspector } from './filters/listener/http_inspector/config.ts'
@@ -59,6 +60,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   grpcJsonTranscoder,
   grpcStatsFilter,
   grpcWebFilter,
+  healthCheckFilter,
   onDemandFilter,
   routerFilter,
   // Network filters

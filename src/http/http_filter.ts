@@ -171,4 +171,6 @@ export interface HttpFilterFactoryContext {
   readonly scope: Scope
   /** `http.<stat_prefix>.` */
   readonly statPrefix: string
+  /** As that of `ListenerInfo`. */
+  sharedName(kind: string): string
 }

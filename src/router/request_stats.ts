@@ -10,6 +10,7 @@ import type { RouterSettings } from './router_settings.ts'
 
 export class RequestStats {
   readonly #settings: RouterSettings
+  readonly #isCounted: boolean
   readonly #codes: ClusterCodeStats
   readonly #origin: RequestOrigin
   readonly #alternative: ClusterCodeStats | undefined
@@ -23,8 +24,9 @@ export class RequestStats {
   /** Undefined for most requests: few routes have any. */
   #targets: RequestStatsInfo[] | undefined = undefined
 
-  /** Consumes x-envoy-upstream-alt-stat-name. */
-  constructor(settings: RouterSettings, info: ClusterInfo, headers: HeaderMap) {
+  /** Consumes x-envoy-upstream-alt-stat-name. Health checks count neither by code nor by time. */
+  constructor(settings: RouterSettings, info: ClusterInfo, headers: HeaderMap, isHealthCheck: boolean) {
+    this.#isCounted = settings.dynamicStats && !isHealthCheck
     const controlled = (headers.known & KnownHeader.xEnvoy) !== 0
     const alternative = controlled ? headers.get('x-envoy-upstream-alt-stat-name') : undefined
     if (alternative !== undefined) headers.remove('x-envoy-upstream-alt-stat-name')
@@ -65,7 +67,7 @@ export class RequestStats {
 
   /** An answer to the client, the host's or one in its place. */
   charge(status: number): void {
-    if (!this.#settings.dynamicStats) return
+    if (!this.#isCounted) return
     this.#chargeIn(this.#codes, status)
     if (this.#alternative !== undefined) this.#chargeIn(this.#alternative, status)
     if (this.#targets !== undefined) for (const target of this.#targets) target.onResponse(status)
@@ -81,7 +83,7 @@ export class RequestStats {
 
   /** Milliseconds from the end of the request to that of the response. */
   onRequestComplete(durationMs: number): void {
-    if (!this.#settings.dynamicStats) return
+    if (!this.#isCounted) return
     this.#recordIn(this.#codes, durationMs)
     if (this.#alternative !== undefined) this.#recordIn(this.#alternative, durationMs)
     if (this.#targets !== undefined) for (const target of this.#targets) target.onRequestComplete(durationMs)

@@ -61,7 +61,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#route = route
     this.#cluster = cluster
     this.#hostSelection = new HostSelection(route, cluster, headers, callbacks)
-    this.#requestStats = new RequestStats(settings, cluster.info, headers)
+    this.#requestStats = new RequestStats(settings, cluster.info, headers, info.healthCheck)
     // By the path as it came, before it is rewritten.
     const virtualCluster = route.virtualHost.virtualCluster(headers)
     this.#timeouts = requestTimeouts(route, headers, settings.suppressEnvoyHeaders)

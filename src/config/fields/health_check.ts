@@ -1,4 +1,4 @@
-// Fields of active health checks and of health discovery.
+// Fields of active health checks, of health discovery, and of the filter that answers checks.
 import { type FieldTable, words } from './field_table.ts'
 
 export const healthCheckFields: FieldTable = {
@@ -22,6 +22,9 @@ export const healthCheckFields: FieldTable = {
     acts: words('port_value hostname address disable_active_health_check'),
   },
   'envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink': { acts: ['event_log_path'] },
+  'envoy.extensions.filters.http.health_check.v3.HealthCheck': {
+    acts: words('pass_through_mode cache_time cluster_min_healthy_percentages headers'),
+  },
   'envoy.service.health.v3.HealthCheckSpecifier': { acts: words('cluster_health_checks interval') },
   'envoy.service.health.v3.ClusterHealthCheck': {
     acts: words('cluster_name health_checks locality_endpoints transport_socket_matches upstream_bind_config'),

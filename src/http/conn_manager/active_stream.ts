@@ -197,7 +197,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   #answerExpect(headers: HeaderMap): void {
     const interim = answerToExpect(headers)
     if (interim === undefined) return
-    chargeResponse(this.settings, 100)
+    chargeResponse(this.settings, 100, false)
     this.#encoder.encode1xxHeaders(interim)
   }
 
@@ -220,7 +220,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
 
   encode1xxHeaders(headers: HeaderMap): void {
     if (this.#ended || !this.settings.proxy100Continue) return
-    chargeResponse(this.settings, headers.status)
+    chargeResponse(this.settings, headers.status, this.streamInfo.healthCheck)
     sanitizeResponseHeaders(headers, this.requestHeaders, this.settings, false)
     this.#encoder.encode1xxHeaders(headers)
   }
@@ -233,7 +233,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.upgraded = isUpgradeAccepted(this.#upgradeType, headers)
     mutateResponseHeaders(headers, this.requestHeaders, settings, this.upgraded)
     this.#manager.beforeResponse(this, headers)
-    chargeResponse(settings, headers.status)
+    chargeResponse(settings, headers.status, info.healthCheck)
     info.firstDownstreamTxByteMs = monotonicMs()
     // request_timeout is about getting to an answer.
     this.timers.onActivity(true)

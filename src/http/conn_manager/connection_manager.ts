@@ -163,6 +163,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     if (index >= 0) this.#streams.splice(index, 1)
     stats.downstreamRqActive.dec()
     if (stream.recreated) return
+    if (stream.streamInfo.healthCheck) stats.tracingHealthCheck.inc()
     if (this.codec?.multiplexed === true) this.#watchResets(stream)
     // Where the next request would begin is not known.
     else if (!stream.remoteComplete) this.drainState = 'closing'

@@ -138,7 +138,7 @@ export class FilterManager implements FilterChainBuilder {
   sendLocalReply(reply: LocalReply): void {
     if (this.destroyed) return
     const info = this.stream.streamInfo
-    if (reply.flag !== undefined) info.setResponseFlag(reply.flag)
+    if (reply.flag !== undefined && reply.flag !== 0) info.setResponseFlag(reply.flag)
     info.responseCodeDetails = reply.details
     if (this.responseStarted) {
       this.stream.resetStream('localReset', reply.details)

@@ -58,6 +58,8 @@ export interface ConnectionManagerStats {
   readonly downstreamRqTooManyPrematureResets: Counter
   readonly downstreamRqWsOnNonWsRoute: Counter
   readonly downstreamRqTime: Histogram
+  /** Requests that are health checks, whether anything is traced or not. */
+  readonly tracingHealthCheck: Counter
 }
 
 /** The counters `1xx` to `5xx` of a prefix, by hundreds. */
@@ -70,7 +72,6 @@ const laterCounters = [
   'downstream_cx_http3_total',
   'downstream_rq_http3_total',
   'tracing.client_enabled',
-  'tracing.health_check',
   'tracing.not_traceable',
   'tracing.random_sampling',
   'tracing.service_forced',
@@ -136,6 +137,7 @@ export function connectionManagerStats(scope: Scope, statPrefix: string): Connec
     downstreamRqTooManyPrematureResets: http.counter('downstream_rq_too_many_premature_resets'),
     downstreamRqWsOnNonWsRoute: http.counter('downstream_rq_ws_on_non_ws_route'),
     downstreamRqTime: http.histogram('downstream_rq_time', 'ms'),
+    tracingHealthCheck: http.counter('tracing.health_check'),
   }
 }
 
@@ -153,11 +155,13 @@ export function listenerHttpStats(listenerScope: Scope, statPrefix: string): Lis
   }
 }
 
-/** Counts a response by its class, interim ones too. */
+/** Counts a response by its class, interim ones too, but none to a health check. */
 export function chargeResponse(
   of: { readonly stats: ConnectionManagerStats; readonly listenerStats: ListenerHttpStats },
   status: number,
+  isHealthCheck: boolean,
 ): void {
+  if (isHealthCheck) return
   const hundred = Math.floor(status / 100)
   of.stats.downstreamRqCompleted.inc()
   of.listenerStats.downstreamRqCompleted.inc()

@@ -135,6 +135,10 @@ export class ClusterChannel implements ConnectionPoolLike {
     this.#connector.close()
   }
 
+  onHealthFailure(): void {
+    this.drainConnections()
+  }
+
   addIdleCallback(callback: () => void): void {
     this.#idleCallbacks.push(callback)
   }

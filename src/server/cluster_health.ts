@@ -88,7 +88,7 @@ export class ClusterHealth {
     const scope = info.scope.createScope('health_check')
     this.#totals =
       this.#checkers.length === 1 ? undefined : { healthy: scope.gauge('healthy'), degraded: scope.gauge('degraded') }
-    cluster.onNewHost = (host) => this.#add(host)
+    cluster.onNewHost = (host) => this.#onNewHost(host)
   }
 
   start(callbacks: ClusterHealthCallbacks): void {
@@ -102,31 +102,36 @@ export class ClusterHealth {
     this.#changed.clear()
   }
 
-  #add(host: Host): void {
-    const { info, prioritySet } = this.#cluster
+  #onNewHost(host: Host): void {
     if (host.healthCheck?.isDisabled === true) return
-    const isListed = this.#hostsKind === 'listed'
-    const isWaitedFor = isListed && info.config.commonLbConfig?.ignoreNewHostsUntilFirstHc === true
-    const first = { isFailed: this.#hostsKind !== 'logical', isPending: isWaitedFor }
-    const previous =
-      this.#hostsKind === 'logical' ? [...prioritySet.hosts()].map((each) => this.#hosts.get(each))[0] : undefined
-    const health = new HostHealth(host, this.#checkers.length, previous ?? first, this.#totals)
+    const { info, prioritySet } = this.#cluster
+    const waitsForCheck = info.config.commonLbConfig?.ignoreNewHostsUntilFirstHc === true
+    const [known] = prioritySet.hosts()
+    if (this.#hostsKind === 'logical')
+      this.#check(host, this.#hosts.get(known) ?? { isFailed: false, isPending: false })
+    else this.#check(host, { isFailed: true, isPending: waitsForCheck && this.#hostsKind === 'listed' })
+  }
+
+  #check(host: Host, first: Pick<ActiveHealth, 'isFailed' | 'isPending'>): HostHealth {
+    const health = new HostHealth(host, this.#checkers.length, first, this.#totals)
     this.#hosts.set(host, health)
     for (const check of health.checks) this.#healthOf.set(check, health)
     host.activeHealth = health
+    return health
   }
 
   /** The cluster has the hosts of another list: their checks begin, go on or end. */
   onHosts(): void {
-    const hosts = new Map<Host, HostHealth>()
+    const before = this.#hosts
+    this.#hosts = new Map()
     for (const host of this.#cluster.prioritySet.hosts()) {
-      const health = this.#hosts.get(host)
-      if (health !== undefined) hosts.set(host, health)
+      const health = before.get(host)
+      if (health?.isUpToDate === true) this.#hosts.set(host, health)
+      else if (health !== undefined) this.#check(host, health)
     }
-    for (const [host, health] of this.#hosts) if (!hosts.has(host)) health.leave()
-    this.#hosts = hosts
+    for (const [host, health] of before) if (this.#hosts.get(host) !== health) health.leave()
     for (const [index, checker] of this.#checkers.entries())
-      checker.setHosts([...hosts.values()].map(({ checks }) => checks[index]))
+      checker.setHosts([...this.#hosts.values()].map(({ checks }) => checks[index]))
   }
 
   /**

@@ -14,6 +14,7 @@ export class HostHealth implements ActiveHealth {
   readonly host: Host
   /** One for each health check of the cluster. */
   readonly checks: readonly CheckedHost[]
+  readonly #hostname: string
   readonly #totals: HealthTotals | undefined
   /** Those that have not told anything yet. */
   readonly #unknown: Set<CheckedHost>
@@ -28,6 +29,7 @@ export class HostHealth implements ActiveHealth {
   ) {
     const target = host.healthCheck ?? { address: host.address, hostname: '', isDisabled: false }
     this.host = host
+    this.#hostname = target.hostname
     this.checks = Array.from({ length: count }, () => new CheckedHost(host, target, first))
     this.#unknown = new Set(this.checks)
     this.#totals = totals
@@ -52,6 +54,11 @@ export class HostHealth implements ActiveHealth {
 
   get isTimedOut(): boolean {
     return this.checks.some(({ isTimedOut }) => isTimedOut)
+  }
+
+  /** Of all that is to be said of how a host is checked, its name may change while it stays the same. */
+  get isUpToDate(): boolean {
+    return this.#hostname === (this.host.healthCheck?.hostname ?? '')
   }
 
   /** Each of its checks has told something. */

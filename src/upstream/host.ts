@@ -71,6 +71,8 @@ export interface ConnectionPoolLike {
   /** Closes idle connections now and busy ones after their exchange. */
   drainConnections(): void
   closeConnections(): void
+  /** The host's checks have failed. */
+  onHealthFailure(): void
   addIdleCallback(callback: () => void): void
 }
 
@@ -215,13 +217,9 @@ export class Host implements TransportHost {
     for (const pool of this.pools.values()) pool.drainConnections()
   }
 
-  /** Its checks have failed: connections that tell no end of an exchange stay, unless the cluster wants them closed. */
+  /** Its checks have failed. */
   onHealthFailure(): void {
-    const { closeConnectionsOnHostHealthFailure } = this.cluster
-    for (const pool of [...this.pools.values()]) {
-      if (closeConnectionsOnHostHealthFailure) pool.closeConnections()
-      else pool.drainConnections()
-    }
+    for (const pool of [...this.pools.values()]) pool.onHealthFailure()
   }
 
   onResponse(status: number): void {

@@ -183,6 +183,11 @@ export class TcpPool implements ConnectionPoolLike {
     for (const connection of [...this.#ready, ...this.#busy, ...this.#connecting]) connection.close()
   }
 
+  onHealthFailure(): void {
+    if (this.host.cluster.closeConnectionsOnHostHealthFailure) this.closeConnections()
+    else this.drainConnections()
+  }
+
   addIdleCallback(callback: () => void): void {
     this.#idleCallbacks.push(callback)
     this.#checkIdle()

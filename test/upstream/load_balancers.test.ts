@@ -120,6 +120,7 @@ describe('hosts that change', () => {
       host.pools.set('p', {
         drainConnections: () => drained.push(host.address.text),
         closeConnections: () => {},
+        onHealthFailure: () => {},
         addIdleCallback: () => {},
       })
     }

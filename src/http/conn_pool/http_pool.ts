@@ -287,6 +287,10 @@ export class HttpPool implements HttpConnectionPool, ConnectionPoolLike {
     for (const client of [...this.#ready, ...this.#busy, ...this.#connecting]) client.close()
   }
 
+  onHealthFailure(): void {
+    this.drainConnections()
+  }
+
   addIdleCallback(callback: () => void): void {
     this.#idleCallbacks.push(callback)
     this.#checkIdle()

@@ -2,7 +2,7 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type BackendRequest, EchoBackend } from '../../support/echo_backend.ts'
+import { type BackendConnection, type BackendRequest, EchoBackend } from '../../support/echo_backend.ts'
 import { httpRequest } from '../../support/http_get.ts'
 import { type ProxyKind, type ProxyProcess, spawnProxy } from '../../support/proxy_process.ts'
 
@@ -26,6 +26,10 @@ export const HCM =
   'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'
 const ROUTER = 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router'
 
+function at(address: string): string {
+  return address === '127.0.0.1' ? '' : `@${address}`
+}
+
 /** A check of the hosts' answers under that name. */
 export function check(name: string, more: object = {}): object {
   const timings = { timeout: '5s', interval: '0.05s', no_traffic_interval: '0.05s' }
@@ -40,6 +44,7 @@ export class CheckedHosts {
   readonly folder = mkdtempSync(join(tmpdir(), 'checked-hosts-'))
   readonly #turns = new Map<string, Answer>()
   readonly #hanging: { request: BackendRequest; key: string }[] = []
+  readonly #waiting: BackendConnection[] = []
   proxy!: ProxyProcess
 
   private constructor(kind: ProxyKind) {
@@ -56,7 +61,7 @@ export class CheckedHosts {
   static async spawn(kind: ProxyKind, bootstrap: (of: CheckedHosts) => object): Promise<CheckedHosts> {
     const it = new CheckedHosts(kind)
     for (const name of NAMES)
-      it.hosts.set(name, await EchoBackend.start({ onRequest: (request) => it.#answer(name, request) }))
+      it.hosts.set(name, await EchoBackend.start({ onRequest: (request) => it.#answer(name, request) }, '0.0.0.0'))
     const admin = { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } }
     it.proxy = spawnProxy(kind, JSON.stringify({ node: { id: 'n', cluster: 'own' }, admin, ...bootstrap(it) }), [
       ...['-l', 'error', '--file-flush-interval-msec', '20'],
@@ -84,7 +89,7 @@ export class CheckedHosts {
     return { cluster_name: name, endpoints }
   }
 
-  /** From now on the host answers so when that check, or that host's checks of all names, is made. */
+  /** From now on the host answers so to that check; `<name>@<address>` is the one at another address than 127.0.0.1. */
   turn(name: HostName, checkName: string, answer: Answer): void {
     this.#turns.set(`${name} ${checkName}`, answer)
     for (const { request, key } of this.#hanging.splice(0)) {
@@ -96,15 +101,31 @@ export class CheckedHosts {
   #answer(name: HostName, request: BackendRequest): void {
     const { target, connection } = request
     const [, first, second] = target.split('/')
+    if (target.endsWith('/wait')) {
+      this.#waiting.push(connection)
+      return
+    }
     if (first !== 'check') {
       const ask = target.endsWith(`no_more_of_${name}`) ? 'x-envoy-immediate-health-check-fail: true\r\n' : ''
       connection.send(`HTTP/1.1 200 OK\r\n${ask}content-length: 1\r\n\r\n${name}`)
       return
     }
-    const key = `${name} ${second}`
+    const { localAddress = '' } = connection.socket
+    const key = `${name} ${second}${at(localAddress)}`
     const answer = this.#turns.get(key) ?? 'ok'
     if (answer === 'hang') this.#hanging.push({ request, key })
     else connection.send(`HTTP/1.1 ${answers[answer]}content-length: 0\r\n\r\n`)
+  }
+
+  /** Requests whose paths end with `/wait`. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  /** Answers those. */
+  release(): void {
+    for (const connection of this.#waiting.splice(0))
+      connection.send('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlate')
   }
 
   /** Puts a file of resources in the place of the one before. */
@@ -129,10 +150,12 @@ export class CheckedHosts {
   /** Flags by host, as `/clusters` shows them. */
   async flags(cluster: string): Promise<Record<string, string>> {
     const { body } = await this.proxy.admin('/clusters')
-    const found = [...body.matchAll(/^(\w+)::127\.0\.0\.\d:(\d+)::health_flags::(.*)$/gm)]
+    const found = [...body.matchAll(/^(\w+)::([\d.]+):(\d+)::health_flags::(.*)$/gm)]
     const names = new Map(NAMES.map((name) => [String(this.port(name)), name]))
     const own = found.filter(([, name]) => name === cluster)
-    return Object.fromEntries(own.map(([, , port, flags]) => [names.get(port) ?? port, flags]).sort())
+    return Object.fromEntries(
+      own.map(([, , address, port, flags]) => [(names.get(port) ?? port) + at(address), flags]).sort(),
+    )
   }
 
   /** Who answers requests for that cluster, or with which status they are answered. */
@@ -162,7 +185,7 @@ export function httpListener(name: string, clusters: readonly string[], filters:
   const manager = {
     '@type': HCM,
     stat_prefix: name,
-    route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes }] },
+    route_config: { validate_clusters: false, virtual_hosts: [{ name: 'all', domains: ['*'], routes }] },
     http_filters: [...filters, { name: 'router', typed_config: { '@type': ROUTER } }],
   }
   const address = { socket_address: { address: '127.0.0.1', port_value: 0 } }

@@ -2,7 +2,9 @@
 import type { VerdictCase } from './verdict_cases.ts'
 import { boot } from './verdict_cases.ts'
 
-const FILTER = 'type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck'
+const FILTERS = 'type.googleapis.com/envoy.extensions.filters.http'
+const FILTER = `${FILTERS}.health_check.v3.HealthCheck`
+const ROUTER = `- { name: r, typed_config: { "@type": ${FILTERS}.router.v3.Router } }`
 const timings = 'timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1'
 const tcp = (more = '') => `{ ${timings}, tcp_health_check: {}${more} }`
 const http = (more: string) => `{ ${timings}, http_health_check: { ${more} } }`
@@ -18,7 +20,7 @@ function cluster(caseName: string, checks: readonly string[], more = '', address
 
 const filter = (caseName: string, fields: string): VerdictCase => ({
   name: `health check filter: ${caseName}`,
-  yaml: boot({ filters: `- { name: check, typed_config: { "@type": ${FILTER}, ${fields} } }` }),
+  yaml: boot({ filters: `- { name: check, typed_config: { "@type": ${FILTER}, ${fields} } }\n${ROUTER}` }),
 })
 
 const at = (address: string, more = '') => `address: { ${address} }${more}`

@@ -51,6 +51,7 @@ export const exampleNames = [
   'tcp_proxy',
   'websocket',
   'redirect_and_rewrite',
+  'health_checks',
   'access_log',
   'sni_passthrough',
   'tls_termination',

@@ -260,8 +260,7 @@ export class ClusterLifecycle {
     // Hosts are checked before anything goes to them.
     else if (health !== undefined) cluster.setHosts(update.priorities, update.policy)
     health?.onHosts()
-    const told = toldHosts(entry)
-    if (isActive && told !== undefined) void this.#parts.push({ kind: 'hosts', update: told })
+    if (isActive) void this.#parts.push({ kind: 'hosts', update: toldHosts(entry) ?? update })
   }
 
   #isActive(entry: ClusterEntry): boolean {

@@ -99,6 +99,7 @@ export class Cluster {
     const sets = this.prioritySet.hostSets.map((set) => hostSet(set.priority, set.hosts, this.policy, localLocality))
     this.prioritySet.replace(sets)
     this.loadBalancer.onHostsChanged(this.prioritySet)
+    if (this.info.closeConnectionsOnHostSetChange) this.drain()
     if (countsMembership) this.#publish(0)
   }
 

@@ -78,7 +78,7 @@ function dnsCluster(of: CheckedHosts, name: string): object {
 function bootstrap(of: CheckedHosts): object {
   for (const name of Object.keys(edsClusters)) list(of, name, 'a', 'b')
   version(of, 'versions', 'a')
-  const names = [...Object.keys(edsClusters), 'versions', 'resolved', 'kept', 'closed']
+  const names = [...Object.keys(edsClusters), 'versions', 'resolved', 'kept', 'closed', 'changing']
   return {
     dynamic_resources: { cds_config: atPath(`${of.folder}/cds.json`) },
     static_resources: {
@@ -88,6 +88,12 @@ function bootstrap(of: CheckedHosts): object {
         dnsCluster(of, 'resolved'),
         connecting(of, 'kept', false),
         connecting(of, 'closed', true),
+        {
+          name: 'changing',
+          load_assignment: of.assignment('changing', [of.endpoint('a'), of.endpoint('b')]),
+          health_checks: [check('changing')],
+          common_lb_config: { close_connections_on_host_set_change: true },
+        },
       ],
     },
   }
@@ -245,6 +251,17 @@ describe('hosts under checks', () => {
     30_000,
   )
 
+  it('of which one changes all lose connections, where the cluster asks for it', async () => {
+    for (const of of pair) {
+      await expectServed(of, 'changing', 'a,b')
+      const active = 'cluster.changing.upstream_cx_active'
+      const connections = async () => (await of.proxy.stats(`^${active}$`)).get(active)
+      expect(await connections(), of.kind).toBe(2)
+      of.turn('b', 'changing', 'fail')
+      expect(await of.settled(connections, 0), of.kind).toBe(0)
+    }
+  }, 30_000)
+
   it('of a new version are checked before it is used', async () => {
     for (const of of pair) {
       await expectServed(of, 'versions', 'a')
@@ -271,12 +288,23 @@ async function excluded(of: CheckedHosts): Promise<number | undefined> {
 it('a server waits for the first checks', async () => {
   const bootstrapOf = (of: CheckedHosts) => {
     of.turn('a', 'first', 'hang')
+    of.turn('a', 'logical', 'hang')
+    const address = { socket_address: { address: 'localhost', port_value: of.port('a') } }
     const load_assignment = of.assignment('first', [of.endpoint('a'), of.endpoint('b')])
     const health_checks = [check('first', { interval: '3600s', no_traffic_interval: '3600s' })]
     return {
       static_resources: {
         listeners: [httpListener('main', ['first'])],
-        clusters: [{ name: 'first', load_assignment, health_checks }],
+        clusters: [
+          { name: 'first', load_assignment, health_checks },
+          {
+            name: 'logical',
+            type: 'LOGICAL_DNS',
+            dns_lookup_family: 'V4_ONLY',
+            load_assignment: { cluster_name: 'logical', endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
+            health_checks: [check('logical')],
+          },
+        ],
       },
     }
   }
@@ -286,8 +314,11 @@ it('a server waits for the first checks', async () => {
       await of.proxy.waitAdmin()
       const flags = { a: failed, b: healthy }
       expect(await of.settled(() => of.flags('first'), flags), kind).toEqual(flags)
+      // A logical host is taken for healthy until its checks say otherwise.
+      expect(await of.settled(() => of.flags('logical'), { a: healthy }), kind).toEqual({ a: healthy })
       expect((await of.proxy.admin('/ready')).body, kind).toBe('PRE_INITIALIZING\n')
       of.turn('a', 'first', 'ok')
+      of.turn('a', 'logical', 'ok')
       await of.proxy.waitReady()
       expect(await of.served('first'), kind).toBe('a,b')
     } finally {

@@ -99,7 +99,7 @@ export class HealthCheckSession implements ProbeCallbacks {
     const host = this.#host
     const { stats, events } = this.#settings
     const isNetwork = failure === 'NETWORK' || failure === 'NETWORK_TIMEOUT'
-    if (isNetwork) host.lastHttpStatus = 0
+    if (failure !== 'ACTIVE') host.lastHttpStatus = 0
     this.#successes = 0
     const change = this.#giveUp(failure, isNetwork || isRetriable)
     host.isTimedOut = host.isFailed && failure === 'NETWORK_TIMEOUT'

@@ -24,8 +24,10 @@ const failed = '/failed_active_hc'
 const degraded = '/degraded_active_hc'
 const noPanic = { common_lb_config: { healthy_panic_threshold: { value: 0 } } }
 
+/** One of the two is enough for all traffic: a degraded one has none of it. */
+const policy = { overprovisioning_factor: 200 }
 const two = (of: CheckedHosts, more: object = {}) => ({
-  load_assignment: of.assignment('x', [of.endpoint('a'), of.endpoint('b')]),
+  load_assignment: { ...of.assignment('x', [of.endpoint('a'), of.endpoint('b')]), policy },
   ...more,
 })
 
@@ -146,6 +148,25 @@ const scenes: readonly Scene[] = [
     ],
   },
   {
+    name: 'immediate_of_several',
+    cluster: (of) => ({
+      load_assignment: of.assignment('x', [of.endpoint('a'), of.endpoint('b')]),
+      health_checks: [
+        check('first', { name: 'first' }),
+        check('second', { name: 'second', interval: '3600s', no_traffic_interval: '3600s' }),
+      ],
+    }),
+    // It is the last of them that has to pass again.
+    steps: [
+      { noMoreOf: 'a', flags: { a: `${failed}/excluded_via_immediate_hc_fail`, b: 'healthy' }, served: 'b' },
+      {
+        turn: { 'b first': 'fail' },
+        flags: { a: `${failed}/excluded_via_immediate_hc_fail`, b: failed },
+        served: 'a,b',
+      },
+    ],
+  },
+  {
     name: 'immediate',
     cluster: (of) => ({
       load_assignment: of.assignment('x', [of.endpoint('a'), of.endpoint('b')]),
@@ -220,8 +241,9 @@ describe('clusters with health checks', () => {
         of.turn('a', 'logged', answer)
         expect(await of.settled(() => of.flags('logged'), { a: flags }), of.kind).toEqual({ a: flags })
       }
-      const lines = () => readFileSync(join(of.folder, 'events'), 'utf8').split('\n').length
-      await of.settled(async () => lines() > 5, true)
+      await of.askNoMore('logged', 'a')
+      const isLogged = async () => /"PASSIVE".*\n.*add_healthy/.test(readFileSync(join(of.folder, 'events'), 'utf8'))
+      expect(await of.settled(isLogged, true), of.kind).toBe(true)
     }
     const [envoy, nuncio] = pair.map((of) =>
       readFileSync(join(of.folder, 'events'), 'utf8').replace(/"timestamp":"[^"]*"|"port_value":\d+/g, ''),

@@ -281,9 +281,12 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     this.#parent.requestReadDisable(disable)
   }
 
-  /** The client's connection is full (or no longer): counted by the codec. */
+  /**
+   * The client's connection is full (or no longer): counted by the codec. A response that has come whole stops nothing: its
+   * connection is for others now.
+   */
   downstreamReadDisable(disable: boolean): void {
-    this.#encoder?.readDisable(disable)
+    if (!disable || !this.done) this.#encoder?.readDisable(disable)
   }
 }
 

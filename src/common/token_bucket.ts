@@ -52,13 +52,35 @@ export class TokenBucket {
     }
   }
 
+  /** Takes `tokens`, or as many whole ones as there are; returns how many. */
+  consumeUpTo(tokens: number): number {
+    const now = this.#clock()
+    const earliest = now - this.#fullNs
+    let seen = Atomics.load(this.#cell, 0)
+    for (;;) {
+      const emptyAt = latest(seen, earliest)
+      const taken = Math.min(tokens, this.#wholeTokens(now - emptyAt))
+      if (taken === 0) return 0
+      const found = Atomics.compareExchange(this.#cell, 0, seen, emptyAt + BigInt(Math.round(this.#tokenNs * taken)))
+      if (found === seen) return taken
+      seen = found
+    }
+  }
+
+  /** Sets how many tokens there are now, at most as many as the bucket holds. */
+  reset(tokens: number): void {
+    Atomics.store(this.#cell, 0, this.#clock() - BigInt(Math.round(this.#tokenNs * tokens)))
+  }
+
   /** Whole tokens in the bucket now. */
   remainingTokens(): number {
     const now = this.#clock()
     const earliest = now - this.#fullNs
-    const seen = Atomics.load(this.#cell, 0)
-    const filledNs = Number(now - latest(seen, earliest))
-    return Math.max(0, Math.min(this.maxTokens, Math.floor(filledNs / this.#tokenNs + 1e-9)))
+    return this.#wholeTokens(now - latest(Atomics.load(this.#cell, 0), earliest))
+  }
+
+  #wholeTokens(filledNs: bigint): number {
+    return Math.max(0, Math.min(this.maxTokens, Math.floor(Number(filledNs) / this.#tokenNs + 1e-9)))
   }
 
   /** Milliseconds until one token is there; 0 if there is one. */

@@ -11,6 +11,7 @@ import { healthCheckFields } from './fields/health_check.ts'
 import { listenerFields } from './fields/listener.ts'
 import { routeFields } from './fields/route.ts'
 import { tlsFields } from './fields/tls.ts'
+import { trafficFields } from './fields/traffic.ts'
 import { transcoderFields } from './fields/transcoder.ts'
 import { xdsFields } from './fields/xds.ts'
 import type { MessageSchema } from './schema.ts'
@@ -26,6 +27,7 @@ export const fieldTables: readonly FieldTable[] = [
   hcmFields,
   grpcFields,
   tlsFields,
+  trafficFields,
   transcoderFields,
   xdsFields,
   accessLogFields,

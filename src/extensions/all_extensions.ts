@@ -7,6 +7,7 @@ import { stderrAccessLogFactory, stdoutAccessLogFactory } from './access_loggers
 import { aggregateCluster } from './clusters/aggregate/config.ts'
 import { connectGrpcBridgeFilter } from './filters/http/connect_grpc_bridge/config.ts'
 import { corsFilter } from './filters/http/cors/config.ts'
+import { faultFilter } from './filters/http/fault/config.ts'
 import { grpcHttp1BridgeFilter } from './filters/http/grpc_http1_bridge/config.ts'
 import { grpcHttp1ReverseBridgeFilter } from './filters/http/grpc_http1_reverse_bridge/config.ts'
 import { grpcJsonTranscoder } from './filters/http/grpc_json_transcoder/config.ts'
@@ -55,6 +56,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   // HTTP filters
   connectGrpcBridgeFilter,
   corsFilter,
+  faultFilter,
   grpcHttp1BridgeFilter,
   grpcHttp1ReverseBridgeFilter,
   grpcJsonTranscoder,

@@ -116,6 +116,7 @@ export interface StreamEncoderFilterCallbacks extends StreamFilterCallbacks {
   addEncodedTrailers(): HeaderMap
   encoderBufferLimit(): number
   setEncoderBufferLimit(bytes: number): void
+  /** Counted: stops or resumes reading the response, for a filter that holds as much as it may. */
   onEncoderFilterAboveWriteBufferHighWatermark(): void
   onEncoderFilterBelowWriteBufferLowWatermark(): void
 }

@@ -57,6 +57,21 @@ describe('TokenBucket', () => {
     expect(bucket.remainingTokens()).toBe(1)
   })
 
+  it('gives as many tokens as it has of those that are asked for', () => {
+    const clock = new Clock()
+    const limits = { maxTokens: 1000, tokensPerFill: 1000, fillIntervalMs: 1000 }
+    const bucket = new TokenBucket(limits, undefined, clock.read)
+    expect(bucket.consumeUpTo(400)).toBe(400)
+    expect(bucket.consumeUpTo(1000)).toBe(600)
+    expect(bucket.consumeUpTo(1)).toBe(0)
+    clock.advanceMs(50)
+    expect(bucket.consumeUpTo(1000)).toBe(50)
+    bucket.reset(7)
+    expect(bucket.remainingTokens()).toBe(7)
+    clock.advanceMs(3)
+    expect(bucket.consumeUpTo(1000)).toBe(10)
+  })
+
   it('is one bucket for all that share its word', () => {
     const clock = new Clock()
     const cell = new BigInt64Array(1)

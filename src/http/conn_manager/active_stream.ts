@@ -64,7 +64,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   upgraded = false
   #upgradeCounted = false
   readonly #routeCache: RouteCache
-  readonly #watermarks = new WatermarkCallbacks()
+  readonly watermarks = new WatermarkCallbacks()
 
   constructor(manager: ConnectionManager, encoder: ResponseEncoder) {
     const settings = manager.settings
@@ -297,20 +297,16 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   }
 
   addDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void {
-    this.#watermarks.add(callbacks, this.#encoder.aboveHighWatermark)
-  }
-
-  removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void {
-    this.#watermarks.remove(callbacks)
+    this.watermarks.add(callbacks, this.#encoder.aboveHighWatermark)
   }
 
   onAboveWriteBufferHighWatermark(): void {
-    this.#watermarks.onAboveWriteBufferHighWatermark()
+    this.watermarks.onAboveWriteBufferHighWatermark()
   }
 
   onBelowWriteBufferLowWatermark(): void {
     this.timers.onActivity(false)
-    this.#watermarks.onBelowWriteBufferLowWatermark()
+    this.watermarks.onBelowWriteBufferLowWatermark()
   }
 
   // ---- The end ---------------------------------------------------------------------------------------------------

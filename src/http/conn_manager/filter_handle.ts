@@ -152,7 +152,7 @@ export class FilterHandle implements StreamDecoderFilterCallbacks, StreamEncoder
   }
 
   removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void {
-    this.#manager.stream.removeDownstreamWatermarkCallbacks(callbacks)
+    this.#manager.stream.watermarks.remove(callbacks)
   }
 
   retainsEncodedData(): boolean {
@@ -198,7 +198,11 @@ export class FilterHandle implements StreamDecoderFilterCallbacks, StreamEncoder
     this.#manager.encodePath.bufferLimitBytes = bytes
   }
 
-  // The response side is paced by the downstream connection's own watermarks, which reach the upstream directly.
-  onEncoderFilterAboveWriteBufferHighWatermark(): void {}
-  onEncoderFilterBelowWriteBufferLowWatermark(): void {}
+  onEncoderFilterAboveWriteBufferHighWatermark(): void {
+    this.#manager.stream.watermarks.onAboveWriteBufferHighWatermark()
+  }
+
+  onEncoderFilterBelowWriteBufferLowWatermark(): void {
+    this.#manager.stream.watermarks.onBelowWriteBufferLowWatermark()
+  }
 }

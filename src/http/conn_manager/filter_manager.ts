@@ -19,6 +19,7 @@ import type { RequestRouteUpdate, Route } from '../route.ts'
 import { FilterHandle } from './filter_handle.ts'
 import { decodeCalls, encodeCalls, FilterPath } from './filter_path.ts'
 import { finishLocalReply } from './local_reply_headers.ts'
+import type { WatermarkCallbacks } from './watermark_callbacks.ts'
 
 /** One configured HTTP filter: its name (for per-route configuration) and how to add it to a stream. */
 export interface ConfiguredFilter {
@@ -48,8 +49,9 @@ export interface FilterManagerStream {
   requestReadDisable(disable: boolean): void
   onRequestDataTooLarge(): void
   onResponseDataTooLarge(): void
+  /** Of those who produce the response. */
+  readonly watermarks: WatermarkCallbacks
   addDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
-  removeDownstreamWatermarkCallbacks(callbacks: DownstreamWatermarkCallbacks): void
   /** A local reply of status 400 is about to be sent. */
   onBadRequest(): void
   /** Applies the response header changes of the route, where one has been found that does not answer by itself. */

@@ -46,7 +46,7 @@ function checkField(field: FieldSchema, value: unknown): RuleProblem[] {
   const rules = field.rules!
   if (field.repeated) return checkRepeated(rules['repeated'] ?? {}, value as unknown[])
   if (field.mapKey !== undefined) return checkMap(rules['map'] ?? {}, value as Record<string, unknown>)
-  const message = checkValue(rules, value)
+  const message = checkValue(rules, value) ?? checkRefusedName(field, rules, value)
   return message === undefined ? [] : [{ message }]
 }
 
@@ -125,6 +125,13 @@ function checkEnum(rules: Rules, value: string): string | undefined {
   // Numbers that no name is declared for reach us as digits.
   if (rules['defined_only'] === true && /^-?\d+$/.test(value)) return 'value must be one of the defined enum values'
   return undefined
+}
+
+/** Rules tell of numbers, views of names. */
+function checkRefusedName(field: FieldSchema, rules: FieldRules, value: unknown): string | undefined {
+  const refused = field.kind === 'enum' ? listOf(rules['enum']?.['not_in']) : undefined
+  if (refused === undefined || !refused.includes(field.enum().numberOf.get(String(value)) ?? '')) return undefined
+  return `value must not be in list [${refused.map((number) => field.enum().nameOf.get(Number(number))).join(', ')}]`
 }
 
 function checkAny(rules: Rules, typeName: string): string | undefined {

@@ -17,6 +17,7 @@ export interface TokenBucketLimits {
  */
 export class TokenBucket {
   readonly maxTokens: number
+  readonly tokensPerMs: number
   readonly #cell: BigInt64Array
   readonly #clock: NanosecondClock
   readonly #tokenNs: number
@@ -29,6 +30,7 @@ export class TokenBucket {
     clock: NanosecondClock = process.hrtime.bigint,
   ) {
     this.maxTokens = limits.maxTokens
+    this.tokensPerMs = limits.tokensPerFill / limits.fillIntervalMs
     this.#cell = cell
     this.#clock = clock
     this.#tokenNs = (limits.fillIntervalMs * 1e6) / limits.tokensPerFill
@@ -67,6 +69,18 @@ export class TokenBucket {
     }
   }
 
+  /** Puts tokens back, at most until the bucket is full. */
+  refill(tokens: number): void {
+    const gainNs = BigInt(Math.round(this.#tokenNs * tokens))
+    const earliest = this.#clock() - this.#fullNs
+    let seen = Atomics.load(this.#cell, 0)
+    for (;;) {
+      const found = Atomics.compareExchange(this.#cell, 0, seen, latest(latest(seen, earliest) - gainNs, earliest))
+      if (found === seen) return
+      seen = found
+    }
+  }
+
   /** Sets how many tokens there are now, at most as many as the bucket holds. */
   reset(tokens: number): void {
     Atomics.store(this.#cell, 0, this.#clock() - BigInt(Math.round(this.#tokenNs * tokens)))
@@ -85,8 +99,9 @@ export class TokenBucket {
 
   /** Milliseconds until one token is there; 0 if there is one. */
   nextTokenAvailableMs(): number {
-    const emptyAt = Atomics.load(this.#cell, 0)
-    const readyAt = Number(emptyAt - this.#clock()) + this.#tokenNs
+    const now = this.#clock()
+    const emptyAt = latest(Atomics.load(this.#cell, 0), now - this.#fullNs)
+    const readyAt = Number(emptyAt - now) + this.#tokenNs
     return Math.max(0, readyAt / 1e6)
   }
 }

@@ -27,6 +27,8 @@ export interface SharedMemory {
   counters(name: string, count: number): readonly SharedCounter[]
   /** One 64-bit word, zero at first, for `Atomics`. */
   cell64(name: string): BigInt64Array
+  /** Several of one name, as many wherever they are asked for. */
+  cells64(name: string, count: number): BigInt64Array
 }
 
 /** The part of the server that the network layer uses; the server context of the upper layers has it all. */
@@ -52,8 +54,17 @@ export interface NetworkServerContext {
   readonly workerIndex: number
 }
 
+/** Of where an extension is configured: a filter chain, or a route configuration. */
+export interface SharedNames {
+  /**
+   * A name in `SharedMemory` for one configured extension: the same in every worker, since all build the same
+   * configuration in the same order, and no other extension's.
+   */
+  sharedName(kind: string): string
+}
+
 /** The listener that an extension is configured for. */
-export interface ListenerInfo {
+export interface ListenerInfo extends SharedNames {
   /** `listener.<address or stat_prefix>.` */
   readonly listenerScope: Scope
   readonly listenerName: string
@@ -62,11 +73,6 @@ export interface ListenerInfo {
   readonly listenerMetadata: Readonly<Record<string, unknown>>
   readonly perConnectionBufferLimitBytes: number
   readonly listenerHasAccessLogs: boolean
-  /**
-   * A name in `SharedMemory` for one configured extension: the same in every worker, since all build the same
-   * configuration in the same order, and no other extension's.
-   */
-  sharedName(kind: string): string
 }
 
 /** What a factory gets. Extensions name the server context of their own layer as `Server`. */

@@ -17,12 +17,14 @@ export function createCells(segment: StatsSegment): number {
 export function sharedMemory(segment: StatsSegment, cellsFd: number, slabIndex: number): SharedMemory {
   const counters = new SharedCounters(segment.shared, segment.slab(slabIndex))
   const cells = new BigInt64Array(mapSharedMemory(cellsFd, cellsBytes(segment)))
+  const cells64 = (name: string, count: number): BigInt64Array => {
+    const slot = segment.shared.slotOf(`cell64.${name}`, count)
+    return slot === undefined ? new BigInt64Array(count) : cells.subarray(slot, slot + count)
+  }
   return {
     counter: (name) => counters.counter(name),
     counters: (name, count) => counters.counters(name, count),
-    cell64: (name) => {
-      const slot = segment.shared.slotOf(`cell64.${name}`)
-      return slot === undefined ? new BigInt64Array(1) : cells.subarray(slot, slot + 1)
-    },
+    cell64: (name) => cells64(name, 1),
+    cells64,
   }
 }

@@ -96,6 +96,7 @@ export function validateBootstrap(
       counter: privateCounter,
       counters: (_name, count) => Array.from({ length: count }, privateCounter),
       cell64: () => new BigInt64Array(1),
+      cells64: (_name, count) => new BigInt64Array(count),
     },
     folders: new WatchedFolders(),
     resources: new WatchedResources(discovery.demand),

@@ -72,6 +72,23 @@ describe('TokenBucket', () => {
     expect(bucket.consumeUpTo(1000)).toBe(10)
   })
 
+  it('takes tokens back until it is full', () => {
+    const clock = new Clock()
+    const bucket = new TokenBucket({ maxTokens: 5, tokensPerFill: 1, fillIntervalMs: 1000 }, undefined, clock.read)
+    consumeAll(bucket)
+    bucket.refill(2)
+    expect(bucket.remainingTokens()).toBe(2)
+    bucket.refill(20)
+    expect(consumeAll(bucket)).toBe(5)
+  })
+
+  it('that holds nothing gives nothing, and says when it would fill', () => {
+    const clock = new Clock()
+    const bucket = new TokenBucket({ maxTokens: 0, tokensPerFill: 1, fillIntervalMs: 1000 }, undefined, clock.read)
+    expect(bucket.tryConsume()).toBe(false)
+    expect(bucket.nextTokenAvailableMs()).toBe(1000)
+  })
+
   it('is one bucket for all that share its word', () => {
     const clock = new Clock()
     const cell = new BigInt64Array(1)

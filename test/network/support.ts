@@ -49,7 +49,11 @@ export class LocalSharedMemory implements SharedMemory {
   }
 
   cell64(name: string): BigInt64Array {
-    const cell = this.#cells.get(name) ?? new BigInt64Array(1)
+    return this.cells64(name, 1)
+  }
+
+  cells64(name: string, count: number): BigInt64Array {
+    const cell = this.#cells.get(name) ?? new BigInt64Array(count)
     this.#cells.set(name, cell)
     return cell
   }

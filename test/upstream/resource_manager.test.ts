@@ -29,6 +29,10 @@ class WorkerMemory implements SharedMemory {
   cell64(): BigInt64Array {
     return new BigInt64Array(1)
   }
+
+  cells64(_name: string, count: number): BigInt64Array {
+    return new BigInt64Array(count)
+  }
 }
 
 function workers(count: number, more: string): ResourceManager[] {

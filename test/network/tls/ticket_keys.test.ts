@@ -16,6 +16,7 @@ function sharedMemory() {
       cells.set(name, cell)
       return cell
     },
+    cells64: (_name: string, count: number) => new BigInt64Array(count),
   }
 }
 

@@ -14,6 +14,7 @@ import { grpcJsonTranscoder } from './filters/http/grpc_json_transcoder/config.t
 import { grpcStatsFilter } from './filters/http/grpc_stats/config.ts'
 import { grpcWebFilter } from './filters/http/grpc_web/config.ts'
 import { healthCheckFilter } from './filters/http/health_check/config.ts'
+import { httpLocalRateLimit } from './filters/http/local_ratelimit/config.ts'
 import { onDemandFilter } from './filters/http/on_demand/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
 import { httpInspector } from './filters/listener/http_inspector/config.ts'
@@ -63,6 +64,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   grpcStatsFilter,
   grpcWebFilter,
   healthCheckFilter,
+  httpLocalRateLimit,
   onDemandFilter,
   routerFilter,
   // Network filters

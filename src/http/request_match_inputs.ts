@@ -75,19 +75,20 @@ function requestHeader({ headerName }: envoy.type.matcher.v3.HttpRequestHeaderMa
   return ({ headers }) => joined(headers.getAll(name))
 }
 
-/** The first of its name, decoded. */
 function queryParam({ queryParam: name }: envoy.type.matcher.v3.HttpRequestQueryParamMatchInput): Input {
-  return ({ headers }) => {
-    const path = headers.path
-    const start = path.indexOf('?')
-    if (start < 0) return undefined
-    for (const pair of path.slice(start + 1).split('&')) {
-      const equals = pair.indexOf('=')
-      const key = equals < 0 ? pair : pair.slice(0, equals)
-      if (percentDecoded(key) === name) return equals < 0 ? '' : percentDecoded(pair.slice(equals + 1))
-    }
-    return undefined
+  return ({ headers }) => decodedQueryParameter(headers.path, name)
+}
+
+/** The first of its name, decoded; a byte string. */
+export function decodedQueryParameter(path: string, name: string): string | undefined {
+  const start = path.indexOf('?')
+  if (start < 0) return undefined
+  for (const pair of path.slice(start + 1).split('&')) {
+    const equals = pair.indexOf('=')
+    const key = equals < 0 ? pair : pair.slice(0, equals)
+    if (percentDecoded(key) === name) return equals < 0 ? '' : percentDecoded(pair.slice(equals + 1))
   }
+  return undefined
 }
 
 /** Of a byte string. What is no escape stays as it is. */

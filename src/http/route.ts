@@ -2,6 +2,7 @@
 
 import type { HeaderMap } from '../common/header_map.ts'
 import type { StreamInfo } from '../stream_info/stream_info.ts'
+import type { RateLimitEntry } from './rate_limit.ts'
 
 /** The result of matching a request, one of three kinds. */
 export type Route = ForwardRoute | DirectResponseRoute | NonForwardingRoute
@@ -36,6 +37,7 @@ export interface VirtualHostInfo {
   readonly includeAttemptCountInResponse: boolean
   readonly includeIsTimeoutRetryHeader: boolean
   readonly metadata: Readonly<Record<string, Record<string, unknown>>>
+  readonly rateLimits: readonly RateLimitEntry[]
   /** The virtual cluster that a request belongs to, or undefined. */
   virtualCluster(headers: HeaderMap): VirtualClusterInfo | undefined
 }
@@ -120,6 +122,9 @@ export interface ForwardRoute extends RouteCommon {
   readonly metadataMatch: Readonly<Record<string, unknown>> | undefined
   /** Parsed retry_policy settings; undefined for none. */
   readonly retryPolicy: RetryPolicy | undefined
+  readonly rateLimits: readonly RateLimitEntry[]
+  /** Those of the virtual host count too, whatever filters say. */
+  readonly includeVhRateLimits: boolean
   /** Hash of the request for ring hash and maglev; undefined where no policy yields one. */
   hash(headers: HeaderMap, streamInfo: StreamInfo, addCookie?: AddCookie): bigint | undefined
   /** Path and host rewrites and all levels' request header changes. Sets x-envoy-original-path and -host unless suppressed. */

@@ -70,7 +70,9 @@ export function routeTable(yaml: string, options: TableOptions = {}): Table {
     context.clusterManager.put(buildCluster(viewOf('envoy.config.cluster.v3.Cluster', cluster), context))
   }
   const view = viewOf<envoy.config.route.v3.RouteConfiguration>('envoy.config.route.v3.RouteConfiguration', yaml)
-  const config = compileRouteConfig(view, context)
+  let sharedNames = 0
+  const named = Object.assign(Object.create(context) as typeof context, { sharedName: () => `${sharedNames++}` })
+  const config = compileRouteConfig(view, named)
   const describe = ({ line, message }: { line: number; message: string }) => `${line}: ${message}`
   return {
     config,

@@ -19,7 +19,7 @@ export const routeFields: FieldTable = {
       ...headerChanges,
       ...words(`name domains routes matcher require_tls virtual_clusters typed_per_filter_config
         include_request_attempt_count include_attempt_count_in_response retry_policy include_is_timeout_retry_header
-        metadata per_request_buffer_limit_bytes request_body_buffer_limit cors`),
+        metadata per_request_buffer_limit_bytes request_body_buffer_limit cors rate_limits`),
     ],
   },
   'envoy.config.route.v3.Route': {
@@ -39,7 +39,7 @@ export const routeFields: FieldTable = {
       regex_rewrite path_rewrite_policy path_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header
       host_rewrite_path_regex host_rewrite append_x_forwarded_host timeout idle_timeout retry_policy
       priority max_grpc_timeout grpc_timeout_offset upgrade_configs internal_redirect_policy internal_redirect_action
-      max_internal_redirects max_stream_duration cors hash_policy`),
+      max_internal_redirects max_stream_duration cors hash_policy rate_limits include_vh_rate_limits`),
     // HTTP/1 has no buffer of a stream's own whose flushing could take too long.
     harmless: words('early_data_policy flush_timeout'),
   },

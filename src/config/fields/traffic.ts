@@ -1,6 +1,7 @@
 // Fields of the HTTP filters that hold traffic back: faults and rate limits.
 import { type FieldTable, words } from './field_table.ts'
 
+const rateLimit = 'envoy.config.route.v3.RateLimit'
 const filters = 'envoy.extensions.filters'
 
 export const trafficFields: FieldTable = {
@@ -12,6 +13,39 @@ export const trafficFields: FieldTable = {
   },
   [`${filters}.http.fault.v3.FaultAbort`]: {
     acts: words('http_status grpc_status header_abort percentage response_body'),
+  },
+  [`${filters}.http.local_ratelimit.v3.LocalRateLimit`]: {
+    acts: words(`stat_prefix status token_bucket filter_enabled filter_enforced
+      request_headers_to_add_when_not_enforced response_headers_to_add descriptors stage
+      local_rate_limit_per_downstream_connection local_cluster_rate_limit enable_x_ratelimit_headers vh_rate_limits
+      always_consume_default_token_bucket rate_limited_as_resource_exhausted rate_limits max_dynamic_descriptors
+      enable_retry_after_header`),
+  },
+  'envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor': { acts: words('entries token_bucket shadow_mode') },
+  // `limit` is for limits that a service keeps.
+  [rateLimit]: {
+    acts: words('stage disable_key actions hits_addend apply_on_stream_done x_ratelimit_option'),
+  },
+  [`${rateLimit}.Action`]: {
+    acts: words(`source_cluster destination_cluster request_headers remote_address generic_key header_value_match
+      metadata extension masked_remote_address query_parameter_value_match query_parameters remote_address_match`),
+  },
+  // Envoy reads default values only with a runtime guard that is off, by which values become formats.
+  [`${rateLimit}.Action.GenericKey`]: {
+    acts: words('descriptor_value descriptor_key'),
+    harmless: ['default_value'],
+  },
+  [`${rateLimit}.Action.HeaderValueMatch`]: {
+    acts: words('descriptor_key descriptor_value expect_match headers'),
+    harmless: ['default_value'],
+  },
+  [`${rateLimit}.Action.QueryParameterValueMatch`]: {
+    acts: words('descriptor_key descriptor_value expect_match query_parameters'),
+    harmless: ['default_value'],
+  },
+  [`${rateLimit}.Action.RemoteAddressMatch`]: {
+    acts: words('descriptor_value descriptor_key address_matcher'),
+    harmless: ['default_value'],
   },
   [`${filters}.common.fault.v3.FaultDelay`]: { acts: words('fixed_delay header_delay percentage') },
   [`${filters}.common.fault.v3.FaultRateLimit`]: { acts: words('fixed_limit header_limit percentage') },

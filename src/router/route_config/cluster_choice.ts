@@ -4,9 +4,9 @@ import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
 import { utf8ByteString } from '../../common/string_matcher.ts'
 import { suggest } from '../../config/suggestions.ts'
+import type { RouteContext } from '../../http/factory.ts'
 import type { ForwardRoute } from '../../http/route.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
-import type { ServerContext } from '../../upstream/server_context.ts'
 import { compileRequestHeaderParser, compileResponseHeaderParser } from '../header_parser.ts'
 import { ForwardRouteEntry, type ForwardSettings, type WeightedSettings } from './forward_route.ts'
 import { compilePerFilterConfigs } from './per_filter_config.ts'
@@ -21,7 +21,7 @@ export type ChooseCluster = (headers: HeaderMap, streamInfo: StreamInfo, random:
 export function compileClusterChoice(
   view: RouteAction,
   settings: ForwardSettings,
-  context: ServerContext,
+  context: RouteContext,
 ): ChooseCluster | ForwardRoute | undefined {
   const { errors } = context
   switch (view.clusterSpecifier) {
@@ -56,7 +56,7 @@ export function checkCluster(
   view: object,
   field: string,
   settings: ForwardSettings,
-  context: ServerContext,
+  context: RouteContext,
 ): void {
   if (!settings.route.virtualHost.routeConfig.validateClusters) return
   if (context.clusterManager.get(name) !== undefined) return
@@ -83,7 +83,7 @@ interface WeightedEntry {
 function compileWeightedClusters(
   view: WeightedCluster,
   settings: ForwardSettings,
-  context: ServerContext,
+  context: RouteContext,
 ): ChooseCluster | undefined {
   const entries = view.clusters.flatMap((cluster) => compileWeight(cluster, view.runtimeKeyPrefix, settings, context))
   if (entries.length === 0) return undefined
@@ -153,7 +153,7 @@ function compileWeight(
   view: ClusterWeight,
   runtimeKeyPrefix: string,
   settings: ForwardSettings,
-  context: ServerContext,
+  context: RouteContext,
 ): WeightedEntry[] {
   const { errors } = context
   if (view.name !== '' && view.clusterHeader !== '') {
@@ -181,7 +181,7 @@ function compileWeight(
 function compileWeightedSettings(
   view: ClusterWeight,
   settings: ForwardSettings,
-  context: ServerContext,
+  context: RouteContext,
 ): WeightedSettings {
   const own = view.metadataMatch?.filterMetadata['envoy.lb']
   return {

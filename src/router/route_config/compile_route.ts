@@ -3,9 +3,9 @@
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
 import { finish, type Steps } from '../../common/steps.ts'
+import type { RouteContext } from '../../http/factory.ts'
 import type { Route } from '../../http/route.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
-import type { ServerContext } from '../../upstream/server_context.ts'
 import { type ChooseCluster, compileClusterChoice } from './cluster_choice.ts'
 import { directResponseRoute, nonForwardingRoute, redirectRoute } from './local_routes.ts'
 import { compileMatchCriteria } from './match_criteria.ts'
@@ -25,7 +25,7 @@ export type RouteResult = Route | ChooseCluster
 export function compileRoutes(
   views: readonly RouteView[],
   virtualHost: VirtualHostSettings,
-  context: ServerContext,
+  context: RouteContext,
 ): RouteList<RouteResult> {
   return finish(compileRoutesInSteps(views, virtualHost, context))
 }
@@ -36,7 +36,7 @@ const routesInStep = 16
 export function* compileRoutesInSteps(
   views: readonly RouteView[],
   virtualHost: VirtualHostSettings,
-  context: ServerContext,
+  context: RouteContext,
 ): Steps<RouteList<RouteResult>> {
   const routes: IndexedRoute<RouteResult>[] = []
   for (const [index, view] of views.entries()) {
@@ -59,7 +59,7 @@ export function findRoute(
 function compileRoute(
   view: RouteView,
   virtualHost: VirtualHostSettings,
-  context: ServerContext,
+  context: RouteContext,
 ): IndexedRoute<RouteResult>[] {
   if (view.match === undefined) {
     context.errors.add(view, undefined, 'RouteValidationError.Match: value is required')
@@ -75,7 +75,7 @@ function compileAction(
   view: RouteView,
   path: PathMatcher,
   virtualHost: VirtualHostSettings,
-  context: ServerContext,
+  context: RouteContext,
 ): RouteResult | undefined {
   const settings = compileRouteSettings(view, virtualHost, context)
   switch (view.action) {

@@ -1,6 +1,7 @@
 // A route to a cluster, as the router filter sees it.
 
 import type { HeaderMap } from '../../common/header_map.ts'
+import type { RateLimitEntry } from '../../http/rate_limit.ts'
 import type { AddCookie, ForwardRoute, InternalRedirectPolicy, RequestHash, RetryPolicy } from '../../http/route.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { HeaderParser } from '../header_parser.ts'
@@ -28,6 +29,8 @@ export interface ForwardSettings {
   readonly internalRedirect: InternalRedirectPolicy | undefined
   readonly metadataMatch: Readonly<Record<string, unknown>> | undefined
   readonly retryPolicy: RetryPolicy | undefined
+  readonly rateLimits: readonly RateLimitEntry[]
+  readonly includeVhRateLimits: boolean
   readonly requestHash: RequestHash | undefined
   readonly hostRewrite: HostRewrite | undefined
   readonly pathRewrite: PathRewrite | undefined
@@ -68,6 +71,8 @@ export class ForwardRouteEntry implements ForwardRoute {
   readonly internalRedirect: InternalRedirectPolicy | undefined
   readonly metadataMatch: Readonly<Record<string, unknown>> | undefined
   readonly retryPolicy: RetryPolicy | undefined
+  readonly rateLimits: readonly RateLimitEntry[]
+  readonly includeVhRateLimits: boolean
   readonly #settings: ForwardSettings
   readonly #weighted: WeightedSettings | undefined
   readonly #perFilter: PerFilterConfigs
@@ -98,6 +103,8 @@ export class ForwardRouteEntry implements ForwardRoute {
     this.internalRedirect = settings.internalRedirect
     this.metadataMatch = weighted?.metadataMatch ?? settings.metadataMatch
     this.retryPolicy = settings.retryPolicy
+    this.rateLimits = settings.rateLimits
+    this.includeVhRateLimits = settings.includeVhRateLimits
     this.#settings = settings
     this.#weighted = weighted
     this.#perFilter = weighted?.perFilter ?? route.perFilter

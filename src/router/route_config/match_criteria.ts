@@ -52,17 +52,18 @@ function stringPredicate(owner: object, view: StringMatcher, errors: ConfigError
 export function compileQueryParameter(
   view: envoy.config.route.v3.QueryParameterMatcher,
   errors: ConfigErrors,
+  parameterOf = queryParameter,
 ): (headers: HeaderMap) => boolean {
   const { name } = view
   if (view.stringMatch !== undefined) {
     const matches = stringPredicate(view, view.stringMatch, errors)
     return (headers) => {
-      const value = queryParameter(headers.path, name)
+      const value = parameterOf(headers.path, name)
       return value !== undefined && matches(value)
     }
   }
   const wanted = view.presentMatch ?? true
-  return (headers) => (queryParameter(headers.path, name) !== undefined) === wanted
+  return (headers) => (parameterOf(headers.path, name) !== undefined) === wanted
 }
 
 /** A missing cookie does not match, and so matches inverted. */

@@ -2,8 +2,7 @@
 
 import type { envoy, TypedConfig } from '../../../proto/generated/api.d.ts'
 import { absenceNote } from '../../config/registry.ts'
-import type { HttpFilterFactory } from '../../http/factory.ts'
-import type { ServerContext } from '../../upstream/server_context.ts'
+import type { HttpFilterFactory, RouteContext } from '../../http/factory.ts'
 
 type FilterConfig = envoy.config.route.v3.FilterConfig
 
@@ -61,7 +60,7 @@ const corsType = 'envoy.extensions.filters.http.cors.v3.CorsPolicy'
 export function compilePerFilterConfigs(
   view: View,
   outer: PerFilterConfigs,
-  context: ServerContext,
+  context: RouteContext,
   cors?: envoy.config.route.v3.CorsPolicy,
 ): PerFilterConfigs {
   const names = Object.keys(view.typedPerFilterConfig)
@@ -78,7 +77,7 @@ export function compilePerFilterConfigs(
   return new PerFilterConfigs(entries, outer)
 }
 
-function compileEntry(view: View, name: string, typed: TypedConfig, context: ServerContext): Entry | undefined {
+function compileEntry(view: View, name: string, typed: TypedConfig, context: RouteContext): Entry | undefined {
   if (typed.typeUrl !== 'envoy.config.route.v3.FilterConfig') return compileConfig(view, name, typed, false, context)
   const wrapper = typed.value as FilterConfig
   if (wrapper.disabled) return { config: undefined, disabled: true }
@@ -95,7 +94,7 @@ function compileConfig(
   name: string,
   typed: TypedConfig,
   isOptional: boolean,
-  context: ServerContext,
+  context: RouteContext,
 ): Entry | undefined {
   const { registry, errors } = context
   const factory = registry.lookupRouteType<HttpFilterFactory>('envoy.filters.http', typed.typeUrl)

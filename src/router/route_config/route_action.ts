@@ -4,6 +4,7 @@ import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
 import type { ConnectSettings, ForwardRoute, InternalRedirectPolicy, RouteUpgrade } from '../../http/route.ts'
 import type { ServerContext } from '../../upstream/server_context.ts'
+import { compileRateLimits } from '../rate_limit/rate_limit_entry.ts'
 import type { ForwardSettings } from './forward_route.ts'
 import { compileHashPolicies } from './hash_policy.ts'
 import { compileHostRewrite } from './host_rewrite.ts'
@@ -50,6 +51,8 @@ export function compileForwardSettings(
     internalRedirect: compileInternalRedirect(view, errors),
     metadataMatch: view.metadataMatch?.filterMetadata['envoy.lb'],
     retryPolicy: retryPolicy === undefined ? route.virtualHost.retryPolicy : compileRetryPolicy(retryPolicy, errors),
+    rateLimits: compileRateLimits(view.rateLimits, context),
+    includeVhRateLimits: view.includeVhRateLimits ?? false,
     requestHash: compileHashPolicies(view.hashPolicy, errors),
     hostRewrite: compileHostRewrite(view, errors),
     pathRewrite: compilePathRewrite(view, matcher, errors),

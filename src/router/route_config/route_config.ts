@@ -4,9 +4,9 @@ import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
 import { finish, type Steps } from '../../common/steps.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
+import type { RouteContext } from '../../http/factory.ts'
 import type { Route, RouteConfig } from '../../http/route.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
-import type { ServerContext } from '../../upstream/server_context.ts'
 import { DomainError, DomainIndex, withoutPort } from './domain_index.ts'
 import { VirtualHost } from './virtual_host.ts'
 import { compileRouteConfigSettings, type RouteConfigSettings } from './virtual_host_settings.ts'
@@ -20,7 +20,7 @@ type VirtualHostView = envoy.config.route.v3.VirtualHost
  */
 export function compileRouteConfig(
   view: RouteConfiguration,
-  context: ServerContext,
+  context: RouteContext,
   validatesClusters = true,
 ): RouteConfig {
   return finish(compileRouteConfigInSteps(view, context, validatesClusters))
@@ -29,7 +29,7 @@ export function compileRouteConfig(
 /** The same, for configurations of any size that come while requests are served. */
 export function* compileRouteConfigInSteps(
   view: RouteConfiguration,
-  context: ServerContext,
+  context: RouteContext,
   validatesClusters = true,
 ): Steps<RouteConfig> {
   const settings = compileRouteConfigSettings(view, context, validatesClusters)

@@ -3,8 +3,8 @@
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { FormatterContext } from '../../access_log/formatter.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
+import type { RouteContext } from '../../http/factory.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
-import type { ServerContext } from '../../upstream/server_context.ts'
 import { compileRequestHeaderParser, compileResponseHeaderParser, type HeaderParser } from '../header_parser.ts'
 import { compilePerFilterConfigs, type PerFilterConfigs } from './per_filter_config.ts'
 import { RequestStats } from './request_stats.ts'
@@ -33,7 +33,7 @@ export const noMetadata: RouteMetadata = Object.freeze({})
 export function compileRouteSettings(
   view: Route,
   virtualHost: VirtualHostSettings,
-  context: ServerContext,
+  context: RouteContext,
 ): RouteSettings {
   const { errors } = context
   const { decorator } = view

@@ -4,9 +4,9 @@ import type { envoy, xds } from '../../../proto/generated/api.d.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
 import type { Steps } from '../../common/steps.ts'
 import { type CompiledMatcher, compileMatcherTree, type MatchInput } from '../../config/matcher_tree.ts'
+import type { RouteContext } from '../../http/factory.ts'
 import type { DirectResponseRoute, Route } from '../../http/route.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
-import type { ServerContext } from '../../upstream/server_context.ts'
 import { compileRoutes, compileRoutesInSteps, findRoute, type RouteResult } from './compile_route.ts'
 import { tlsRedirectRoute } from './local_routes.ts'
 import type { RouteList } from './route_index.ts'
@@ -25,7 +25,7 @@ export class VirtualHost {
   readonly #tlsRedirect: DirectResponseRoute | undefined
 
   /** Many routes are compiled some at a time. */
-  static *inSteps(view: VirtualHostView, routeConfig: RouteConfigSettings, context: ServerContext): Steps<VirtualHost> {
+  static *inSteps(view: VirtualHostView, routeConfig: RouteConfigSettings, context: RouteContext): Steps<VirtualHost> {
     // Envoy does not look for the clusters of routes below a matcher.
     const given = view.matcher === undefined ? routeConfig : { ...routeConfig, validateClusters: false }
     const settings = new VirtualHostSettings(view, given, context)
@@ -36,7 +36,7 @@ export class VirtualHost {
     view: VirtualHostView,
     settings: VirtualHostSettings,
     routes: RouteList<RouteResult>,
-    context: ServerContext,
+    context: RouteContext,
   ) {
     this.settings = settings
     if (view.matcher !== undefined && view.routes.length > 0) {
@@ -68,7 +68,7 @@ const routeListAction = 'envoy.config.route.v3.RouteList'
 function compileRouteMatcher(
   view: xds.type.matcher.v3.Matcher,
   settings: VirtualHostSettings,
-  context: ServerContext,
+  context: RouteContext,
 ): RouteMatcher {
   const { errors, runtime } = context
   return compileMatcherTree<HeaderMap, RouteList<RouteResult>>(view, {

@@ -4,9 +4,11 @@ import type { envoy } from '../../../proto/generated/api.d.ts'
 import { compileHeaderMatcher } from '../../access_log/header_matcher.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
+import type { RouteContext } from '../../http/factory.ts'
+import type { RateLimitEntry } from '../../http/rate_limit.ts'
 import type { RetryPolicy, VirtualHostInfo } from '../../http/route.ts'
-import type { ServerContext } from '../../upstream/server_context.ts'
 import { compileRequestHeaderParser, compileResponseHeaderParser, type HeaderParser } from '../header_parser.ts'
+import { compileRateLimits } from '../rate_limit/rate_limit_entry.ts'
 import { compilePerFilterConfigs, noPerFilterConfigs, type PerFilterConfigs } from './per_filter_config.ts'
 import { RequestStats } from './request_stats.ts'
 import { compileRetryPolicy } from './retry_policy.ts'
@@ -30,7 +32,7 @@ const defaultMaxDirectResponseBodySizeBytes = 4096
 
 export function compileRouteConfigSettings(
   view: RouteConfiguration,
-  context: ServerContext,
+  context: RouteContext,
   validatesClusters: boolean,
 ): RouteConfigSettings {
   return {
@@ -60,6 +62,7 @@ export class VirtualHostSettings implements VirtualHostInfo {
   readonly metadata: Readonly<Record<string, Record<string, unknown>>>
   readonly perFilter: PerFilterConfigs
   readonly retryPolicy: RetryPolicy | undefined
+  readonly rateLimits: readonly RateLimitEntry[]
   readonly requestBodyBufferLimitBytes: number | undefined
   /** Those of the virtual host and the route configuration, in the order in which they apply. */
   readonly requestHeaders: readonly HeaderParser[]
@@ -67,7 +70,7 @@ export class VirtualHostSettings implements VirtualHostInfo {
   readonly #virtualClusters: readonly VirtualClusterEntry[]
   readonly #otherRequests: RequestStats | undefined
 
-  constructor(view: VirtualHost, routeConfig: RouteConfigSettings, context: ServerContext) {
+  constructor(view: VirtualHost, routeConfig: RouteConfigSettings, context: RouteContext) {
     const { errors } = context
     this.name = view.name
     this.routeConfig = routeConfig
@@ -78,6 +81,7 @@ export class VirtualHostSettings implements VirtualHostInfo {
     this.metadata = view.metadata?.filterMetadata ?? {}
     this.perFilter = compilePerFilterConfigs(view, routeConfig.perFilter, context, view.cors)
     this.retryPolicy = view.retryPolicy === undefined ? undefined : compileRetryPolicy(view.retryPolicy, errors)
+    this.rateLimits = compileRateLimits(view.rateLimits, context)
     this.requestBodyBufferLimitBytes = view.requestBodyBufferLimit ?? view.perRequestBufferLimitBytes
     this.requestHeaders = this.#levels(compileRequestHeaderParser(view, errors), routeConfig.requestHeaders)
     this.responseHeaders = this.#levels(compileResponseHeaderParser(view, errors), routeConfig.responseHeaders)

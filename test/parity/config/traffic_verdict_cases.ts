@@ -53,4 +53,169 @@ const faultCases: readonly VerdictCase[] = [
   routeFault('header with a bad regex', 'headers: [ { name: a, string_match: { safe_regex: { regex: "(" } } } ]'),
 ]
 
-export const trafficVerdictCases: readonly VerdictCase[] = [...faultCases]
+const LOCAL = 'local_ratelimit.v3.LocalRateLimit'
+const BUCKET = 'token_bucket: { max_tokens: 1, fill_interval: 1s }'
+const limit = (name: string, fields: string, more: Parameters<typeof boot>[0] = {}): VerdictCase => ({
+  name: `local rate limit: ${name}`,
+  yaml: boot({ filters: filterOf(LOCAL, fields), ...more }),
+})
+const routeLimit = (name: string, fields: string): VerdictCase =>
+  limit(`route, ${name}`, `stat_prefix: s, ${BUCKET}`, {
+    routes: `- { match: { prefix: "/" }, route: { cluster: c }, typed_per_filter_config: { f: ${message(LOCAL, fields)} } }`,
+  })
+const own = (name: string, rateLimit: string): VerdictCase =>
+  limit(`its own rate_limits, ${name}`, `stat_prefix: s, ${BUCKET}, rate_limits: [ ${rateLimit} ]`)
+const onRoute = (name: string, rateLimit: string): VerdictCase => ({
+  name: `rate limit: ${name}`,
+  yaml: boot({ routes: `- { match: { prefix: "/" }, route: { cluster: c, rate_limits: [ ${rateLimit} ] } }` }),
+})
+const action = (name: string, text: string): VerdictCase => onRoute(`action, ${name}`, `{ actions: [ ${text} ] }`)
+const entries = (text: string, more = BUCKET) => `{ entries: [ ${text} ], ${more} }`
+const LOCAL_CLUSTER = 'cluster_manager: { local_cluster_name: c }'
+const GENERIC = 'actions: [ { generic_key: { descriptor_value: v } } ]'
+
+const localRateLimitCases: readonly VerdictCase[] = [
+  limit('empty', ''),
+  limit('without bucket', 'stat_prefix: s'),
+  limit('bucket without interval', 'stat_prefix: s, token_bucket: { max_tokens: 1 }'),
+  limit('bucket that fills fast', 'stat_prefix: s, token_bucket: { max_tokens: 1, fill_interval: 0.049s }'),
+  limit('bucket that fills in 50 ms', 'stat_prefix: s, token_bucket: { max_tokens: 1, fill_interval: 0.05s }'),
+  limit('bucket of none that fills fast', 'stat_prefix: s, token_bucket: { max_tokens: 0, fill_interval: 0.01s }'),
+  limit('bucket that never fills', 'stat_prefix: s, token_bucket: { max_tokens: 1, fill_interval: 0s }'),
+  limit(
+    'bucket that fills with nothing',
+    'stat_prefix: s, token_bucket: { max_tokens: 1, tokens_per_fill: 0, fill_interval: 1s }',
+  ),
+  limit('status', `stat_prefix: s, ${BUCKET}, status: { code: 503 }`),
+  limit('status that is none', `stat_prefix: s, ${BUCKET}, status: { code: 299 }`),
+  limit('status empty', `stat_prefix: s, ${BUCKET}, status: {}`),
+  limit('enabled without default', `stat_prefix: s, ${BUCKET}, filter_enabled: { runtime_key: a }`),
+  limit('stage 10', `stat_prefix: s, ${BUCKET}, stage: 10`),
+  limit('stage 11', `stat_prefix: s, ${BUCKET}, stage: 11`),
+  limit(
+    'headers of a bad format',
+    `stat_prefix: s, ${BUCKET}, response_headers_to_add: [ { header: { key: a, value: "%NONE%" } } ]`,
+  ),
+  limit(
+    'pseudo-header',
+    `stat_prefix: s, ${BUCKET}, request_headers_to_add_when_not_enforced: [ { header: { key: ":path", value: a } } ]`,
+  ),
+  limit(
+    'headers by the dozen',
+    `stat_prefix: s, ${BUCKET}, response_headers_to_add: [ ${Array.from({ length: 11 }, (_, i) => `{ header: { key: a${i}, value: b } }`).join(', ')} ]`,
+  ),
+  limit('descriptor', `stat_prefix: s, ${BUCKET}, descriptors: [ ${entries('{ key: a, value: b }')} ]`),
+  limit('descriptor of any value', `stat_prefix: s, ${BUCKET}, descriptors: [ ${entries('{ key: a }')} ]`),
+  limit('descriptor without entries', `stat_prefix: s, ${BUCKET}, descriptors: [ { ${BUCKET} } ]`),
+  limit('descriptor without key', `stat_prefix: s, ${BUCKET}, descriptors: [ ${entries('{ value: b }')} ]`),
+  limit('descriptor without bucket', `stat_prefix: s, ${BUCKET}, descriptors: [ { entries: [ { key: a } ] } ]`),
+  limit(
+    'descriptor that fills fast',
+    `stat_prefix: s, ${BUCKET}, descriptors: [ ${entries('{ key: a, value: b }', 'token_bucket: { max_tokens: 1, fill_interval: 0.01s }')} ]`,
+  ),
+  limit(
+    'descriptor of none that fills fast',
+    `stat_prefix: s, ${BUCKET}, descriptors: [ ${entries('{ key: a, value: b }', 'token_bucket: { max_tokens: 0, fill_interval: 0.01s }')} ]`,
+  ),
+  limit(
+    'descriptor of another interval',
+    `stat_prefix: s, ${BUCKET}, descriptors: [ ${entries('{ key: a, value: b }', 'token_bucket: { max_tokens: 1, fill_interval: 0.3s }')} ]`,
+  ),
+  limit(
+    'descriptor twice',
+    `stat_prefix: s, ${BUCKET}, descriptors: [ ${entries('{ key: a, value: b }')}, ${entries('{ key: a, value: b }')} ]`,
+  ),
+  limit(
+    'descriptor of any value twice',
+    `stat_prefix: s, ${BUCKET}, descriptors: [ ${entries('{ key: a }')}, ${entries('{ key: a }')} ]`,
+  ),
+  limit(
+    'descriptors of other orders',
+    `stat_prefix: s, ${BUCKET}, descriptors: [ ${entries('{ key: a, value: b }, { key: c, value: d }')}, ${entries('{ key: c, value: d }, { key: a, value: b }')} ]`,
+  ),
+  limit('no dynamic descriptors', `stat_prefix: s, ${BUCKET}, max_dynamic_descriptors: 0`),
+  limit('of a connection', `stat_prefix: s, ${BUCKET}, local_rate_limit_per_downstream_connection: true`),
+  limit('of the local cluster, without one', `stat_prefix: s, ${BUCKET}, local_cluster_rate_limit: {}`),
+  limit('of the local cluster', `stat_prefix: s, ${BUCKET}, local_cluster_rate_limit: {}`, { top: LOCAL_CLUSTER }),
+  limit(
+    'of the local cluster and of a connection',
+    `stat_prefix: s, ${BUCKET}, local_cluster_rate_limit: {}, local_rate_limit_per_downstream_connection: true`,
+    { top: LOCAL_CLUSTER },
+  ),
+  limit('unknown headers version', `stat_prefix: s, ${BUCKET}, enable_x_ratelimit_headers: DRAFT_VERSION_99`),
+  routeLimit('with a bucket', `stat_prefix: s, ${BUCKET}`),
+  routeLimit('without bucket', 'stat_prefix: s'),
+  routeLimit('with a fast bucket', 'stat_prefix: s, token_bucket: { max_tokens: 1, fill_interval: 0.01s }'),
+  own('one', `{ ${GENERIC} }`),
+  own('without actions', '{}'),
+  own('with a stage', `{ stage: 1, ${GENERIC} }`),
+  own('with stage 0', `{ stage: 0, ${GENERIC} }`),
+  own('with a disable key', `{ disable_key: k, ${GENERIC} }`),
+  own(
+    'with a limit',
+    `{ limit: { dynamic_metadata: { metadata_key: { key: a, path: [ { key: b } ] } } }, ${GENERIC} }`,
+  ),
+  own('number of hits', `{ hits_addend: { number: 5 }, ${GENERIC} }`),
+  own('too many hits', `{ hits_addend: { number: 1000000001 }, ${GENERIC} }`),
+  own('hits of nothing', `{ hits_addend: {}, ${GENERIC} }`),
+  own('hits of both', `{ hits_addend: { number: 5, format: "%BYTES_RECEIVED%" }, ${GENERIC} }`),
+  own('hits of a format', `{ hits_addend: { format: "%BYTES_RECEIVED%" }, ${GENERIC} }`),
+  own('hits of a text', `{ hits_addend: { format: "5" }, ${GENERIC} }`),
+  own('hits of two formats', `{ hits_addend: { format: "%BYTES_RECEIVED%%BYTES_SENT%" }, ${GENERIC} }`),
+  own('hits of an unknown format', `{ hits_addend: { format: "%NONE%" }, ${GENERIC} }`),
+  onRoute('one', `{ ${GENERIC} }`),
+  onRoute('without actions', '{ actions: [] }'),
+  onRoute('stage 10', `{ stage: 10, ${GENERIC} }`),
+  onRoute('stage 11', `{ stage: 11, ${GENERIC} }`),
+  onRoute('hits of nothing', `{ hits_addend: {}, ${GENERIC} }`),
+  onRoute('disable key', `{ disable_key: k, ${GENERIC} }`),
+  {
+    name: 'rate limit: of a virtual host',
+    yaml: boot({ routeConfig: '' }).replace(
+      '- name: v\n',
+      `- name: v\n              rate_limits: [ { ${GENERIC} } ]\n`,
+    ),
+  },
+  action('empty', '{}'),
+  action('source_cluster', '{ source_cluster: {} }'),
+  action('two in one', '{ source_cluster: {}, destination_cluster: {} }'),
+  action('request_headers without name', '{ request_headers: { descriptor_key: a } }'),
+  action('request_headers without key', '{ request_headers: { header_name: a } }'),
+  action('request_headers with a line break', '{ request_headers: { header_name: "a\\n", descriptor_key: a } }'),
+  action('generic_key without value', '{ generic_key: {} }'),
+  action('header_value_match without headers', '{ header_value_match: { descriptor_value: a } }'),
+  action(
+    'header_value_match, bad regex',
+    '{ header_value_match: { descriptor_value: a, headers: [ { name: a, string_match: { safe_regex: { regex: "(" } } } ] } }',
+  ),
+  action('query_parameter_value_match without parameters', '{ query_parameter_value_match: { descriptor_value: a } }'),
+  action(
+    'query_parameter_value_match, bad regex',
+    '{ query_parameter_value_match: { descriptor_value: a, query_parameters: [ { name: a, string_match: { safe_regex: { regex: "(" } } } ] } }',
+  ),
+  action('query_parameters without name', '{ query_parameters: { descriptor_key: a } }'),
+  action('metadata without path', '{ metadata: { descriptor_key: a, metadata_key: { key: a } } }'),
+  action('metadata without key', '{ metadata: { descriptor_key: a } }'),
+  action(
+    'metadata of an unknown source',
+    '{ metadata: { descriptor_key: a, source: NOWHERE, metadata_key: { key: a, path: [ { key: b } ] } } }',
+  ),
+  action(
+    'dynamic_metadata',
+    '{ dynamic_metadata: { descriptor_key: a, metadata_key: { key: a, path: [ { key: b } ] } } }',
+  ),
+  action('masked_remote_address, 33 bits', '{ masked_remote_address: { v4_prefix_mask_len: 33 } }'),
+  action('masked_remote_address, 129 bits', '{ masked_remote_address: { v6_prefix_mask_len: 129 } }'),
+  action('remote_address_match without matcher', '{ remote_address_match: { descriptor_value: a } }'),
+  action(
+    'remote_address_match without ranges',
+    '{ remote_address_match: { descriptor_value: a, address_matcher: {} } }',
+  ),
+  action('extension that is none', `{ extension: { name: a, typed_config: ${message('cors.v3.Cors', '')} } }`),
+  action(
+    'extension, a matcher input',
+    '{ extension: { name: a, typed_config: { "@type": type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput, header_name: a } } }',
+  ),
+]
+
+export const trafficVerdictCases: readonly VerdictCase[] = [...faultCases, ...localRateLimitCases]

@@ -10,6 +10,7 @@ import type { Collection, TakeOver, WatchedResource } from '../../../../config/w
 import type { RouteConfig } from '../../../../http/route.ts'
 import type { ListenerFactoryContext } from '../../../../network/factory.ts'
 import { compileRouteConfigInSteps } from '../../../../router/route_config/route_config.ts'
+import { routeNames } from '../../../../router/route_config/route_names.ts'
 import type { ServerContext } from '../../../../upstream/server_context.ts'
 
 type ConfigSource = envoy.config.core.v3.ConfigSource
@@ -76,8 +77,10 @@ export class RoutesInForce {
     if (view === undefined) return undefined
     const hasMore = view.vhds !== undefined && more.length > 0
     const merged = hasMore ? { ...view, virtualHosts: [...view.virtualHosts, ...more] } : view
-    const context = Object.assign(Object.create(this.#parts.context) as Context, { errors })
-    return yield* compileRouteConfigInSteps(merged, context, validatesClusters)
+    const { name, context } = this.#parts
+    const own: Partial<Context> = { errors, sharedName: routeNames(name) }
+    const named = Object.assign(Object.create(context) as Context, own)
+    return yield* compileRouteConfigInSteps(merged, named, validatesClusters)
   }
 
   #followVirtualHosts(source: ConfigSource | undefined): void {

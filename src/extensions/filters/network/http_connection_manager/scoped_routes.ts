@@ -10,6 +10,7 @@ import type { Collection } from '../../../../config/watched_resources.ts'
 import { fixedRoutes, type RouteConfig, type RouteSource } from '../../../../http/route.ts'
 import type { ListenerFactoryContext } from '../../../../network/factory.ts'
 import { compileRouteConfig } from '../../../../router/route_config/route_config.ts'
+import { routeNames } from '../../../../router/route_config/route_names.ts'
 import { type BuildScopeKey, compileScopeKeyBuilder, scopeKey } from '../../../../router/scope_key.ts'
 import type { Scope } from '../../../../stats/store.ts'
 import type { ServerContext } from '../../../../upstream/server_context.ts'
@@ -122,10 +123,11 @@ class DiscoveredScopes {
   }
 
   #compileInline(views: readonly ScopeView[], errors: ConfigErrors): InlineRoutes {
-    const context = Object.assign(Object.create(this.#context) as Context, { errors })
     const inline = new Map<ScopeView, RouteConfig>()
     for (const view of views) {
       if (view.routeConfiguration === undefined) continue
+      const own: Partial<Context> = { errors, sharedName: routeNames(`${this.#view.name}.${view.name}`) }
+      const context = Object.assign(Object.create(this.#context) as Context, own)
       // Clusters may come later than routes to them.
       inline.set(view, compileRouteConfig(view.routeConfiguration, context, false))
     }

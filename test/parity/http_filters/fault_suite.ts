@@ -106,7 +106,7 @@ const one = (name: string, step: string, more: Partial<ParityCase> = {}): Parity
 const GRPC = ['content-type: application/grpc', 'te: trailers']
 const bytes = (count: number) => 'x'.repeat(count)
 const withTrailers = `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-t: 1\r\n\r\n`
-const slow = ['limit', 'limitdelay', 'limitabort', 'delay', 'delayabort', 'max1']
+const slow = ['limit', 'limitdelay', 'limitabort', 'delay', 'delayabort', 'max1', 'duration', 'metadatadelay']
 
 export const faultSuite: ParitySuite = {
   name: 'fault',
@@ -181,7 +181,7 @@ export const faultSuite: ParitySuite = {
       get('/headerabortnever', 'x-envoy-fault-abort-request: 404', 'x-envoy-fault-abort-request-percentage: 100'),
     ),
     one('header abort, status by runtime', get('/headerstatus', 'x-envoy-fault-abort-request: 404')),
-    one('header delay', get('/headerdelay', 'x-envoy-fault-delay-request: 20')),
+    one('header delay', get('/headerdelay', 'x-envoy-fault-delay-request: 20'), { quietMs: 150 }),
     one('header delay of nothing', get('/headerdelay', 'x-envoy-fault-delay-request: 0')),
     one('header delay, no number', get('/headerdelay', 'x-envoy-fault-delay-request: 20ms')),
     one(

@@ -200,6 +200,10 @@ const listeners = [
     ]),
   }),
   httpListener({
+    name: 'share',
+    filters: filterOf(`stat_prefix: share, ${ON}, ${TELL}, ${bucket(9)}, local_cluster_rate_limit: {}`),
+  }),
+  httpListener({
     name: 'own',
     filters: filterOf(
       `stat_prefix: own, ${ON}, ${TELL}, enable_retry_after_header: true, ${bucket(1000)}, max_dynamic_descriptors: 2, request_headers_to_add_when_not_enforced: ${headers('x-would')}, ${own(
@@ -321,12 +325,17 @@ const times = (name: string, count: number, step: string, more: Partial<ParityCa
 const values = (...all: string[]) => all.map((value) => get('/', `x-a: ${value}`))
 const GRPC = ['content-type: application/grpc', 'te: trailers', 'content-length: 0']
 
+const localHosts = [1, 2, 3, 4].map(
+  (port) => `{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${port} } } } }`,
+)
+const LOCAL_CLUSTER = `- { name: local, load_assignment: { cluster_name: local, endpoints: [ { lb_endpoints: [ ${localHosts.join(', ')} ] } ] } }`
+
 export const localRateLimitSuite: ParitySuite = {
   name: 'local rate limit',
   yaml: bootstrap(
     listeners,
-    [cluster('main', 'metadata: { filter_metadata: { ns: { c: cv } } }')],
-    'node: { id: me, cluster: me }\nlayered_runtime: { layers: [ { name: static, static_layer: { l.on: 100, l.off: 0 } } ] }',
+    [cluster('main', 'metadata: { filter_metadata: { ns: { c: cv } } }'), LOCAL_CLUSTER],
+    'cluster_manager: { local_cluster_name: local }\nnode: { id: me, cluster: me }\nlayered_runtime: { layers: [ { name: static, static_layer: { l.on: 100, l.off: 0 } } ] }',
   ),
   cases: [
     ...Object.keys(actions).map((name) => action(name)),
@@ -369,6 +378,7 @@ export const localRateLimitSuite: ParitySuite = {
     times('a direct response', 2, get('/direct')),
     one('HEAD over the limit', request('HEAD', '/zero', [])),
     one('POST over the limit', `${request('POST', '/zero', ['content-length: 4'])}body`),
+    times('of the local cluster', 4, get('/'), { listener: 'share' }),
     ownOne('no descriptor'),
     ownOne('a descriptor without a bucket', 'x-b: other'),
     times('a descriptor', 3, get('/', 'x-a: two'), { listener: 'own' }),

@@ -1,8 +1,10 @@
 /** Buckets over two workers: as many requests pass as there are tokens, whoever serves them. */
+import { renameSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Server } from '../../../../src/server/server.ts'
 import { bootstrap, httpFilter, httpListener, indent } from '../../../parity/yaml.ts'
-import { portOf, startServer, statOf, until } from '../../../server/support.ts'
+import { portOf, startServer, statOf, TestFolder, until } from '../../../server/support.ts'
 import { RawClient } from '../../../support/raw_client.ts'
 
 let server: Server
@@ -34,11 +36,11 @@ async function start(listeners: readonly string[], clusters: readonly string[] =
 }
 
 /** The statuses of as many requests, each on a connection of its own, all at once; the kernel spreads them over the workers. */
-async function statuses(count: number, path = '/', ...fields: string[]): Promise<number[]> {
+async function statuses(count: number, path = '/', at = 'main', ...fields: string[]): Promise<number[]> {
   const head = `GET ${path} HTTP/1.1\r\nhost: a.test\r\n${fields.map((field) => `${field}\r\n`).join('')}\r\n`
   return await Promise.all(
     Array.from({ length: count }, async () => {
-      const client = await RawClient.connect(portOf(server, 'main'))
+      const client = await RawClient.connect(portOf(server, at))
       client.write(head)
       await client.readUntil((text) => text.includes('\r\n\r\n'))
       client.close()
@@ -64,14 +66,37 @@ describe('local rate limits over two workers', () => {
     await start([listener('main', limits, `${ON}, ${bucket(9)}`)])
     expect(passed(await statuses(30, '/r'))).toBe(9)
     const users = ['x-user: a', 'x-user: b', 'x-user: c']
-    const counts = await Promise.all(users.map((user) => statuses(20, '/', user)))
+    const counts = await Promise.all(users.map((user) => statuses(20, '/', 'main', user)))
     expect(counts.map(passed)).toEqual([5, 5, 5])
     // The value that was met longest ago makes room, and begins anew when it comes again.
-    expect(passed(await statuses(8, '/', 'x-user: c'))).toBe(0)
-    expect(passed(await statuses(8, '/', 'x-user: b'))).toBe(0)
-    expect(passed(await statuses(8, '/', 'x-user: d'))).toBe(5)
-    expect(passed(await statuses(8, '/', 'x-user: b'))).toBe(0)
-    expect(passed(await statuses(8, '/', 'x-user: a'))).toBe(5)
+    expect(passed(await statuses(8, '/', 'main', 'x-user: c'))).toBe(0)
+    expect(passed(await statuses(8, '/', 'main', 'x-user: b'))).toBe(0)
+    expect(passed(await statuses(8, '/', 'main', 'x-user: d'))).toBe(5)
+    expect(passed(await statuses(8, '/', 'main', 'x-user: b'))).toBe(0)
+    expect(passed(await statuses(8, '/', 'main', 'x-user: a'))).toBe(5)
+  })
+
+  it('are the same for all listeners whose routes come by the same discovery', async () => {
+    using folder = new TestFolder()
+    const routes = (more: string) => `resources:
+- "@type": type.googleapis.com/envoy.config.route.v3.RouteConfiguration
+  name: found
+  virtual_hosts:
+  - name: all
+    domains: ["*"]
+    routes:
+    - { match: { prefix: "/" }, direct_response: { status: 200 }, typed_per_filter_config: { envoy.filters.http.local_ratelimit: { ${TYPE}, ${ON}, ${more} } } }
+`
+    const path = folder.file('routes.yaml', routes(bucket(7)))
+    const found = `rds: { route_config_name: found, config_source: { path_config_source: { path: ${path} } } }`
+    const discovered = (name: string) => listener(name, ON).replace(/route_config:\n[\s\S]*/, `${found}\n`)
+    await start([discovered('main'), discovered('other')])
+    const [main, other] = await Promise.all([statuses(10), statuses(10, '/', 'other')])
+    expect(passed(main) + passed(other)).toBe(7)
+    folder.file('next.yaml', routes(bucket(4)))
+    renameSync(join(folder.path, 'next.yaml'), path)
+    await until('the new limit is there', async () => passed(await statuses(1)) === 1)
+    expect(passed(await statuses(10, '/', 'other'))).toBe(3)
   })
 
   it('take the share of this proxy in its cluster', async () => {

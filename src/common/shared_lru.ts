@@ -66,16 +66,21 @@ export class SharedLru {
   }
 
   #locked<T>(act: () => T): T {
+    const heldSince = this.#lock()
+    try {
+      return act()
+    } finally {
+      // Only what is still its own: whoever was held up for too long has lost it to another.
+      Atomics.compareExchange(this.#words, lockWord, heldSince, 0n)
+    }
+  }
+
+  #lock(): bigint {
     for (;;) {
       const now = this.#clock()
       const since = Atomics.load(this.#words, lockWord)
       if (since !== 0n && now - since < lockLimitNs) continue
-      if (Atomics.compareExchange(this.#words, lockWord, since, now) === since) break
-    }
-    try {
-      return act()
-    } finally {
-      Atomics.store(this.#words, lockWord, 0n)
+      if (Atomics.compareExchange(this.#words, lockWord, since, now) === since) return now
     }
   }
 }

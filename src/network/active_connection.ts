@@ -1,7 +1,7 @@
 // A downstream connection in its listener: its filter chain while it lives, its stats and access log when it ends.
 
 import type { AccessLog } from '../access_log/access_log.ts'
-import type { FormatterContext } from '../access_log/formatter_context.ts'
+import { type FormatterContext, unansweredContext } from '../access_log/formatter_context.ts'
 import { monotonicMs } from '../common/clock.ts'
 import { Timer } from '../common/timer.ts'
 import type { StreamInfo } from '../stream_info/stream_info.ts'
@@ -112,13 +112,6 @@ export function writeAccessLogs(
   accessLogType: FormatterContext['accessLogType'] = 'NotSet',
 ): void {
   if (logs.length === 0) return
-  const context: FormatterContext = {
-    requestHeaders: undefined,
-    responseHeaders: undefined,
-    responseTrailers: undefined,
-    streamInfo,
-    localReplyBody: '',
-    accessLogType,
-  }
+  const context = { ...unansweredContext(streamInfo), accessLogType }
   for (const log of logs) log.log(context)
 }

@@ -3,6 +3,7 @@
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import { parseFormat } from '../../access_log/format_parser.ts'
 import { FormatError } from '../../access_log/formatter.ts'
+import { unansweredContext } from '../../access_log/formatter_context.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
 import type { DescriptorEntry, RateLimitDescriptor, RateLimitEntry, RateLimitedRequest } from '../../http/rate_limit.ts'
 import type { ServerContext } from '../../upstream/server_context.ts'
@@ -82,17 +83,7 @@ function compileHits(view: HitsAddendView, errors: ConfigErrors): ReadHits {
     const pieces = parseFormat(format)
     const [operator] = pieces
     if (pieces.length === 1 && typeof operator !== 'string') {
-      return ({ headers, streamInfo }) =>
-        hitsOf(
-          operator.text({
-            requestHeaders: headers,
-            responseHeaders: undefined,
-            responseTrailers: undefined,
-            streamInfo,
-            localReplyBody: '',
-            accessLogType: 'NotSet',
-          }),
-        )
+      return ({ headers, streamInfo }) => hitsOf(operator.text(unansweredContext(streamInfo, headers)))
     }
     errors.add(view, 'format', 'hits_addend format must contain exactly one substitution')
   } catch (error) {

@@ -1,6 +1,6 @@
 // Lets a request through if there are tokens for it, or answers in the place of the upstream.
 
-import type { FormatterContext } from '../../../../access_log/formatter.ts'
+import { type FormatterContext, unansweredContext } from '../../../../access_log/formatter_context.ts'
 import type { HeaderMap } from '../../../../common/header_map.ts'
 import { FilterHeadersStatus } from '../../../../http/http_filter.ts'
 import { PassThroughFilter } from '../../../../http/pass_through_filter.ts'
@@ -120,14 +120,7 @@ export class LocalRateLimitFilter extends PassThroughFilter {
   }
 
   #formatterContext(requestHeaders: HeaderMap, responseHeaders: HeaderMap | undefined): FormatterContext {
-    return {
-      requestHeaders,
-      responseHeaders,
-      responseTrailers: undefined,
-      streamInfo: this.decoderCallbacks.streamInfo,
-      localReplyBody: '',
-      accessLogType: 'NotSet',
-    }
+    return { ...unansweredContext(this.decoderCallbacks.streamInfo, requestHeaders), responseHeaders }
   }
 }
 

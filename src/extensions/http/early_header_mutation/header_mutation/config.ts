@@ -1,7 +1,7 @@
 // envoy.http.early_header_mutation.header_mutation: changes to a request's headers before it is routed.
 
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
-import type { FormatterContext } from '../../../../access_log/formatter_context.ts'
+import { unansweredContext } from '../../../../access_log/formatter_context.ts'
 import type { EarlyHeaderMutationFactory } from '../../../../http/request_extension_factories.ts'
 import { compileHeaderMutations } from '../../../../router/header_parser.ts'
 
@@ -14,14 +14,7 @@ export const earlyHeaderMutation: EarlyHeaderMutationFactory<HeaderMutation> = {
   createEarlyHeaderMutation(config, context) {
     const steps = compileHeaderMutations(config.mutations, context.errors)
     return (headers, streamInfo) => {
-      const formatterContext: FormatterContext = {
-        requestHeaders: headers,
-        responseHeaders: undefined,
-        responseTrailers: undefined,
-        streamInfo,
-        localReplyBody: '',
-        accessLogType: 'NotSet',
-      }
+      const formatterContext = unansweredContext(streamInfo, headers)
       for (const step of steps) step.evaluate(headers, formatterContext)
     }
   },

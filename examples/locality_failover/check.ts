@@ -1,0 +1,49 @@
+// Breaks the hosts nearby, one after the other, and mends them: who answers then?
+import assert from 'node:assert/strict'
+import type { IncomingMessage } from 'node:http'
+import { httpEcho } from '../backends.ts'
+import { getEcho, once } from '../client.ts'
+import type { Backend, Example, ExampleProxy } from '../example.ts'
+
+const broken = new Set<string>()
+
+/** As in the README: `/break` makes whoever gets it ill, `/mend` makes all well. */
+function breakable(name: string): Backend {
+  return httpEcho(name, ({ url }: IncomingMessage) => {
+    if (url === '/break') broken.add(name)
+    if (url === '/mend') broken.clear()
+    return url === '/health' && broken.has(name) ? 500 : 200
+  })
+}
+
+async function answering(port: number): Promise<string> {
+  const names = new Set<string>()
+  // Of two that have half each, one is missing once in half a million times.
+  for (let i = 0; i < 20; i++) names.add((await getEcho(port, '/')).backend)
+  return [...names].sort().join()
+}
+
+async function check(proxy: ExampleProxy): Promise<void> {
+  const port = proxy.port('http')
+  const until = (names: string) =>
+    once(`${names} answer`, async () => ((await answering(port)) === names ? true : undefined))
+  await until('near-1,near-2')
+
+  const first = (await getEcho(port, '/break')).backend
+  const second = first === 'near-1' ? 'near-2' : 'near-1'
+  await until(`far,${second}`)
+
+  broken.add(second)
+  await until('far')
+  const stats = await proxy.stats('^cluster\\.service\\.(membership_healthy|lb_healthy_panic)$')
+  assert.equal(stats.get('cluster.service.membership_healthy'), 1)
+  assert.equal(stats.get('cluster.service.lb_healthy_panic'), 0)
+
+  await getEcho(port, '/mend')
+  await until('near-1,near-2')
+}
+
+export const example: Example = {
+  backends: { 8081: breakable('near-1'), 8082: breakable('near-2'), 8083: breakable('far') },
+  check,
+}

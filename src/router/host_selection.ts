@@ -3,7 +3,7 @@
 import { isIP } from 'node:net'
 import type { HeaderMap } from '../common/header_map.ts'
 import type { HttpConnectionPool } from '../http/conn_pool/connection_pool.ts'
-import type { LocalReply, StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
+import type { LocalReply } from '../http/http_filter.ts'
 import type { ConnectSettings, ForwardRoute } from '../http/route.ts'
 import type { Connection } from '../network/connection.ts'
 import { version1Header, version2Header } from '../network/proxy_protocol_header.ts'
@@ -16,6 +16,7 @@ import type { LoadBalancerContext, MetadataMatch } from '../upstream/load_balanc
 import type { PriorityLoads } from '../upstream/load_balancers/priority_load.ts'
 import type { TransportSocketOptions } from '../upstream/transport_socket.ts'
 import { type RequestedNames, transportSocketOptions } from '../upstream/transport_socket_options.ts'
+import type { RequestCallbacks } from './request_callbacks.ts'
 import type { HttpPools } from './router_settings.ts'
 import { TcpUpstreamPool } from './tcp_upstream.ts'
 
@@ -24,7 +25,7 @@ export class HostSelection implements LoadBalancerContext {
   readonly #route: ForwardRoute
   readonly #cluster: Cluster
   readonly downstreamHeaders: HeaderMap
-  readonly downstreamConnection: Connection
+  readonly downstreamConnection: Connection | undefined
   readonly streamInfo: StreamInfo
   attempt = 0
   priorityLoads: PriorityLoads | undefined = undefined
@@ -36,7 +37,7 @@ export class HostSelection implements LoadBalancerContext {
   /** Hosts of the tries so far, where the retry policy asks for others. */
   #tried: Host[] | undefined = undefined
 
-  constructor(route: ForwardRoute, cluster: Cluster, headers: HeaderMap, callbacks: StreamDecoderFilterCallbacks) {
+  constructor(route: ForwardRoute, cluster: Cluster, headers: HeaderMap, callbacks: RequestCallbacks) {
     this.#route = route
     this.#cluster = cluster
     this.downstreamHeaders = headers
@@ -77,7 +78,7 @@ export class HostSelection implements LoadBalancerContext {
   /** What the request's own metadata says goes before the route's. */
   metadataMatch(): MetadataMatch | undefined {
     const own = this.streamInfo.dynamicMetadata[lbNamespace]
-    const ofConnection = this.downstreamConnection.streamInfo?.dynamicMetadata[lbNamespace]
+    const ofConnection = this.downstreamConnection?.streamInfo?.dynamicMetadata[lbNamespace]
     if (own === undefined && ofConnection === undefined) return this.#route.metadataMatch
     this.#metadataMatch ??= { ...this.#route.metadataMatch, ...ofConnection, ...own }
     return this.#metadataMatch
@@ -119,11 +120,12 @@ function connectHeader({ proxyProtocolVersion }: ConnectSettings, client: Downst
 export function requestTransportOptions(
   cluster: ClusterInfo,
   headers: HeaderMap,
-  callbacks: StreamDecoderFilterCallbacks,
+  callbacks: RequestCallbacks,
 ): TransportSocketOptions | undefined {
   const { streamInfo, connection } = callbacks
-  const { usesProxyProtocol } = cluster.transportSockets
-  return transportSocketOptions(streamInfo, connection.streamInfo, usesProxyProtocol, requestedNames(cluster, headers))
+  // Whose addresses should be told?
+  const usesProxyProtocol = connection !== undefined && cluster.transportSockets.usesProxyProtocol
+  return transportSocketOptions(streamInfo, connection?.streamInfo, usesProxyProtocol, requestedNames(cluster, headers))
 }
 
 function requestedNames(cluster: ClusterInfo, headers: HeaderMap): RequestedNames | undefined {

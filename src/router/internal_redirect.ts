@@ -1,8 +1,8 @@
 // Where an internal redirect leads: turns the request into one for the response's location, if the policy allows it.
 
 import type { HeaderMap } from '../common/header_map.ts'
-import type { StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
 import type { InternalRedirectPolicy } from '../http/route.ts'
+import type { RequestCallbacks } from './request_callbacks.ts'
 import type { RouterStats } from './router_settings.ts'
 
 const countKey = 'envoy.internal_redirect.previous_count'
@@ -15,9 +15,10 @@ export function applyInternalRedirect(
   policy: InternalRedirectPolicy,
   request: HeaderMap,
   response: HeaderMap,
-  callbacks: StreamDecoderFilterCallbacks,
+  callbacks: RequestCallbacks,
   stats: RouterStats,
 ): boolean {
+  if (!response.has('location')) return false
   const target = absoluteTarget(response.get('location') ?? '')
   if (target === undefined) {
     stats.passthroughInternalRedirectBadLocation.inc()

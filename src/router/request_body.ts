@@ -20,15 +20,16 @@ export class RequestBody {
     return this.#bytes === 0 && this.#trailers === undefined
   }
 
-  add(data: Buffer, endStream: boolean): void {
+  /** False where it goes over the limit with this. */
+  add(data: Buffer, endStream: boolean): boolean {
     this.#ended = endStream
-    if (this.abandoned || data.length === 0) return
+    if (this.abandoned || data.length === 0) return true
     this.#parts.push(data)
     this.#bytes += data.length
-    if (this.#limitBytes > 0 && this.#bytes > this.#limitBytes) {
-      this.abandoned = true
-      this.#parts = []
-    }
+    if (this.#limitBytes === 0 || this.#bytes <= this.#limitBytes) return true
+    this.abandoned = true
+    this.#parts = []
+    return false
   }
 
   addTrailers(trailers: HeaderMap): void {

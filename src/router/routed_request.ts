@@ -4,8 +4,8 @@ import { monotonicMs } from '../common/clock.ts'
 import { type HeaderMap, KnownHeader } from '../common/header_map.ts'
 import type { StreamResetReason } from '../http/codec/codec.ts'
 import { isUpgrade } from '../http/codec/http1/request_head.ts'
-import type { DownstreamWatermarkCallbacks, LocalReply, StreamDecoderFilterCallbacks } from '../http/http_filter.ts'
-import type { ForwardRoute, InternalRedirectPolicy } from '../http/route.ts'
+import type { DownstreamWatermarkCallbacks, LocalReply } from '../http/http_filter.ts'
+import type { ForwardRoute } from '../http/route.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
 import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
@@ -15,6 +15,7 @@ import { countDropped, dropOverloadReply } from './drop_overload.ts'
 import { HostSelection, noHealthyUpstream, poolOf, requestTransportOptions } from './host_selection.ts'
 import { applyInternalRedirect, becomesGet } from './internal_redirect.ts'
 import { RequestBody } from './request_body.ts'
+import type { RequestCallbacks } from './request_callbacks.ts'
 import { RequestStats } from './request_stats.ts'
 import { type RequestTimerCallbacks, RequestTimers } from './request_timers.ts'
 import { resetDetails, resetReply } from './reset_reasons.ts'
@@ -26,11 +27,11 @@ import { UpstreamRequest, type UpstreamRequestParent } from './upstream_request.
 
 export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbacks, DownstreamWatermarkCallbacks {
   readonly #settings: RouterSettings
-  readonly #callbacks: StreamDecoderFilterCallbacks
+  readonly #callbacks: RequestCallbacks
   readonly #headers: HeaderMap
   readonly #route: ForwardRoute
   readonly #cluster: Cluster
-  readonly #timeouts: RequestTimeouts
+  readonly timeouts: RequestTimeouts
   readonly #timers = new RequestTimers(this)
   readonly #requestStats: RequestStats
   readonly #transportOptions: TransportSocketOptions | undefined
@@ -49,7 +50,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   /** Changes `headers` as the route says. */
   constructor(
     settings: RouterSettings,
-    callbacks: StreamDecoderFilterCallbacks,
+    callbacks: RequestCallbacks,
     headers: HeaderMap,
     route: ForwardRoute,
     cluster: Cluster,
@@ -64,7 +65,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#requestStats = new RequestStats(settings, cluster.info, headers, info.healthCheck)
     // By the path as it came, before it is rewritten.
     const virtualCluster = route.virtualHost.virtualCluster(headers)
-    this.#timeouts = requestTimeouts(route, headers, settings.suppressEnvoyHeaders)
+    this.timeouts = requestTimeouts(route, headers, settings.suppressEnvoyHeaders)
     if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1')
     if (virtualCluster !== undefined) info.virtualClusterName = virtualCluster.name
     route.finalizeRequestHeaders(headers, info, !settings.suppressEnvoyHeaders)
@@ -81,23 +82,25 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
 
   // ---- The request -----------------------------------------------------------------------------------------------
 
-  start(endStream: boolean): void {
+  /** False where no host is to have it. */
+  start(endStream: boolean): boolean {
     if (!endStream && (this.#retryState !== undefined || this.#route.internalRedirect !== undefined))
       this.#body = new RequestBody(this.#route.requestBodyBufferLimitBytes ?? this.bufferLimitBytes)
     this.#callbacks.addDownstreamWatermarkCallbacks(this)
     if (endStream) this.#onRequestComplete()
     const dropped = dropOverloadReply(this.#cluster, this.#settings, this.#callbacks.streamInfo)
-    if (dropped === undefined) this.#startAttempt(endStream)
-    else this.#refuse(dropped)
+    if (dropped === undefined) return this.#startAttempt(endStream)
+    return this.#refuse(dropped)
   }
 
-  #refuse(reply: LocalReply): void {
+  #refuse(reply: LocalReply): false {
     this.#requestStats.charge(reply.status)
     this.#callbacks.sendLocalReply(reply)
+    return false
   }
 
   /** Chooses a host and starts a try at it; the first or a later one. */
-  #startAttempt(endsWithHeaders: boolean): void {
+  #startAttempt(endsWithHeaders: boolean): boolean {
     const headers = this.#headers
     const route = this.#route
     const cluster = this.#cluster
@@ -108,31 +111,32 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
       host === undefined ? undefined : poolOf(host, route, headers, pools, streamInfo, this.#transportOptions)
     if (host === undefined || pool === undefined) {
       if (host === undefined) cluster.info.stats.upstreamCxNoneHealthy.inc()
-      this.#refuse(noHealthyUpstream)
-      return
+      return this.#refuse(noHealthyUpstream)
     }
-    if (route.virtualHost.includeRequestAttemptCount)
-      headers.set('x-envoy-attempt-count', String(this.#callbacks.streamInfo.attemptCount))
+    const { includeRequestAttemptCount } = route.virtualHost
+    if (includeRequestAttemptCount) headers.set('x-envoy-attempt-count', String(streamInfo.attemptCount))
     // Known from now on, though there may never be a connection.
     this.upstreamInfo().host = host
-    const attempt = new UpstreamRequest(this, host, endsWithHeaders, this.#timeouts.perTryMs)
+    const attempt = new UpstreamRequest(this, host, endsWithHeaders, this.timeouts.perTryMs)
     this.#attempt = attempt
-    if (this.#timeouts.perTryMs > 0 && this.#requestComplete) this.#timers.armPerTry(this.#timeouts.perTryMs)
-    const maxDurationMs = this.#timeouts.maxDurationMs || cluster.info.maxStreamDurationMs
+    if (this.timeouts.perTryMs > 0 && this.#requestComplete) this.#timers.armPerTry(this.timeouts.perTryMs)
+    const maxDurationMs = this.timeouts.maxDurationMs || cluster.info.maxStreamDurationMs
     if (maxDurationMs > 0) this.#timers.armMaxDuration(maxDurationMs)
     if (cluster.info.predictivePreconnectRatio > 1) pools.preconnect(cluster, route.priority, streamInfo.protocol)
     attempt.start(pool)
+    return true
   }
 
   onData(data: Buffer, endStream: boolean): void {
     if (endStream) this.#onRequestComplete()
-    const body = this.#body
     // Kept while it may have to be sent again.
-    if (body !== undefined && !body.abandoned) {
-      body.add(data, endStream)
-      if (body.abandoned) this.#retryState?.giveUp()
-    }
+    if (this.#body?.add(data, endStream) === false) this.#onBodyAbandoned()
     this.#attempt?.encodeData(data, endStream)
+  }
+
+  #onBodyAbandoned(): void {
+    this.#cluster.info.stats.retryOrShadowAbandoned.inc()
+    this.#retryState?.giveUp()
   }
 
   retainsData(): boolean {
@@ -154,9 +158,9 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (this.#requestComplete) return
     this.#requestComplete = true
     this.#requestCompleteMs = monotonicMs()
-    if (this.#timeouts.perTryMs > 0 && this.#attempt !== undefined) this.#timers.armPerTry(this.#timeouts.perTryMs)
+    if (this.timeouts.perTryMs > 0 && this.#attempt !== undefined) this.#timers.armPerTry(this.timeouts.perTryMs)
     const responseEnded = this.#responseStarted && this.#attempt?.done === true
-    if (this.#timeouts.globalMs > 0 && !responseEnded) this.#timers.armResponse(this.#timeouts.globalMs)
+    if (this.timeouts.globalMs > 0 && !responseEnded) this.#timers.armResponse(this.timeouts.globalMs)
   }
 
   // ---- The response ----------------------------------------------------------------------------------------------
@@ -220,7 +224,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#requestStats.onResponseEnd(last)
     if (!this.#requestComplete) return
     const duration = Math.round(monotonicMs() - this.#requestCompleteMs)
-    this.#cluster.info.budgetStats?.onRequestComplete(duration, this.#timeouts.globalMs)
+    this.#cluster.info.budgetStats?.onRequestComplete(duration, this.timeouts.globalMs)
     this.#requestStats.onRequestComplete(duration)
   }
 
@@ -252,7 +256,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   onBackOffOver(): void {
     if (this.#destroyed) return
     this.#callbacks.streamInfo.attemptCount++
-    tellTimeout(this.#headers, this.#timeouts, monotonicMs() - this.#requestCompleteMs)
+    tellTimeout(this.#headers, this.timeouts, monotonicMs() - this.#requestCompleteMs)
     const endsWithHeaders = this.#requestComplete && (this.#body === undefined || this.#body.isEmpty)
     this.#startAttempt(endsWithHeaders)
     if (!endsWithHeaders && this.#attempt !== undefined) this.#body?.replayTo(this.#attempt)
@@ -270,7 +274,8 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const policy = this.#route.internalRedirect
     if (policy?.redirectResponseCodes.has(response.status) !== true) return false
     const { stats } = this.#cluster.info
-    if (!this.#redirectTo(policy, response)) {
+    const isWhole = this.#requestComplete && this.#body?.abandoned !== true
+    if (!isWhole || !applyInternalRedirect(policy, this.#headers, response, this.#callbacks, this.#settings.stats)) {
       stats.upstreamInternalRedirectFailedTotal.inc()
       return false
     }
@@ -280,11 +285,6 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const body = becomesGet(this.#headers, response.status) ? undefined : this.#body?.take()
     this.#callbacks.recreateStream(response, body)
     return true
-  }
-
-  #redirectTo(policy: InternalRedirectPolicy, response: HeaderMap): boolean {
-    if (!this.#requestComplete || this.#body?.abandoned === true || !response.has('location')) return false
-    return applyInternalRedirect(policy, this.#headers, response, this.#callbacks, this.#settings.stats)
   }
 
   onUpstreamReset(attempt: UpstreamRequest, reason: StreamResetReason, transportFailureReason: string): void {
@@ -304,10 +304,10 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     if (this.#destroyed) return
     const { stats, budgetStats } = this.#cluster.info
     stats.upstreamRqTimeout.inc()
-    budgetStats?.onRequestComplete(monotonicMs() - this.#requestCompleteMs, this.#timeouts.globalMs)
+    budgetStats?.onRequestComplete(monotonicMs() - this.#requestCompleteMs, this.timeouts.globalMs)
     this.#attempt?.host.stats.rqTimeout.inc()
     this.#requestStats.onTimeout()
-    const quiet = this.#timeouts.answersQuietly
+    const quiet = this.timeouts.answersQuietly
     const body = quiet ? '' : 'upstream request timeout'
     this.#giveUp(quiet ? 204 : 504, 'response_timeout', ResponseFlag.UpstreamRequestTimeout, body)
   }

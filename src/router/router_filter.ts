@@ -8,18 +8,27 @@ import {
   type StreamDecoderFilter,
   type StreamDecoderFilterCallbacks,
 } from '../http/http_filter.ts'
+import type { ForwardRoute } from '../http/route.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
+import type { Cluster } from '../upstream/cluster.ts'
+import type { AsyncClient } from './async_client.ts'
 import { answerDirectly } from './local_answers.ts'
 import { RoutedRequest } from './routed_request.ts'
 import type { RouterSettings } from './router_settings.ts'
+import { ShadowStreams } from './shadow_streams.ts'
 
 export class RouterFilter implements StreamDecoderFilter {
   readonly #settings: RouterSettings
+  readonly #asyncClient: AsyncClient
   #callbacks!: StreamDecoderFilterCallbacks
   #request: RoutedRequest | undefined = undefined
+  /** Undefined for most requests. */
+  #shadows: ShadowStreams | undefined = undefined
+  #destroyed = false
 
-  constructor(settings: RouterSettings) {
+  constructor(settings: RouterSettings, asyncClient: AsyncClient) {
     this.#settings = settings
+    this.#asyncClient = asyncClient
   }
 
   setDecoderFilterCallbacks(callbacks: StreamDecoderFilterCallbacks): void {
@@ -48,9 +57,29 @@ export class RouterFilter implements StreamDecoderFilter {
       return this.#refuse(route.clusterNotFoundStatus, 'cluster_not_found', ResponseFlag.NoClusterFound)
     }
     callbacks.streamInfo.attemptCount = 1
-    this.#request = new RoutedRequest(this.#settings, callbacks, headers, route, cluster)
-    this.#request.start(endStream)
+    const request = new RoutedRequest(this.#settings, callbacks, headers, route, cluster)
+    this.#request = request
+    // Its headers are copied before there is a host, for which they change.
+    const shadows = route.shadowPolicies.length === 0 ? undefined : this.#shadowsOf(request, route, headers, cluster)
+    // Where there is no host for the request, or its circuit breaker is open, there is nothing to mirror.
+    if (!request.start(endStream) || this.#destroyed || shadows === undefined) return FilterHeadersStatus.StopIteration
+    this.#shadows = shadows
+    shadows.start(endStream)
     return FilterHeadersStatus.StopIteration
+  }
+
+  #shadowsOf(
+    request: RoutedRequest,
+    route: ForwardRoute,
+    headers: HeaderMap,
+    cluster: Cluster,
+  ): ShadowStreams | undefined {
+    const options = {
+      timeoutMs: request.timeouts.globalMs,
+      bufferLimitBytes: route.requestBodyBufferLimitBytes ?? request.bufferLimitBytes,
+      onAbandoned: () => cluster.info.stats.retryOrShadowAbandoned.inc(),
+    }
+    return ShadowStreams.of(route, headers, this.#callbacks.streamInfo, this.#asyncClient, options)
   }
 
   #refuse(status: number, details: string, flag: number): FilterHeadersStatus {
@@ -59,11 +88,13 @@ export class RouterFilter implements StreamDecoderFilter {
   }
 
   decodeData(data: Buffer, endStream: boolean): FilterDataStatus {
+    this.#shadows?.onData(data, endStream)
     this.#request?.onData(data, endStream)
     return FilterDataStatus.StopIterationNoBuffer
   }
 
   decodeTrailers(trailers: HeaderMap): FilterTrailersStatus {
+    this.#shadows?.onTrailers(trailers)
     this.#request?.onTrailers(trailers)
     return FilterTrailersStatus.StopIteration
   }
@@ -73,6 +104,8 @@ export class RouterFilter implements StreamDecoderFilter {
   }
 
   onDestroy(): void {
+    this.#destroyed = true
     this.#request?.destroy()
+    this.#shadows?.destroy()
   }
 }

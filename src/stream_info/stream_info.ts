@@ -167,6 +167,8 @@ export class StreamInfo {
   requestCompleteMs = Number.NaN
   upstream: UpstreamInfo | undefined = undefined
   attemptCount = 0
+  /** Decides what is left to chance, weighted clusters and fractions: the same one wherever the request's route asks. */
+  readonly random = Math.floor(Math.random() * 2 ** 32)
   /** How often a route was looked for. */
   routeResolutionCount = 0
   /** How long the last look took; NaN where it was not measured (see measurements.ts). */

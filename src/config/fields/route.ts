@@ -11,7 +11,7 @@ export const routeFields: FieldTable = {
       ...headerChanges,
       ...words(`name virtual_hosts internal_only_headers most_specific_header_mutations_wins validate_clusters
         max_direct_response_body_size_bytes ignore_port_in_host_matching ignore_path_parameters_in_path_matching
-        typed_per_filter_config metadata vhost_header vhds`),
+        typed_per_filter_config metadata vhost_header vhds request_mirror_policies`),
     ],
   },
   'envoy.config.route.v3.VirtualHost': {
@@ -19,7 +19,8 @@ export const routeFields: FieldTable = {
       ...headerChanges,
       ...words(`name domains routes matcher require_tls virtual_clusters typed_per_filter_config
         include_request_attempt_count include_attempt_count_in_response retry_policy include_is_timeout_retry_header
-        metadata per_request_buffer_limit_bytes request_body_buffer_limit cors rate_limits`),
+        metadata per_request_buffer_limit_bytes request_body_buffer_limit cors rate_limits
+        request_mirror_policies`),
     ],
   },
   'envoy.config.route.v3.Route': {
@@ -39,9 +40,15 @@ export const routeFields: FieldTable = {
       regex_rewrite path_rewrite_policy path_rewrite host_rewrite_literal auto_host_rewrite host_rewrite_header
       host_rewrite_path_regex host_rewrite append_x_forwarded_host timeout idle_timeout retry_policy
       priority max_grpc_timeout grpc_timeout_offset upgrade_configs internal_redirect_policy internal_redirect_action
-      max_internal_redirects max_stream_duration cors hash_policy rate_limits include_vh_rate_limits`),
+      max_internal_redirects max_stream_duration cors hash_policy rate_limits include_vh_rate_limits
+      request_mirror_policies`),
     // HTTP/1 has no buffer of a stream's own whose flushing could take too long.
     harmless: words('early_data_policy flush_timeout'),
+  },
+  'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': {
+    acts: words(`cluster cluster_header runtime_fraction disable_shadow_host_suffix_append request_headers_mutations
+      host_rewrite_literal`),
+    harmless: ['trace_sampled'],
   },
   'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': { acts: words('proxy_protocol_config allow_post') },
   'envoy.config.route.v3.WeightedCluster': {

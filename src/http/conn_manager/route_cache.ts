@@ -9,8 +9,6 @@ import type { ConnectionManagerSettings } from './settings.ts'
 
 export class RouteCache {
   readonly #settings: ConnectionManagerSettings
-  /** Decides weighted clusters and runtime fractions: the same one however often the route is looked up. */
-  readonly #random = Math.floor(Math.random() * 2 ** 32)
   #resolved = false
   /** What was found last. */
   current: Route | undefined = undefined
@@ -24,7 +22,7 @@ export class RouteCache {
     this.#resolved = true
     info.routeResolutionCount++
     const startedMs = measurements.routeResolution ? monotonicMs() : Number.NaN
-    const route = this.#settings.routeConfig(headers)?.route(headers, info, this.#random)
+    const route = this.#settings.routeConfig(headers)?.route(headers, info, info.random)
     if (measurements.routeResolution) info.routeResolutionMs = monotonicMs() - startedMs
     this.current = route
     info.routeName = route?.name ?? ''

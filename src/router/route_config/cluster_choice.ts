@@ -3,11 +3,11 @@
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
 import { utf8ByteString } from '../../common/string_matcher.ts'
-import { suggest } from '../../config/suggestions.ts'
 import type { RouteContext } from '../../http/factory.ts'
 import type { ForwardRoute } from '../../http/route.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import { compileRequestHeaderParser, compileResponseHeaderParser } from '../header_parser.ts'
+import { checkClusterExists } from './check_cluster.ts'
 import { ForwardRouteEntry, type ForwardSettings, type WeightedSettings } from './forward_route.ts'
 import { compilePerFilterConfigs } from './per_filter_config.ts'
 
@@ -27,7 +27,7 @@ export function compileClusterChoice(
   switch (view.clusterSpecifier) {
     case 'cluster': {
       const name = view.cluster!
-      checkCluster(name, 'unknown cluster', view, 'cluster', settings, context)
+      if (validatesClusters(settings)) checkClusterExists(name, 'unknown cluster', view, 'cluster', context)
       return new ForwardRouteEntry(settings, name, undefined)
     }
     case 'clusterHeader':
@@ -50,19 +50,8 @@ export function compileClusterChoice(
   }
 }
 
-export function checkCluster(
-  name: string,
-  complaint: string,
-  view: object,
-  field: string,
-  settings: ForwardSettings,
-  context: RouteContext,
-): void {
-  if (!settings.route.virtualHost.routeConfig.validateClusters) return
-  if (context.clusterManager.get(name) !== undefined) return
-  const names = [...context.clusterManager.clusters()].map((cluster) => cluster.info.name)
-  const suggestion = suggest(name, names)
-  context.errors.add(view, field, `route: ${complaint} '${name}'`, suggestion === undefined ? {} : { suggestion })
+function validatesClusters({ route }: ForwardSettings): boolean {
+  return route.virtualHost.routeConfig.validateClusters
 }
 
 function clusterOfHeader(
@@ -174,7 +163,7 @@ function compileWeight(
     const choose = clusterOfHeader(settings, view.clusterHeader.toLowerCase(), weighted)
     return [{ weight: view.weight, runtimeKey, choose }]
   }
-  checkCluster(view.name, 'unknown weighted cluster', view, 'name', settings, context)
+  if (validatesClusters(settings)) checkClusterExists(view.name, 'unknown weighted cluster', view, 'name', context)
   return [{ weight: view.weight, runtimeKey, choose: new ForwardRouteEntry(settings, view.name, weighted) }]
 }
 

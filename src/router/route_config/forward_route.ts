@@ -2,7 +2,14 @@
 
 import type { HeaderMap } from '../../common/header_map.ts'
 import type { RateLimitEntry } from '../../http/rate_limit.ts'
-import type { AddCookie, ForwardRoute, InternalRedirectPolicy, RequestHash, RetryPolicy } from '../../http/route.ts'
+import type {
+  AddCookie,
+  ForwardRoute,
+  InternalRedirectPolicy,
+  RequestHash,
+  RetryPolicy,
+  ShadowPolicy,
+} from '../../http/route.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import type { HeaderParser } from '../header_parser.ts'
 import { type HostRewrite, rewriteAuthority } from './host_rewrite.ts'
@@ -29,6 +36,7 @@ export interface ForwardSettings {
   readonly internalRedirect: InternalRedirectPolicy | undefined
   readonly metadataMatch: Readonly<Record<string, unknown>> | undefined
   readonly retryPolicy: RetryPolicy | undefined
+  readonly shadowPolicies: readonly ShadowPolicy[]
   readonly rateLimits: readonly RateLimitEntry[]
   readonly includeVhRateLimits: boolean
   readonly requestHash: RequestHash | undefined
@@ -71,6 +79,7 @@ export class ForwardRouteEntry implements ForwardRoute {
   readonly internalRedirect: InternalRedirectPolicy | undefined
   readonly metadataMatch: Readonly<Record<string, unknown>> | undefined
   readonly retryPolicy: RetryPolicy | undefined
+  readonly shadowPolicies: readonly ShadowPolicy[]
   readonly rateLimits: readonly RateLimitEntry[]
   readonly includeVhRateLimits: boolean
   readonly #settings: ForwardSettings
@@ -103,6 +112,7 @@ export class ForwardRouteEntry implements ForwardRoute {
     this.internalRedirect = settings.internalRedirect
     this.metadataMatch = weighted?.metadataMatch ?? settings.metadataMatch
     this.retryPolicy = settings.retryPolicy
+    this.shadowPolicies = settings.shadowPolicies
     this.rateLimits = settings.rateLimits
     this.includeVhRateLimits = settings.includeVhRateLimits
     this.#settings = settings

@@ -2,12 +2,13 @@
 
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
+import type { RouteContext } from '../../http/factory.ts'
 import type { ConnectSettings, ForwardRoute, InternalRedirectPolicy, RouteUpgrade } from '../../http/route.ts'
-import type { ServerContext } from '../../upstream/server_context.ts'
 import { compileRateLimits } from '../rate_limit/rate_limit_entry.ts'
 import type { ForwardSettings } from './forward_route.ts'
 import { compileHashPolicies } from './hash_policy.ts'
 import { compileHostRewrite } from './host_rewrite.ts'
+import { compileMirrorPolicies } from './mirror_policy.ts'
 import type { PathMatcher } from './path_matcher.ts'
 import { formattedRewrite, type PathRewrite, prefixRewrite, regexRewrite, templateRewrite } from './path_rewrite.ts'
 import { compileRetryPolicy } from './retry_policy.ts'
@@ -28,7 +29,7 @@ export function compileForwardSettings(
   view: RouteAction,
   matcher: PathMatcher,
   route: RouteSettings,
-  context: ServerContext,
+  context: RouteContext,
 ): ForwardSettings {
   const { errors } = context
   const { maxStreamDuration, retryPolicy } = view
@@ -51,6 +52,12 @@ export function compileForwardSettings(
     internalRedirect: compileInternalRedirect(view, errors),
     metadataMatch: view.metadataMatch?.filterMetadata['envoy.lb'],
     retryPolicy: retryPolicy === undefined ? route.virtualHost.retryPolicy : compileRetryPolicy(retryPolicy, errors),
+    shadowPolicies: compileMirrorPolicies(
+      view.requestMirrorPolicies,
+      route.virtualHost.shadowPolicies,
+      route.virtualHost.routeConfig.validateClusters,
+      context,
+    ),
     rateLimits: compileRateLimits(view.rateLimits, context),
     includeVhRateLimits: view.includeVhRateLimits ?? false,
     requestHash: compileHashPolicies(view.hashPolicy, errors),

@@ -6,9 +6,10 @@ import type { HeaderMap } from '../../common/header_map.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
 import type { RouteContext } from '../../http/factory.ts'
 import type { RateLimitEntry } from '../../http/rate_limit.ts'
-import type { RetryPolicy, VirtualHostInfo } from '../../http/route.ts'
+import type { RetryPolicy, ShadowPolicy, VirtualHostInfo } from '../../http/route.ts'
 import { compileRequestHeaderParser, compileResponseHeaderParser, type HeaderParser } from '../header_parser.ts'
 import { compileRateLimits } from '../rate_limit/rate_limit_entry.ts'
+import { compileMirrorPolicies } from './mirror_policy.ts'
 import { compilePerFilterConfigs, noPerFilterConfigs, type PerFilterConfigs } from './per_filter_config.ts'
 import { RequestStats } from './request_stats.ts'
 import { compileRetryPolicy } from './retry_policy.ts'
@@ -24,6 +25,7 @@ export interface RouteConfigSettings {
   readonly ignorePathParameters: boolean
   readonly mostSpecificHeaderMutationsWins: boolean
   readonly perFilter: PerFilterConfigs
+  readonly shadowPolicies: readonly ShadowPolicy[]
   readonly requestHeaders: HeaderParser | undefined
   readonly responseHeaders: HeaderParser | undefined
 }
@@ -35,13 +37,21 @@ export function compileRouteConfigSettings(
   context: RouteContext,
   validatesClusters: boolean,
 ): RouteConfigSettings {
+  const validateClusters = view.validateClusters ?? validatesClusters
   return {
     name: view.name,
-    validateClusters: view.validateClusters ?? validatesClusters,
+    validateClusters,
     maxDirectResponseBodySizeBytes: view.maxDirectResponseBodySizeBytes ?? defaultMaxDirectResponseBodySizeBytes,
     ignorePathParameters: view.ignorePathParametersInPathMatching,
     mostSpecificHeaderMutationsWins: view.mostSpecificHeaderMutationsWins,
     perFilter: compilePerFilterConfigs(view, noPerFilterConfigs, context),
+    shadowPolicies: compileMirrorPolicies(
+      view.requestMirrorPolicies,
+      [],
+      validateClusters &&
+        view.virtualHosts.some((host) => host.requestMirrorPolicies.length === 0 && handsOnPolicies(host)),
+      context,
+    ),
     requestHeaders: compileRequestHeaderParser(view, context.errors),
     responseHeaders: compileResponseHeaderParser(view, context.errors),
   }
@@ -62,6 +72,7 @@ export class VirtualHostSettings implements VirtualHostInfo {
   readonly metadata: Readonly<Record<string, Record<string, unknown>>>
   readonly perFilter: PerFilterConfigs
   readonly retryPolicy: RetryPolicy | undefined
+  readonly shadowPolicies: readonly ShadowPolicy[]
   readonly rateLimits: readonly RateLimitEntry[]
   readonly requestBodyBufferLimitBytes: number | undefined
   /** Those of the virtual host and the route configuration, in the order in which they apply. */
@@ -81,6 +92,12 @@ export class VirtualHostSettings implements VirtualHostInfo {
     this.metadata = view.metadata?.filterMetadata ?? {}
     this.perFilter = compilePerFilterConfigs(view, routeConfig.perFilter, context, view.cors)
     this.retryPolicy = view.retryPolicy === undefined ? undefined : compileRetryPolicy(view.retryPolicy, errors)
+    this.shadowPolicies = compileMirrorPolicies(
+      view.requestMirrorPolicies,
+      routeConfig.shadowPolicies,
+      routeConfig.validateClusters && handsOnPolicies(view),
+      context,
+    )
     this.rateLimits = compileRateLimits(view.rateLimits, context)
     this.requestBodyBufferLimitBytes = view.requestBodyBufferLimit ?? view.perRequestBufferLimitBytes
     this.requestHeaders = this.#levels(compileRequestHeaderParser(view, errors), routeConfig.requestHeaders)
@@ -112,6 +129,11 @@ export class VirtualHostSettings implements VirtualHostInfo {
   #levels(own: HeaderParser | undefined, outer: HeaderParser | undefined): readonly HeaderParser[] {
     return this.withRoute(outer === undefined ? [] : [outer], own)
   }
+}
+
+/** Clusters of mirror policies have to be there for the routes that have none of their own. */
+function handsOnPolicies({ routes }: VirtualHost): boolean {
+  return routes.some(({ route }) => route === undefined || route.requestMirrorPolicies.length === 0)
 }
 
 function virtualClusterMatchers(

@@ -3,8 +3,10 @@
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
 import { httpPools } from '../../../../http/conn_pool/http_pools.ts'
 import type { HttpFilterFactory } from '../../../../http/factory.ts'
+import { AsyncClient } from '../../../../router/async_client.ts'
 import { RouterFilter } from '../../../../router/router_filter.ts'
 import { type RouterSettings, routerStats } from '../../../../router/router_settings.ts'
+import { StatsOwner } from '../../../../stats/stats_owner.ts'
 import { StrictHeadersFilter } from './strict_headers.ts'
 
 type Router = envoy.extensions.filters.http.router.v3.Router
@@ -24,10 +26,14 @@ export const routerFilter: HttpFilterFactory<Router> = {
       suppressGrpcCodeStats: config.suppressGrpcRequestFailureCodeStats,
       localZone: context.localInfo.zone,
     }
+    // Counted for all routers together, and for as long as there is a server.
+    const ofTheServer = context.scope.ownedBy(new StatsOwner())
+    const stats = routerStats(ofTheServer, 'http.async-client.')
+    const asyncClient = new AsyncClient({ ...settings, stats }, context.localInfo.address)
     const strict = config.strictCheckHeaders
     return (builder) => {
       if (strict.length > 0) builder.addDecoderFilter(new StrictHeadersFilter(strict, settings))
-      builder.addDecoderFilter(new RouterFilter(settings))
+      builder.addDecoderFilter(new RouterFilter(settings, asyncClient))
     }
   },
 }

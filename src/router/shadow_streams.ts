@@ -1,0 +1,124 @@
+// The copies of one request that request_mirror_policies ask for: sent beside it, answered to nobody.
+
+import type { HeaderMap } from '../common/header_map.ts'
+import type { ForwardRoute, ShadowPolicy } from '../http/route.ts'
+import type { StreamInfo } from '../stream_info/stream_info.ts'
+import type { Cluster } from '../upstream/cluster.ts'
+import type { AsyncClient, AsyncStream } from './async_client.ts'
+
+/** How much of a body may wait for a copy beyond its watermark, or as much as a request's own limit. */
+const mostBehindBytes = 1024 * 1024
+
+/** What one copy begins with. */
+interface Copy {
+  readonly cluster: Cluster
+  readonly headers: HeaderMap
+}
+
+/** One copy under way. */
+interface Shadow {
+  readonly stream: AsyncStream
+  /** What it was given while it was above its watermark already. */
+  behindBytes: number
+}
+
+export interface ShadowOptions {
+  readonly timeoutMs: number
+  /** Where a copy's buffers have their watermark; 0 where the request has no limit. */
+  readonly bufferLimitBytes: number
+  /** Told of each that is given up. */
+  readonly onAbandoned: () => void
+}
+
+export class ShadowStreams {
+  readonly #client: AsyncClient
+  readonly #options: ShadowOptions
+  #copies: readonly Copy[]
+  #shadows: Shadow[] = []
+
+  /**
+   * Copies the headers as they are now. Undefined where no policy asks for the request: a CONNECT is never mirrored.
+   */
+  static of(
+    route: ForwardRoute,
+    headers: HeaderMap,
+    streamInfo: StreamInfo,
+    client: AsyncClient,
+    options: ShadowOptions,
+  ): ShadowStreams | undefined {
+    if (headers.method === 'CONNECT') return undefined
+    const chosen = route.shadowPolicies.filter((policy) => policy.isChosen(streamInfo.random))
+    const copies = chosen.flatMap((policy) => copyFor(policy, route, headers, streamInfo, client))
+    return copies.length === 0 ? undefined : new ShadowStreams(copies, client, options)
+  }
+
+  private constructor(copies: readonly Copy[], client: AsyncClient, options: ShadowOptions) {
+    this.#copies = copies
+    this.#client = client
+    this.#options = options
+  }
+
+  start(endStream: boolean): void {
+    // Without a limit the body of a request would wait for ever: 0 means the smallest there is.
+    const options = { ...this.#options, bufferLimitBytes: Math.max(1, this.#options.bufferLimitBytes) }
+    for (const { cluster, headers } of this.#copies) {
+      const stream = this.#client.start(cluster, headers, endStream, options)
+      if (!stream.isClosed) this.#shadows.push({ stream, behindBytes: 0 })
+    }
+    this.#copies = []
+  }
+
+  onData(data: Buffer, endStream: boolean): void {
+    if (this.#shadows.length === 0) return
+    // The memory is the client's connection's, and is read into again before every copy may have been written.
+    const copy = Buffer.from(data)
+    for (const shadow of this.#shadows) if (this.#keepsUp(shadow, copy.length)) shadow.stream.sendData(copy, endStream)
+    this.#shadows = this.#shadows.filter(({ stream }) => !stream.isClosed)
+  }
+
+  /** A copy does not hold the request back, as it does in Envoy: one that falls too far behind is given up. */
+  #keepsUp(shadow: Shadow, bytes: number): boolean {
+    shadow.behindBytes = shadow.stream.isAboveWriteBufferHighWatermark ? shadow.behindBytes + bytes : 0
+    if (shadow.behindBytes <= Math.max(mostBehindBytes, this.#options.bufferLimitBytes)) return true
+    shadow.stream.reset()
+    this.#options.onAbandoned()
+    return false
+  }
+
+  onTrailers(trailers: HeaderMap): void {
+    for (const { stream } of this.#shadows) stream.sendTrailers(trailers.clone())
+    this.#shadows = []
+  }
+
+  /** The request is over: copies that have all of it go on, the others have no end to come to. */
+  destroy(): void {
+    for (const { stream } of this.#shadows) stream.reset()
+    this.#shadows = []
+  }
+}
+
+/** A cluster that is not there, or not named, gets no copy. */
+function copyFor(
+  policy: ShadowPolicy,
+  route: ForwardRoute,
+  original: HeaderMap,
+  streamInfo: StreamInfo,
+  client: AsyncClient,
+): Copy[] {
+  const cluster = client.settings.clusterManager.get(policy.clusterName(original))
+  if (cluster === undefined) return []
+  const headers = original.clone()
+  // In which case the client has written its names is not told on.
+  headers.receivedCase = undefined
+  policy.changeHeaders(headers, {
+    requestHeaders: headers,
+    responseHeaders: undefined,
+    responseTrailers: undefined,
+    streamInfo,
+    localReplyBody: '',
+    accessLogType: 'NotSet',
+    routeMetadata: route.metadata,
+    virtualHostMetadata: route.virtualHost.metadata,
+  })
+  return [{ cluster, headers }]
+}

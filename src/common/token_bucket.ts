@@ -34,7 +34,8 @@ export class TokenBucket {
     this.#cell = cell
     this.#clock = clock
     this.#tokenNs = (limits.fillIntervalMs * 1e6) / limits.tokensPerFill
-    this.#fullNs = BigInt(Math.round(this.#tokenNs * limits.maxTokens))
+    // One that never holds anything takes for ever to fill, and is full at once.
+    this.#fullNs = limits.maxTokens === 0 ? 0n : BigInt(Math.round(this.#tokenNs * limits.maxTokens))
     // A machine that booted a moment ago must not find the bucket empty.
     if (clock() < this.#fullNs) Atomics.compareExchange(cell, 0, 0n, clock() - this.#fullNs)
   }

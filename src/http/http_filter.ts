@@ -81,7 +81,7 @@ export interface StreamDecoderFilterCallbacks extends StreamFilterCallbacks {
   addDecodedData(data: Buffer, streaming?: boolean): void
   /** Gives other data than came to the filters behind: from decodeData, which then returns StopIterationNoBuffer. */
   injectDecodedDataToFilterChain(data: Buffer, endStream: boolean): void
-  /** Trailers for a request that has none; only while the last data passes. */
+  /** Trailers for a request that has none; only while the last data passes, or before it is injected. */
   addDecodedTrailers(): HeaderMap
   /** The bytes the chain may buffer for one stream; 0 for no limit. */
   decoderBufferLimit(): number

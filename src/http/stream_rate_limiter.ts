@@ -11,9 +11,11 @@ export interface StreamRateLimiterCallbacks {
   /** More data is held than the limit, or no longer half of it. */
   pauseData(): void
   resumeData(): void
+  /** As many bytes go on now, perhaps none; the rest waits for the bucket for another interval (`isHeldBack`). */
+  dataAllowed?(bytes: number, isHeldBack: boolean): void
 }
 
-const defaultFillIntervalMs = 50
+export const defaultFillIntervalMs = 50
 const bytesPerKilobyte = 1024
 const noBytes = Buffer.alloc(0)
 
@@ -27,6 +29,7 @@ export class StreamRateLimiter {
   readonly #bucket: TokenBucket
   readonly #callbacks: StreamRateLimiterCallbacks
   readonly #bufferLimitBytes: number
+  readonly #fillIntervalMs: number
   readonly #timer = new Timer(() => this.#onTimer())
   #held: Buffer[] = []
   #heldBytes = 0
@@ -34,11 +37,20 @@ export class StreamRateLimiter {
   #sawEndStream = false
   #sawTrailers = false
 
-  /** `bufferLimitBytes`: how much is held before whoever sends is stopped; 0 for no limit. */
-  constructor(bucket: TokenBucket, bufferLimitBytes: number, callbacks: StreamRateLimiterCallbacks) {
+  /**
+   * `bufferLimitBytes`: how much is held before whoever sends is stopped; 0 for no limit. `fillIntervalMs`: how long held
+   * data waits before the bucket is asked again.
+   */
+  constructor(
+    bucket: TokenBucket,
+    bufferLimitBytes: number,
+    callbacks: StreamRateLimiterCallbacks,
+    fillIntervalMs = defaultFillIntervalMs,
+  ) {
     this.#bucket = bucket
     this.#bufferLimitBytes = bufferLimitBytes
     this.#callbacks = callbacks
+    this.#fillIntervalMs = fillIntervalMs
   }
 
   /** A limiter with a bucket of its own, which begins with what may pass in one interval. */
@@ -86,7 +98,8 @@ export class StreamRateLimiter {
   #onTimer(): void {
     const data = this.#take(this.#bucket.consumeUpTo(this.#heldBytes))
     const isEmpty = this.#heldBytes === 0
-    if (!isEmpty) this.#timer.enable(defaultFillIntervalMs)
+    this.#callbacks.dataAllowed?.(data.length, !isEmpty)
+    if (!isEmpty) this.#timer.enable(this.#fillIntervalMs)
     if (this.#paused && this.#heldBytes <= this.#bufferLimitBytes / 2) {
       this.#paused = false
       this.#callbacks.resumeData()

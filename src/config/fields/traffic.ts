@@ -1,4 +1,4 @@
-// Fields of the HTTP filters that hold traffic back: faults and rate limits.
+// Fields of the HTTP filters that hold traffic back: faults and limits.
 import { type FieldTable, words } from './field_table.ts'
 
 const rateLimit = 'envoy.config.route.v3.RateLimit'
@@ -13,6 +13,10 @@ export const trafficFields: FieldTable = {
   },
   [`${filters}.http.fault.v3.FaultAbort`]: {
     acts: words('http_status grpc_status header_abort percentage response_body'),
+  },
+  [`${filters}.http.bandwidth_limit.v3.BandwidthLimit`]: {
+    acts: words(`stat_prefix enable_mode limit_kbps fill_interval runtime_enabled enable_response_trailers
+      response_trailer_prefix`),
   },
   [`${filters}.http.local_ratelimit.v3.LocalRateLimit`]: {
     acts: words(`stat_prefix status token_bucket filter_enabled filter_enforced

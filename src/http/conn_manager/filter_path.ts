@@ -278,9 +278,13 @@ export class FilterPath<F extends DataFilter> {
       if (this.halted) return
     }
     this.runData(index + 1, data, endStream)
+    if (endStream && this.#trailersMadeBy === index) this.#passMadeTrailers()
   }
 
-  /** A filter ends the stream with trailers of its own: called while it handles the last data, or headers it adds data to. */
+  /**
+   * A filter ends the stream with trailers of its own: called while it handles the last data, or headers it adds data to,
+   * or before it injects the last data.
+   */
   addTrailers(index: number, trailers: HeaderMap): void {
     this.#trailers = trailers
     this.#trailersMadeBy = index

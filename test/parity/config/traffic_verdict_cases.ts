@@ -1,4 +1,4 @@
-/** Faults and rate limits that Envoy accepts or refuses in a configuration. */
+/** Faults and limits that Envoy accepts or refuses in a configuration. */
 import { boot, type VerdictCase } from './verdict_cases.ts'
 
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.http'
@@ -51,6 +51,48 @@ const faultCases: readonly VerdictCase[] = [
   routeFault('empty', ''),
   routeFault('abort, status 600', `abort: { http_status: 600, ${PERCENT} }`),
   routeFault('header with a bad regex', 'headers: [ { name: a, string_match: { safe_regex: { regex: "(" } } } ]'),
+]
+
+const BANDWIDTH = 'bandwidth_limit.v3.BandwidthLimit'
+const bandwidth = (name: string, fields: string): VerdictCase => ({
+  name: `bandwidth limit: ${name}`,
+  yaml: boot({ filters: filterOf(BANDWIDTH, fields) }),
+})
+const routeBandwidth = (name: string, fields: string): VerdictCase => ({
+  name: `bandwidth limit: route, ${name}`,
+  yaml: boot({
+    filters: filterOf(BANDWIDTH, 'stat_prefix: s'),
+    routes: `- { match: { prefix: "/" }, route: { cluster: c }, typed_per_filter_config: { f: ${message(BANDWIDTH, fields)} } }`,
+  }),
+})
+
+const bandwidthCases: readonly VerdictCase[] = [
+  bandwidth('empty', ''),
+  bandwidth('prefix alone', 'stat_prefix: s'),
+  bandwidth('without prefix', 'limit_kbps: 1'),
+  bandwidth('without limit', 'stat_prefix: s, enable_mode: REQUEST'),
+  bandwidth('limit of nothing', 'stat_prefix: s, limit_kbps: 0'),
+  bandwidth('limit', 'stat_prefix: s, limit_kbps: 1, enable_mode: REQUEST_AND_RESPONSE'),
+  bandwidth('unknown mode', 'stat_prefix: s, limit_kbps: 1, enable_mode: BOTH'),
+  bandwidth('mode by number', 'stat_prefix: s, limit_kbps: 1, enable_mode: 4'),
+  bandwidth('interval', 'stat_prefix: s, limit_kbps: 1, fill_interval: 0.02s'),
+  bandwidth('interval too short', 'stat_prefix: s, limit_kbps: 1, fill_interval: 0.019s'),
+  bandwidth('interval too long', 'stat_prefix: s, limit_kbps: 1, fill_interval: 1.001s'),
+  bandwidth('flag', 'stat_prefix: s, runtime_enabled: { default_value: false, runtime_key: k }'),
+  bandwidth('flag without default', 'stat_prefix: s, runtime_enabled: { runtime_key: k }'),
+  bandwidth('flag without key', 'stat_prefix: s, runtime_enabled: { default_value: false }'),
+  bandwidth('trailers', 'stat_prefix: s, enable_response_trailers: true, response_trailer_prefix: x-t'),
+  bandwidth(
+    'trailers with a bad prefix',
+    'stat_prefix: s, enable_response_trailers: true, response_trailer_prefix: "x\\n"',
+  ),
+  bandwidth(
+    'trailers with an odd prefix',
+    'stat_prefix: s, enable_response_trailers: true, response_trailer_prefix: "a b"',
+  ),
+  routeBandwidth('empty', ''),
+  routeBandwidth('without limit', 'stat_prefix: s, enable_mode: REQUEST'),
+  routeBandwidth('with a limit', 'stat_prefix: s, enable_mode: REQUEST, limit_kbps: 5'),
 ]
 
 const LOCAL = 'local_ratelimit.v3.LocalRateLimit'
@@ -218,4 +260,4 @@ const localRateLimitCases: readonly VerdictCase[] = [
   ),
 ]
 
-export const trafficVerdictCases: readonly VerdictCase[] = [...faultCases, ...localRateLimitCases]
+export const trafficVerdictCases: readonly VerdictCase[] = [...faultCases, ...bandwidthCases, ...localRateLimitCases]

@@ -1,6 +1,7 @@
-/** Faults and rate limits over transports that they were not written for. */
+/** Faults and limits over transports that they were not written for. */
+import { bandwidthLimitSuite } from '../http_filters/bandwidth_limit_suite.ts'
 import { faultSuite } from '../http_filters/fault_suite.ts'
 import { localRateLimitSuite } from '../http_filters/local_ratelimit_suite.ts'
 import { defineOverTransports } from './define_matrix.ts'
 
-defineOverTransports(faultSuite, localRateLimitSuite)
+defineOverTransports(bandwidthLimitSuite, faultSuite, localRateLimitSuite)

@@ -4,6 +4,8 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 
 type RuntimeFractionalPercent = envoy.config.core.v3.RuntimeFractionalPercent
 type FractionalPercent = envoy.type.v3.FractionalPercent
+type RuntimeDouble = envoy.config.core.v3.RuntimeDouble
+type RuntimePercent = envoy.config.core.v3.RuntimePercent
 type RuntimeUInt32 = envoy.config.core.v3.RuntimeUInt32
 type RuntimeFeatureFlag = envoy.config.core.v3.RuntimeFeatureFlag
 
@@ -76,6 +78,19 @@ export class Runtime {
 
   uint32(view: RuntimeUInt32): () => number {
     return () => this.getInteger(view.runtimeKey, view.defaultValue)
+  }
+
+  double(view: RuntimeDouble): () => number {
+    return () => this.getNumber(view.runtimeKey, view.defaultValue)
+  }
+
+  /** From 0 to 100; the default where the key holds anything else. */
+  percent(view: RuntimePercent): () => number {
+    const byDefault = view.defaultValue?.value ?? 0
+    return () => {
+      const value = this.getNumber(view.runtimeKey, byDefault)
+      return value >= 0 && value <= 100 ? value : byDefault
+    }
   }
 
   flag(view: RuntimeFeatureFlag): () => boolean {

@@ -5,6 +5,7 @@ import { fileAccessLogFactory } from './access_loggers/file/config.ts'
 import { httpGrpcAccessLogFactory, tcpGrpcAccessLogFactory } from './access_loggers/grpc/config.ts'
 import { stderrAccessLogFactory, stdoutAccessLogFactory } from './access_loggers/stream/config.ts'
 import { aggregateCluster } from './clusters/aggregate/config.ts'
+import { admissionControlFilter } from './filters/http/admission_control/config.ts'
 import { bandwidthLimitFilter } from './filters/http/bandwidth_limit/config.ts'
 import { connectGrpcBridgeFilter } from './filters/http/connect_grpc_bridge/config.ts'
 import { corsFilter } from './filters/http/cors/config.ts'
@@ -56,6 +57,7 @@ import { proxyProtocolUpstreamFactory } from './transport_sockets/upstream_proxy
 
 export const allExtensions: readonly ExtensionFactory[] = [
   // HTTP filters
+  admissionControlFilter,
   bandwidthLimitFilter,
   connectGrpcBridgeFilter,
   corsFilter,

@@ -14,6 +14,10 @@ export const trafficFields: FieldTable = {
   [`${filters}.http.fault.v3.FaultAbort`]: {
     acts: words('http_status grpc_status header_abort percentage response_body'),
   },
+  [`${filters}.http.admission_control.v3.AdmissionControl`]: {
+    acts: words(`enabled success_criteria sampling_window aggression sr_threshold rps_threshold
+      max_rejection_probability`),
+  },
   [`${filters}.http.bandwidth_limit.v3.BandwidthLimit`]: {
     acts: words(`stat_prefix enable_mode limit_kbps fill_interval runtime_enabled enable_response_trailers
       response_trailer_prefix`),

@@ -53,6 +53,49 @@ const faultCases: readonly VerdictCase[] = [
   routeFault('header with a bad regex', 'headers: [ { name: a, string_match: { safe_regex: { regex: "(" } } } ]'),
 ]
 
+const ADMISSION = 'admission_control.v3.AdmissionControl'
+const admission = (name: string, fields: string): VerdictCase => ({
+  name: `admission control: ${name}`,
+  yaml: boot({ filters: filterOf(ADMISSION, fields) }),
+})
+const admits = (name: string, criteria: string): VerdictCase => admission(name, `success_criteria: { ${criteria} }`)
+
+const admissionCases: readonly VerdictCase[] = [
+  admission('empty', ''),
+  admits('no criteria', ''),
+  admits('no statuses', 'http_criteria: {}'),
+  admits('no gRPC statuses', 'grpc_criteria: {}'),
+  admits('statuses', 'http_criteria: { http_success_status: [ { start: 100, end: 600 } ] }'),
+  admits('statuses from 99', 'http_criteria: { http_success_status: [ { start: 99, end: 600 } ] }'),
+  admits('statuses to 600', 'http_criteria: { http_success_status: [ { start: 100, end: 601 } ] }'),
+  admits('statuses the wrong way', 'http_criteria: { http_success_status: [ { start: 300, end: 200 } ] }'),
+  admits('a range of nothing', 'http_criteria: { http_success_status: [ { start: 200, end: 200 } ] }'),
+  admits('gRPC statuses', 'grpc_criteria: { grpc_success_status: [ 0, 16 ] }'),
+  admits('gRPC status 17', 'grpc_criteria: { grpc_success_status: [ 0, 17 ] }'),
+  ...[
+    'sampling_window: 1s',
+    'sampling_window: 0.999s',
+    'sr_threshold: { runtime_key: k }',
+    'sr_threshold: { runtime_key: k, default_value: { value: 1 } }',
+    'sr_threshold: { runtime_key: k, default_value: { value: 0.99 } }',
+    'sr_threshold: { runtime_key: k, default_value: { value: 101 } }',
+    'sr_threshold: { default_value: { value: 5 } }',
+    'aggression: { runtime_key: k, default_value: 0.5 }',
+    'aggression: { default_value: 2 }',
+    'rps_threshold: { runtime_key: k, default_value: 5 }',
+    'max_rejection_probability: { runtime_key: k, default_value: { value: 100.5 } }',
+    'max_rejection_probability: { runtime_key: k }',
+    'enabled: { runtime_key: k }',
+  ].map((field) => admission(field, `success_criteria: {}, ${field}`)),
+  {
+    name: 'admission control: of a route',
+    yaml: boot({
+      filters: filterOf(ADMISSION, 'success_criteria: {}'),
+      routes: `- { match: { prefix: "/" }, route: { cluster: c }, typed_per_filter_config: { f: ${message(ADMISSION, 'success_criteria: {}')} } }`,
+    }),
+  },
+]
+
 const BANDWIDTH = 'bandwidth_limit.v3.BandwidthLimit'
 const bandwidth = (name: string, fields: string): VerdictCase => ({
   name: `bandwidth limit: ${name}`,
@@ -260,4 +303,9 @@ const localRateLimitCases: readonly VerdictCase[] = [
   ),
 ]
 
-export const trafficVerdictCases: readonly VerdictCase[] = [...faultCases, ...bandwidthCases, ...localRateLimitCases]
+export const trafficVerdictCases: readonly VerdictCase[] = [
+  ...faultCases,
+  ...admissionCases,
+  ...bandwidthCases,
+  ...localRateLimitCases,
+]

@@ -10,7 +10,7 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js'
 import { wallMs } from '../common/clock.ts'
-import { GrpcError, type GrpcStatus, type GrpcStream, type GrpcStreamCallbacks, grpcInternal } from './grpc_client.ts'
+import type { GrpcCallOptions, GrpcStatus, GrpcStream, GrpcStreamCallbacks } from './grpc_client.ts'
 
 /** What is said of a call before its first message. */
 export interface CallHead {
@@ -57,9 +57,11 @@ export class Channel {
     return this.#client.getChannel().getConnectivityState(false) === connectivityState.READY
   }
 
-  startStream(head: CallHead, callbacks: CallCallbacks): GrpcStream {
+  startStream(head: CallHead, callbacks: CallCallbacks, { timeoutMs }: GrpcCallOptions = {}): GrpcStream {
     const { path, metadata, authority } = head
-    const call = this.#client.makeBidiStreamRequest(path, toBuffer, asIs, metadata, authorityOption(authority))
+    const deadline = timeoutMs === undefined ? {} : { deadline: new Date(wallMs() + timeoutMs) }
+    const options = { ...authorityOption(authority), ...deadline }
+    const call = this.#client.makeBidiStreamRequest(path, toBuffer, asIs, metadata, options)
     let open = true
     watchAnswer(call, (httpStatus) => {
       if (open) callbacks.onAnswer?.(httpStatus)
@@ -87,31 +89,6 @@ export class Channel {
         call.cancel()
       },
     }
-  }
-
-  unaryCall(
-    { path, metadata, authority }: CallHead,
-    bytes: Uint8Array,
-    timeoutMs?: number,
-    onAnswer?: CallCallbacks['onAnswer'],
-  ): Promise<Uint8Array> {
-    const deadline = timeoutMs === undefined ? {} : { deadline: new Date(wallMs() + timeoutMs) }
-    const callOptions = { ...authorityOption(authority), ...deadline }
-    return new Promise((resolve, reject) => {
-      const call = this.#client.makeUnaryRequest(
-        path,
-        toBuffer,
-        asIs,
-        bytes,
-        metadata,
-        callOptions,
-        (error, answer) => {
-          if (answer !== undefined) resolve(answer)
-          else reject(new GrpcError(error === null ? { code: grpcInternal, message: 'no answer' } : toStatus(error)))
-        },
-      )
-      if (onAnswer !== undefined) watchAnswer(call, onAnswer)
-    })
   }
 
   close(): void {

@@ -13,12 +13,11 @@ import { CallCount } from './call_count.ts'
 import { type CallEnd, callEnd, endStatus } from './call_end.ts'
 import { type CallHead, Channel } from './channel.ts'
 import {
-  GrpcError,
+  type GrpcCallOptions,
   type GrpcStatus,
   type GrpcStream,
   type GrpcStreamCallbacks,
-  grpcInternal,
-  grpcOk,
+  grpcDeadlineExceeded,
   grpcUnavailable,
 } from './grpc_client.ts'
 
@@ -43,7 +42,6 @@ export class ClusterChannel implements ConnectionPoolLike {
   readonly #channel: Channel
   readonly #streams = new Set<ClusterStream>()
   readonly #connector: HostConnector
-  readonly #unaryCalls = new Set<CallCount>()
   #idleCallbacks: (() => void)[] = []
   #isClosed = false
 
@@ -54,7 +52,6 @@ export class ClusterChannel implements ConnectionPoolLike {
       isReady: () => this.#channel.isReady,
       onConnected: () => {
         for (const stream of this.#streams) stream.count.onConnected()
-        for (const count of this.#unaryCalls) count.onConnected()
       },
       onFailure: (end) => this.#fail(end),
     })
@@ -63,40 +60,21 @@ export class ClusterChannel implements ConnectionPoolLike {
   }
 
   get #isActive(): boolean {
-    return this.#streams.size + this.#unaryCalls.size > 0
+    return this.#streams.size > 0
   }
 
   get isUsable(): boolean {
     return !this.#isClosed && !this.#connector.hasFailed && this.#channel.isUsable
   }
 
-  startStream(head: CallHead, callbacks: GrpcStreamCallbacks): GrpcStream {
+  startStream(head: CallHead, callbacks: GrpcStreamCallbacks, { timeoutMs }: GrpcCallOptions = {}): GrpcStream {
     const stream = new ClusterStream(this.#newCount(), callbacks, {
       onBytes: () => this.#connector.countBytes(),
       onOver: (wasLost) => this.#onStreamOver(stream, wasLost),
     })
     this.#streams.add(stream)
-    stream.start(this.#channel, head)
+    stream.start(this.#channel, head, timeoutMs)
     return stream
-  }
-
-  async unaryCall(head: CallHead, bytes: Uint8Array, timeoutMs: number | undefined): Promise<Uint8Array> {
-    const count = this.#newCount()
-    this.#unaryCalls.add(count)
-    try {
-      const answer = await this.#channel.unaryCall(head, bytes, timeoutMs, (httpStatus) => count.onAnswer(httpStatus))
-      count.onEnd({ code: grpcOk, message: '' }, 'endedByBoth')
-      return answer
-    } catch (error) {
-      const status = error instanceof GrpcError ? error.status : { code: grpcInternal, message: String(error) }
-      const { isWaiting, isAnswered } = count
-      const end = callEnd(status, { isWaiting, isAnswered, isEnded: true })
-      count.onEnd(status, end)
-      throw new GrpcError(endStatus(status, end, isAnswered, this.host.address))
-    } finally {
-      this.#unaryCalls.delete(count)
-      this.#onCallOver()
-    }
   }
 
   #newCount(): CallCount {
@@ -156,6 +134,7 @@ class ClusterStream implements GrpcStream {
   readonly #callbacks: GrpcStreamCallbacks
   readonly #users: StreamUsers
   #inner: GrpcStream | undefined
+  readonly #timer = new Timer(() => this.#onTimeout())
   /** On this side. */
   #isEnded = false
   #isOver = false
@@ -166,7 +145,9 @@ class ClusterStream implements GrpcStream {
     this.#users = users
   }
 
-  start(channel: Channel, head: CallHead): void {
+  start(channel: Channel, head: CallHead, timeoutMs: number | undefined): void {
+    // A call that hangs is given up here: a deadline of grpc-js's own counts and tells otherwise.
+    if (timeoutMs !== undefined) this.#timer.enable(timeoutMs)
     this.#inner = channel.startStream(head, {
       onAnswer: (httpStatus) => this.count.onAnswer(httpStatus),
       onMessage: (bytes) => {
@@ -197,9 +178,22 @@ class ClusterStream implements GrpcStream {
   cancel(): void {
     this.#inner?.cancel()
     if (this.#isOver) return
-    this.#isOver = true
+    this.#end()
     this.count.onCancelled()
     this.#users.onOver(false)
+  }
+
+  #onTimeout(): void {
+    this.#inner?.cancel()
+    this.#end()
+    this.count.onTimeout()
+    this.#users.onOver(false)
+    this.#callbacks.onClose({ code: grpcDeadlineExceeded, message: 'upstream request timeout' })
+  }
+
+  #end(): void {
+    this.#isOver = true
+    this.#timer.disable()
   }
 
   fail(end: CallEnd): void {
@@ -209,7 +203,7 @@ class ClusterStream implements GrpcStream {
 
   #close(status: GrpcStatus, end: CallEnd): void {
     if (this.#isOver) return
-    this.#isOver = true
+    this.#end()
     const told = endStatus(status, end, this.count.isAnswered, this.count.host.address)
     this.count.onEnd(status, end)
     this.#users.onOver(end === 'connection termination')

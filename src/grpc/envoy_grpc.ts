@@ -8,7 +8,6 @@ import { type ClusterChannel, channelTo } from './cluster_channel.ts'
 import {
   type GrpcCallOptions,
   type GrpcClient,
-  GrpcError,
   type GrpcStatus,
   type GrpcStream,
   type GrpcStreamCallbacks,
@@ -33,28 +32,28 @@ export class EnvoyGrpcClient implements GrpcClient {
     this.#authority = config.authority === '' ? config.clusterName : config.authority
   }
 
-  startStream(path: string, callbacks: GrpcStreamCallbacks): GrpcStream {
+  startStream(path: string, callbacks: GrpcStreamCallbacks, options: GrpcCallOptions = {}): GrpcStream {
     const channel = this.#channel()
     if (channel === undefined) return failedStream(callbacks)
-    const stream = channel.startStream(this.#head(path), {
-      onMessage: (bytes) => callbacks.onMessage(bytes),
-      onClose: (status) => {
-        this.#streams.delete(stream)
-        callbacks.onClose(status)
+    const stream = channel.startStream(
+      this.#head(path, options),
+      {
+        onMessage: (bytes) => callbacks.onMessage(bytes),
+        onClose: (status) => {
+          this.#streams.delete(stream)
+          callbacks.onClose(status)
+        },
       },
-    })
+      options,
+    )
     this.#streams.add(stream)
     return stream
   }
 
-  async unaryCall(path: string, bytes: Uint8Array, options: GrpcCallOptions = {}): Promise<Uint8Array> {
-    const channel = this.#channel()
-    if (channel === undefined) throw new GrpcError(noHost)
-    return channel.unaryCall(this.#head(path), bytes, options.timeoutMs)
-  }
-
-  #head(path: string): CallHead {
-    return { path, metadata: this.#metadata.clone(), authority: this.#authority }
+  #head(path: string, { timeoutMs }: GrpcCallOptions): CallHead {
+    const metadata = this.#metadata.clone()
+    if (timeoutMs !== undefined) metadata.set('grpc-timeout', `${Math.ceil(timeoutMs)}m`)
+    return { path, metadata, authority: this.#authority }
   }
 
   #channel(): ClusterChannel | undefined {

@@ -47,7 +47,7 @@ export class GoogleGrpcClient implements GrpcClient {
     this.#stats = new GoogleGrpcStats(scope, config.statPrefix)
   }
 
-  startStream(path: string, callbacks: GrpcStreamCallbacks): GrpcStream {
+  startStream(path: string, callbacks: GrpcStreamCallbacks, options?: GrpcCallOptions): GrpcStream {
     this.#stats.streamsTotal.inc()
     return this.#usableChannel().startStream(
       { path, metadata: this.#metadata.clone(), authority: undefined },
@@ -58,13 +58,8 @@ export class GoogleGrpcClient implements GrpcClient {
           callbacks.onClose(status)
         },
       },
+      options,
     )
-  }
-
-  unaryCall(path: string, bytes: Uint8Array, options: GrpcCallOptions = {}): Promise<Uint8Array> {
-    this.#stats.streamsTotal.inc()
-    const head = { path, metadata: this.#metadata.clone(), authority: undefined }
-    return this.#usableChannel().unaryCall(head, bytes, options.timeoutMs)
   }
 
   /** When to try again, the caller says: a channel that has failed would wait by itself. */

@@ -31,6 +31,7 @@ export interface GrpcStream {
 }
 
 export interface GrpcCallOptions {
+  /** For the whole call, from now on; the server is told. */
   readonly timeoutMs?: number | undefined
 }
 
@@ -39,18 +40,6 @@ export interface GrpcClient {
   /** For logs: the cluster's name, or the target. */
   readonly destination: string
   /** `path` is `/package.Service/Method`. */
-  startStream(path: string, callbacks: GrpcStreamCallbacks): GrpcStream
-  /** One message for one. Rejects with a `GrpcError`. */
-  unaryCall(path: string, bytes: Uint8Array, options?: GrpcCallOptions): Promise<Uint8Array>
+  startStream(path: string, callbacks: GrpcStreamCallbacks, options?: GrpcCallOptions): GrpcStream
   close(): void
-}
-
-export class GrpcError extends Error {
-  readonly status: GrpcStatus
-
-  constructor(status: GrpcStatus) {
-    super(`${status.code}, ${status.message}`)
-    this.name = 'GrpcError'
-    this.status = status
-  }
 }

@@ -22,6 +22,7 @@ import { createStatsSettings, defaultStatsSettings, parseStatsTag, type StatsSet
 import { StatsOwner } from '../stats/stats_owner.ts'
 import type { Scope } from '../stats/store.ts'
 import type { TagRegex } from '../stats/tag_extractor.ts'
+import type { CreateGrpcClient } from '../upstream/async_grpc_client.ts'
 import { buildCluster } from '../upstream/build_cluster.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import { ClusterManager } from '../upstream/cluster_manager.ts'
@@ -48,6 +49,7 @@ export interface InstanceParts {
   /** -1 in main. */
   readonly workerIndex: number
   readonly concurrency: number
+  readonly createGrpcClient: CreateGrpcClient
 }
 
 /** One process's server, without listeners and clusters: those come and go. */
@@ -91,6 +93,7 @@ export class Instance {
       healthCheckFailed: parts.healthCheckFailed,
       onUnhealthyHost: parts.onUnhealthyHost,
       concurrency: parts.concurrency,
+      createGrpcClient: parts.createGrpcClient,
     }
   }
 

@@ -9,6 +9,7 @@ import { ConfigErrors } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import { Runtime } from '../config/runtime.ts'
+import { createAsyncGrpcClient } from '../grpc/async_grpc_client.ts'
 import { NodeHealth } from '../stats/node_health.ts'
 import { StatsReader } from '../stats/reader.ts'
 import { createSegment, MAIN_SLAB, type StatsSegment } from '../stats/segment.ts'
@@ -128,6 +129,7 @@ export class Server implements ServerControl {
         onUnhealthyHost: () => {},
         workerIndex: -1,
         concurrency: options.concurrency,
+        createGrpcClient: createAsyncGrpcClient,
       },
     })
     this.#reload = new Reload({

@@ -9,6 +9,7 @@ import type { ExtensionRegistry } from '../config/registry.ts'
 import { Runtime } from '../config/runtime.ts'
 import { messageSchema } from '../config/schema.ts'
 import { WatchedResources } from '../config/watched_resources.ts'
+import { createAsyncGrpcClient } from '../grpc/async_grpc_client.ts'
 import { checkDuplicateAddresses } from '../network/listener_builder.ts'
 import { WatchedFolders } from '../network/watched_folders.ts'
 import { SharedCounter } from '../stats/shared_counter.ts'
@@ -107,6 +108,7 @@ export function validateBootstrap(
     onUnhealthyHost: () => {},
     workerIndex: -1,
     concurrency: options.concurrency,
+    createGrpcClient: createAsyncGrpcClient,
   })
   const { listeners = [] } = bootstrap.staticResources ?? {}
   const { primary, secondary } = clustersInOrder(bootstrap)

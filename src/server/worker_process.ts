@@ -25,6 +25,7 @@ import {
 import { DrainManager } from './drain_decision.ts'
 import { keyedHosts } from './host_keys.ts'
 import { Instance, statsSettings } from './instance.ts'
+import { loadedGrpcClient } from './loaded_grpc_client.ts'
 import { sharedMemory } from './shared_cells.ts'
 import { applyChange, refuseDifference } from './worker_changes.ts'
 import { WorkerListeners } from './worker_listeners.ts'
@@ -99,6 +100,7 @@ class Worker {
       onUnhealthyHost: (host) => this.#onUnhealthyHost(host),
       workerIndex,
       concurrency: settings.concurrency,
+      createGrpcClient: loadedGrpcClient,
     })
     refuseDifference(errors)
     const { drainTimeMs, drainStrategy: strategy } = settings

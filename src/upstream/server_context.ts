@@ -1,6 +1,7 @@
 // What every extension factory gets: one server's (main's for validation, or a worker's) shared parts.
 
 import type { NetworkServerContext } from '../network/factory.ts'
+import type { CreateGrpcClient } from './async_grpc_client.ts'
 import type { ClusterManager } from './cluster_manager.ts'
 import type { Host } from './host.ts'
 
@@ -23,4 +24,5 @@ export interface ServerContext extends NetworkServerContext {
   /** A response has said that its host wants no more traffic. */
   readonly onUnhealthyHost: (host: Host) => void
   readonly concurrency: number
+  readonly createGrpcClient: CreateGrpcClient
 }

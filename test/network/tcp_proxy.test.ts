@@ -7,6 +7,7 @@ import { loadBootstrap } from '../../src/config/load.ts'
 import { tcpProxy } from '../../src/extensions/filters/network/tcp_proxy/config.ts'
 import { perConnectionCluster } from '../../src/extensions/filters/network/tcp_proxy/filter_state.ts'
 import { roundRobin } from '../../src/extensions/load_balancing_policies/round_robin/config.ts'
+import { createAsyncGrpcClient } from '../../src/grpc/async_grpc_client.ts'
 import type { NetworkFilterFactory } from '../../src/network/factory.ts'
 import { FilterStatus, type ReadFilterCallbacks } from '../../src/network/network_filter.ts'
 import { buildCluster } from '../../src/upstream/build_cluster.ts'
@@ -90,6 +91,7 @@ async function startProxy(options: ProxyOptions): Promise<Proxy> {
     healthCheckFailed: () => false,
     onUnhealthyHost: () => {},
     concurrency: 1,
+    createGrpcClient: createAsyncGrpcClient,
   }
   addClusters(context, options.clusters)
   const file = join(mkdtempSync(join(tmpdir(), 'nuncio-')), 'access.log')

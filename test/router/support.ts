@@ -10,6 +10,7 @@ import { messageSchema } from '../../src/config/schema.ts'
 import { ViewReader } from '../../src/config/view_reader.ts'
 import { parseYaml } from '../../src/config/yaml_source.ts'
 import { roundRobin } from '../../src/extensions/load_balancing_policies/round_robin/config.ts'
+import { createAsyncGrpcClient } from '../../src/grpc/async_grpc_client.ts'
 import type { Route, RouteConfig } from '../../src/http/route.ts'
 import { compileRouteConfig } from '../../src/router/route_config/route_config.ts'
 import type { StreamInfo } from '../../src/stream_info/stream_info.ts'
@@ -49,6 +50,7 @@ export function serverContext(options: TableOptions = {}): ServerContext & { err
     healthCheckFailed: () => false,
     onUnhealthyHost: () => {},
     concurrency: 1,
+    createGrpcClient: createAsyncGrpcClient,
   }
 }
 

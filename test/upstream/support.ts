@@ -5,6 +5,7 @@ import { ConfigErrors, renderIssue } from '../../src/config/errors.ts'
 import { loadBootstrap } from '../../src/config/load.ts'
 import { allExtensions } from '../../src/extensions/all_extensions.ts'
 import { rawBufferUpstreamFactory } from '../../src/extensions/transport_sockets/raw_buffer/config.ts'
+import { createAsyncGrpcClient } from '../../src/grpc/async_grpc_client.ts'
 import { createLocalStore, type StatsStore } from '../../src/stats/store.ts'
 import { buildCluster } from '../../src/upstream/build_cluster.ts'
 import type { Cluster } from '../../src/upstream/cluster.ts'
@@ -107,6 +108,7 @@ export function serverContext(
     healthCheckFailed: () => false,
     onUnhealthyHost: () => {},
     concurrency: 1,
+    createGrpcClient: createAsyncGrpcClient,
   }
 }
 

@@ -1,5 +1,6 @@
 // The copies of one request that request_mirror_policies ask for: sent beside it, answered to nobody.
 
+import { unansweredContext } from '../access_log/formatter_context.ts'
 import type { HeaderMap } from '../common/header_map.ts'
 import type { ForwardRoute, ShadowPolicy } from '../http/route.ts'
 import type { StreamInfo } from '../stream_info/stream_info.ts'
@@ -111,12 +112,7 @@ function copyFor(
   // In which case the client has written its names is not told on.
   headers.receivedCase = undefined
   policy.changeHeaders(headers, {
-    requestHeaders: headers,
-    responseHeaders: undefined,
-    responseTrailers: undefined,
-    streamInfo,
-    localReplyBody: '',
-    accessLogType: 'NotSet',
+    ...unansweredContext(streamInfo, headers),
     routeMetadata: route.metadata,
     virtualHostMetadata: route.virtualHost.metadata,
   })

@@ -18,6 +18,7 @@ import { grpcWebFilter } from './filters/http/grpc_web/config.ts'
 import { healthCheckFilter } from './filters/http/health_check/config.ts'
 import { httpLocalRateLimit } from './filters/http/local_ratelimit/config.ts'
 import { onDemandFilter } from './filters/http/on_demand/config.ts'
+import { httpRateLimit } from './filters/http/ratelimit/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
 import { httpInspector } from './filters/listener/http_inspector/config.ts'
 import { listenerLocalRateLimit } from './filters/listener/local_ratelimit/config.ts'
@@ -29,6 +30,7 @@ import { directResponse } from './filters/network/direct_response/config.ts'
 import { echo } from './filters/network/echo/config.ts'
 import { httpConnectionManager } from './filters/network/http_connection_manager/config.ts'
 import { localRateLimit } from './filters/network/local_ratelimit/config.ts'
+import { networkRateLimit } from './filters/network/ratelimit/config.ts'
 import { sniCluster } from './filters/network/sni_cluster/config.ts'
 import { tcpProxy } from './filters/network/tcp_proxy/config.ts'
 import { metadataFormatterFactory } from './formatter/metadata/config.ts'
@@ -70,6 +72,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   healthCheckFilter,
   httpLocalRateLimit,
   onDemandFilter,
+  httpRateLimit,
   routerFilter,
   // Network filters
   connectionLimit,
@@ -77,6 +80,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   echo,
   httpConnectionManager,
   localRateLimit,
+  networkRateLimit,
   sniCluster,
   tcpProxy,
   // Listener filters

@@ -2,6 +2,8 @@
 
 import type { Metadata } from '@grpc/grpc-js'
 import type { envoy } from '../../proto/generated/api.d.ts'
+import { codeStats } from '../router/code_stats.ts'
+import type { ClusterInfo } from '../upstream/cluster_info.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
 import type { CallHead } from './channel.ts'
 import { type ClusterChannel, channelTo } from './cluster_channel.ts'
@@ -16,6 +18,7 @@ import {
 
 type EnvoyGrpc = envoy.config.core.v3.GrpcService.EnvoyGrpc
 
+const noHostStatus = 503
 const noHost: GrpcStatus = { code: grpcUnavailable, message: 'no healthy upstream{no_healthy_upstream}' }
 
 export class EnvoyGrpcClient implements GrpcClient {
@@ -52,21 +55,33 @@ export class EnvoyGrpcClient implements GrpcClient {
 
   #head(path: string, { timeoutMs }: GrpcCallOptions): CallHead {
     const metadata = this.#metadata.clone()
-    if (timeoutMs !== undefined) metadata.set('grpc-timeout', `${Math.ceil(timeoutMs)}m`)
+    if (timeoutMs !== undefined) {
+      metadata.set('grpc-timeout', `${Math.ceil(timeoutMs)}m`)
+      metadata.set('x-envoy-expected-rq-timeout-ms', String(Math.ceil(timeoutMs)))
+    }
     return { path, metadata, authority: this.#authority }
   }
 
   #channel(): ClusterChannel | undefined {
     const cluster = this.#clusterManager.get(this.destination)
     const host = cluster?.chooseHost()
-    if (host === undefined) cluster?.info.stats.upstreamCxNoneHealthy.inc()
-    return host === undefined ? undefined : channelTo(host)
+    if (host !== undefined) return channelTo(host)
+    if (cluster !== undefined) countNoHost(cluster.info)
+    return undefined
   }
 
   close(): void {
     for (const stream of this.#streams) stream.cancel()
     this.#streams.clear()
   }
+}
+
+/** As a request that no host could take. */
+function countNoHost(info: ClusterInfo): void {
+  info.stats.upstreamCxNoneHealthy.inc()
+  const codes = codeStats(info)
+  codes.all.charge(noHostStatus)
+  codes.of('internal').charge(noHostStatus)
 }
 
 /** There is nowhere to send it; that is said in the next turn, as every other failure. */

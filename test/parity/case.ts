@@ -2,6 +2,7 @@
 import type { ConnectionOptions, TlsOptions } from 'node:tls'
 import type { BackendScript } from '../support/echo_backend.ts'
 import type { Http2BackendScript, Http2ReplyStep } from '../support/http2_backend.ts'
+import type { RateLimitReply } from '../support/rate_limit_service.ts'
 
 /** A step of the client. A string is sent as it is, one byte a character. */
 export type Step =
@@ -51,6 +52,8 @@ export interface ParityCase {
   replies?: readonly (readonly ReplyStep[])[]
   /** The same for backends that speak HTTP/2. */
   http2Replies?: readonly (readonly Http2ReplyStep[])[]
+  /** What the rate limit service answers; by default that all is well. */
+  rateLimit?: RateLimitReply
   /** `head` answers as soon as the head is there, `request` (default) when the request is complete. */
   replyAt?: 'head' | 'request' | 'connect'
   /** Filter (RE2) of the stats whose movement is compared; nothing is compared without it. */
@@ -89,6 +92,8 @@ export interface ParitySuite {
   tlsBackends?: Readonly<Record<string, TlsOptions>>
   /** An access log service of the proxy's own, on the port `{{als}}`: its entries are the access log. */
   accessLogService?: true
+  /** A rate limit service of the proxy's own, on the port `{{rls}}`: what it is asked stands before what backends get. */
+  rateLimitService?: true
   flags?: readonly string[]
   cases: readonly ParityCase[]
 }

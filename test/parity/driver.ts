@@ -16,6 +16,7 @@ import {
   playHttp2Reply,
 } from '../support/http2_backend.ts'
 import { type ProxyKind, type ProxyProcess, startProxy } from '../support/proxy_process.ts'
+import { RateLimitService } from '../support/rate_limit_service.ts'
 import { RawClient } from '../support/raw_client.ts'
 import type { Observation, ParityCase, ParitySuite, ReplyStep, Step } from './case.ts'
 import { frameList } from './http2/frame_list.ts'
@@ -38,17 +39,20 @@ export class SuiteDriver {
   readonly backends: Map<string, ParityBackend>
   readonly #ports: KnownPort[] = []
   readonly #logService: AccessLogService | undefined
+  readonly #rateLimits: RateLimitService | undefined
 
   private constructor(
     suite: ParitySuite,
     proxy: ProxyProcess,
     backends: Map<string, ParityBackend>,
     logService: AccessLogService | undefined,
+    rateLimits: RateLimitService | undefined,
   ) {
     this.suite = suite
     this.proxy = proxy
     this.backends = backends
     this.#logService = logService
+    this.#rateLimits = rateLimits
     for (const [name, backend] of backends) this.#ports.push({ port: backend.port, word: `backend ${name}` })
     for (const [name, port] of proxy.ports) this.#ports.push({ port, word: `listener ${name}` })
   }
@@ -61,7 +65,9 @@ export class SuiteDriver {
     for (const name of suite.http2Backends ?? [])
       backends.set(name, await Http2Backend.start({ settings: suite.http2Settings }, suite.tlsBackends?.[name]))
     const logService = suite.accessLogService === true ? await AccessLogService.start() : undefined
-    const text = suite.yaml.replaceAll('{{als}}', String(logService?.port))
+    const rateLimits = suite.rateLimitService === true ? await RateLimitService.start() : undefined
+    const services = suite.yaml.replaceAll('{{als}}', String(logService?.port))
+    const text = services.replaceAll('{{rls}}', String(rateLimits?.port))
     const yaml = text.replaceAll(/\{\{backend(?::(\w+))?\}\}/g, (_, name: string | undefined) => {
       const backend = backends.get(name ?? 'main')
       if (backend === undefined) throw new Error(`${suite.name}: no backend ${name ?? 'main'}`)
@@ -75,9 +81,10 @@ export class SuiteDriver {
         '10',
         ...(suite.flags ?? []),
       ])
-      return new SuiteDriver(suite, proxy, backends, logService)
+      return new SuiteDriver(suite, proxy, backends, logService, rateLimits)
     } catch (error) {
       logService?.stop()
+      rateLimits?.stop()
       for (const backend of backends.values()) await backend.stop()
       throw error
     }
@@ -86,12 +93,14 @@ export class SuiteDriver {
   async stop(): Promise<void> {
     await this.proxy.stop()
     this.#logService?.stop()
+    this.#rateLimits?.stop()
     for (const backend of this.backends.values()) await backend.stop()
   }
 
   /** `patience` lengthens every waiting for nothing, for a second look at a difference. */
   async run(one: ParityCase, patience = 1): Promise<Observation> {
     this.#script(one)
+    this.#rateLimits?.script(one.rateLimit)
     const marks = this.#markBackends()
     // Client ports come again after a while: only lines written from now on are this case's.
     const logStart = this.#logText().length
@@ -116,7 +125,7 @@ export class SuiteDriver {
     const observation: Observation = {
       received: clean(received()),
       connection,
-      upstream: this.#receivedSince(marks).map(clean),
+      upstream: [...(this.#rateLimits?.requests ?? []), ...this.#receivedSince(marks)].map(clean),
       accessLog: one.logOnce === true ? [...new Set(logs.map(clean))] : logs.map(clean),
       stats: before === undefined ? [] : (await this.#movedStats(before, one.stats ?? '')).map(clean),
       admin: admin.map(clean),
@@ -283,8 +292,8 @@ export class SuiteDriver {
     const deadline = performance.now() + SETTLE_TIMEOUT_MS
     while (closed > 0 && performance.now() < deadline) {
       const active = await this.proxy.stats('^cluster\\..*\\.upstream_cx_active$')
-      // The connection to the access log service stays.
-      active.delete('cluster.als.upstream_cx_active')
+      // The connections to services stay.
+      for (const name of ['als', 'rls']) active.delete(`cluster.${name}.upstream_cx_active`)
       if ([...active.values()].every((value) => value === 0)) return
       await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }

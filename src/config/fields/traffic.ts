@@ -29,10 +29,29 @@ export const trafficFields: FieldTable = {
       always_consume_default_token_bucket rate_limited_as_resource_exhausted rate_limits max_dynamic_descriptors
       enable_retry_after_header`),
   },
+  [`${filters}.http.ratelimit.v3.RateLimit`]: {
+    acts: words(`domain stage request_type timeout failure_mode_deny rate_limited_as_resource_exhausted
+      rate_limit_service enable_x_ratelimit_headers disable_x_envoy_ratelimited_header rate_limited_status
+      response_headers_to_add status_on_error stat_prefix filter_enabled filter_enforced failure_mode_deny_percent
+      rate_limits metadata_namespace enable_retry_after_header`),
+  },
+  // Envoy has no effect of override_option.
+  [`${filters}.http.ratelimit.v3.RateLimitPerRoute`]: {
+    acts: words('vh_rate_limits rate_limits domain'),
+    harmless: ['override_option'],
+  },
+  [`${filters}.network.ratelimit.v3.RateLimit`]: {
+    acts: words('stat_prefix domain descriptors timeout failure_mode_deny rate_limit_service'),
+  },
+  // The network filter sends entries alone.
+  'envoy.extensions.common.ratelimit.v3.RateLimitDescriptor': {
+    acts: words('entries'),
+    harmless: words('limit hits_addend is_negative_hits'),
+  },
+  'envoy.config.ratelimit.v3.RateLimitServiceConfig': { acts: words('grpc_service transport_api_version') },
   'envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor': { acts: words('entries token_bucket shadow_mode') },
-  // `limit` is for limits that a service keeps.
   [rateLimit]: {
-    acts: words('stage disable_key actions hits_addend apply_on_stream_done x_ratelimit_option'),
+    acts: words('stage disable_key actions limit hits_addend apply_on_stream_done x_ratelimit_option'),
   },
   [`${rateLimit}.Action`]: {
     acts: words(`source_cluster destination_cluster request_headers remote_address generic_key header_value_match

@@ -7,6 +7,7 @@ import { unansweredContext } from '../../access_log/formatter_context.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
 import type { DescriptorEntry, RateLimitDescriptor, RateLimitEntry, RateLimitedRequest } from '../../http/rate_limit.ts'
 import type { ServerContext } from '../../upstream/server_context.ts'
+import { compileLimitOverride, type ReadLimit } from './limit_override.ts'
 import { compileRateLimitAction, type RateLimitAction } from './rate_limit_action.ts'
 
 type RateLimitView = envoy.config.route.v3.RateLimit
@@ -20,13 +21,9 @@ const mostHits = 1_000_000_000
 /** Those of routes and virtual hosts, where a request always counts for one. What is wrong goes to `context.errors`. */
 export function compileRateLimits(views: readonly RateLimitView[], context: ServerContext): readonly RateLimitEntry[] {
   const effect = "has no effect here: only rate_limits of a filter, or of a route's settings of it, read it"
-  for (const view of views) {
+  for (const view of views)
     if (view.hitsAddend !== undefined) context.errors.warn(view, 'hitsAddend', `hits_addend ${effect}`)
-    if (view.applyOnStreamDone) context.errors.warn(view, 'applyOnStreamDone', `apply_on_stream_done ${effect}`)
-  }
-  return views.map(
-    (view) => new CompiledRateLimit({ ...view, hitsAddend: undefined, applyOnStreamDone: false }, context),
-  )
+  return views.map((view) => new CompiledRateLimit({ ...view, hitsAddend: undefined }, context))
 }
 
 /** Those of a filter itself, where nothing tells stages apart. */
@@ -49,6 +46,7 @@ class CompiledRateLimit implements RateLimitEntry {
   readonly #actions: readonly RateLimitAction[]
   readonly #readHits: ReadHits | undefined
   readonly #isNegativeHits: boolean
+  readonly #readLimit: ReadLimit | undefined
   readonly #xRatelimitOption: RateLimitDescriptor['xRatelimitOption']
 
   constructor(view: RateLimitView, context: ServerContext) {
@@ -58,6 +56,7 @@ class CompiledRateLimit implements RateLimitEntry {
     this.#actions = view.actions.map((action) => compileRateLimitAction(action, context))
     this.#readHits = view.hitsAddend === undefined ? undefined : compileHits(view.hitsAddend, context.errors)
     this.#isNegativeHits = view.hitsAddend?.isNegativeHits ?? false
+    this.#readLimit = view.limit === undefined ? undefined : compileLimitOverride(view.limit)
     this.#xRatelimitOption = view.xRatelimitOption
   }
 
@@ -70,7 +69,13 @@ class CompiledRateLimit implements RateLimitEntry {
     }
     const hitsAddend = this.#readHits?.(request)
     if (this.#readHits !== undefined && hitsAddend === undefined) return undefined
-    return { entries, hitsAddend, isNegativeHits: this.#isNegativeHits, xRatelimitOption: this.#xRatelimitOption }
+    return {
+      entries,
+      limit: this.#readLimit?.(request),
+      hitsAddend,
+      isNegativeHits: this.#isNegativeHits,
+      xRatelimitOption: this.#xRatelimitOption,
+    }
   }
 }
 

@@ -23,7 +23,7 @@ const host = (routes: readonly string[], more = '', domain = '*') =>
   `- name: "${domain}"\n  domains: ["${domain}"]\n${indent(more, 2)}\n  routes:\n${indent(routes.join('\n'), 2)}\n`
 
 /** Each on a route of its own, `/<name>`, that makes descriptors which the filter has buckets for. */
-const actions: Readonly<Record<string, string>> = {
+export const actions: Readonly<Record<string, string>> = {
   source: '{ source_cluster: {} }',
   destination: '{ destination_cluster: {} }',
   header: '{ request_headers: { header_name: X-H, descriptor_key: h } }',
@@ -71,7 +71,7 @@ const actions: Readonly<Record<string, string>> = {
   input:
     '{ extension: { name: in, typed_config: { "@type": type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput, header_name: x-h } } }',
 }
-const METADATA = 'metadata: { filter_metadata: { ns: { a: { b: mv }, num: 5 } } }'
+export const METADATA = 'metadata: { filter_metadata: { ns: { a: { b: mv }, num: 5 } } }'
 const buckets = [
   descriptor(101, entry('source_cluster', 'me')),
   descriptor(102, entry('destination_cluster', 'main')),

@@ -1,6 +1,7 @@
 // Runtime values: the merged layers as the data path reads them, by key.
 
 import type { envoy } from '../../proto/generated/api.d.ts'
+import { randomUint32 } from '../common/random.ts'
 
 type RuntimeFractionalPercent = envoy.config.core.v3.RuntimeFractionalPercent
 type FractionalPercent = envoy.type.v3.FractionalPercent
@@ -11,6 +12,8 @@ type RuntimeFeatureFlag = envoy.config.core.v3.RuntimeFeatureFlag
 
 /** A runtime value as it stands in a layer: a scalar, or a fractional percent as a struct. */
 export type RuntimeValue = string | number | boolean | { readonly numerator?: number; readonly denominator?: string }
+
+const all: FractionalPercent = { numerator: 100, denominator: 'HUNDRED' }
 
 export const denominators: Readonly<Record<string, number>> = { HUNDRED: 100, TEN_THOUSAND: 10_000, MILLION: 1_000_000 }
 
@@ -61,7 +64,7 @@ export class Runtime {
   }
 
   /** Whether a draw (any whole number from 0 on) falls into the fraction; the key may hold a percentage or a fraction. */
-  featureEnabled(key: string, byDefault: FractionalPercent, random: number): boolean {
+  featureEnabled(key: string, byDefault = all, random = randomUint32()): boolean {
     const value = key === '' ? undefined : this.#values.get(key)
     if (typeof value === 'object' && isFraction(value))
       return random % denominators[value.denominator ?? 'HUNDRED'] < (value.numerator ?? 0)
@@ -71,8 +74,8 @@ export class Runtime {
   }
 
   /** A kept test of a RuntimeFractionalPercent. */
-  fraction(view: RuntimeFractionalPercent): (random: number) => boolean {
-    const byDefault = view.defaultValue ?? { numerator: 0, denominator: 'HUNDRED' }
+  fraction(view: RuntimeFractionalPercent): (random?: number) => boolean {
+    const byDefault: FractionalPercent = view.defaultValue ?? { numerator: 0, denominator: 'HUNDRED' }
     return (random) => this.featureEnabled(view.runtimeKey, byDefault, random)
   }
 

@@ -1,6 +1,8 @@
 // What is known of one stream (an HTTP request or a TCP connection): filled by the data path, read by access logs,
 // header operators and stats.
 
+import { randomUint32 } from '../common/random.ts'
+
 export type Protocol = 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' | 'HTTP/3'
 
 /** An address as the data path carries it: formatted once, when its connection is made. */
@@ -168,7 +170,7 @@ export class StreamInfo {
   upstream: UpstreamInfo | undefined = undefined
   attemptCount = 0
   /** Decides what is left to chance, weighted clusters and fractions: the same one wherever the request's route asks. */
-  readonly random = Math.floor(Math.random() * 2 ** 32)
+  readonly random = randomUint32()
   /** How often a route was looked for. */
   routeResolutionCount = 0
   /** How long the last look took; NaN where it was not measured (see measurements.ts). */

@@ -29,8 +29,6 @@ export interface HttpProbeSettings {
 
 type Result = 'succeeded' | 'degraded' | 'failed' | 'retriable'
 
-const everyOne = { numerator: 100, denominator: 'HUNDRED' } as const
-
 export class HttpProbe implements HealthProbe, ResponseDecoder {
   readonly #host: CheckedHost
   readonly #settings: HttpProbeSettings
@@ -133,8 +131,7 @@ export class HttpProbe implements HealthProbe, ResponseDecoder {
       if (headers.has('x-envoy-immediate-health-check-fail')) this.#host.isExcluded = true
       return hasBody && statuses.isRetriable(headers.status) ? 'retriable' : 'failed'
     }
-    const random = Math.floor(Math.random() * 100)
-    if (serviceName !== undefined && runtime.featureEnabled('health_check.verify_cluster', everyOne, random)) {
+    if (serviceName !== undefined && runtime.featureEnabled('health_check.verify_cluster')) {
       this.#context.stats.verifyCluster.inc()
       if (!serviceName(headers.get('x-envoy-upstream-healthchecked-cluster') ?? '')) return 'failed'
     }

@@ -1,6 +1,7 @@
 // Answers CORS preflight requests by the route's policy, and gives allowed origins their headers (Fetch standard, "CORS protocol").
 
 import { HeaderMap } from '../../../../common/header_map.ts'
+import { randomUint32 } from '../../../../common/random.ts'
 import { FilterHeadersStatus } from '../../../../http/http_filter.ts'
 import { PassThroughFilter } from '../../../../http/pass_through_filter.ts'
 import type { Route } from '../../../../http/route.ts'
@@ -34,7 +35,7 @@ export class CorsFilter extends PassThroughFilter {
     if (route?.kind !== 'forward') return FilterHeadersStatus.Continue
     this.#policies = this.#policiesOf(route)
     if (this.#policies.length === 0) return FilterHeadersStatus.Continue
-    const random = Math.floor(Math.random() * 2 ** 32)
+    const random = randomUint32()
     const enabled = this.#policies[0].enabled(random)
     if (!enabled && !this.#policies[0].shadowEnabled(random)) return FilterHeadersStatus.Continue
     const allowed = this.#allows(origin)

@@ -176,8 +176,7 @@ export class FaultFilter extends PassThroughFilter implements StreamRateLimiterC
   /** Whether this request is one of the fault's share; by the runtime key of its downstream cluster where it has one. */
   #isDrawn(fault: Fault, headers: HeaderMap, key: string, downstreamName?: string): boolean {
     const ofDownstream = downstreamName === undefined ? undefined : this.#downstreamKey(downstreamName)
-    const random = Math.floor(Math.random() * 2 ** 32)
-    return this.#config.runtime.featureEnabled(ofDownstream ?? key, fault.percentage(headers), random)
+    return this.#config.runtime.featureEnabled(ofDownstream ?? key, fault.percentage(headers))
   }
 
   #downstreamKey(name: string): string | undefined {

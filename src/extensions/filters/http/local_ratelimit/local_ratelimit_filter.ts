@@ -27,7 +27,7 @@ export class LocalRateLimitFilter extends PassThroughFilter {
     const ofRoute = this.decoderCallbacks.perFilterConfig() as LocalRateLimitSettings | undefined
     const settings = ofRoute ?? this.#settings
     this.#settings = settings
-    if (!settings.enabled(draw())) return FilterHeadersStatus.Continue
+    if (!settings.enabled()) return FilterHeadersStatus.Continue
     const { stats } = settings
     stats.enabled.inc()
     const result = this.#limiter().requestAllowed(settings.hasDescriptors ? this.#descriptors(headers) : [])
@@ -41,7 +41,7 @@ export class LocalRateLimitFilter extends PassThroughFilter {
       stats.shadowMode.inc()
       return FilterHeadersStatus.Continue
     }
-    if (!settings.enforced(draw())) {
+    if (!settings.enforced()) {
       settings.requestHeaders?.evaluate(headers, this.#formatterContext(headers, undefined))
       return FilterHeadersStatus.Continue
     }
@@ -122,8 +122,4 @@ export class LocalRateLimitFilter extends PassThroughFilter {
   #formatterContext(requestHeaders: HeaderMap, responseHeaders: HeaderMap | undefined): FormatterContext {
     return { ...unansweredContext(this.decoderCallbacks.streamInfo, requestHeaders), responseHeaders }
   }
-}
-
-function draw(): number {
-  return Math.floor(Math.random() * 2 ** 32)
 }

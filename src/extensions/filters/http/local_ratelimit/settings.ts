@@ -21,8 +21,8 @@ type LocalRateLimitView = envoy.extensions.filters.http.local_ratelimit.v3.Local
 type DescriptorView = envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor
 
 export interface LocalRateLimitSettings {
-  readonly enabled: (random: number) => boolean
-  readonly enforced: (random: number) => boolean
+  readonly enabled: () => boolean
+  readonly enforced: () => boolean
   readonly stats: LocalRateLimitStats
   readonly status: number
   readonly grpcStatus: number | undefined

@@ -17,7 +17,7 @@ import type { GrpcCall } from '../../../../upstream/async_grpc_client.ts'
 import type { ClusterInfo } from '../../../../upstream/cluster_info.ts'
 import { retryAfterSeconds, xRatelimitHeaders } from './ratelimit_headers.ts'
 import { rateLimitStats } from './ratelimit_stats.ts'
-import { draw, type RateLimitPerRouteSettings, type RateLimitSettings } from './settings.ts'
+import type { RateLimitPerRouteSettings, RateLimitSettings } from './settings.ts'
 
 type HeaderValues = RateLimitResponse['responseHeadersToAdd']
 
@@ -116,7 +116,7 @@ export class RateLimitFilter extends PassThroughFilter {
 
   #isEnabled({ disableKey }: RateLimitEntry): boolean {
     if (disableKey === '') return true
-    return this.#settings.runtime.featureEnabled(`ratelimit.${disableKey}.http_filter_enabled`, always, draw())
+    return this.#settings.runtime.featureEnabled(`ratelimit.${disableKey}.http_filter_enabled`)
   }
 
   // ---- What is answered ------------------------------------------------------------------------------------------
@@ -196,8 +196,6 @@ export class RateLimitFilter extends PassThroughFilter {
     for (const [name, value] of this.#headersToAdd.splice(0)) addHeader(headers, name, value, inlineResponseHeaders)
   }
 }
-
-const always = { numerator: 100, denominator: 'HUNDRED' } as const
 
 function pairsOf(values: HeaderValues): [name: string, value: string][] {
   return values.map(({ key, value }) => [key.toLowerCase(), byteString(value)])

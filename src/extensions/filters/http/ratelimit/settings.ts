@@ -53,9 +53,7 @@ const resourceExhausted = 8
 export function compileRateLimitSettings(view: RateLimitView, context: RouteContext): RateLimitSettings {
   const { runtime, errors } = context
   const chance = (percent: RuntimeFractionalPercent | undefined, key: string): (() => boolean) => {
-    if (percent === undefined) return () => runtime.featureEnabled(key, always, draw())
-    const fraction = runtime.fraction(percent)
-    return () => fraction(draw())
+    return percent === undefined ? () => runtime.featureEnabled(key) : runtime.fraction(percent)
   }
   const { failureModeDeny, failureModeDenyPercent, rateLimitedStatus, statusOnError } = view
   const limited = rateLimitedStatus === undefined ? tooManyRequests : httpStatusCode(rateLimitedStatus)
@@ -95,15 +93,9 @@ export function compileRateLimitPerRoute(
   }
 }
 
-const always = { numerator: 100, denominator: 'HUNDRED' } as const
-
 const noChanges = {
   requestHeadersToAdd: [],
   requestHeadersToRemove: [],
   responseHeadersToAdd: [],
   responseHeadersToRemove: [],
-}
-
-export function draw(): number {
-  return Math.floor(Math.random() * 2 ** 32)
 }

@@ -97,7 +97,6 @@ export class NetworkRateLimitFilter implements ReadFilter {
   }
 
   #isOn(key: string): boolean {
-    const random = Math.floor(Math.random() * 2 ** 32)
-    return this.#settings.runtime.featureEnabled(key, { numerator: 100, denominator: 'HUNDRED' }, random)
+    return this.#settings.runtime.featureEnabled(key)
   }
 }

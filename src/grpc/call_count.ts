@@ -39,8 +39,10 @@ export class CallCount {
     this.#begin()
   }
 
-  onAnswer(httpStatus: number): void {
+  /** `grpcStatus` where it comes with the first headers. */
+  onAnswer(httpStatus: number, grpcStatus?: number): void {
     this.#httpStatus = httpStatus
+    this.host.outlierMonitor?.putStatus(grpcStatus === undefined ? httpStatus : httpStatusOfGrpc(grpcStatus))
     this.#charge(httpStatus)
   }
 
@@ -54,6 +56,9 @@ export class CallCount {
 
   onEnd({ code }: GrpcStatus, end: CallEnd): void {
     const { stats } = this.host.cluster
+    const isLost = end !== 'endedByServer' && end !== 'endedByBoth'
+    if (isLost) this.host.outlierMonitor?.putResult('connectFailed')
+    else if (this.#httpStatus === 0) this.host.outlierMonitor?.putResult('timeout')
     if (this.#state === 'waiting' || end === 'connection termination') stats.upstreamRqPendingFailureEject.inc()
     // Nothing more is sent to a server that has ended its side.
     if (end === 'endedByServer' && this.#state === 'active') this.#countReset()
@@ -93,6 +98,7 @@ export class CallCount {
   #begin(): void {
     const { cluster, stats } = this.host
     this.#state = 'active'
+    this.host.outlierMonitor?.putResult('connectSuccess')
     cluster.stats.upstreamRqTotal.inc()
     cluster.stats.upstreamRqActive.inc()
     stats.rqTotal.inc()

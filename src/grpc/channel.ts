@@ -23,7 +23,7 @@ export interface CallHead {
 
 export interface CallCallbacks extends GrpcStreamCallbacks {
   /** The server has begun to answer, or has answered with nothing but an error. Comes before `onClose`, once at most. */
-  onAnswer?(httpStatus: number): void
+  onAnswer?(httpStatus: number, grpcStatus?: number): void
 }
 
 /** A message on its way is its bytes. */
@@ -63,8 +63,8 @@ export class Channel {
     const options = { ...authorityOption(authority), ...deadline }
     const call = this.#client.makeBidiStreamRequest(path, toBuffer, asIs, metadata, options)
     let open = true
-    watchAnswer(call, (httpStatus) => {
-      if (open) callbacks.onAnswer?.(httpStatus)
+    watchAnswer(call, (httpStatus, grpcStatus) => {
+      if (open) callbacks.onAnswer?.(httpStatus, grpcStatus)
     })
     call.on('data', (bytes: Buffer) => {
       if (open) callbacks.onMessage(bytes)
@@ -97,7 +97,7 @@ export class Channel {
 }
 
 /** Before others listen to the call's status. */
-function watchAnswer(call: EventEmitter, onAnswer: (httpStatus: number) => void): void {
+function watchAnswer(call: EventEmitter, onAnswer: (httpStatus: number, grpcStatus?: number) => void): void {
   let answered = false
   call.on('metadata', () => {
     answered = true
@@ -105,7 +105,8 @@ function watchAnswer(call: EventEmitter, onAnswer: (httpStatus: number) => void)
   })
   call.on('status', (status: StatusObject) => {
     const httpStatus = answered ? undefined : httpStatusOf(status)
-    if (httpStatus !== undefined) onAnswer(httpStatus)
+    if (httpStatus === 200) onAnswer(httpStatus, status.code)
+    else if (httpStatus !== undefined) onAnswer(httpStatus)
   })
 }
 

@@ -149,7 +149,7 @@ class ClusterStream implements GrpcStream {
     // A call that hangs is given up here: a deadline of grpc-js's own counts and tells otherwise.
     if (timeoutMs !== undefined) this.#timer.enable(timeoutMs)
     this.#inner = channel.startStream(head, {
-      onAnswer: (httpStatus) => this.count.onAnswer(httpStatus),
+      onAnswer: (httpStatus, grpcStatus) => this.count.onAnswer(httpStatus, grpcStatus),
       onMessage: (bytes) => {
         this.#users.onBytes()
         this.#callbacks.onMessage(bytes)

@@ -305,9 +305,9 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const { stats, budgetStats } = this.#cluster.info
     stats.upstreamRqTimeout.inc()
     budgetStats?.onRequestComplete(monotonicMs() - this.#requestCompleteMs, this.timeouts.globalMs)
-    this.#attempt?.host.stats.rqTimeout.inc()
     this.#requestStats.onTimeout()
     const quiet = this.timeouts.answersQuietly
+    this.#attempt?.onTimeout(quiet ? 204 : 504)
     const body = quiet ? '' : 'upstream request timeout'
     this.#giveUp(quiet ? 204 : 504, 'response_timeout', ResponseFlag.UpstreamRequestTimeout, body)
   }
@@ -316,7 +316,7 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const attempt = this.#attempt
     if (this.#destroyed || attempt === undefined || attempt.done) return
     this.#cluster.info.stats.upstreamRqPerTryTimeout.inc()
-    attempt.host.stats.rqTimeout.inc()
+    attempt.onTimeout(this.timeouts.answersQuietly ? 204 : 504)
     if (this.#retryEnded(true)) return
     this.#giveUp(504, 'upstream_per_try_timeout', ResponseFlag.UpstreamRequestTimeout, 'upstream request timeout')
   }

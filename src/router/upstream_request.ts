@@ -13,6 +13,7 @@ import type {
 import type { UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Host } from '../upstream/host.ts'
 import { parseLoadReport } from '../upstream/orca/load_report.ts'
+import { reportResponse } from './outlier_reports.ts'
 
 /** What the router filter is told of its attempts. */
 export interface UpstreamRequestParent {
@@ -73,6 +74,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     this.#pending = undefined
     this.#encoder = encoder
     this.host = host
+    host.outlierMonitor?.putResult('connectSuccess')
     encoder.setCallbacks(this)
     if (encoder.aboveHighWatermark) this.#readDisable(true)
     this.#describe(host, upstream)
@@ -156,6 +158,12 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     else this.#pending?.cancel()
   }
 
+  /** The router waits no longer; `status` is what it makes of that. */
+  onTimeout(status: number): void {
+    this.host.stats.rqTimeout.inc()
+    if (!this.done && !this.responseStarted) this.host.outlierMonitor?.putResult('timeout', status)
+  }
+
   #finish(): void {
     this.done = true
     this.#addByteCounts()
@@ -200,6 +208,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     if (this.host.wantsLoadReports) this.#readLoadReport(headers)
     const { onUnhealthyHost } = this.host.cluster
     if (onUnhealthyHost !== undefined && headers.has('x-envoy-immediate-health-check-fail')) onUnhealthyHost(this.host)
+    const { outlierMonitor } = this.host
+    if (outlierMonitor !== undefined) reportResponse(outlierMonitor, this.#headers, headers)
     if (endStream) this.#complete(info)
     this.#parent.onUpstreamHeaders(this, headers, endStream)
     if (endStream) this.#dropRest()
@@ -256,6 +266,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     if (reason !== 'overflow') info.connectionPoolReadyMs = monotonicMs()
     this.done = true
     this.#recordTracked()
+    if (reason !== 'overflow') this.host.outlierMonitor?.putResult('connectFailed')
     this.#parent.onUpstreamReset(this, reason, transportFailureReason)
   }
 
@@ -263,6 +274,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     if (this.done) return
     this.#finish()
     if (details !== '') this.#parent.upstreamInfo().transportFailureReason = details
+    // As in Envoy, whoever has reset it.
+    this.host.outlierMonitor?.putResult('connectFailed')
     this.#parent.onUpstreamReset(this, reason, details)
   }
 

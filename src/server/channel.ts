@@ -8,7 +8,8 @@ import type { Bootstrap } from '../config/load.ts'
 import type { RuntimeValue } from '../config/runtime.ts'
 import type { DrainStrategy } from '../network/drain.ts'
 import type { HostsUpdate } from '../upstream/cluster_manager.ts'
-import type { ActiveHealth } from '../upstream/host.ts'
+import type { ActiveHealth, OutlierHealth } from '../upstream/host.ts'
+import type { ReportedType } from '../upstream/outlier_detection/outlier_type.ts'
 import type { LocalInfo } from '../upstream/server_context.ts'
 import type { ChangePart } from './long_lists.ts'
 
@@ -69,7 +70,8 @@ export type ToWorker =
 /** Of the host with a key of `hostKeys`. */
 export interface KeyedHealth {
   readonly key: string
-  readonly health: ActiveHealth
+  readonly active: ActiveHealth
+  readonly outlier: OutlierHealth
 }
 
 /** What it is about is checked in main before: it cannot fail in a worker. */
@@ -81,7 +83,7 @@ export type ConfigChange =
       readonly hosts: HostsUpdate | undefined
     }
   | { readonly kind: 'hosts'; readonly update: HostsUpdate }
-  /** What active health checks have changed of some hosts. */
+  /** What active health checks or outlier detection have changed of some hosts. */
   | { readonly kind: 'health'; readonly clusterName: string; readonly hosts: readonly KeyedHealth[] }
   | { readonly kind: 'removeCluster'; readonly name: string }
   /** A resource of WatchedResources by its key: told before what uses it; undefined where it is gone. */
@@ -141,6 +143,8 @@ export type FromWorker =
   | { readonly type: 'wanted'; readonly key: string; readonly name: string }
   /** A response of the host, by its key of `hostKeys`, has asked for no more traffic. */
   | { readonly type: 'unhealthyHost'; readonly clusterName: string; readonly key: string }
+  /** The host of that slot is an outlier. */
+  | { readonly type: 'outlier'; readonly clusterName: string; readonly slot: number; readonly outlier: ReportedType }
   /** For an access log service. */
   | { readonly type: 'logs'; readonly message: LogStreamMessage }
   /** Access logs are written; the worker ends. */

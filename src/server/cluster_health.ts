@@ -26,8 +26,9 @@ export interface HealthCheckParts {
 
 /** What a cluster's owner is told. */
 export interface ClusterHealthCallbacks {
-  /** Resolves when all have heard of it: further changes wait until then, and are told together. */
-  onChanged(hosts: ReadonlySet<Host>): Promise<void>
+  onChanged(host: Host): void
+  /** A check has passed, and all checks together find nothing wrong. */
+  onPassed(host: Host): void
   /** It was in use only for its checks, and they have failed. */
   onHostGone(host: Host): void
 }
@@ -71,8 +72,6 @@ export class ClusterHealth {
   #onFirstRound: (() => void) | undefined = undefined
   /** Until then nobody is told of what changes: all is told when the cluster is used. */
   #isInitialized = false
-  readonly #changed = new Set<Host>()
-  #isTelling = false
 
   constructor(cluster: Cluster, hostsKind: HostsKind, context: ServerContext, parts: HealthCheckParts) {
     const { info } = cluster
@@ -82,13 +81,14 @@ export class ClusterHealth {
     const owner = {
       cluster: info,
       hasTraffic: () => parts.hasTraffic(info.observabilityName),
-      onChecked: (host: CheckedHost, transition: HealthTransition) => this.#onChecked(host, transition),
+      onChecked: (host: CheckedHost, transition: HealthTransition, isPassed: boolean) =>
+        this.#onChecked(host, transition, isPassed),
     }
     this.#checkers = info.config.healthChecks.flatMap((view) => createHealthChecker(view, owner, server) ?? [])
     const scope = info.scope.createScope('health_check')
     this.#totals =
       this.#checkers.length === 1 ? undefined : { healthy: scope.gauge('healthy'), degraded: scope.gauge('degraded') }
-    cluster.onNewHost = (host) => this.#onNewHost(host)
+    cluster.onNewHost.push((host) => this.#onNewHost(host))
   }
 
   start(callbacks: ClusterHealthCallbacks): void {
@@ -99,7 +99,6 @@ export class ClusterHealth {
     for (const checker of this.#checkers) checker.stop()
     for (const health of this.#hosts.values()) health.leave()
     this.#hosts.clear()
-    this.#changed.clear()
   }
 
   #onNewHost(host: Host): void {
@@ -159,14 +158,10 @@ export class ClusterHealth {
     return !host.activeHealth.isFailed && host.healthStatus !== 'UNHEALTHY' && host.healthStatus !== 'TIMEOUT'
   }
 
-  /** The same, as workers are told of it: with what is known of each host by now. */
-  told(update: HostsUpdate): HostsUpdate {
-    const hosts = this.#cluster.prioritySet.hosts()[Symbol.iterator]()
-    const withHealth = (snapshot: HostSnapshot): HostSnapshot => {
-      const health = this.#hosts.get(hosts.next().value as Host)
-      return health === undefined ? snapshot : { ...snapshot, activeHealth: plainHealth(health) }
-    }
-    return { ...update, priorities: update.priorities.map((each) => each.map(withHealth)) }
+  /** What workers are told of a host. */
+  told(host: Host): Pick<HostSnapshot, 'activeHealth'> {
+    const health = this.#hosts.get(host)
+    return health === undefined ? {} : { activeHealth: plainHealth(health) }
   }
 
   /**
@@ -192,12 +187,13 @@ export class ClusterHealth {
     if (health !== undefined) this.#checkers.at(-1)?.onImmediateFailure(health.checks[health.checks.length - 1])
   }
 
-  #onChecked(check: CheckedHost, transition: HealthTransition): void {
+  #onChecked(check: CheckedHost, transition: HealthTransition, isPassed: boolean): void {
     const health = this.#healthOf.get(check)
     if (health === undefined) return
     health.onChecked(check)
     if (health.isKnown && this.#awaited > 0 && --this.#awaited === 0) this.#onFirstRound?.()
     else if (transition === 'changed' && this.#isInitialized) this.#tell(health)
+    if (isPassed && !health.isFailed) this.#callbacks?.onPassed(health.host)
   }
 
   #tell({ host, isFailed }: HostHealth): void {
@@ -205,18 +201,7 @@ export class ClusterHealth {
       this.#callbacks?.onHostGone(host)
       return
     }
-    this.#changed.add(host)
-    if (!this.#isTelling) void this.#tellAll()
-  }
-
-  async #tellAll(): Promise<void> {
-    this.#isTelling = true
-    while (this.#changed.size > 0) {
-      const hosts = new Set(this.#changed)
-      this.#changed.clear()
-      await this.#callbacks?.onChanged(hosts)
-    }
-    this.#isTelling = false
+    this.#callbacks?.onChanged(host)
   }
 }
 

@@ -11,10 +11,13 @@ import { forgetPositions } from '../config/view_origin.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { HostsUpdate } from '../upstream/cluster_manager.ts'
 import type { ClusterDiscovery } from '../upstream/discovery/discovery.ts'
-import type { Host } from '../upstream/host.ts'
+import type { Host, HostSnapshot } from '../upstream/host.ts'
+import type { ReportedType } from '../upstream/outlier_detection/outlier_type.ts'
 import type { ServerContext } from '../upstream/server_context.ts'
 import type { ConfigChange } from './channel.ts'
 import { type ClusterHealth, createClusterHealth, type HealthCheckParts, plainHealth } from './cluster_health.ts'
+import { type ClusterOutliers, createClusterOutliers, type OutlierParts } from './cluster_outliers.ts'
+import { HealthChanges } from './health_changes.ts'
 import { keyedHosts } from './host_keys.ts'
 import type { Instance } from './instance.ts'
 import type { ClusterManagerStats } from './manager_stats.ts'
@@ -43,11 +46,13 @@ export interface ClusterEntry extends Origin {
   readonly discovery: ClusterDiscovery
   /** Undefined where it has no health checks. */
   readonly health: ClusterHealth | undefined
+  /** Undefined where it detects no outliers. */
+  readonly outliers: ClusterOutliers | undefined
   /** As last found; undefined before the first answer. */
   hosts: HostsUpdate | undefined
 }
 
-export interface ClusterLifecycleParts extends HealthCheckParts {
+export interface ClusterLifecycleParts extends HealthCheckParts, OutlierParts {
   readonly instance: Instance
   readonly stats: ClusterManagerStats
   readonly push: (change: ConfigChange) => Promise<void>
@@ -121,6 +126,7 @@ export class ClusterLifecycle {
     const cluster = instance.buildCluster(view, context)
     const discovery = createDiscovery(cluster, context)
     const health = discovery && createClusterHealth(cluster, discovery.hostsKind, context, this.#parts)
+    const outliers = discovery && createClusterOutliers(cluster, discovery.hostsKind, context, this.#parts)
     if (discovery === undefined || errors.errors.length > before) {
       endContext(context)
       return false
@@ -135,11 +141,13 @@ export class ClusterLifecycle {
       context,
       discovery,
       health,
+      outliers,
       hosts: undefined,
     }
     forgetPositions(view)
     context.lifetime.onEnd(() => discovery.stop())
     context.lifetime.onEnd(() => health?.stop())
+    context.lifetime.onEnd(() => outliers?.stop())
     if (known !== undefined) this.#dropUnused(known)
     if (this.#isInitialized || !origin.isStatic) {
       this.#warming.set(name, entry)
@@ -210,10 +218,14 @@ export class ClusterLifecycle {
   }
 
   async #findHosts(entry: ClusterEntry): Promise<boolean> {
-    const { view, discovery, context, cluster, health } = entry
+    const { view, discovery, context, cluster, health, outliers } = entry
     const clusterName = view.name
+    const changes = new HealthChanges((hosts) => this.#onHealthChanged(entry, hosts))
+    context.lifetime.onEnd(() => changes.clear())
+    outliers?.start((host) => changes.add(host))
     health?.start({
-      onChanged: (hosts) => this.#onHealthChanged(entry, hosts),
+      onChanged: (host) => changes.add(host),
+      onPassed: (host) => outliers?.onPassedCheck(host),
       onHostGone: (host) => this.#dropHost(entry, host),
     })
     await discovery.start((priorities, policy) => this.#onHosts(entry, { clusterName, priorities, policy }))
@@ -244,6 +256,7 @@ export class ClusterLifecycle {
     instance.clusterManager.put(entry.cluster)
     stats.onActive(this.#active.size)
     if (entry.hosts !== undefined) instance.clusterManager.onHosts(entry.hosts)
+    entry.outliers?.onHosts()
     void push({ kind: 'cluster', view: entry.view, hosts: toldHosts(entry) })
   }
 
@@ -252,7 +265,7 @@ export class ClusterLifecycle {
   }
 
   #takeHosts(entry: ClusterEntry, update: HostsUpdate): void {
-    const { cluster, health } = entry
+    const { cluster, health, outliers } = entry
     entry.hosts = update
     const isActive = this.#isActive(entry)
     if (isActive && !this.#starting.has(entry)) this.#parts.stats.onUpdated()
@@ -260,6 +273,7 @@ export class ClusterLifecycle {
     // Hosts are checked before anything goes to them.
     else if (health !== undefined) cluster.setHosts(update.priorities, update.policy)
     health?.onHosts()
+    outliers?.onHosts()
     if (isActive) void this.#parts.push({ kind: 'hosts', update: toldHosts(entry) ?? update })
   }
 
@@ -282,7 +296,17 @@ export class ClusterLifecycle {
     stats.onUpdated()
     instance.clusterManager.onHealthChanged(clusterName)
     const hosts = [...keyedHosts(entry.cluster)].filter(([, host]) => changed.has(host))
-    const health = hosts.map(([key, { activeHealth }]) => ({ key, health: plainHealth(activeHealth) }))
+    const health = hosts.map(
+      ([
+        key,
+        {
+          activeHealth,
+          outlierHealth: { isEjected, isDegraded },
+        },
+      ]) => {
+        return { key, active: plainHealth(activeHealth), outlier: { isEjected, isDegraded } }
+      },
+    )
     await push({ kind: 'health', clusterName, hosts: health })
   }
 
@@ -291,6 +315,15 @@ export class ClusterLifecycle {
     const entry = this.#active.get(clusterName)
     if (entry?.health === undefined) return
     for (const [each, host] of keyedHosts(entry.cluster)) if (each === key) entry.health.onImmediateFailure(host)
+  }
+
+  /** A process has noticed that of the host with that slot. */
+  onOutlier(clusterName: string, slot: number, type: ReportedType): void {
+    this.#active.get(clusterName)?.outliers?.onReport(slot, type)
+  }
+
+  onWorkerDied(): void {
+    for (const { outliers } of this.#active.values()) outliers?.onWorkerDied()
   }
 
   /** The last version of a cluster, where it is not in use yet: another one takes its place, or the cluster goes. */
@@ -313,8 +346,15 @@ export class ClusterLifecycle {
   }
 }
 
-function toldHosts({ hosts, health }: ClusterEntry): HostsUpdate | undefined {
-  return hosts === undefined || health === undefined ? hosts : health.told(hosts)
+/** With what is known of each host by now. */
+function toldHosts({ hosts, health, outliers, cluster }: ClusterEntry): HostsUpdate | undefined {
+  if (hosts === undefined || (health === undefined && outliers === undefined)) return hosts
+  const known = cluster.prioritySet.hosts()[Symbol.iterator]()
+  const withHealth = (snapshot: HostSnapshot): HostSnapshot => {
+    const host = known.next().value as Host
+    return { ...snapshot, ...health?.told(host), ...outliers?.told(host) }
+  }
+  return { ...hosts, priorities: hosts.priorities.map((each) => each.map(withHealth)) }
 }
 
 /** Of a cluster that was never in force. */

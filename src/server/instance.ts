@@ -46,6 +46,7 @@ export interface InstanceParts {
   readonly drainManager: DrainManager
   readonly healthCheckFailed: () => boolean
   readonly onUnhealthyHost: (host: Host) => void
+  readonly onOutlier: ServerContext['onOutlier']
   /** -1 in main. */
   readonly workerIndex: number
   readonly concurrency: number
@@ -92,6 +93,7 @@ export class Instance {
       drainDecision: drainManager.forListener({ inbound: false, modifyOnly: false }),
       healthCheckFailed: parts.healthCheckFailed,
       onUnhealthyHost: parts.onUnhealthyHost,
+      onOutlier: parts.onOutlier,
       concurrency: parts.concurrency,
       createGrpcClient: parts.createGrpcClient,
     }

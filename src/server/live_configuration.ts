@@ -8,6 +8,8 @@ import type { Bootstrap } from '../config/load.ts'
 import { WatchedResources } from '../config/watched_resources.ts'
 import type { Scope } from '../stats/store.ts'
 import { createDiscovery } from '../upstream/discovery/discovery.ts'
+import { createOutlierEventLog } from '../upstream/outlier_detection/event_log.ts'
+import type { ServerContext } from '../upstream/server_context.ts'
 import type { HdsDelegate } from '../xds/hds_delegate.ts'
 import type { LoadStatsReporter } from '../xds/load_stats_reporter.ts'
 import { nodeContextParams } from '../xds/node_context_params.ts'
@@ -25,6 +27,7 @@ import type { ProcessLoad } from './load_numbers.ts'
 import { createLoadReporter } from './load_reports.ts'
 import { ClusterManagerStats, ListenerManagerStats } from './manager_stats.ts'
 import type { Options } from './options.ts'
+import { OutlierSlots } from './outlier_slots.ts'
 import type { ReloadParts } from './reload.ts'
 import type { OnRuntimeLayer } from './runtime_discovery.ts'
 import type { WorkerPool } from './worker_pool.ts'
@@ -72,11 +75,17 @@ export class LiveConfiguration {
       onRequested: (resource, name) => this.discovery.demand.onRequested(resource, name),
     })
     this.instance = new Instance(bootstrap, { ...parts.instance, resources })
+    const { context } = this.instance
+    const eventLogContext = Object.assign(Object.create(context) as ServerContext, {
+      accessLogManager: parts.eventLogs,
+    })
     this.clusters = new ClusterLifecycle({
       instance: this.instance,
       stats: new ClusterManagerStats(scope, options.concurrency),
       eventLogs: parts.eventLogs,
       hasTraffic: parts.hasTraffic,
+      outlierSlots: new OutlierSlots(() => push.applied()),
+      outlierEventLog: createOutlierEventLog(bootstrap.clusterManager?.outlierDetection, eventLogContext),
       push: (change) => push.push(change),
       pauseDiscovery: () => this.discovery.pauseClusters(),
       createDiscovery: ({ info }, context) =>

@@ -127,6 +127,7 @@ export class Server implements ServerControl {
         drainManager,
         healthCheckFailed: () => this.#healthCheckFailed,
         onUnhealthyHost: () => {},
+        onOutlier: (clusterName, slot, type) => this.live.clusters.onOutlier(clusterName, slot, type),
         workerIndex: -1,
         concurrency: options.concurrency,
         createGrpcClient: createAsyncGrpcClient,
@@ -151,9 +152,13 @@ export class Server implements ServerControl {
       settingsFor: (index) => this.#workerSettings(index),
       socketsOf: (index) => this.live.listeners.socketsOf(index),
       createLogStreams: (onTaken) => this.#createLogStreams(onTaken),
-      onRestart: () => restarts.inc(),
+      onRestart: () => {
+        restarts.inc()
+        this.live.clusters.onWorkerDied()
+      },
       onWanted: (key, name) => this.context.resources.onRequested(key, name),
       onUnhealthyHost: (clusterName, key) => this.live.clusters.onUnhealthyHost(clusterName, key),
+      onOutlier: (clusterName, slot, type) => this.live.clusters.onOutlier(clusterName, slot, type),
       onFatal: (reason) => {
         log.critical(reason)
         void this.stop().then(() => this.#end(1))

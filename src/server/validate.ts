@@ -15,11 +15,13 @@ import { WatchedFolders } from '../network/watched_folders.ts'
 import { SharedCounter } from '../stats/shared_counter.ts'
 import { createLocalStore } from '../stats/store.ts'
 import { createDiscovery } from '../upstream/discovery/discovery.ts'
+import { createOutlierEventLog } from '../upstream/outlier_detection/event_log.ts'
 import type { ResourceSet } from '../xds/resource_set_api.ts'
 import { adminSettings } from './admin_settings.ts'
 import { logSettings } from './application_log.ts'
 import { createClusterHealth } from './cluster_health.ts'
 import { clustersInOrder } from './cluster_lifecycle.ts'
+import { createClusterOutliers } from './cluster_outliers.ts'
 import { Discovery } from './discovery.ts'
 import { DrainManager } from './drain_decision.ts'
 import { hdsClusterParts } from './hds_cluster_base.ts'
@@ -28,6 +30,7 @@ import { Instance, statsSettings } from './instance.ts'
 import { createLoadReporter } from './load_reports.ts'
 import { localInfo } from './local_info.ts'
 import type { Options } from './options.ts'
+import { OutlierSlots } from './outlier_slots.ts'
 import { checkRuntimeLayers, RuntimeLayers } from './runtime_layers.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
@@ -106,10 +109,12 @@ export function validateBootstrap(
     drainManager: new DrainManager(() => false),
     healthCheckFailed: () => false,
     onUnhealthyHost: () => {},
+    onOutlier: () => {},
     workerIndex: -1,
     concurrency: options.concurrency,
     createGrpcClient: createAsyncGrpcClient,
   })
+  createOutlierEventLog(bootstrap.clusterManager?.outlierDetection, instance.context)
   const { listeners = [] } = bootstrap.staticResources ?? {}
   const { primary, secondary } = clustersInOrder(bootstrap)
   for (const view of primary) checkCluster(view, instance, bootstrap, errors)
@@ -159,7 +164,10 @@ function checkCluster(view: ClusterView, instance: Instance, bootstrap: Bootstra
     dnsResolutionConfig: bootstrap.dnsResolutionConfig,
   })
   const healthChecks = { eventLogs: context.accessLogManager, hasTraffic: () => false }
-  if (discovery !== undefined) createClusterHealth(cluster, discovery.hostsKind, context, healthChecks)
+  if (discovery === undefined) return
+  createClusterHealth(cluster, discovery.hostsKind, context, healthChecks)
+  const outliers = { outlierSlots: new OutlierSlots(async () => {}), outlierEventLog: undefined }
+  createClusterOutliers(cluster, discovery.hostsKind, context, outliers)
 }
 
 function privateCounter(): SharedCounter {

@@ -3,7 +3,7 @@
 import type { Steps } from '../common/steps.ts'
 import { ConfigErrors, renderIssues } from '../config/errors.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
-import type { Host } from '../upstream/host.ts'
+import type { ActiveHealth, Host } from '../upstream/host.ts'
 import type { ConfigChange } from './channel.ts'
 import { keyedHosts } from './host_keys.ts'
 import type { Instance } from './instance.ts'
@@ -52,16 +52,22 @@ export function* applyChange(change: ConfigChange, instance: Instance, listeners
 function applyHealth({ clusterName, hosts }: HealthChange, clusterManager: ClusterManager): void {
   const cluster = clusterManager.get(clusterName)
   if (cluster === undefined) return
-  const told = new Map(hosts.map(({ key, health }) => [key, health]))
+  const told = new Map(hosts.map((each) => [each.key, each]))
   const failed: Host[] = []
   for (const [key, host] of keyedHosts(cluster)) {
     const health = told.get(key)
     if (health === undefined) continue
-    host.setActiveHealth(health)
-    if (health.isFailed) failed.push(host)
+    const { active, outlier } = health
+    const isNewlyEjected = outlier.isEjected && !host.outlierHealth.isEjected
+    if (isNewlyEjected || (active.isFailed && differs(active, host.activeHealth))) failed.push(host)
+    host.setHealth(active, outlier)
   }
   clusterManager.onHealthChanged(clusterName)
   for (const host of failed) host.onHealthFailure()
+}
+
+function differs(health: ActiveHealth, from: ActiveHealth): boolean {
+  return (Object.keys(health) as (keyof ActiveHealth)[]).some((name) => health[name] !== from[name])
 }
 
 /** Main has built the same before: an error here is a difference between the two processes. */

@@ -8,6 +8,7 @@ import { closeFd } from '../os/socket.ts'
 import { zeroGauges } from '../stats/reader.ts'
 import type { StatsSegment } from '../stats/segment.ts'
 import { reclaimShares } from '../stats/shared_counter.ts'
+import type { ServerContext } from '../upstream/server_context.ts'
 import type { AccessLogStreams } from './access_log_streams.ts'
 import {
   type BoundSocketInfo,
@@ -49,6 +50,7 @@ export interface WorkerPoolParts {
   /** A request in a worker waits for a resource. */
   onWanted(key: string, name: string): void
   onUnhealthyHost(clusterName: string, key: string): void
+  readonly onOutlier: ServerContext['onOutlier']
   /** A worker could not even start: the server cannot go on. */
   onFatal(reason: string): void
 }
@@ -224,6 +226,9 @@ class Worker {
         break
       case 'unhealthyHost':
         this.#parts.onUnhealthyHost(message.clusterName, message.key)
+        break
+      case 'outlier':
+        this.#parts.onOutlier(message.clusterName, message.slot, message.outlier)
         break
       case 'logs':
         this.#logStreams.onMessage(message.message)

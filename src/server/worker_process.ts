@@ -98,6 +98,7 @@ class Worker {
       drainManager,
       healthCheckFailed: () => this.#healthCheckFailed,
       onUnhealthyHost: (host) => this.#onUnhealthyHost(host),
+      onOutlier: (clusterName, slot, outlier) => send({ type: 'outlier', clusterName, slot, outlier }),
       workerIndex,
       concurrency: settings.concurrency,
       createGrpcClient: loadedGrpcClient,

@@ -11,6 +11,7 @@ import { createLoadBalancer } from './create_load_balancer.ts'
 import type { Locality } from './host.ts'
 import { upstreamHttpOptions } from './http_options.ts'
 import { ClusterLoadStats } from './load_stats.ts'
+import { outlierReporting } from './outlier_detection/outlier_reporting.ts'
 import { ResourceManager, type RoutingPriority } from './resource_manager.ts'
 import type { LocalInfo, ServerContext } from './server_context.ts'
 import { budgetStats, sizeStats } from './tracked_stats.ts'
@@ -50,6 +51,7 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
     closeConnectionsOnHostHealthFailure: view.closeConnectionsOnHostHealthFailure,
     isChecked: view.healthChecks.length > 0,
     onUnhealthyHost: view.healthChecks.length > 0 ? context.onUnhealthyHost : undefined,
+    outliers: outlierReporting(view, http.outlierDetection, context),
     http,
     metadata: view.metadata?.filterMetadata ?? {},
     hostConnectionCount:

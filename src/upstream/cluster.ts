@@ -38,8 +38,8 @@ export class Cluster {
   policy: AssignmentPolicy | undefined
   /** Of a million requests, how many are dropped. */
   dropMillionths = 0
-  /** Told of each host that comes, before it counts. */
-  onNewHost: ((host: Host) => void) | undefined = undefined
+  /** Each is told of each host that comes, before it counts. */
+  readonly onNewHost: ((host: Host) => void)[] = []
   readonly #place: ClusterPlace
 
   constructor(info: ClusterInfo, loadBalancer: LoadBalancer, place: ClusterPlace, life: ClusterLife) {
@@ -83,13 +83,13 @@ export class Cluster {
     const removed = [...previous.values()].flat()
     for (const gone of removed) changed.add(gone.priority)
     if (changed.size > 0 && this.info.closeConnectionsOnHostSetChange) this.drain()
-    for (const gone of removed) gone.drain()
+    for (const gone of removed) gone.leave()
     if (this.#place.countsMembership) this.#publish(changed.size)
   }
 
   #newHost(snapshot: HostSnapshot): Host {
     const host = new Host(this.info, snapshot)
-    this.onNewHost?.(host)
+    for (const onNewHost of this.onNewHost) onNewHost(host)
     return host
   }
 
@@ -127,7 +127,7 @@ export class Cluster {
   destroy(): void {
     this.lifetime.end()
     this.loadBalancer.destroy?.()
-    this.drain()
+    for (const host of this.prioritySet.hosts()) host.leave()
   }
 
   /** Its stats go when nothing is counted any more: now, or with its last connection and request. */
@@ -149,7 +149,7 @@ export class Cluster {
     this.#onReleased?.()
   }
 
-  /** Its connections end, busy ones after their exchange: the cluster goes, or asks for it when hosts change. */
+  /** Its connections end, busy ones after their exchange: it asks for that when hosts change. */
   drain(): void {
     for (const host of this.prioritySet.hosts()) host.drain()
   }

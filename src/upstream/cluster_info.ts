@@ -6,6 +6,7 @@ import type { Scope } from '../stats/store.ts'
 import type { ClusterStats } from './cluster_stats.ts'
 import type { Host } from './host.ts'
 import type { ClusterLoadStats } from './load_stats.ts'
+import type { OutlierReporting } from './outlier_detection/outlier_reporting.ts'
 import type { AssignmentPolicy } from './priority_set.ts'
 import type { ResourceManager, RoutingPriority } from './resource_manager.ts'
 import type { BudgetStats, SizeStats } from './tracked_stats.ts'
@@ -21,6 +22,8 @@ export interface UpstreamHttpOptions {
   readonly common: envoy.config.core.v3.HttpProtocolOptions | undefined
   readonly http1: envoy.config.core.v3.Http1ProtocolOptions | undefined
   readonly http2: envoy.config.core.v3.Http2ProtocolOptions | undefined
+  /** Which responses are errors for outlier detection; undefined for those whose status says so. */
+  readonly outlierDetection: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection | undefined
 }
 
 /** Milliseconds throughout; 0 means none. */
@@ -49,6 +52,8 @@ export interface ClusterInfo {
   readonly isChecked: boolean
   /** A response for traffic has said that its host wants no more of it; undefined where hosts are not checked. */
   readonly onUnhealthyHost: ((host: Host) => void) | undefined
+  /** Undefined where outliers are not detected. */
+  readonly outliers: OutlierReporting | undefined
   readonly http: UpstreamHttpOptions
   /** Opens the sockets of its connections. */
   readonly connector: UpstreamConnector

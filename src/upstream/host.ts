@@ -10,6 +10,7 @@ import type { CheckTarget } from './health_checking/check_target.ts'
 import { createHostStats, type HostStats } from './host_stats.ts'
 import { HostLoadMetrics } from './load_stats.ts'
 import type { LoadReport } from './orca/load_report.ts'
+import type { OutlierMonitor } from './outlier_detection/outlier_monitor.ts'
 import type { ResourceManager } from './resource_manager.ts'
 import type { TransportHost, TransportSocketOptions, UpstreamTransportSocketFactory } from './transport_socket.ts'
 
@@ -40,6 +41,15 @@ const notChecked: ActiveHealth = Object.freeze({
   isTimedOut: false,
 })
 
+/** What the outlier detection of a cluster has found of a host; in main it is live. */
+export interface OutlierHealth {
+  readonly isEjected: boolean
+  /** Its responses have said so. */
+  readonly isDegraded: boolean
+}
+
+const noOutlier: OutlierHealth = Object.freeze({ isEjected: false, isDegraded: false })
+
 /** Plain data of a host, as main sends it to the workers. */
 export interface HostSnapshot {
   readonly address: AddressInfo
@@ -62,6 +72,8 @@ export interface HostSnapshot {
   readonly healthCheck?: CheckTarget
   /** What workers are told with it; absent where it is not checked. */
   readonly activeHealth?: ActiveHealth
+  /** What workers are told with it, and where what they count of it is; absent where outliers are not detected. */
+  readonly outlier?: OutlierHealth & { readonly slot: number }
   /** It is in no list any more, and used until its checks fail. */
   readonly isPendingRemoval?: boolean
 }
@@ -103,6 +115,10 @@ export class Host implements TransportHost {
   canary = false
   healthStatus: HostSnapshot['healthStatus']
   activeHealth: ActiveHealth = notChecked
+  outlierHealth: OutlierHealth = noOutlier
+  /** What becomes of requests and connections is to be told it; undefined where outliers are not detected. */
+  outlierMonitor: OutlierMonitor | undefined = undefined
+  #outlierSlot = -1
   /** Undefined where `health_check_config` says nothing. */
   healthCheck!: CheckTarget | undefined
   isPendingRemoval!: boolean
@@ -147,7 +163,18 @@ export class Host implements TransportHost {
     this.healthCheck = snapshot.healthCheck
     this.isPendingRemoval = snapshot.isPendingRemoval ?? false
     if (snapshot.activeHealth !== undefined) this.activeHealth = snapshot.activeHealth
+    if (snapshot.outlier !== undefined) {
+      this.outlierHealth = snapshot.outlier
+      this.monitorOutliers(snapshot.outlier.slot)
+    }
     if (this.healthy && !wasHealthy) this.availableSinceMs = monotonicMs()
+  }
+
+  /** From now on what becomes of requests is counted there. */
+  monitorOutliers(slot: number): void {
+    if (slot === this.#outlierSlot) return
+    this.#outlierSlot = slot
+    this.outlierMonitor = this.cluster.outliers?.monitorOf(slot)
   }
 
   /** Somebody wants to know what its responses say of its load. */
@@ -160,22 +187,33 @@ export class Host implements TransportHost {
     this.lbPolicyData?.onLoadReport(report)
   }
 
-  /** Its checks have changed something. */
-  setActiveHealth(health: ActiveHealth): void {
+  /** Its checks or the outlier detection have changed something. */
+  setHealth(active: ActiveHealth, outlier: OutlierHealth): void {
     const wasHealthy = this.healthy
-    this.activeHealth = health
+    this.activeHealth = active
+    this.outlierHealth = outlier
     if (this.healthy && !wasHealthy) this.availableSinceMs = monotonicMs()
   }
 
   get healthy(): boolean {
-    const isListed = this.healthStatus === 'UNKNOWN' || this.healthStatus === 'HEALTHY'
-    return isListed && !this.activeHealth.isFailed && !this.activeHealth.isDegraded
+    return this.#isListedAsHealthy && !this.#isOut && !this.#isDegraded
+  }
+
+  get #isListedAsHealthy(): boolean {
+    return this.healthStatus === 'UNKNOWN' || this.healthStatus === 'HEALTHY'
+  }
+
+  get #isOut(): boolean {
+    return this.activeHealth.isFailed || this.outlierHealth.isEjected
+  }
+
+  get #isDegraded(): boolean {
+    return this.activeHealth.isDegraded || this.outlierHealth.isDegraded
   }
 
   get degraded(): boolean {
-    if (this.activeHealth.isFailed) return false
-    if (this.healthStatus === 'DEGRADED') return true
-    return this.activeHealth.isDegraded && (this.healthStatus === 'UNKNOWN' || this.healthStatus === 'HEALTHY')
+    if (this.#isOut) return false
+    return this.healthStatus === 'DEGRADED' || (this.#isDegraded && this.#isListedAsHealthy)
   }
 
   /** It counts neither as available nor as missing. */
@@ -212,12 +250,18 @@ export class Host implements TransportHost {
     this.#connectionCount?.dec()
   }
 
+  /** Its cluster has it no more: others may get its place in what is counted. */
+  leave(): void {
+    this.outlierMonitor = undefined
+    this.drain()
+  }
+
   /** Its connections end, busy ones after their exchange. */
   drain(): void {
     for (const pool of this.pools.values()) pool.drainConnections()
   }
 
-  /** Its checks have failed. */
+  /** Its checks have failed, or it is ejected. */
   onHealthFailure(): void {
     for (const pool of [...this.pools.values()]) pool.onHealthFailure()
   }

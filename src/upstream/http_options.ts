@@ -49,7 +49,8 @@ function optionsOfCluster(view: ClusterView, errors: ConfigErrors): UpstreamHttp
     const message = "Both HTTP1 and HTTP2 options may only be configured with non-default 'protocol_selection' values"
     errors.add(view, 'http2ProtocolOptions', message)
   }
-  return { protocol: usesDownstream ? 'downstream' : explicit, upstream, common, http1, http2 }
+  const protocol = usesDownstream ? 'downstream' : explicit
+  return { protocol, upstream, common, http1, http2, outlierDetection: undefined }
 }
 
 function typedOptions(options: HttpProtocolOptions): UpstreamHttpOptions {
@@ -61,5 +62,5 @@ function typedOptions(options: HttpProtocolOptions): UpstreamHttpOptions {
   let protocol: UpstreamHttpOptions['protocol'] = http2 === undefined ? 'http1' : 'http2'
   if (autoConfig !== undefined) protocol = 'auto'
   else if (useDownstreamProtocolConfig !== undefined) protocol = 'downstream'
-  return { protocol, upstream, common, http1, http2 }
+  return { protocol, upstream, common, http1, http2, outlierDetection: options.outlierDetection }
 }

@@ -4,6 +4,7 @@ import type { NetworkServerContext } from '../network/factory.ts'
 import type { CreateGrpcClient } from './async_grpc_client.ts'
 import type { ClusterManager } from './cluster_manager.ts'
 import type { Host } from './host.ts'
+import type { ReportedType } from './outlier_detection/outlier_type.ts'
 
 export interface LocalInfo {
   readonly nodeId: string
@@ -23,6 +24,8 @@ export interface ServerContext extends NetworkServerContext {
   readonly healthCheckFailed: () => boolean
   /** A response has said that its host wants no more traffic. */
   readonly onUnhealthyHost: (host: Host) => void
+  /** The host of a cluster with that slot is an outlier. */
+  readonly onOutlier: (clusterName: string, slot: number, type: ReportedType) => void
   readonly concurrency: number
   readonly createGrpcClient: CreateGrpcClient
 }

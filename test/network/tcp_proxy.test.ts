@@ -90,6 +90,7 @@ async function startProxy(options: ProxyOptions): Promise<Proxy> {
     drainDecision: { drainClose: () => drain.draining },
     healthCheckFailed: () => false,
     onUnhealthyHost: () => {},
+    onOutlier: () => {},
     concurrency: 1,
     createGrpcClient: createAsyncGrpcClient,
   }

@@ -49,6 +49,7 @@ export function serverContext(options: TableOptions = {}): ServerContext & { err
     },
     healthCheckFailed: () => false,
     onUnhealthyHost: () => {},
+    onOutlier: () => {},
     concurrency: 1,
     createGrpcClient: createAsyncGrpcClient,
   }

@@ -107,6 +107,7 @@ export function serverContext(
     },
     healthCheckFailed: () => false,
     onUnhealthyHost: () => {},
+    onOutlier: () => {},
     concurrency: 1,
     createGrpcClient: createAsyncGrpcClient,
   }

@@ -3,8 +3,10 @@
 import { type CompiledRegex, compileRegex, RegexError } from '../../common/regex.ts'
 import type { HostNumbers } from '../../server/channel.ts'
 import type { ClusterEntry } from '../../server/cluster_lifecycle.ts'
+import type { ClusterOutliers } from '../../server/cluster_outliers.ts'
 import { hostKeys } from '../../server/host_keys.ts'
 import type { ServerControl } from '../../server/server_control.ts'
+import { formatGeneral, formatShortest } from '../../stats/number_format.ts'
 import type { Host } from '../../upstream/host.ts'
 import { type AdminEndpoint, jsonReply, textReply } from '../endpoint.ts'
 import { clusterStatusJson } from './clusters_json.ts'
@@ -51,12 +53,12 @@ function filterOf(pattern: string): CompiledRegex | 'invalid' {
 function* clusterTexts(clusters: readonly ClusterEntry[], numbersOf: HostNumbersOf): Iterable<string> {
   for (const entry of clusters) {
     yield clusterText(entry)
-    for (const host of entry.cluster.prioritySet.hosts()) yield hostText(host, numbersOf(host))
+    for (const host of entry.cluster.prioritySet.hosts()) yield hostText(host, numbersOf(host), entry.outliers)
   }
 }
 
-function clusterText({ cluster: { info }, isStatic }: ClusterEntry): string {
-  const lines = [`observability_name::${info.observabilityName}`]
+function clusterText({ cluster: { info }, isStatic, outliers }: ClusterEntry): string {
+  const lines = [`observability_name::${info.observabilityName}`, ...outlierLines(outliers)]
   for (const [priority, key] of [
     ['DEFAULT', 'default_priority'],
     ['HIGH', 'high_priority'],
@@ -75,7 +77,19 @@ function clusterText({ cluster: { info }, isStatic }: ClusterEntry): string {
   return lines.map((line) => `${info.name}::${line}\n`).join('')
 }
 
-function hostText(host: Host, numbers: HostNumbers | undefined): string {
+function outlierLines(outliers: ClusterOutliers | undefined): string[] {
+  if (outliers === undefined) return []
+  const { successRate, localOriginSuccessRate } = outliers.thresholds
+  return [
+    `outlier::success_rate_average::${formatGeneral(successRate.average, 6)}`,
+    `outlier::success_rate_ejection_threshold::${formatGeneral(successRate.ejection, 6)}`,
+    `outlier::local_origin_success_rate_average::${formatGeneral(localOriginSuccessRate.average, 6)}`,
+    `outlier::local_origin_success_rate_ejection_threshold::${formatGeneral(localOriginSuccessRate.ejection, 6)}`,
+  ]
+}
+
+function hostText(host: Host, numbers: HostNumbers | undefined, outliers: ClusterOutliers | undefined): string {
+  const rates = outliers?.ratesOf(host)
   const values: [key: string, value: string | number][] = [
     ['cx_active', numbers?.cxActive ?? 0],
     ['cx_connect_fail', numbers?.cxConnectFail ?? 0],
@@ -95,19 +109,20 @@ function hostText(host: Host, numbers: HostNumbers | undefined): string {
     ['sub_zone', host.locality.subZone],
     ['canary', String(host.metadata['envoy.lb']?.['canary'] === true)],
     ['priority', host.priority],
-    // Nothing ejects hosts yet: -1 is Envoy's word for no rate.
-    ['success_rate', -1],
-    ['local_origin_success_rate', -1],
+    // -1 is Envoy's word for no rate.
+    ['success_rate', formatShortest(rates?.successRate ?? -1)],
+    ['local_origin_success_rate', formatShortest(rates?.localOriginSuccessRate ?? -1)],
   ]
   const prefix = `${host.cluster.name}::${host.address.text}`
   return values.map(([key, value]) => `${prefix}::${key}::${value}\n`).join('')
 }
 
 /** In the order of Envoy's flags. */
-function healthFlags({ activeHealth, healthStatus, isPendingRemoval }: Host): string {
+function healthFlags({ activeHealth, outlierHealth, healthStatus, isPendingRemoval }: Host): string {
   const { isFailed, isDegraded, isPending, isExcluded, isTimedOut } = activeHealth
   const flags = [
     isFailed && '/failed_active_hc',
+    outlierHealth.isEjected && '/failed_outlier_check',
     (healthStatus === 'UNHEALTHY' || healthStatus === 'TIMEOUT') && '/failed_eds_health',
     isDegraded && '/degraded_active_hc',
     healthStatus === 'DEGRADED' && '/degraded_eds_health',
@@ -116,6 +131,7 @@ function healthFlags({ activeHealth, healthStatus, isPendingRemoval }: Host): st
     isExcluded && '/excluded_via_immediate_hc_fail',
     isTimedOut && '/active_hc_timeout',
     healthStatus === 'DRAINING' && '/eds_status_draining',
+    outlierHealth.isDegraded && '/degraded_outlier_detection',
   ]
   return flags.filter((flag) => flag !== false).join('') || 'healthy'
 }

@@ -3,17 +3,22 @@
 import type { JsonObject } from '../../../proto/generated/api.d.ts'
 import type { HostNumbers } from '../../server/channel.ts'
 import type { ClusterEntry } from '../../server/cluster_lifecycle.ts'
+import type { ClusterOutliers } from '../../server/cluster_outliers.ts'
 import type { Host } from '../../upstream/host.ts'
+import type { SuccessRateThreshold } from '../../upstream/outlier_detection/success_rate.ts'
 import type { ResourceManager } from '../../upstream/resource_manager.ts'
 import { addressJson } from '../address_json.ts'
 import type { HostNumbersOf } from './clusters.ts'
 
-export function clusterStatusJson({ cluster, isStatic }: ClusterEntry, numbersOf: HostNumbersOf): JsonObject {
+export function clusterStatusJson({ cluster, isStatic, outliers }: ClusterEntry, numbersOf: HostNumbersOf): JsonObject {
   const { info, prioritySet } = cluster
   const json: JsonObject = { name: info.name }
   if (!isStatic) json['added_via_api'] = true
+  Object.assign(json, thresholdJson('success_rate_ejection_threshold', outliers?.thresholds.successRate))
   const hosts = [...prioritySet.hosts()]
-  if (hosts.length > 0) json['host_statuses'] = hosts.map((host) => hostJson(host, numbersOf(host)))
+  if (hosts.length > 0) json['host_statuses'] = hosts.map((host) => hostJson(host, numbersOf(host), outliers))
+  const localOrigin = outliers?.thresholds.localOriginSuccessRate
+  Object.assign(json, thresholdJson('local_origin_success_rate_ejection_threshold', localOrigin))
   json['circuit_breakers'] = {
     thresholds: [
       limitsJson(info.resourceManager('DEFAULT')),
@@ -26,6 +31,16 @@ export function clusterStatusJson({ cluster, isStatic }: ClusterEntry, numbersOf
   return json
 }
 
+function thresholdJson(name: string, threshold: SuccessRateThreshold | undefined): JsonObject {
+  return threshold === undefined || threshold.ejection <= 0 ? {} : { [name]: { value: threshold.ejection } }
+}
+
+/** envoy.type.v3.Percent; zero is left out. */
+function rateJson(name: string, percent: number | undefined): JsonObject {
+  if (percent === undefined || percent < 0) return {}
+  return { [name]: percent === 0 ? {} : { value: percent } }
+}
+
 function limitsJson({ connections, pendingRequests, requests, retries }: ResourceManager): JsonObject {
   return {
     max_connections: connections.max,
@@ -35,7 +50,8 @@ function limitsJson({ connections, pendingRequests, requests, retries }: Resourc
   }
 }
 
-function hostJson(host: Host, numbers: HostNumbers | undefined): JsonObject {
+function hostJson(host: Host, numbers: HostNumbers | undefined, outliers: ClusterOutliers | undefined): JsonObject {
+  const rates = outliers?.ratesOf(host)
   const { region, zone, subZone } = host.locality
   return {
     address: addressJson(host.address),
@@ -52,9 +68,11 @@ function hostJson(host: Host, numbers: HostNumbers | undefined): JsonObject {
       { type: 'GAUGE', name: 'rq_pending_active' },
     ],
     health_status: healthStatusJson(host),
+    ...rateJson('success_rate', rates?.successRate),
     weight: host.weight,
     ...(host.hostname === '' ? {} : { hostname: host.hostname }),
     ...(host.priority === 0 ? {} : { priority: host.priority }),
+    ...rateJson('local_origin_success_rate', rates?.localOriginSuccessRate),
     locality: {
       ...(region === '' ? {} : { region }),
       ...(zone === '' ? {} : { zone }),
@@ -67,12 +85,14 @@ function healthStatusJson(host: Host): JsonObject {
   const { isFailed, isDegraded, isPending, isExcluded, isTimedOut } = host.activeHealth
   return {
     ...(isFailed ? { failed_active_health_check: true } : {}),
+    ...(host.outlierHealth.isEjected ? { failed_outlier_check: true } : {}),
     eds_health_status: edsHealthStatus(host),
     ...(isDegraded ? { failed_active_degraded_check: true } : {}),
     ...(host.isPendingRemoval ? { pending_dynamic_removal: true } : {}),
     ...(isPending ? { pending_active_hc: true } : {}),
     ...(isExcluded ? { excluded_via_immediate_hc_fail: true } : {}),
     ...(isTimedOut ? { active_hc_timeout: true } : {}),
+    ...(host.outlierHealth.isDegraded ? { failed_degraded_outlier_detection: true } : {}),
   }
 }
 

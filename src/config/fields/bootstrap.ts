@@ -16,8 +16,13 @@ export const bootstrapFields: FieldTable = {
     acts: words('access_log access_log_path profile_path address socket_options allow_paths ignore_global_conn_limit'),
   },
   'envoy.config.bootstrap.v3.ClusterManager': {
-    acts: words('upstream_bind_config local_cluster_name load_stats_config'),
+    acts: words('upstream_bind_config local_cluster_name load_stats_config outlier_detection'),
     harmless: words('enable_deferred_cluster_creation'),
+  },
+  'envoy.config.bootstrap.v3.ClusterManager.OutlierDetection': {
+    acts: ['event_log_path'],
+    // Envoy ignores it, too.
+    harmless: ['event_service'],
   },
   'envoy.config.bootstrap.v3.LayeredRuntime': { acts: ['layers'] },
   'envoy.config.bootstrap.v3.RuntimeLayer': { acts: words('name static_layer disk_layer admin_layer rtds_layer') },

@@ -13,7 +13,7 @@ export const clusterFields: FieldTable = {
       metadata upstream_connection_options
       load_balancing_policy preconnect_policy connection_pool_per_downstream_connection
       track_timeout_budgets track_cluster_stats cluster_type eds_cluster_config lrs_report_endpoint_metrics
-      health_checks close_connections_on_host_health_failure ignore_health_on_host_removal`),
+      health_checks close_connections_on_host_health_failure ignore_health_on_host_removal outlier_detection`),
     // The first is for ORIGINAL_DST alone; Envoy ignores the other, too.
     harmless: words('cleanup_interval lrs_server'),
   },
@@ -35,6 +35,18 @@ export const clusterFields: FieldTable = {
   },
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': {
     acts: words('choice_count active_request_bias slow_start_config'),
+  },
+  'envoy.config.cluster.v3.OutlierDetection': {
+    acts: words(`consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx
+      enforcing_success_rate success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor
+      consecutive_gateway_failure enforcing_consecutive_gateway_failure split_external_local_origin_errors
+      consecutive_local_origin_failure enforcing_consecutive_local_origin_failure
+      enforcing_local_origin_success_rate failure_percentage_threshold enforcing_failure_percentage
+      enforcing_failure_percentage_local_origin failure_percentage_minimum_hosts failure_percentage_request_volume
+      max_ejection_time max_ejection_time_jitter successful_active_health_check_uneject_host always_eject_one_host
+      detect_degraded_hosts`),
+    // Envoy ignores it, too.
+    harmless: ['monitors'],
   },
   'envoy.config.cluster.v3.CircuitBreakers': { acts: words('thresholds per_host_thresholds') },
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds': {
@@ -67,8 +79,9 @@ export const clusterFields: FieldTable = {
   },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
     acts: words(`common_http_protocol_options upstream_http_protocol_options explicit_http_config
-      use_downstream_protocol_config auto_config http_filters`),
+      use_downstream_protocol_config auto_config http_filters outlier_detection`),
   },
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection': { acts: ['error_matcher'] },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': {
     acts: words('http_protocol_options http2_protocol_options'),
   },

@@ -25,7 +25,7 @@ export interface CheckerOwner {
   readonly cluster: ClusterInfo
   /** Whether it has ever had a connection for traffic, in any process. */
   hasTraffic(): boolean
-  onChecked?(host: CheckedHost, transition: HealthTransition): void
+  onChecked?(host: CheckedHost, transition: HealthTransition, isPassed: boolean): void
 }
 
 /** Undefined where something is wrong, which `server.errors` says. It checks nothing before it has hosts. */
@@ -58,7 +58,7 @@ export function createHealthChecker(
       alwaysLogFailures: view.alwaysLogHealthCheckFailures,
       alwaysLogSuccesses: view.alwaysLogHealthCheckSuccess,
     }),
-    onChecked: (host, transition) => owner.onChecked?.(host, transition),
+    onChecked: (host, transition, isPassed) => owner.onChecked?.(host, transition, isPassed),
   })
 }
 

@@ -18,7 +18,7 @@ export interface SessionSettings {
   readonly kind: ProbeKind
   readonly events: HealthCheckEventLogger
   /** Each check has been taken into account when this is called. */
-  readonly onChecked: (host: CheckedHost, transition: HealthTransition) => void
+  readonly onChecked: (host: CheckedHost, transition: HealthTransition, isPassed: boolean) => void
 }
 
 export class HealthCheckSession implements ProbeCallbacks {
@@ -88,7 +88,7 @@ export class HealthCheckSession implements ProbeCallbacks {
   onPassiveFailure(): void {
     const transition = this.#countFailure('PASSIVE', false)
     this.#isFirstCheck = false
-    this.#settings.onChecked(this.#host, transition)
+    this.#settings.onChecked(this.#host, transition, false)
   }
 
   #fail(failure: FailureType, isRetriable: boolean): void {
@@ -155,7 +155,7 @@ export class HealthCheckSession implements ProbeCallbacks {
     const { onChecked, intervals } = this.#settings
     this.#isFirstCheck = false
     this.#timeoutTimer.disable()
-    onChecked(this.#host, transition)
+    onChecked(this.#host, transition, succeeded)
     if (!this.#isClosed) this.#intervalTimer.enable(intervals.nextMs(succeeded, transition))
   }
 }

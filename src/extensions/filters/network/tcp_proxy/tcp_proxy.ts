@@ -176,6 +176,7 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
 
   #noteUpstream(connection: Connection, host: Host): void {
     this.#pending = undefined
+    host.outlierMonitor?.putResult('connectSuccessFinal')
     this.#noteAttempt(host)
     const info = this.#streamInfo.upstreamInfo()
     info.connectionIdsAttempted.push(connection.id)
@@ -204,7 +205,10 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
     }
     if (host !== undefined) this.#noteAttempt(host)
     this.#streamInfo.upstreamInfo().transportFailureReason = transportFailureReason
-    if (reason !== 'localConnectionFailure') this.#streamInfo.setResponseFlag(ResponseFlag.UpstreamConnectionFailure)
+    if (reason !== 'localConnectionFailure') {
+      this.#streamInfo.setResponseFlag(ResponseFlag.UpstreamConnectionFailure)
+      host?.outlierMonitor?.putResult(reason === 'connectionTimeout' ? 'timeout' : 'connectFailed')
+    }
     const { backoff } = this.#settings
     if (backoff === undefined || this.#attempts >= this.#settings.maxConnectAttempts) {
       this.#connect()

@@ -45,6 +45,8 @@ export class CheckedHosts {
   readonly #turns = new Map<string, Answer>()
   readonly #hanging: { request: BackendRequest; key: string }[] = []
   readonly #waiting: BackendConnection[] = []
+  /** Answers traffic; false where hosts are to answer with their names. */
+  answerTraffic: (name: HostName, request: BackendRequest) => boolean = () => false
   proxy!: ProxyProcess
 
   private constructor(kind: ProxyKind) {
@@ -106,6 +108,7 @@ export class CheckedHosts {
       return
     }
     if (first !== 'check') {
+      if (this.answerTraffic(name, request)) return
       const ask = target.endsWith(`no_more_of_${name}`) ? 'x-envoy-immediate-health-check-fail: true\r\n' : ''
       connection.send(`HTTP/1.1 200 OK\r\n${ask}content-length: 1\r\n\r\n${name}`)
       return

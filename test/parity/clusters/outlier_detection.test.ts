@@ -1,0 +1,351 @@
+/** Hosts that fail too often, beside Envoy: what counts as which failure, who is ejected for it, and what is told of that. */
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { discoveryProxies } from '../../support/xds/proxies.ts'
+import { CheckedHosts, type HostName } from './checked_hosts.ts'
+import {
+  connectTo,
+  endings,
+  events,
+  failAsAsked,
+  LIMIT,
+  NOWHERE,
+  outlierCluster,
+  outlierListener,
+  outlierStats,
+  send,
+  shown,
+  tcpListener,
+} from './outlier_hosts.ts'
+
+interface Case {
+  readonly name: string
+  readonly outliers: object
+  /** `a` alone by default; `dead` for one that nobody listens at. */
+  readonly hosts?: readonly HostName[] | 'dead'
+  readonly cluster?: object
+  readonly act: (of: CheckedHosts) => Promise<void>
+  /** What is not zero afterwards. */
+  readonly stats: Readonly<Record<string, number>>
+}
+
+const failing5xx = { consecutive_5xx: LIMIT }
+const failingGateway = { consecutive_gateway_failure: LIMIT, enforcing_consecutive_gateway_failure: 100 }
+const failingLocally = { consecutive_local_origin_failure: LIMIT, split_external_local_origin_errors: true }
+const all = { ...failing5xx, consecutive_gateway_failure: LIMIT, consecutive_local_origin_failure: LIMIT }
+const split = { split_external_local_origin_errors: true }
+const grpc = { 'content-type': 'application/grpc' }
+
+const detected5xx = { ejections_consecutive_5xx: 1, ejections_detected_consecutive_5xx: 1 }
+const by5xx = { ...detected5xx, ejections_enforced_consecutive_5xx: 1, ejections_total: 1 }
+const ejected = { ejections_active: 1, ejections_enforced_total: 1 }
+const byGateway = {
+  ejections_detected_consecutive_gateway_failure: 1,
+  ejections_enforced_consecutive_gateway_failure: 1,
+}
+const byLocal = {
+  ejections_detected_consecutive_local_origin_failure: 1,
+  ejections_enforced_consecutive_local_origin_failure: 1,
+}
+const one = { membership_total: 1 }
+const bothIn = { membership_healthy: 2, membership_total: 2 }
+
+const OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+const typedOptions = (error_matcher: object) => ({
+  typed_extension_protocol_options: {
+    [OPTIONS]: {
+      '@type': `type.googleapis.com/${OPTIONS}`,
+      explicit_http_config: { http_protocol_options: {} },
+      outlier_detection: { error_matcher },
+    },
+  },
+})
+const present = (name: string) => ({ http_response_headers_match: { headers: [{ name, present_match: true }] } })
+
+const cases: readonly Case[] = [
+  {
+    name: 'fives',
+    outliers: failing5xx,
+    act: (of) => send(of, LIMIT, '/fives/a/500'),
+    stats: { ...by5xx, ...ejected, ...one },
+  },
+  {
+    name: 'interrupted',
+    outliers: failing5xx,
+    act: async (of) => {
+      await send(of, LIMIT - 1, '/interrupted/a/500')
+      await send(of, 1, '/interrupted/a/404')
+      await send(of, LIMIT, '/interrupted/a/599')
+    },
+    stats: { ...by5xx, ...ejected, ...one },
+  },
+  {
+    name: 'gateways',
+    outliers: failingGateway,
+    act: async (of) => {
+      await send(of, LIMIT - 1, '/gateways/a/502')
+      // A failure of another kind begins the count anew.
+      await send(of, 1, '/gateways/a/500')
+      await send(of, LIMIT, '/gateways/a/504')
+    },
+    stats: { ...byGateway, ...ejected, ...one },
+  },
+  {
+    name: 'both_kinds',
+    outliers: { ...failing5xx, ...failingGateway },
+    act: (of) => send(of, LIMIT, '/both_kinds/a/503'),
+    // Who is out already is not looked at again.
+    stats: { ...byGateway, ...ejected, ...one },
+  },
+  {
+    name: 'resets',
+    outliers: all,
+    act: (of) => send(of, LIMIT, '/resets/a/reset'),
+    stats: { ...by5xx, ...ejected, ...one, ejections_detected_consecutive_gateway_failure: 1 },
+  },
+  {
+    name: 'slow',
+    outliers: all,
+    act: (of) => send(of, LIMIT, '/slow/a/hang'),
+    stats: { ...by5xx, ...ejected, ...one, ejections_detected_consecutive_gateway_failure: 1 },
+  },
+  {
+    name: 'split_slow',
+    outliers: { ...all, ...split },
+    // Each has a connection, which is a success.
+    act: async (of) => {
+      await send(of, LIMIT, '/split_slow/a/hang')
+      await send(of, LIMIT, '/split_slow/a/reset')
+    },
+    stats: { membership_healthy: 1, ...one },
+  },
+  {
+    name: 'split_fives',
+    outliers: { ...all, ...split },
+    act: (of) => send(of, LIMIT, '/split_fives/a/500'),
+    stats: { ...by5xx, ...ejected, ...one },
+  },
+  {
+    name: 'unreachable',
+    hosts: 'dead',
+    outliers: all,
+    act: (of) => send(of, LIMIT, '/unreachable/'),
+    stats: { ...by5xx, ...ejected, ...one, ejections_detected_consecutive_gateway_failure: 1 },
+  },
+  {
+    name: 'split_unreachable',
+    hosts: 'dead',
+    outliers: { ...failing5xx, ...failingLocally },
+    act: (of) => send(of, LIMIT, '/split_unreachable/'),
+    stats: { ...byLocal, ...ejected, ...one },
+  },
+  {
+    name: 'grpc_status',
+    outliers: { ...failing5xx, ...failingGateway },
+    act: (of) => send(of, LIMIT, '/grpc_status/a/200/unavailable', grpc),
+    stats: { ...byGateway, ...ejected, ...one },
+  },
+  {
+    name: 'grpc_internal',
+    outliers: { ...failing5xx, ...failingGateway },
+    act: (of) => send(of, LIMIT, '/grpc_internal/a/200/internal', grpc),
+    stats: { ...by5xx, ...ejected, ...one },
+  },
+  {
+    name: 'no_grpc',
+    outliers: failing5xx,
+    act: (of) => send(of, LIMIT, '/no_grpc/a/200/internal'),
+    stats: { membership_healthy: 1, ...one },
+  },
+  {
+    name: 'matched',
+    outliers: { ...failing5xx, ...failingGateway },
+    cluster: typedOptions(present('x-bad')),
+    act: async (of) => {
+      await send(of, LIMIT, '/matched/a/503')
+      await send(of, LIMIT, '/matched/a/200/bad')
+    },
+    stats: { ...by5xx, ...ejected, ...one },
+  },
+  {
+    name: 'matched_gateways',
+    outliers: { ...failing5xx, ...failingGateway },
+    cluster: typedOptions({ and_match: { rules: [present('x-bad'), { not_match: present('x-good') }] } }),
+    act: (of) => send(of, LIMIT, '/matched_gateways/a/503/bad'),
+    stats: { ...byGateway, ...ejected, ...one },
+  },
+  {
+    name: 'tcp_unreachable',
+    hosts: 'dead',
+    outliers: { ...failing5xx, ...failingGateway },
+    act: (of) => connectTo(of, 'tcp_unreachable', LIMIT),
+    stats: { ...byGateway, ...ejected, ...one },
+  },
+  {
+    name: 'tcp_split',
+    hosts: 'dead',
+    outliers: { ...failing5xx, ...failingLocally },
+    act: (of) => connectTo(of, 'tcp_split', LIMIT),
+    stats: { ...byLocal, ...ejected, ...one },
+  },
+  {
+    name: 'tcp_good',
+    outliers: failing5xx,
+    act: async (of) => {
+      await send(of, LIMIT - 1, '/tcp_good/a/500')
+      await connectTo(of, 'tcp_good', 1, 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+      await send(of, 1, '/tcp_good/a/500')
+    },
+    stats: { membership_healthy: 1, ...one },
+  },
+  {
+    name: 'unenforced',
+    outliers: { ...failing5xx, enforcing_consecutive_5xx: 0 },
+    act: (of) => send(of, LIMIT, '/unenforced/a/500'),
+    stats: { ...detected5xx, ejections_total: 1, membership_healthy: 1, ...one },
+  },
+  {
+    name: 'too_many',
+    hosts: ['a', 'b'],
+    outliers: { ...failing5xx, max_ejection_percent: 49 },
+    act: (of) => send(of, 2 * LIMIT, '/too_many/a/500'),
+    stats: { ...detected5xx, ejections_overflow: 1, ...bothIn },
+  },
+  {
+    name: 'half',
+    hosts: ['a', 'b'],
+    outliers: { ...failing5xx, max_ejection_percent: 50 },
+    act: (of) => send(of, 2 * LIMIT, '/half/a/500'),
+    stats: { ...by5xx, ...ejected, membership_healthy: 1, membership_total: 2 },
+  },
+  {
+    name: 'at_least_one',
+    hosts: ['a', 'b'],
+    outliers: { ...failing5xx, max_ejection_percent: 0, always_eject_one_host: true },
+    act: async (of) => {
+      await send(of, 2 * LIMIT, '/at_least_one/a/500')
+      await of.settled(async () => (await outlierStats(of, 'at_least_one'))['ejections_active'], 1)
+      await of.settled(() => of.served('at_least_one'), 'b')
+      await send(of, LIMIT, '/at_least_one/b/500')
+    },
+    stats: {
+      ...ejected,
+      ejections_consecutive_5xx: 2,
+      ejections_detected_consecutive_5xx: 2,
+      ejections_enforced_consecutive_5xx: 1,
+      ejections_overflow: 1,
+      ejections_total: 1,
+      membership_healthy: 1,
+      membership_total: 2,
+    },
+  },
+  {
+    name: 'panicking',
+    outliers: failing5xx,
+    cluster: { common_lb_config: {} },
+    act: async (of) => {
+      await send(of, LIMIT, '/panicking/a/500')
+      await of.settled(async () => (await outlierStats(of, 'panicking'))['ejections_active'], 1)
+      // Still in use, and no more than out.
+      await send(of, LIMIT, '/panicking/a/500')
+    },
+    stats: { ...by5xx, ...ejected, ...one },
+  },
+  {
+    name: 'degraded',
+    outliers: { ...failing5xx, enforcing_consecutive_5xx: 0, detect_degraded_hosts: true, max_ejection_percent: 0 },
+    act: async (of) => {
+      await send(of, LIMIT - 1, '/degraded/a/500')
+      await send(of, LIMIT, '/degraded/a/200/degraded')
+      // A response that says so is a good one otherwise; one that is bad says nothing by it.
+      await send(of, LIMIT - 1, '/degraded/a/500/degraded')
+    },
+    stats: { ejections_detected_degradation: 1, membership_degraded: 1, ...one },
+  },
+  {
+    name: 'not_degraded',
+    outliers: failing5xx,
+    act: (of) => send(of, LIMIT, '/not_degraded/a/200/degraded'),
+    stats: { membership_healthy: 1, ...one },
+  },
+]
+
+const tcpClusters = ['tcp_unreachable', 'tcp_split', 'tcp_good']
+
+function clusterOf(of: CheckedHosts, { name, outliers, hosts = ['a'], cluster }: Case): object {
+  if (hosts !== 'dead') return { ...outlierCluster(of, name, outliers, hosts), ...cluster }
+  return {
+    ...outlierCluster(of, name, outliers, []),
+    load_assignment: of.assignment(name, [{ endpoint: { address: NOWHERE } }]),
+  }
+}
+
+function bootstrap(of: CheckedHosts): object {
+  of.answerTraffic = failAsAsked
+  const clusters = cases.map((each) => clusterOf(of, each))
+  const listeners = [
+    outlierListener(
+      of,
+      cases.map(({ name }) => name),
+    ),
+    ...tcpClusters.map(tcpListener),
+  ]
+  return {
+    cluster_manager: { outlier_detection: { event_log_path: join(of.folder, 'events') } },
+    static_resources: { clusters, listeners },
+  }
+}
+
+describe('a host is an outlier', () => {
+  let pair: CheckedHosts[] = []
+
+  beforeAll(async () => {
+    pair = await Promise.all(discoveryProxies.map((kind) => CheckedHosts.start(kind, bootstrap)))
+  }, 30_000)
+
+  afterAll(async () => {
+    await Promise.all(pair.map((each) => each.stop()))
+  })
+
+  it.each(cases)(
+    '$name',
+    async ({ name, act, stats }) => {
+      const seen = await Promise.all(
+        pair.map(async (of) => {
+          await act(of)
+          const settled = await of.settled(
+            () => outlierStats(of, name),
+            Object.fromEntries(Object.entries(stats).sort()),
+          )
+          expect(settled, of.kind).toEqual(stats)
+          return { shown: await shown(of, name) }
+        }),
+      )
+      expect(seen[1]).toEqual(seen[0])
+    },
+    30_000,
+  )
+
+  it('and the log of events says so', async () => {
+    const [envoy, nuncio] = pair
+    for (const { name } of cases) {
+      const logged = events(envoy, name)
+      expect(await nuncio.settled(async () => events(nuncio, name), logged), name).toEqual(logged)
+    }
+    expect(events(envoy, 'at_least_one')).toHaveLength(1)
+    expect(events(envoy, 'unenforced')).toHaveLength(1)
+  })
+
+  it('and requests have nowhere to go', async () => {
+    const clusters = ['fives', 'split_unreachable', 'half', 'panicking', 'slow']
+    for (const cluster of clusters) {
+      for (const of of pair) {
+        const served = cluster === 'half' ? 'b' : cluster === 'panicking' ? 'a' : '503'
+        expect(await of.settled(() => of.served(cluster), served), of.kind).toBe(served)
+      }
+      const [envoy, nuncio] = pair
+      const ended = endings(envoy, cluster)
+      expect(await nuncio.settled(async () => endings(nuncio, cluster), ended), cluster).toEqual(ended)
+    }
+  }, 30_000)
+})

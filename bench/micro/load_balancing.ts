@@ -14,6 +14,7 @@ const context: LoadBalancerContext = {
   metadataMatch: () => match,
   attempt: 0,
   priorityLoads: undefined,
+  retryPriority: undefined,
   downstreamConnection: undefined,
   downstreamHeaders: undefined,
   streamInfo: undefined,

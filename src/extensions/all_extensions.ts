@@ -52,6 +52,10 @@ import { ringHash } from './load_balancing_policies/ring_hash/config.ts'
 import { roundRobin } from './load_balancing_policies/round_robin/config.ts'
 import { subset } from './load_balancing_policies/subset/config.ts'
 import { wrrLocality } from './load_balancing_policies/wrr_locality/config.ts'
+import { omitCanaryHosts } from './retry_host_predicates/omit_canary_hosts/config.ts'
+import { omitHostMetadata } from './retry_host_predicates/omit_host_metadata/config.ts'
+import { previousHosts } from './retry_host_predicates/previous_hosts/config.ts'
+import { previousPriorities } from './retry_priorities/previous_priorities/config.ts'
 import { rawBufferDownstreamFactory, rawBufferUpstreamFactory } from './transport_sockets/raw_buffer/config.ts'
 import { startTlsDownstreamFactory, startTlsUpstreamFactory } from './transport_sockets/starttls/config.ts'
 import { tlsDownstreamFactory, tlsUpstreamFactory } from './transport_sockets/tls/config.ts'
@@ -115,6 +119,11 @@ export const allExtensions: readonly ExtensionFactory[] = [
   grpcHealthChecker,
   httpHealthChecker,
   tcpHealthChecker,
+  // Retries
+  omitCanaryHosts,
+  omitHostMetadata,
+  previousHosts,
+  previousPriorities,
   // Early header mutation
   earlyHeaderMutation,
   // Original IP detection

@@ -86,7 +86,10 @@ export class CallCount {
     this.onCancelled()
     cluster.stats.upstreamRqTimeout.inc()
     stats.rqTimeout.inc()
-    if (!this.isAnswered) this.#charge(timeoutStatus)
+    if (!this.isAnswered) {
+      this.#charge(timeoutStatus)
+      this.host.outlierMonitor?.putResult('timeout', timeoutStatus)
+    }
     this.host.onFailure()
   }
 

@@ -3,6 +3,7 @@
 import type { FormatterContext } from '../access_log/formatter.ts'
 import type { HeaderMap } from '../common/header_map.ts'
 import type { StreamInfo } from '../stream_info/stream_info.ts'
+import type { RetryHostPredicate, RetryPriority } from '../upstream/retry.ts'
 import type { RateLimitEntry } from './rate_limit.ts'
 
 /** The result of matching a request, one of three kinds. */
@@ -124,6 +125,8 @@ export interface ForwardRoute extends RouteCommon {
   /** Parsed retry_policy settings; undefined for none. */
   readonly retryPolicy: RetryPolicy | undefined
   readonly shadowPolicies: readonly ShadowPolicy[]
+  /** An attempt that takes too long goes on beside its retry. */
+  readonly hedgeOnPerTryTimeout: boolean
   readonly rateLimits: readonly RateLimitEntry[]
   /** Those of the virtual host count too, whatever filters say. */
   readonly includeVhRateLimits: boolean
@@ -166,12 +169,15 @@ export interface RetryPolicy {
   readonly retriableHeaders: readonly ((headers: HeaderMap) => boolean)[]
   /** Request headers of which one must match for a retry; none means every request. */
   readonly retriableRequestHeaders: readonly ((headers: HeaderMap) => boolean)[]
-  readonly backOffBaseMs: number
-  readonly backOffMaxMs: number
+  /** Undefined where the policy says nothing of them. */
+  readonly backOffBaseMs: number | undefined
+  readonly backOffMaxMs: number | undefined
   readonly rateLimitedBackOff: RateLimitedBackOff | undefined
+  /** How often a retry whose host the predicates turn down gets another choice. */
   readonly hostSelectionRetryMaxAttempts: number
-  /** Names of the retry_host_predicate extensions. */
-  readonly retryHostPredicates: readonly string[]
+  /** Each makes the predicate of one request. */
+  readonly retryHostPredicates: readonly (() => RetryHostPredicate)[]
+  readonly retryPriority: (() => RetryPriority) | undefined
 }
 
 export interface RateLimitedBackOff {

@@ -14,6 +14,7 @@ import type { ClusterInfo } from '../upstream/cluster_info.ts'
 import type { Host } from '../upstream/host.ts'
 import type { LoadBalancerContext, MetadataMatch } from '../upstream/load_balancer.ts'
 import type { PriorityLoads } from '../upstream/load_balancers/priority_load.ts'
+import type { RetryHostPredicate, RetryPriority } from '../upstream/retry.ts'
 import type { TransportSocketOptions } from '../upstream/transport_socket.ts'
 import { type RequestedNames, transportSocketOptions } from '../upstream/transport_socket_options.ts'
 import type { RequestCallbacks } from './request_callbacks.ts'
@@ -22,6 +23,7 @@ import { TcpUpstreamPool } from './tcp_upstream.ts'
 
 /** One request's choices of hosts, one for each try. Most policies ask it for nothing. */
 export class HostSelection implements LoadBalancerContext {
+  readonly #pools: HttpPools
   readonly #route: ForwardRoute
   readonly #cluster: Cluster
   readonly downstreamHeaders: HeaderMap
@@ -34,33 +36,84 @@ export class HostSelection implements LoadBalancerContext {
   #isHashed = false
   #hash: bigint | undefined = undefined
   #metadataMatch: MetadataMatch | undefined = undefined
-  /** Hosts of the tries so far, where the retry policy asks for others. */
-  #tried: Host[] | undefined = undefined
+  /** The policy's say in the hosts of retries; undefined for most. */
+  readonly #predicates: readonly RetryHostPredicate[] | undefined = undefined
+  readonly #priority: RetryPriority | undefined = undefined
+  retryPriority: RetryPriority | undefined = undefined
 
-  constructor(route: ForwardRoute, cluster: Cluster, headers: HeaderMap, callbacks: RequestCallbacks) {
+  #transportOptions: TransportSocketOptions | undefined = undefined
+
+  constructor(
+    pools: HttpPools,
+    route: ForwardRoute,
+    cluster: Cluster,
+    headers: HeaderMap,
+    callbacks: RequestCallbacks,
+  ) {
+    this.#pools = pools
     this.#route = route
     this.#cluster = cluster
     this.downstreamHeaders = headers
     this.downstreamConnection = callbacks.connection
     this.streamInfo = callbacks.streamInfo
+    const policy = route.retryPolicy
+    if (policy === undefined) return
+    if (policy.retryHostPredicates.length > 0) this.#predicates = policy.retryHostPredicates.map((create) => create())
+    this.#priority = policy.retryPriority?.()
   }
 
-  /**
-   * The load balancer's choice; undefined where the cluster has no host to offer. A retry with the previous_hosts
-   * predicate looks for a host that was not tried yet, so often as its policy says.
-   */
+  /** The headers are those that go upstream: connections may depend on them. */
+  onHeadersFinal({ streamInfo, connection }: RequestCallbacks): void {
+    const cluster = this.#cluster.info
+    const names = requestedNames(cluster, this.downstreamHeaders)
+    // Whose addresses should be told?
+    const usesProxyProtocol = connection !== undefined && cluster.transportSockets.usesProxyProtocol
+    this.#transportOptions = transportSocketOptions(streamInfo, connection?.streamInfo, usesProxyProtocol, names)
+  }
+
+  /** The load balancer's choice for a first try; undefined where the cluster has no host to offer. */
   choose(): Host | undefined {
-    const policy = this.#route.retryPolicy
     this.attempt = 0
-    if (policy?.retryHostPredicates.length !== 1) return this.#cluster.chooseHost(this)
-    this.#tried ??= []
-    let host = this.#cluster.chooseHost(this)
-    while (host !== undefined && this.#tried.includes(host) && this.attempt < policy.hostSelectionRetryMaxAttempts) {
+    return this.#cluster.chooseHost(this)
+  }
+
+  /** The choice for a retry: another one while a predicate turns it down, so often as the policy says. */
+  chooseForRetry(): Host | undefined {
+    this.retryPriority = this.#priority
+    let host = this.choose()
+    const most = this.#route.retryPolicy?.hostSelectionRetryMaxAttempts ?? 0
+    while (host !== undefined && this.attempt < most && this.#isTurnedDown(host)) {
       this.attempt++
       host = this.#cluster.chooseHost(this)
     }
-    if (host !== undefined) this.#tried.push(host)
     return host
+  }
+
+  #isTurnedDown(host: Host): boolean {
+    return this.#predicates?.some((predicate) => predicate.shouldSelectAnotherHost(host)) === true
+  }
+
+  /** A try has had a connection to the host, or could get none. */
+  onHostAttempted(host: Host): void {
+    if (this.#predicates !== undefined) for (const predicate of this.#predicates) predicate.onHostAttempted(host)
+    this.#priority?.onHostAttempted(host)
+  }
+
+  /** Undefined where the circuit breaker allows no more pools. */
+  poolOf(host: Host): HttpConnectionPool | undefined {
+    const { priority, upgrades } = this.#route
+    const { method } = this.downstreamHeaders
+    const options = this.#transportOptions
+    const connect = upgrades.size === 0 ? undefined : upgrades.get('connect')?.connect
+    if (connect !== undefined && (method === 'CONNECT' || (connect.allowPost && method === 'POST')))
+      return new TcpUpstreamPool(host, priority, options, connectHeader(connect, this.streamInfo.downstream))
+    return this.#pools.get(host, priority, this.streamInfo.protocol, options)
+  }
+
+  /** Connects ahead for the requests after this one, where the cluster wants that. */
+  preconnect(): void {
+    if (this.#cluster.info.predictivePreconnectRatio > 1)
+      this.#pools.preconnect(this.#cluster, this.#route.priority, this.streamInfo.protocol)
   }
 
   addCookies(response: HeaderMap): void {
@@ -92,21 +145,6 @@ export class HostSelection implements LoadBalancerContext {
 
 const lbNamespace = 'envoy.lb'
 
-/** Undefined where the circuit breaker allows no more pools. */
-export function poolOf(
-  host: Host,
-  route: ForwardRoute,
-  headers: HeaderMap,
-  pools: HttpPools,
-  streamInfo: StreamInfo,
-  options: TransportSocketOptions | undefined,
-): HttpConnectionPool | undefined {
-  const connect = route.upgrades.size === 0 ? undefined : route.upgrades.get('connect')?.connect
-  if (connect !== undefined && (headers.method === 'CONNECT' || (connect.allowPost && headers.method === 'POST')))
-    return new TcpUpstreamPool(host, route.priority, options, connectHeader(connect, streamInfo.downstream))
-  return pools.get(host, route.priority, streamInfo.protocol, options)
-}
-
 /** What goes before the payload of a request that ends here. */
 function connectHeader({ proxyProtocolVersion }: ConnectSettings, client: DownstreamInfo): Buffer | string | undefined {
   if (proxyProtocolVersion === undefined) return undefined
@@ -114,18 +152,6 @@ function connectHeader({ proxyProtocolVersion }: ConnectSettings, client: Downst
   const destination = client.localAddress
   if (proxyProtocolVersion === 1) return version1Header(source, destination)
   return version2Header({ source, destination, tlvs: [] }, [], () => {})
-}
-
-/** Undefined where the connection is as the cluster configures it. `headers` are those that go upstream. */
-export function requestTransportOptions(
-  cluster: ClusterInfo,
-  headers: HeaderMap,
-  callbacks: RequestCallbacks,
-): TransportSocketOptions | undefined {
-  const { streamInfo, connection } = callbacks
-  // Whose addresses should be told?
-  const usesProxyProtocol = connection !== undefined && cluster.transportSockets.usesProxyProtocol
-  return transportSocketOptions(streamInfo, connection?.streamInfo, usesProxyProtocol, requestedNames(cluster, headers))
 }
 
 function requestedNames(cluster: ClusterInfo, headers: HeaderMap): RequestedNames | undefined {

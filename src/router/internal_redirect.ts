@@ -18,8 +18,9 @@ export function applyInternalRedirect(
   callbacks: RequestCallbacks,
   stats: RouterStats,
 ): boolean {
-  if (!response.has('location')) return false
-  const target = absoluteTarget(response.get('location') ?? '')
+  const location = response.get('location')
+  if (location === undefined) return false
+  const target = absoluteTarget(location)
   if (target === undefined) {
     stats.passthroughInternalRedirectBadLocation.inc()
     return false

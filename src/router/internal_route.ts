@@ -36,6 +36,7 @@ const nothing = {
   internalRedirect: undefined,
   metadataMatch: undefined,
   retryPolicy: undefined,
+  hedgeOnPerTryTimeout: false,
   shadowPolicies: [],
   rateLimits: [],
   includeVhRateLimits: false,

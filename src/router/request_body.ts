@@ -1,6 +1,7 @@
 // What a router keeps of a request, so that it can be sent again.
 
 import type { HeaderMap } from '../common/header_map.ts'
+import type { LocalReply } from '../http/http_filter.ts'
 import type { UpstreamRequest } from './upstream_request.ts'
 
 /** The body and trailers so far. Over the limit the copy is given up, and with it the retries. */
@@ -26,7 +27,7 @@ export class RequestBody {
     if (this.abandoned || data.length === 0) return true
     this.#parts.push(data)
     this.#bytes += data.length
-    if (this.#limitBytes === 0 || this.#bytes <= this.#limitBytes) return true
+    if (this.#bytes <= this.#limitBytes) return true
     this.abandoned = true
     this.#parts = []
     return false
@@ -50,4 +51,11 @@ export class RequestBody {
     if (this.#trailers !== undefined) attempt.encodeTrailers(this.#trailers)
     else if (endsWithData && last < 0) attempt.encodeData(Buffer.alloc(0), true)
   }
+}
+
+/** The body is over the limit, and no attempt is there to take it: the next one waits for its time. */
+export const exceededBufferLimit: LocalReply = {
+  status: 507,
+  body: 'exceeded request buffer limit while retrying upstream',
+  details: 'request_payload_exceeded_retry_buffer_limit',
 }

@@ -1,46 +1,44 @@
-// A request that goes upstream: its attempts one after another, their timeouts and retries, and the response on its way back.
+// A request that goes upstream: its attempts, their timeouts and retries, and the response on its way back.
 
 import { monotonicMs } from '../common/clock.ts'
 import { type HeaderMap, KnownHeader } from '../common/header_map.ts'
+import { Timer } from '../common/timer.ts'
 import type { StreamResetReason } from '../http/codec/codec.ts'
 import { isUpgrade } from '../http/codec/http1/request_head.ts'
-import type { DownstreamWatermarkCallbacks, LocalReply } from '../http/http_filter.ts'
+import type { LocalReply } from '../http/http_filter.ts'
 import type { ForwardRoute } from '../http/route.ts'
-import { ResponseFlag } from '../stream_info/response_flags.ts'
-import type { UpstreamInfo } from '../stream_info/stream_info.ts'
+import { gatherWrites } from '../network/write_batch.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
-import type { TransportSocketOptions } from '../upstream/transport_socket.ts'
+import { Attempts } from './attempts.ts'
 import { countDropped, dropOverloadReply } from './drop_overload.ts'
-import { HostSelection, noHealthyUpstream, poolOf, requestTransportOptions } from './host_selection.ts'
+import { HostSelection, noHealthyUpstream } from './host_selection.ts'
 import { applyInternalRedirect, becomesGet } from './internal_redirect.ts'
-import { RequestBody } from './request_body.ts'
+import { exceededBufferLimit, RequestBody } from './request_body.ts'
 import type { RequestCallbacks } from './request_callbacks.ts'
 import { RequestStats } from './request_stats.ts'
-import { type RequestTimerCallbacks, RequestTimers } from './request_timers.ts'
 import { resetDetails, resetReply } from './reset_reasons.ts'
-import { type RetryDecision, RetryState } from './retry_state.ts'
+import { type RetryCallbacks, RetryState } from './retry_state.ts'
 import { prepareForHost } from './route_config/host_rewrite.ts'
 import type { RouterSettings } from './router_settings.ts'
-import { type RequestTimeouts, requestTimeouts, tellTimeout } from './timeouts.ts'
+import { maxDurationReply, type RequestTimeouts, requestTimeouts, tellTimeout, timeoutReply } from './timeouts.ts'
 import { UpstreamRequest, type UpstreamRequestParent } from './upstream_request.ts'
 
-export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbacks, DownstreamWatermarkCallbacks {
+export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
   readonly #settings: RouterSettings
   readonly #callbacks: RequestCallbacks
   readonly #headers: HeaderMap
   readonly #route: ForwardRoute
   readonly #cluster: Cluster
   readonly timeouts: RequestTimeouts
-  readonly #timers = new RequestTimers(this)
+  #responseTimer: Timer | undefined = undefined
   readonly #requestStats: RequestStats
-  readonly #transportOptions: TransportSocketOptions | undefined
   /** The request asks to change protocols; CONNECT has rules of its own. */
   readonly #upgrade: boolean
   readonly #retryState: RetryState | undefined
-  #attempt: UpstreamRequest | undefined = undefined
+  readonly #attempts: Attempts
   #body: RequestBody | undefined = undefined
-  #requestComplete = false
+  requestComplete = false
   #requestCompleteMs = Number.NaN
   #responseStarted = false
   #interimStarted = false
@@ -61,19 +59,21 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     this.#headers = headers
     this.#route = route
     this.#cluster = cluster
-    this.#hostSelection = new HostSelection(route, cluster, headers, callbacks)
+    this.#attempts = new Attempts(cluster.info.stats)
+    this.#hostSelection = new HostSelection(settings.pools, route, cluster, headers, callbacks)
     this.#requestStats = new RequestStats(settings, cluster.info, headers, info.healthCheck)
     // By the path as it came, before it is rewritten.
     const virtualCluster = route.virtualHost.virtualCluster(headers)
-    this.timeouts = requestTimeouts(route, headers, settings.suppressEnvoyHeaders)
+    this.timeouts = requestTimeouts(route, headers, cluster.info.maxStreamDurationMs, settings.suppressEnvoyHeaders)
     if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1')
     if (virtualCluster !== undefined) info.virtualClusterName = virtualCluster.name
     route.finalizeRequestHeaders(headers, info, !settings.suppressEnvoyHeaders)
-    this.#transportOptions = requestTransportOptions(cluster.info, headers, callbacks)
+    this.#hostSelection.onHeadersFinal(callbacks)
     this.#requestStats.add(virtualCluster)
     this.#requestStats.add(route.requestStats)
     this.#upgrade = (headers.known & KnownHeader.upgrade) !== 0 && isUpgrade(headers)
-    this.#retryState = RetryState.create(route, headers, cluster.info, this.#requestStats)
+    const { runtime } = settings
+    this.#retryState = RetryState.create(this, route, headers, cluster.info, this.#requestStats, info, runtime)
   }
 
   get bufferLimitBytes(): number {
@@ -84,63 +84,59 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
 
   /** False where no host is to have it. */
   start(endStream: boolean): boolean {
+    const { requestBodyBufferLimitBytes: limitBytes = this.bufferLimitBytes || Number.POSITIVE_INFINITY } = this.#route
     if (!endStream && (this.#retryState !== undefined || this.#route.internalRedirect !== undefined))
-      this.#body = new RequestBody(this.#route.requestBodyBufferLimitBytes ?? this.bufferLimitBytes)
-    this.#callbacks.addDownstreamWatermarkCallbacks(this)
+      this.#body = new RequestBody(limitBytes)
+    this.#callbacks.addDownstreamWatermarkCallbacks(this.#attempts)
     if (endStream) this.#onRequestComplete()
     const dropped = dropOverloadReply(this.#cluster, this.#settings, this.#callbacks.streamInfo)
-    if (dropped === undefined) return this.#startAttempt(endStream)
-    return this.#refuse(dropped)
-  }
-
-  #refuse(reply: LocalReply): false {
-    this.#requestStats.charge(reply.status)
-    this.#callbacks.sendLocalReply(reply)
+    if (dropped === undefined) return this.#startAttempt(this.#hostSelection.choose(), endStream) !== undefined
+    this.#refuse(dropped)
     return false
   }
 
-  /** Chooses a host and starts a try at it; the first or a later one. */
-  #startAttempt(endsWithHeaders: boolean): boolean {
-    const headers = this.#headers
-    const route = this.#route
-    const cluster = this.#cluster
-    const { streamInfo } = this.#callbacks
-    const host = this.#hostSelection.choose()
-    const { pools } = this.#settings
-    const pool =
-      host === undefined ? undefined : poolOf(host, route, headers, pools, streamInfo, this.#transportOptions)
+  #refuse(reply: LocalReply): void {
+    this.#requestStats.charge(reply.status)
+    this.#callbacks.sendLocalReply(reply)
+  }
+
+  /** Starts a try at a host; the first or a later one. Undefined where there is none to be had. */
+  #startAttempt(host: Host | undefined, endsWithHeaders: boolean): UpstreamRequest | undefined {
+    const pool = host && this.#hostSelection.poolOf(host)
     if (host === undefined || pool === undefined) {
-      if (host === undefined) cluster.info.stats.upstreamCxNoneHealthy.inc()
-      return this.#refuse(noHealthyUpstream)
+      if (host === undefined) this.#cluster.info.stats.upstreamCxNoneHealthy.inc()
+      this.#refuse(noHealthyUpstream)
+      return undefined
     }
-    const { includeRequestAttemptCount } = route.virtualHost
-    if (includeRequestAttemptCount) headers.set('x-envoy-attempt-count', String(streamInfo.attemptCount))
-    // Known from now on, though there may never be a connection.
-    this.upstreamInfo().host = host
-    const attempt = new UpstreamRequest(this, host, endsWithHeaders, this.timeouts.perTryMs)
-    this.#attempt = attempt
-    if (this.timeouts.perTryMs > 0 && this.#requestComplete) this.#timers.armPerTry(this.timeouts.perTryMs)
-    const maxDurationMs = this.timeouts.maxDurationMs || cluster.info.maxStreamDurationMs
-    if (maxDurationMs > 0) this.#timers.armMaxDuration(maxDurationMs)
-    if (cluster.info.predictivePreconnectRatio > 1) pools.preconnect(cluster, route.priority, streamInfo.protocol)
+    const { streamInfo } = this.#callbacks
+    if (this.#route.virtualHost.includeRequestAttemptCount)
+      this.#headers.set('x-envoy-attempt-count', String(streamInfo.attemptCount))
+    const attempt = new UpstreamRequest(this, host, streamInfo, this.timeouts, endsWithHeaders)
+    this.#attempts.add(attempt)
+    this.#hostSelection.preconnect()
     attempt.start(pool)
-    return true
+    return attempt
   }
 
   onData(data: Buffer, endStream: boolean): void {
     if (endStream) this.#onRequestComplete()
     // Kept while it may have to be sent again.
-    if (this.#body?.add(data, endStream) === false) this.#onBodyAbandoned()
-    this.#attempt?.encodeData(data, endStream)
+    if (this.#body?.abandoned === false && !this.#keep(this.#body, data, endStream)) return
+    this.#attempts.latest?.encodeData(data, endStream)
   }
 
-  #onBodyAbandoned(): void {
+  /** False where the request ends here: it is too large to be kept, and there is nowhere else to put it. */
+  #keep(body: RequestBody, data: Buffer, endStream: boolean): boolean {
+    if (body.add(data, endStream)) return true
     this.#cluster.info.stats.retryOrShadowAbandoned.inc()
+    const waits = this.#retryState?.isPending === true
     this.#retryState?.giveUp()
+    if (waits) this.#callbacks.sendLocalReply(exceededBufferLimit)
+    return !waits
   }
 
   retainsData(): boolean {
-    return this.#body !== undefined || this.#attempt?.retainsRequestData() === true
+    return this.#body !== undefined || this.#attempts.latest?.retainsRequestData() === true
   }
 
   retainsResponseData(): boolean {
@@ -150,17 +146,20 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   onTrailers(trailers: HeaderMap): void {
     this.#onRequestComplete()
     this.#body?.addTrailers(trailers)
-    this.#attempt?.encodeTrailers(trailers)
+    this.#attempts.latest?.encodeTrailers(trailers)
   }
 
   /** The route's timeout covers the time from here to the end of the response. */
   #onRequestComplete(): void {
-    if (this.#requestComplete) return
-    this.#requestComplete = true
+    if (this.requestComplete) return
+    this.requestComplete = true
     this.#requestCompleteMs = monotonicMs()
-    if (this.timeouts.perTryMs > 0 && this.#attempt !== undefined) this.#timers.armPerTry(this.timeouts.perTryMs)
-    const responseEnded = this.#responseStarted && this.#attempt?.done === true
-    if (this.timeouts.globalMs > 0 && !responseEnded) this.#timers.armResponse(this.timeouts.globalMs)
+    const attempt = this.#attempts.latest
+    attempt?.onRequestComplete()
+    const responseEnded = this.#responseStarted && attempt?.done === true
+    if (this.timeouts.globalMs === 0 || responseEnded) return
+    this.#responseTimer = new Timer(() => gatherWrites(() => this.#onResponseTimeout()))
+    this.#responseTimer.enable(this.timeouts.globalMs)
   }
 
   // ---- The response ----------------------------------------------------------------------------------------------
@@ -171,16 +170,17 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     return this.#headers
   }
 
-  upstreamInfo(): UpstreamInfo {
-    return this.#callbacks.streamInfo.upstreamInfo()
+  onHostAttempted(host: Host): void {
+    this.#hostSelection.onHostAttempted(host)
   }
 
   /** A response has begun, as far as retries and counting go, though another may still take its place for the client. */
-  onUpstream1xxHeaders(headers: HeaderMap): void {
+  onUpstream1xxHeaders(attempt: UpstreamRequest, headers: HeaderMap): void {
     // The first one counts and passes, whatever else there is to say before the response.
     if (this.#interimStarted) return
     this.#interimStarted = true
     this.#retryState?.giveUp()
+    this.#attempts.dropOthers(attempt)
     this.#requestStats.charge(headers.status)
     this.#callbacks.encode1xxHeaders(headers)
   }
@@ -193,12 +193,14 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
       return
     }
     info.responseCode = headers.status
-    this.#timers.disarmPerTry()
-    if (this.#retryResponse(attempt, headers)) return
+    if (this.#retryState !== undefined && this.#dropResponse(this.#retryState, attempt, headers)) return
     if (this.#startOver(headers)) return
+    this.#retryState?.giveUp()
+    this.#attempts.dropOthers(attempt)
+    info.setUpstreamInfo(attempt.info)
     this.#requestStats.onHostResponse(headers, attempt.host)
     this.#responseStarted = true
-    if (!this.#settings.suppressEnvoyHeaders && this.#requestComplete)
+    if (!this.#settings.suppressEnvoyHeaders && this.requestComplete)
       headers.set('x-envoy-upstream-service-time', String(Math.round(monotonicMs() - this.#requestCompleteMs)))
     this.#hostSelection.addCookies(headers)
     info.responseCodeDetails = 'via_upstream'
@@ -222,44 +224,10 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
   #onResponseComplete(last?: HeaderMap): void {
     this.#disarm()
     this.#requestStats.onResponseEnd(last)
-    if (!this.#requestComplete) return
+    if (!this.requestComplete) return
     const duration = Math.round(monotonicMs() - this.#requestCompleteMs)
     this.#cluster.info.budgetStats?.onRequestComplete(duration, this.timeouts.globalMs)
     this.#requestStats.onRequestComplete(duration)
-  }
-
-  /** True where the response is dropped for another try. */
-  #retryResponse(attempt: UpstreamRequest, headers: HeaderMap): boolean {
-    if (!this.#retried(this.#retryState?.onHeaders(headers) ?? 'no')) return false
-    attempt.host.onFailure()
-    this.#requestStats.chargeRetried(headers.status)
-    attempt.cancel()
-    return true
-  }
-
-  /** True where another try follows. */
-  #retried(decision: RetryDecision, tookTooLong = false): boolean {
-    const info = this.#callbacks.streamInfo
-    if (decision === 'yes') this.#scheduleRetry(tookTooLong)
-    else if (decision === 'limit') info.setResponseFlag(ResponseFlag.UpstreamRetryLimitExceeded)
-    else if (decision === 'overflow') info.setResponseFlag(ResponseFlag.UpstreamOverflow)
-    return decision === 'yes'
-  }
-
-  #scheduleRetry(tookTooLong: boolean): void {
-    this.#timers.disarmPerTry()
-    if (this.#route.virtualHost.includeIsTimeoutRetryHeader)
-      this.#headers.set('x-envoy-is-timeout-retry', String(tookTooLong))
-    this.#timers.armBackOff(this.#retryState?.nextBackOffMs() ?? 0)
-  }
-
-  onBackOffOver(): void {
-    if (this.#destroyed) return
-    this.#callbacks.streamInfo.attemptCount++
-    tellTimeout(this.#headers, this.timeouts, monotonicMs() - this.#requestCompleteMs)
-    const endsWithHeaders = this.#requestComplete && (this.#body === undefined || this.#body.isEmpty)
-    this.#startAttempt(endsWithHeaders)
-    if (!endsWithHeaders && this.#attempt !== undefined) this.#body?.replayTo(this.#attempt)
   }
 
   /** A success that is no 101 would leave client and upstream in two minds about what follows: neither goes on. */
@@ -274,97 +242,139 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     const policy = this.#route.internalRedirect
     if (policy?.redirectResponseCodes.has(response.status) !== true) return false
     const { stats } = this.#cluster.info
-    const isWhole = this.#requestComplete && this.#body?.abandoned !== true
-    if (!isWhole || !applyInternalRedirect(policy, this.#headers, response, this.#callbacks, this.#settings.stats)) {
+    const headers = this.#headers
+    const isWhole = this.requestComplete && this.#body?.abandoned !== true
+    if (!isWhole || !applyInternalRedirect(policy, headers, response, this.#callbacks, this.#settings.stats)) {
       stats.upstreamInternalRedirectFailedTotal.inc()
       return false
     }
     stats.upstreamInternalRedirectSucceededTotal.inc()
     this.#disarm()
-    this.#attempt?.cancel()
-    const body = becomesGet(this.#headers, response.status) ? undefined : this.#body?.take()
-    this.#callbacks.recreateStream(response, body)
+    this.#attempts.cancel()
+    this.#callbacks.recreateStream(response, becomesGet(headers, response.status) ? undefined : this.#body?.take())
     return true
   }
 
+  // ---- Retries and hedging ---------------------------------------------------------------------------------------
+
+  /** True where the client does not get the response: there is another try, or others may still answer better. */
+  #dropResponse(retryState: RetryState, attempt: UpstreamRequest, headers: HeaderMap): boolean {
+    const decision = attempt.retried ? 'no' : retryState.onHeaders(headers)
+    const retried = decision === 'yes'
+    const isBad = attempt.retried ? retryState.wantsHeaders(headers) : decision !== 'no'
+    if (!retried && !(isBad && this.#othersMayAnswer)) return false
+    attempt.host.onFailure()
+    if (retried) this.#requestStats.chargeRetried(headers.status)
+    this.#attempts.drop(attempt)
+    return true
+  }
+
+  get #othersMayAnswer(): boolean {
+    return this.#retryState?.isPending === true || this.#attempts.awaitHeaders
+  }
+
+  /** True where another try follows one that is over without a response. */
+  #retryReset(attempt: UpstreamRequest, reason: StreamResetReason, requestSent: boolean, tookTooLong = false): boolean {
+    if (this.#responseStarted || attempt.retried) return false
+    if (this.#retryState?.onReset(reason, requestSent, tookTooLong) !== 'yes') return false
+    attempt.host.onFailure()
+    this.#attempts.drop(attempt)
+    return true
+  }
+
+  onRetry(tookTooLong: boolean): void {
+    const { streamInfo } = this.#callbacks
+    streamInfo.attemptCount++
+    if (this.#route.virtualHost.includeIsTimeoutRetryHeader)
+      this.#headers.set('x-envoy-is-timeout-retry', String(tookTooLong))
+    tellTimeout(this.#headers, this.timeouts, monotonicMs() - this.#requestCompleteMs)
+    const endsWithHeaders = this.requestComplete && (this.#body === undefined || this.#body.isEmpty)
+    const attempt = this.#startAttempt(this.#hostSelection.chooseForRetry(), endsWithHeaders)
+    if (!endsWithHeaders && attempt !== undefined) this.#body?.replayTo(attempt)
+  }
+
+  // ---- Failures --------------------------------------------------------------------------------------------------
+
   onUpstreamReset(attempt: UpstreamRequest, reason: StreamResetReason, transportFailureReason: string): void {
     if (this.#destroyed) return
-    this.#timers.disarmPerTry()
     const details = resetDetails(this.#responseStarted || this.#interimStarted, reason, transportFailureReason)
     const retried = this.#callbacks.streamInfo.attemptCount > 1
     const reply = resetReply(reason, details, retried, this.#settings.suppressEnvoyHeaders)
     // What the client has seen nothing of yet, because a filter holds it, can still be replaced; else this resets.
     if (this.#responseStarted) this.#callbacks.sendLocalReply(reply)
-    else if (!this.#retryReset(reason, attempt.requestSent)) this.#abort(reply)
+    else if (!this.#retryReset(attempt, reason, attempt.requestSent)) {
+      this.#charge(attempt, reply.status)
+      if (reason === 'overflow' && !this.#interimStarted) countDropped(this.#cluster, this.#settings)
+      this.#attempts.drop(attempt)
+      if (!this.#othersMayAnswer) this.#callbacks.sendLocalReply(reply)
+    }
   }
 
-  // ---- Timeouts --------------------------------------------------------------------------------------------------
-
-  onResponseTimeout(): void {
-    if (this.#destroyed) return
-    const { stats, budgetStats } = this.#cluster.info
-    stats.upstreamRqTimeout.inc()
-    budgetStats?.onRequestComplete(monotonicMs() - this.#requestCompleteMs, this.timeouts.globalMs)
-    this.#requestStats.onTimeout()
-    const quiet = this.timeouts.answersQuietly
-    this.#attempt?.onTimeout(quiet ? 204 : 504)
-    const body = quiet ? '' : 'upstream request timeout'
-    this.#giveUp(quiet ? 204 : 504, 'response_timeout', ResponseFlag.UpstreamRequestTimeout, body)
-  }
-
-  onPerTryTimeout(): void {
-    const attempt = this.#attempt
-    if (this.#destroyed || attempt === undefined || attempt.done) return
-    this.#cluster.info.stats.upstreamRqPerTryTimeout.inc()
-    attempt.onTimeout(this.timeouts.answersQuietly ? 204 : 504)
-    if (this.#retryEnded(true)) return
-    this.#giveUp(504, 'upstream_per_try_timeout', ResponseFlag.UpstreamRequestTimeout, 'upstream request timeout')
-  }
-
-  onMaxDuration(): void {
-    if (this.#destroyed) return
-    this.#cluster.info.stats.upstreamRqMaxDurationReached.inc()
-    if (this.#retryEnded(false)) return
-    const flag = ResponseFlag.UpstreamMaxStreamDurationReached
-    this.#giveUp(504, 'upstream_max_stream_duration_reached', flag, 'upstream max stream duration reached')
-  }
-
-  /** Ends the attempt at a timer of its own; true where another follows. */
-  #retryEnded(tookTooLong: boolean): boolean {
-    this.#attempt?.cancel()
-    return !this.#responseStarted && this.#retryReset('localReset', true, tookTooLong)
-  }
-
-  /** True where another try follows one that had no response. */
-  #retryReset(reason: StreamResetReason, requestSent: boolean, tookTooLong = false): boolean {
-    if (!this.#retried(this.#retryState?.onReset(reason, requestSent) ?? 'no', tookTooLong)) return false
-    this.#attempt?.host.onFailure()
-    return true
-  }
-
-  #giveUp(status: number, details: string, flag: number, body: string): void {
-    this.#disarm()
-    this.#attempt?.cancel()
-    if (this.#responseStarted) {
-      this.#callbacks.streamInfo.setResponseFlag(flag)
-      this.#callbacks.resetStream('localReset', details)
+  onPerTryTimeout(attempt: UpstreamRequest, isIdle: boolean): void {
+    if (this.timeouts.hedges) {
+      this.#hedge(attempt)
       return
     }
-    this.#abort({ status, body, details, flag })
+    const { stats } = this.#cluster.info
+    if (isIdle) stats.upstreamRqPerTryIdleTimeout.inc()
+    else stats.upstreamRqPerTryTimeout.inc()
+    const details = isIdle ? 'upstream_per_try_idle_timeout' : 'upstream_per_try_timeout'
+    const reply = timeoutReply(this.timeouts, details)
+    attempt.onTimeout(reply.status)
+    attempt.cancel()
+    if (this.#retryReset(attempt, 'localReset', true, true)) return
+    this.#charge(attempt, reply.status)
+    this.#timeOut(reply)
   }
 
-  /** Answers in the upstream's place, which is charged with it: not twice after an interim response, nor for a duration. */
-  #abort(reply: LocalReply): void {
-    if (!this.#interimStarted && reply.flag !== ResponseFlag.UpstreamMaxStreamDurationReached) {
-      this.#requestStats.charge(reply.status)
-      this.#attempt?.host.onFailure()
-      if (reply.flag === ResponseFlag.UpstreamOverflow) countDropped(this.#cluster, this.#settings)
+  /** The attempt goes on, and another is made beside it, if there may be one. */
+  #hedge(attempt: UpstreamRequest): void {
+    attempt.reportTimeout()
+    if (!this.#responseStarted) attempt.retried = this.#retryState?.onHedge() === 'yes'
+  }
+
+  #onResponseTimeout(): void {
+    const reply = timeoutReply(this.timeouts, 'response_timeout')
+    for (const attempt of this.#attempts.underWay) {
+      this.#cluster.info.stats.upstreamRqTimeout.inc()
+      this.#requestStats.onTimeout()
+      attempt.onTimeout(reply.status)
+      if (attempt.awaitsHeaders) this.#charge(attempt, reply.status)
+      attempt.cancel()
     }
-    this.#callbacks.sendLocalReply(reply)
+    this.#timeOut(reply)
+  }
+
+  #timeOut(reply: LocalReply): void {
+    const durationMs = monotonicMs() - this.#requestCompleteMs
+    this.#cluster.info.budgetStats?.onRequestComplete(durationMs, this.timeouts.globalMs)
+    this.#giveUp(reply)
+  }
+
+  onMaxDuration(attempt: UpstreamRequest): void {
+    this.#cluster.info.stats.upstreamRqMaxDurationReached.inc()
+    attempt.cancel()
+    if (this.#retryReset(attempt, 'localReset', true)) return
+    this.#giveUp(maxDurationReply(this.requestComplete))
+  }
+
+  #giveUp(reply: LocalReply): void {
+    this.#disarm()
+    if (this.#responseStarted) {
+      this.#callbacks.streamInfo.setResponseFlag(reply.flag ?? 0)
+      this.#callbacks.resetStream('localReset', reply.details)
+    } else this.#callbacks.sendLocalReply(reply)
+  }
+
+  /** An answer in the upstream's place is counted as the upstream's, but not after one of its own. */
+  #charge(attempt: UpstreamRequest, status: number): void {
+    if (this.#responseStarted || this.#interimStarted) return
+    this.#requestStats.charge(status)
+    attempt.host.onFailure()
   }
 
   #disarm(): void {
-    this.#timers.disarm()
+    this.#responseTimer?.disable()
     this.#retryState?.release()
   }
 
@@ -381,20 +391,10 @@ export class RoutedRequest implements UpstreamRequestParent, RequestTimerCallbac
     }
   }
 
-  onAboveWriteBufferHighWatermark(): void {
-    this.#cluster.info.stats.upstreamFlowControlPausedReadingTotal.inc()
-    this.#attempt?.downstreamReadDisable(true)
-  }
-
-  onBelowWriteBufferLowWatermark(): void {
-    this.#cluster.info.stats.upstreamFlowControlResumedReadingTotal.inc()
-    this.#attempt?.downstreamReadDisable(false)
-  }
-
   destroy(): void {
     this.#destroyed = true
     this.#disarm()
-    this.#callbacks.removeDownstreamWatermarkCallbacks(this)
-    this.#attempt?.cancel()
+    this.#callbacks.removeDownstreamWatermarkCallbacks(this.#attempts)
+    this.#attempts.cancel()
   }
 }

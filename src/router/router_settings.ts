@@ -1,5 +1,6 @@
 // What one configured router filter is made of, and its statistics.
 
+import type { Runtime } from '../config/runtime.ts'
 import type { HttpConnectionPool } from '../http/conn_pool/connection_pool.ts'
 import type { Counter, Scope } from '../stats/store.ts'
 import type { Protocol } from '../stream_info/stream_info.ts'
@@ -25,6 +26,7 @@ export interface RouterSettings {
   readonly clusterManager: ClusterManager
   readonly pools: HttpPools
   readonly stats: RouterStats
+  readonly runtime: Runtime
   readonly suppressEnvoyHeaders: boolean
   /** dynamic_stats: counts codes and times. */
   readonly dynamicStats: boolean

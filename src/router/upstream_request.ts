@@ -10,32 +10,44 @@ import type {
   PoolConnectionInfo,
   PoolFailureReason,
 } from '../http/conn_pool/connection_pool.ts'
-import type { UpstreamInfo } from '../stream_info/stream_info.ts'
+import { type StreamInfo, UpstreamInfo } from '../stream_info/stream_info.ts'
 import type { Host } from '../upstream/host.ts'
 import { parseLoadReport } from '../upstream/orca/load_report.ts'
+import { type AttemptTimerCallbacks, AttemptTimers } from './attempt_timers.ts'
 import { reportResponse } from './outlier_reports.ts'
+import type { RequestTimeouts } from './timeouts.ts'
 
 /** What the router filter is told of its attempts. */
 export interface UpstreamRequestParent {
   readonly bufferLimitBytes: number
+  /** The client has sent all of it. */
+  readonly requestComplete: boolean
   /** A connection is there: the request's head for this host. */
   headersFor(host: Host): HeaderMap
-  upstreamInfo(): UpstreamInfo
-  onUpstream1xxHeaders(headers: HeaderMap): void
+  /** The host has given a connection, or could not. */
+  onHostAttempted(host: Host): void
+  onUpstream1xxHeaders(request: UpstreamRequest, headers: HeaderMap): void
   onUpstreamHeaders(request: UpstreamRequest, headers: HeaderMap, endStream: boolean): void
   onUpstreamData(request: UpstreamRequest, data: Buffer, endStream: boolean): void
   onUpstreamTrailers(request: UpstreamRequest, trailers: HeaderMap): void
   onUpstreamReset(request: UpstreamRequest, reason: StreamResetReason, transportFailureReason: string): void
+  /** It has taken too long, or `isIdle`: nothing has come for too long. */
+  onPerTryTimeout(request: UpstreamRequest, isIdle: boolean): void
+  onMaxDuration(request: UpstreamRequest): void
   /** Response data may still be in use. */
   retainsResponseData(): boolean
   /** Counted: the upstream cannot take more of the request. */
   requestReadDisable(disable: boolean): void
 }
 
-export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCallbacks {
+export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCallbacks, AttemptTimerCallbacks {
   readonly #parent: UpstreamRequestParent
   readonly #endsWithHeaders: boolean
   readonly #perTryTimeoutMs: number
+  readonly #timers: AttemptTimers | undefined
+  readonly #streamInfo: StreamInfo
+  /** What is known of it: shown while it is the last attempt, and when it answers. */
+  readonly info = new UpstreamInfo()
   host: Host
   #pending: PendingStream | undefined = undefined
   #encoder: RequestEncoder | undefined = undefined
@@ -45,7 +57,9 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   #heldEnd = false
   #heldTrailers: HeaderMap | undefined = undefined
   #readDisables = 0
+  #responseReadDisables = 0
   #loadReported = false
+  #isTimeoutReported = false
   #headers: HeaderMap | undefined = undefined
   /** All of the request has been given to the encoder. */
   #requestComplete = false
@@ -55,12 +69,29 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   responseStarted = false
   /** The attempt is over: complete, reset or given up. */
   done = false
+  /** It has taken so long that another was begun beside it (hedging): there is no further one for it. */
+  retried = false
 
-  constructor(parent: UpstreamRequestParent, host: Host, endsWithHeaders: boolean, perTryTimeoutMs: number) {
-    this.#perTryTimeoutMs = perTryTimeoutMs
+  constructor(
+    parent: UpstreamRequestParent,
+    host: Host,
+    streamInfo: StreamInfo,
+    timeouts: RequestTimeouts,
+    endsWithHeaders: boolean,
+  ) {
     this.#parent = parent
     this.host = host
+    this.#streamInfo = streamInfo
+    // Known from now on, though there may never be a connection.
+    this.info.host = host
+    streamInfo.setUpstreamInfo(this.info)
+    this.#perTryTimeoutMs = timeouts.perTryMs
+    this.#timers = timeouts.limitsAttempts ? new AttemptTimers(timeouts, this) : undefined
     this.#endsWithHeaders = endsWithHeaders
+  }
+
+  get awaitsHeaders(): boolean {
+    return !this.responseStarted && !this.done
   }
 
   start(pool: HttpConnectionPool): void {
@@ -78,7 +109,10 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     encoder.setCallbacks(this)
     if (encoder.aboveHighWatermark) this.#readDisable(true)
     this.#describe(host, upstream)
-    const info = this.#parent.upstreamInfo()
+    this.#parent.onHostAttempted(host)
+    const { info } = this
+    this.#timers?.onConnected()
+    if (this.#parent.requestComplete) this.#timers?.onRequestComplete()
     const held = this.#held
     const nothingHeld = held === undefined && this.#heldTrailers === undefined && !this.#heldEnd
     this.#headers = this.#parent.headersFor(host)
@@ -98,7 +132,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   }
 
   #describe(host: Host, { connection, streamCount, protocol }: PoolConnectionInfo): void {
-    const info = this.#parent.upstreamInfo()
+    const { info } = this
     info.host = host
     info.connectionId = connection.id
     info.streamCount = streamCount
@@ -117,7 +151,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     if (this.#encoder !== undefined) {
       this.#requestComplete = endStream
       this.#encoder.encodeData(data, endStream)
-      if (endStream) this.#parent.upstreamInfo().lastTxByteSentMs = monotonicMs()
+      if (endStream) this.info.lastTxByteSentMs = monotonicMs()
       return
     }
     this.#heldEnd = endStream
@@ -141,8 +175,13 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     else {
       this.#requestComplete = true
       this.#encoder.encodeTrailers(trailers)
-      this.#parent.upstreamInfo().lastTxByteSentMs = monotonicMs()
+      this.info.lastTxByteSentMs = monotonicMs()
     }
+  }
+
+  /** The client has sent all of the request. */
+  onRequestComplete(): void {
+    if (this.#encoder !== undefined && !this.done) this.#timers?.onRequestComplete()
   }
 
   /** The head has been written: the upstream may have seen it. */
@@ -161,11 +200,19 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   /** The router waits no longer; `status` is what it makes of that. */
   onTimeout(status: number): void {
     this.host.stats.rqTimeout.inc()
-    if (!this.done && !this.responseStarted) this.host.outlierMonitor?.putResult('timeout', status)
+    this.reportTimeout(status)
+  }
+
+  /** Once, whether the router goes on waiting or not. */
+  reportTimeout(status?: number): void {
+    if (!this.awaitsHeaders || this.#isTimeoutReported) return
+    this.#isTimeoutReported = true
+    this.host.outlierMonitor?.putResult('timeout', status)
   }
 
   #finish(): void {
     this.done = true
+    this.#timers?.disarm()
     this.#addByteCounts()
     this.#recordTracked()
     while (this.#readDisables > 0) this.#readDisable(false)
@@ -184,7 +231,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   #addByteCounts(): void {
     const encoder = this.#encoder
     if (encoder === undefined) return
-    const info = this.#parent.upstreamInfo()
+    const info = this.#streamInfo.upstreamInfo()
     info.wireBytesSent += encoder.wireBytesSent
     info.wireBytesReceived += encoder.wireBytesReceived
     info.headerBytesSent += encoder.headerBytesSent
@@ -196,21 +243,23 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   // ---- The response ----------------------------------------------------------------------------------------------
 
   decode1xxHeaders(headers: HeaderMap): void {
-    if (!this.done) this.#parent.onUpstream1xxHeaders(headers)
+    if (this.done) return
+    this.#timers?.onHeaders()
+    this.#parent.onUpstream1xxHeaders(this, headers)
   }
 
   decodeHeaders(headers: HeaderMap, endStream: boolean): void {
     if (this.done) return
-    const info = this.#parent.upstreamInfo()
-    info.firstRxByteReceivedMs = monotonicMs()
+    this.info.firstRxByteReceivedMs = monotonicMs()
     this.responseStarted = true
+    this.#timers?.onHeaders()
     this.host.cluster.sizeStats?.onResponseHeaders(headers)
     if (this.host.wantsLoadReports) this.#readLoadReport(headers)
     const { onUnhealthyHost } = this.host.cluster
     if (onUnhealthyHost !== undefined && headers.has('x-envoy-immediate-health-check-fail')) onUnhealthyHost(this.host)
     const { outlierMonitor } = this.host
     if (outlierMonitor !== undefined) reportResponse(outlierMonitor, this.#headers, headers)
-    if (endStream) this.#complete(info)
+    if (endStream) this.#complete()
     this.#parent.onUpstreamHeaders(this, headers, endStream)
     if (endStream) this.#dropRest()
   }
@@ -218,7 +267,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   decodeData(data: Buffer, endStream: boolean): void {
     if (this.done) return
     this.#bodyBytesReceived += data.length
-    if (endStream) this.#complete(this.#parent.upstreamInfo())
+    this.#timers?.onProgress()
+    if (endStream) this.#complete()
     this.#parent.onUpstreamData(this, data, endStream)
     if (endStream) this.#dropRest()
   }
@@ -230,7 +280,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   decodeTrailers(trailers: HeaderMap): void {
     if (this.done) return
     if (this.host.wantsLoadReports) this.#readLoadReport(trailers)
-    this.#complete(this.#parent.upstreamInfo())
+    this.#complete()
     this.#parent.onUpstreamTrailers(this, trailers)
     this.#dropRest()
   }
@@ -244,8 +294,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     this.host.onLoadReport(report)
   }
 
-  #complete(info: UpstreamInfo): void {
-    info.lastRxByteReceivedMs = monotonicMs()
+  #complete(): void {
+    this.info.lastRxByteReceivedMs = monotonicMs()
     this.#finish()
   }
 
@@ -260,8 +310,9 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
 
   onPoolFailure(reason: PoolFailureReason, transportFailureReason: string, host: Host | undefined): void {
     this.#pending = undefined
-    const info = this.#parent.upstreamInfo()
+    const { info } = this
     info.host = host
+    this.#parent.onHostAttempted(this.host)
     info.transportFailureReason = transportFailureReason
     if (reason !== 'overflow') info.connectionPoolReadyMs = monotonicMs()
     this.done = true
@@ -273,10 +324,22 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   onResetStream(reason: StreamResetReason, details: string): void {
     if (this.done) return
     this.#finish()
-    if (details !== '') this.#parent.upstreamInfo().transportFailureReason = details
+    if (details !== '') this.info.transportFailureReason = details
     // As in Envoy, whoever has reset it.
     this.host.outlierMonitor?.putResult('connectFailed')
     this.#parent.onUpstreamReset(this, reason, details)
+  }
+
+  onPerTryTimeout(): void {
+    this.#parent.onPerTryTimeout(this, false)
+  }
+
+  onPerTryIdleTimeout(): void {
+    this.#parent.onPerTryTimeout(this, true)
+  }
+
+  onMaxDuration(): void {
+    this.#parent.onMaxDuration(this)
   }
 
   // ---- Flow control: the upstream's write side holds the client back, the client's write side the upstream ---------
@@ -299,7 +362,10 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
    * connection is for others now.
    */
   downstreamReadDisable(disable: boolean): void {
-    if (!disable || !this.done) this.#encoder?.readDisable(disable)
+    const encoder = this.#encoder
+    if (encoder === undefined || (disable ? this.done : this.#responseReadDisables === 0)) return
+    this.#responseReadDisables += disable ? 1 : -1
+    encoder.readDisable(disable)
   }
 }
 

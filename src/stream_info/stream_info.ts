@@ -134,9 +134,19 @@ export class UpstreamInfo {
   decompressedHeaderBytesReceived = 0
   /** Requests that this upstream connection has carried, this one included. */
   streamCount = 0
-  /** Hosts that a try had a connection to (a TCP proxy: those that it tried). */
+  /** The host that gave the attempt a connection (a TCP proxy: all that it tried). */
   hostsAttempted: UpstreamHostInfo[] = []
   connectionIdsAttempted: number[] = []
+
+  /** Takes over what adds up over all attempts of a request. */
+  continueFrom(other: UpstreamInfo): void {
+    this.wireBytesSent = other.wireBytesSent
+    this.wireBytesReceived = other.wireBytesReceived
+    this.headerBytesSent = other.headerBytesSent
+    this.headerBytesReceived = other.headerBytesReceived
+    this.decompressedHeaderBytesSent = other.decompressedHeaderBytesSent
+    this.decompressedHeaderBytesReceived = other.decompressedHeaderBytesReceived
+  }
 }
 
 /** Times are monotonic milliseconds (performance.now()), NaN when unset; byte counts are bodies unless they say wire. */
@@ -229,6 +239,12 @@ export class StreamInfo {
   upstreamInfo(): UpstreamInfo {
     this.upstream ??= new UpstreamInfo()
     return this.upstream
+  }
+
+  /** An attempt begins, or one of several answers: its facts take the place of those of another. */
+  setUpstreamInfo(info: UpstreamInfo): void {
+    if (this.upstream !== undefined && this.upstream !== info) info.continueFrom(this.upstream)
+    this.upstream = info
   }
 
   get dynamicMetadata(): Readonly<Record<string, Record<string, unknown>>> {

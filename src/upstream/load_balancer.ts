@@ -6,6 +6,7 @@ import type { StreamInfo } from '../stream_info/stream_info.ts'
 import type { Host } from './host.ts'
 import type { PriorityLoads } from './load_balancers/priority_load.ts'
 import type { PrioritySet } from './priority_set.ts'
+import type { RetryPriority } from './retry.ts'
 
 /** What a choice may depend on. What only some policies ask for is found out when they ask. */
 export interface LoadBalancerContext {
@@ -17,6 +18,8 @@ export interface LoadBalancerContext {
   readonly attempt: number
   /** In the place of the loads that the hosts' health makes; set by policies that choose priorities for others. */
   priorityLoads: PriorityLoads | undefined
+  /** Has a say in the priority of a retry; undefined for everything else. */
+  readonly retryPriority: RetryPriority | undefined
   readonly downstreamConnection: Connection | undefined
   readonly streamInfo: StreamInfo | undefined
   /** Undefined for a connection. */

@@ -20,6 +20,7 @@ function context(more: Partial<LoadBalancerContext> = {}): LoadBalancerContext {
     metadataMatch: () => undefined,
     attempt: 0,
     priorityLoads: undefined,
+    retryPriority: undefined,
     downstreamConnection: undefined,
     downstreamHeaders: undefined,
     streamInfo: undefined,

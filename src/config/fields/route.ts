@@ -20,7 +20,7 @@ export const routeFields: FieldTable = {
       ...words(`name domains routes matcher require_tls virtual_clusters typed_per_filter_config
         include_request_attempt_count include_attempt_count_in_response retry_policy include_is_timeout_retry_header
         metadata per_request_buffer_limit_bytes request_body_buffer_limit cors rate_limits
-        request_mirror_policies`),
+        request_mirror_policies hedge_policy`),
     ],
   },
   'envoy.config.route.v3.Route': {
@@ -41,7 +41,7 @@ export const routeFields: FieldTable = {
       host_rewrite_path_regex host_rewrite append_x_forwarded_host timeout idle_timeout retry_policy
       priority max_grpc_timeout grpc_timeout_offset upgrade_configs internal_redirect_policy internal_redirect_action
       max_internal_redirects max_stream_duration cors hash_policy rate_limits include_vh_rate_limits
-      request_mirror_policies`),
+      request_mirror_policies hedge_policy`),
     // HTTP/1 has no buffer of a stream's own whose flushing could take too long.
     harmless: words('early_data_policy flush_timeout'),
   },
@@ -69,9 +69,17 @@ export const routeFields: FieldTable = {
     acts: words('max_internal_redirects redirect_response_codes allow_cross_scheme_redirect response_headers_to_copy'),
   },
   'envoy.config.route.v3.RetryPolicy': {
-    acts: words(`retry_on num_retries per_try_timeout retriable_status_codes retry_back_off
-      retriable_headers retriable_request_headers host_selection_retry_max_attempts`),
+    acts: words(`retry_on num_retries per_try_timeout per_try_idle_timeout retriable_status_codes retry_back_off
+      rate_limited_retry_back_off retriable_headers retriable_request_headers retry_host_predicate retry_priority
+      host_selection_retry_max_attempts`),
   },
+  'envoy.config.route.v3.HedgePolicy': {
+    acts: ['hedge_on_per_try_timeout'],
+    // Envoy does not act on them either.
+    harmless: words('initial_requests additional_request_chance'),
+  },
+  'envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig': { acts: ['metadata_match'] },
+  'envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig': { acts: ['update_frequency'] },
   'envoy.config.route.v3.HeaderMatcher': {
     acts: words(`name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match
       string_match invert_match treat_missing_header_as_empty`),

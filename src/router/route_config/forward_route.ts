@@ -37,6 +37,7 @@ export interface ForwardSettings {
   readonly metadataMatch: Readonly<Record<string, unknown>> | undefined
   readonly retryPolicy: RetryPolicy | undefined
   readonly shadowPolicies: readonly ShadowPolicy[]
+  readonly hedgeOnPerTryTimeout: boolean
   readonly rateLimits: readonly RateLimitEntry[]
   readonly includeVhRateLimits: boolean
   readonly requestHash: RequestHash | undefined
@@ -80,6 +81,7 @@ export class ForwardRouteEntry implements ForwardRoute {
   readonly metadataMatch: Readonly<Record<string, unknown>> | undefined
   readonly retryPolicy: RetryPolicy | undefined
   readonly shadowPolicies: readonly ShadowPolicy[]
+  readonly hedgeOnPerTryTimeout: boolean
   readonly rateLimits: readonly RateLimitEntry[]
   readonly includeVhRateLimits: boolean
   readonly #settings: ForwardSettings
@@ -113,6 +115,7 @@ export class ForwardRouteEntry implements ForwardRoute {
     this.metadataMatch = weighted?.metadataMatch ?? settings.metadataMatch
     this.retryPolicy = settings.retryPolicy
     this.shadowPolicies = settings.shadowPolicies
+    this.hedgeOnPerTryTimeout = settings.hedgeOnPerTryTimeout
     this.rateLimits = settings.rateLimits
     this.includeVhRateLimits = settings.includeVhRateLimits
     this.#settings = settings

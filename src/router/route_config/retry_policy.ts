@@ -3,17 +3,20 @@
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import { compileHeaderMatcher } from '../../access_log/header_matcher.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
-import type { RetryPolicy } from '../../http/route.ts'
+import type { ExtensionView } from '../../config/registry.ts'
+import type { RateLimitedBackOff, RetryPolicy } from '../../http/route.ts'
+import type { RetryHostPredicateFactory, RetryPriorityFactory } from '../../upstream/retry.ts'
+import type { ServerContext } from '../../upstream/server_context.ts'
 import { grpcRetryStatuses, retryOnWords } from '../retry_words.ts'
 
 type RetryPolicyView = envoy.config.route.v3.RetryPolicy
 
-const defaultBackOffBaseMs = 25
+const defaultRateLimitedMaxMs = 300_000
 
-/** Errors of meaning go to `errors`. */
-export function compileRetryPolicy(view: RetryPolicyView, errors: ConfigErrors): RetryPolicy {
-  const { baseMs, maxMs } = backOff(view, errors)
-  const limited = view.rateLimitedRetryBackOff
+/** Errors of meaning go to `context.errors`. */
+export function compileRetryPolicy(view: RetryPolicyView, context: ServerContext): RetryPolicy {
+  const { errors } = context
+  const { retryPriority } = view
   return {
     retryOn: retryWords(view, errors),
     numRetries: view.numRetries ?? 1,
@@ -22,17 +25,37 @@ export function compileRetryPolicy(view: RetryPolicyView, errors: ConfigErrors):
     retriableStatusCodes: new Set(view.retriableStatusCodes),
     retriableHeaders: view.retriableHeaders.map((header) => compileHeaderMatcher(header, errors)),
     retriableRequestHeaders: view.retriableRequestHeaders.map((header) => compileHeaderMatcher(header, errors)),
-    backOffBaseMs: baseMs,
-    backOffMaxMs: maxMs,
-    rateLimitedBackOff:
-      limited === undefined
-        ? undefined
-        : {
-            resetHeaders: limited.resetHeaders.map(({ name, format }) => ({ name: name.toLowerCase(), format })),
-            maxMs: limited.maxInterval ?? 300_000,
-          },
-    hostSelectionRetryMaxAttempts: view.hostSelectionRetryMaxAttempts,
-    retryHostPredicates: view.retryHostPredicate.map(({ name }) => name),
+    ...backOff(view, errors),
+    rateLimitedBackOff: rateLimitedBackOff(view),
+    // 0 is what it is where nothing is said, and negative numbers are none.
+    hostSelectionRetryMaxAttempts: Math.max(1, view.hostSelectionRetryMaxAttempts),
+    retryHostPredicates: view.retryHostPredicate.flatMap((each) => hostPredicate(each, context) ?? []),
+    retryPriority: retryPriority && priority(retryPriority, context),
+  }
+}
+
+function hostPredicate(
+  view: ExtensionView,
+  { registry, errors }: ServerContext,
+): ReturnType<RetryHostPredicateFactory['createHostPredicate']> | undefined {
+  const factory = registry.lookup<RetryHostPredicateFactory>('envoy.retry_host_predicates', view, errors)
+  return factory?.createHostPredicate(view.typedConfig?.value)
+}
+
+function priority(
+  view: ExtensionView,
+  { registry, errors }: ServerContext,
+): ReturnType<RetryPriorityFactory['createRetryPriority']> | undefined {
+  const factory = registry.lookup<RetryPriorityFactory>('envoy.retry_priorities', view, errors)
+  return factory?.createRetryPriority(view.typedConfig?.value)
+}
+
+function rateLimitedBackOff({ rateLimitedRetryBackOff }: RetryPolicyView): RateLimitedBackOff | undefined {
+  if (rateLimitedRetryBackOff === undefined) return undefined
+  const { resetHeaders, maxInterval } = rateLimitedRetryBackOff
+  return {
+    resetHeaders: resetHeaders.map(({ name, format }) => ({ name: name.toLowerCase(), format })),
+    maxMs: Math.max(1, maxInterval ?? defaultRateLimitedMaxMs),
   }
 }
 
@@ -47,15 +70,15 @@ function retryWords(view: RetryPolicyView, errors: ConfigErrors): ReadonlySet<st
   return new Set(words)
 }
 
-/** Intervals below a millisecond count as one; the longest is ten times the first where nothing is said. */
-function backOff(view: RetryPolicyView, errors: ConfigErrors): { baseMs: number; maxMs: number } {
+/** Intervals below a millisecond count as one. */
+function backOff(view: RetryPolicyView, errors: ConfigErrors): Pick<RetryPolicy, 'backOffBaseMs' | 'backOffMaxMs'> {
   const given = view.retryBackOff
-  if (given === undefined) return { baseMs: defaultBackOffBaseMs, maxMs: defaultBackOffBaseMs * 10 }
-  const baseMs = Math.max(1, given.baseInterval ?? defaultBackOffBaseMs)
-  if (given.maxInterval === undefined) return { baseMs, maxMs: baseMs * 10 }
-  const maxMs = Math.max(1, given.maxInterval)
-  if (maxMs < baseMs) {
+  if (given?.baseInterval === undefined) return { backOffBaseMs: undefined, backOffMaxMs: undefined }
+  const backOffBaseMs = Math.max(1, given.baseInterval)
+  if (given.maxInterval === undefined) return { backOffBaseMs, backOffMaxMs: undefined }
+  const backOffMaxMs = Math.max(1, given.maxInterval)
+  if (backOffMaxMs < backOffBaseMs) {
     errors.add(given, 'maxInterval', 'retry_policy.max_interval must greater than or equal to the base_interval')
   }
-  return { baseMs, maxMs }
+  return { backOffBaseMs, backOffMaxMs }
 }

@@ -51,7 +51,8 @@ export function compileForwardSettings(
     autoHostRewrite: view.autoHostRewrite ?? false,
     internalRedirect: compileInternalRedirect(view, errors),
     metadataMatch: view.metadataMatch?.filterMetadata['envoy.lb'],
-    retryPolicy: retryPolicy === undefined ? route.virtualHost.retryPolicy : compileRetryPolicy(retryPolicy, errors),
+    retryPolicy: retryPolicy === undefined ? route.virtualHost.retryPolicy : compileRetryPolicy(retryPolicy, context),
+    hedgeOnPerTryTimeout: (view.hedgePolicy ?? route.virtualHost.hedgePolicy)?.hedgeOnPerTryTimeout ?? false,
     shadowPolicies: compileMirrorPolicies(
       view.requestMirrorPolicies,
       route.virtualHost.shadowPolicies,

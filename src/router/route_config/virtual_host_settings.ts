@@ -73,6 +73,7 @@ export class VirtualHostSettings implements VirtualHostInfo {
   readonly perFilter: PerFilterConfigs
   readonly retryPolicy: RetryPolicy | undefined
   readonly shadowPolicies: readonly ShadowPolicy[]
+  readonly hedgePolicy: envoy.config.route.v3.HedgePolicy | undefined
   readonly rateLimits: readonly RateLimitEntry[]
   readonly requestBodyBufferLimitBytes: number | undefined
   /** Those of the virtual host and the route configuration, in the order in which they apply. */
@@ -91,7 +92,8 @@ export class VirtualHostSettings implements VirtualHostInfo {
     this.includeIsTimeoutRetryHeader = view.includeIsTimeoutRetryHeader
     this.metadata = view.metadata?.filterMetadata ?? {}
     this.perFilter = compilePerFilterConfigs(view, routeConfig.perFilter, context, view.cors)
-    this.retryPolicy = view.retryPolicy === undefined ? undefined : compileRetryPolicy(view.retryPolicy, errors)
+    this.retryPolicy = view.retryPolicy === undefined ? undefined : compileRetryPolicy(view.retryPolicy, context)
+    this.hedgePolicy = view.hedgePolicy
     this.shadowPolicies = compileMirrorPolicies(
       view.requestMirrorPolicies,
       routeConfig.shadowPolicies,

@@ -25,6 +25,20 @@ export function priorityLoads(hostSets: readonly HostSet[], panicThreshold: numb
   return { ...loadsByHealth(healths, degradations, total), panic }
 }
 
+/**
+ * The loads of those priorities alone that are not left out, spread by health as far as they have available hosts;
+ * undefined where none of them has any.
+ */
+export function loadsWithout(hostSets: readonly HostSet[], leftOut: ReadonlySet<number>): PriorityLoads | undefined {
+  const measure = (state: 'healthyHosts' | 'degradedHosts'): number[] =>
+    hostSets.map((set, index) => (leftOut.has(index) ? 0 : availability(set, state)))
+  const healths = measure('healthyHosts')
+  const degradations = measure('degradedHosts')
+  const total = Math.min(100, sum(healths) + sum(degradations))
+  if (total === 0) return undefined
+  return { ...loadsByHealth(healths, degradations, total), panic: hostSets.map(() => false) }
+}
+
 export function isInPanic(set: HostSet, panicThreshold: number): boolean {
   const count = set.hosts.length - set.excludedHosts.length
   const available = set.healthyHosts.length + set.degradedHosts.length

@@ -106,9 +106,14 @@ export class ZoneAwareLoadBalancer implements LoadBalancer {
   }
 
   chooseHost(context: LoadBalancerContext | undefined): Host | undefined {
-    const loads = context?.priorityLoads
+    const loads = context?.priorityLoads ?? this.#retryLoads(context)
     const picker = loads === undefined ? (this.#only ?? this.#choosePicker(this.#loads)) : this.#choosePicker(loads)
     return picker?.pick()
+  }
+
+  #retryLoads(context: LoadBalancerContext | undefined): PriorityLoads | undefined {
+    const hostSets = this.#prioritySet?.hostSets ?? []
+    return context?.retryPriority?.determinePriorityLoad(hostSets, this.#loads, (host) => host.priority)
   }
 
   peekAnotherHost(): Host | undefined {

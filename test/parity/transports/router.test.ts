@@ -2,7 +2,8 @@
 import { changesSuite } from '../router/changes_suite.ts'
 import { matchingSuite } from '../router/matching_suite.ts'
 import { mirroringSuite } from '../router/mirroring_suite.ts'
+import { retryPoliciesSuite } from '../router/retry_policies_suite.ts'
 import { routerSuite } from '../router/router_suite.ts'
 import { defineOverTransports } from './define_matrix.ts'
 
-defineOverTransports(routerSuite, changesSuite, matchingSuite, mirroringSuite)
+defineOverTransports(routerSuite, changesSuite, matchingSuite, mirroringSuite, retryPoliciesSuite)

@@ -33,7 +33,7 @@ export class AggregateLoadBalancer implements LoadBalancer {
   chooseHost(context: LoadBalancerContext = connectionless()): Host | undefined {
     if (this.#seenChanges !== this.#clusterManager.changes) this.#refresh()
     if (this.#members.length === 0) return undefined
-    const { healthy, degraded } = this.#loads
+    const { healthy, degraded } = this.#loadsFor(context)
     const point = 1 + Math.floor(Math.random() * 100)
     let priority = indexOfLoad(healthy, point, 0)
     const isHealthy = priority >= 0
@@ -43,6 +43,18 @@ export class AggregateLoadBalancer implements LoadBalancer {
     const host = member.cluster.chooseHost(context)
     context.priorityLoads = undefined
     return host
+  }
+
+  #loadsFor({ retryPriority }: LoadBalancerContext): PriorityLoads {
+    if (retryPriority === undefined) return this.#loads
+    const sets = this.#members.map(({ set }) => set)
+    const indexOf = (host: Host): number | undefined => {
+      const index = this.#members.findIndex(({ cluster, set }) => {
+        return cluster.info === host.cluster && set.priority === host.priority
+      })
+      return index < 0 ? undefined : index
+    }
+    return retryPriority.determinePriorityLoad(sets, this.#loads, indexOf)
   }
 
   /** Clusters that are not there, and priorities without hosts, are left out. */
@@ -93,6 +105,7 @@ function connectionless(): LoadBalancerContext {
     metadataMatch: () => undefined,
     attempt: 0,
     priorityLoads: undefined,
+    retryPriority: undefined,
     downstreamConnection: undefined,
     downstreamHeaders: undefined,
     streamInfo: undefined,

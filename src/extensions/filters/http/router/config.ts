@@ -21,6 +21,7 @@ export const routerFilter: HttpFilterFactory<Router> = {
       clusterManager: context.clusterManager,
       pools: httpPools,
       stats: routerStats(context.scope, context.statPrefix),
+      runtime: context.runtime,
       suppressEnvoyHeaders: config.suppressEnvoyHeaders,
       dynamicStats: config.dynamicStats ?? true,
       suppressGrpcCodeStats: config.suppressGrpcRequestFailureCodeStats,

@@ -14,6 +14,7 @@ export class ConnectionSelection implements LoadBalancerContext {
   readonly downstreamHeaders = undefined
   readonly attempt = 0
   priorityLoads: PriorityLoads | undefined = undefined
+  readonly retryPriority = undefined
 
   constructor(settings: TcpProxySettings, route: ClusterRoute, connection: Connection, streamInfo: StreamInfo) {
     this.#settings = settings

@@ -197,8 +197,9 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     else this.#pending?.cancel()
   }
 
-  /** The router waits no longer; `status` is what it makes of that. */
+  /** The router waits no longer; `status` is what it makes of that. Before there is a connection no host is to blame. */
   onTimeout(status: number): void {
+    if (this.#encoder === undefined) return
     this.host.stats.rqTimeout.inc()
     this.reportTimeout(status)
   }

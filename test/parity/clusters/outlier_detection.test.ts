@@ -24,6 +24,7 @@ interface Case {
   /** `a` alone by default; `dead` for one that nobody listens at. */
   readonly hosts?: readonly HostName[] | 'dead'
   readonly cluster?: object
+  readonly route?: object
   readonly act: (of: CheckedHosts) => Promise<void>
   /** What is not zero afterwards. */
   readonly stats: Readonly<Record<string, number>>
@@ -34,6 +35,7 @@ const failingGateway = { consecutive_gateway_failure: LIMIT, enforcing_consecuti
 const failingLocally = { consecutive_local_origin_failure: LIMIT, split_external_local_origin_errors: true }
 const all = { ...failing5xx, consecutive_gateway_failure: LIMIT, consecutive_local_origin_failure: LIMIT }
 const split = { split_external_local_origin_errors: true }
+const quiet = { 'x-envoy-upstream-rq-timeout-alt-response': '1' }
 const grpc = { 'content-type': 'application/grpc' }
 
 const detected5xx = { ejections_consecutive_5xx: 1, ejections_detected_consecutive_5xx: 1 }
@@ -50,6 +52,7 @@ const byLocal = {
 const one = { membership_total: 1 }
 const bothIn = { membership_healthy: 2, membership_total: 2 }
 
+const TLS = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext'
 const OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 const typedOptions = (error_matcher: object) => ({
   typed_extension_protocol_options: {
@@ -138,6 +141,38 @@ const cases: readonly Case[] = [
     outliers: { ...failing5xx, ...failingLocally },
     act: (of) => send(of, LIMIT, '/split_unreachable/'),
     stats: { ...byLocal, ...ejected, ...one },
+  },
+  {
+    name: 'answered_quietly',
+    outliers: failing5xx,
+    act: async (of) => {
+      await send(of, LIMIT - 1, '/answered_quietly/a/500')
+      await send(of, 1, '/answered_quietly/a/hang', quiet)
+      await send(of, LIMIT - 1, '/answered_quietly/a/500')
+    },
+    stats: { membership_healthy: 1, ...one },
+  },
+  {
+    name: 'handshakes',
+    outliers: { ...failing5xx, ...failingLocally },
+    // Nobody answers to that: there is no connection yet when the time is over, and no host to blame.
+    cluster: { transport_socket: { name: 'tls', typed_config: { '@type': TLS } } },
+    act: (of) => send(of, LIMIT, '/handshakes/'),
+    stats: { membership_healthy: 1, ...one },
+  },
+  {
+    name: 'retried',
+    outliers: { ...failing5xx, ...failingGateway },
+    route: { retry_policy: { retry_on: '5xx', num_retries: LIMIT - 1 } },
+    act: (of) => send(of, 1, '/retried/a/503'),
+    stats: { ...byGateway, ...ejected, ...one },
+  },
+  {
+    name: 'tried_too_long',
+    outliers: { ...failing5xx, ...failingGateway },
+    route: { timeout: '10s', retry_policy: { retry_on: '5xx', num_retries: LIMIT - 1, per_try_timeout: '0.1s' } },
+    act: (of) => send(of, 1, '/tried_too_long/a/hang'),
+    stats: { ...byGateway, ...ejected, ...one },
   },
   {
     name: 'grpc_status',
@@ -283,13 +318,7 @@ function clusterOf(of: CheckedHosts, { name, outliers, hosts = ['a'], cluster }:
 function bootstrap(of: CheckedHosts): object {
   of.answerTraffic = failAsAsked
   const clusters = cases.map((each) => clusterOf(of, each))
-  const listeners = [
-    outlierListener(
-      of,
-      cases.map(({ name }) => name),
-    ),
-    ...tcpClusters.map(tcpListener),
-  ]
+  const listeners = [outlierListener(of, cases), ...tcpClusters.map(tcpListener)]
   return {
     cluster_manager: { outlier_detection: { event_log_path: join(of.folder, 'events') } },
     static_resources: { clusters, listeners },

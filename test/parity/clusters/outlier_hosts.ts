@@ -51,16 +51,22 @@ export function outlierCluster(of: CheckedHosts, name: string, outliers: object,
 }
 
 /** Waits 0.3 seconds for responses, and says in its log how requests ended. */
-export function outlierListener(of: CheckedHosts, clusters: readonly string[]): object {
-  const routes = clusters.map((cluster) => ({
-    match: { prefix: `/${cluster}/` },
-    route: { cluster, timeout: '0.3s' },
+export function outlierListener(
+  of: CheckedHosts,
+  clusters: readonly { readonly name: string; readonly route?: object }[],
+): object {
+  const routes = clusters.map(({ name, route }) => ({
+    match: { prefix: `/${name}/` },
+    route: { cluster: name, timeout: '0.3s', ...route },
   }))
   const format = { text_format_source: { inline_string: '%REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS%\n' } }
   const log = { '@type': LOG, path: join(of.folder, 'requests'), log_format: format }
   const manager = {
     '@type': HCM,
     stat_prefix: 'main',
+    // Requests may say what only those from inside may.
+    use_remote_address: true,
+    internal_address_config: { cidr_ranges: [{ address_prefix: '127.0.0.0', prefix_len: 8 }] },
     access_log: [{ name: 'file', typed_config: log }],
     route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes }] },
     http_filters: [{ name: 'router', typed_config: { '@type': `${FILTERS}.http.router.v3.Router` } }],

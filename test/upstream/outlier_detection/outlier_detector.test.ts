@@ -209,6 +209,19 @@ describe('at the end of an interval', () => {
     expect(test.ejected).toEqual([true])
   })
 
+  it('both comparisons together eject a host once', () => {
+    const failures = 'failure_percentage_request_volume: 10, enforcing_failure_percentage: 100'
+    const test = detection(`${rates}, ${failures}, base_ejection_time: 1s`, 5)
+    test.put(0, ...many(500, 10))
+    for (const host of [1, 2, 3, 4]) test.put(host, ...many(200, 10))
+    vi.advanceTimersByTime(intervalMs)
+    expect(test.stats.detected.SUCCESS_RATE.value()).toBe(1)
+    expect(test.stats.detected.FAILURE_PERCENTAGE.value()).toBe(1)
+    expect(test.stats.enforcedTotal.value()).toBe(1)
+    expect(test.intervalsOut()).toBe(1)
+    expect(test.stats.active.value()).toBe(0)
+  })
+
   it('totals that wrap go on', () => {
     const test = detection(
       'consecutive_5xx: 0, failure_percentage_minimum_hosts: 1, failure_percentage_request_volume: 4',

@@ -42,6 +42,9 @@ import { tcpHealthChecker } from './health_checkers/tcp/config.ts'
 import { earlyHeaderMutation } from './http/early_header_mutation/header_mutation/config.ts'
 import { customHeaderIpDetection } from './http/original_ip_detection/custom_header/config.ts'
 import { xffIpDetection } from './http/original_ip_detection/xff/config.ts'
+import { allowListedRoutes } from './internal_redirect_predicates/allow_listed_routes/config.ts'
+import { previousRoutes } from './internal_redirect_predicates/previous_routes/config.ts'
+import { safeCrossScheme } from './internal_redirect_predicates/safe_cross_scheme/config.ts'
 import { clientSideWeightedRoundRobin } from './load_balancing_policies/client_side_weighted_round_robin/config.ts'
 import { clusterProvided } from './load_balancing_policies/cluster_provided/config.ts'
 import { leastRequest } from './load_balancing_policies/least_request/config.ts'
@@ -124,6 +127,10 @@ export const allExtensions: readonly ExtensionFactory[] = [
   omitHostMetadata,
   previousHosts,
   previousPriorities,
+  // Internal redirects
+  allowListedRoutes,
+  previousRoutes,
+  safeCrossScheme,
   // Early header mutation
   earlyHeaderMutation,
   // Original IP detection

@@ -4,6 +4,7 @@ import type { FormatterContext } from '../access_log/formatter.ts'
 import type { HeaderMap } from '../common/header_map.ts'
 import type { StreamInfo } from '../stream_info/stream_info.ts'
 import type { RetryHostPredicate, RetryPriority } from '../upstream/retry.ts'
+import type { InternalRedirectPredicate } from './internal_redirect_predicate.ts'
 import type { RateLimitEntry } from './rate_limit.ts'
 
 /** The result of matching a request, one of three kinds. */
@@ -154,6 +155,8 @@ export interface ShadowPolicy {
 export interface InternalRedirectPolicy {
   readonly maxInternalRedirects: number
   readonly redirectResponseCodes: ReadonlySet<number>
+  /** All of them have to accept where it leads. */
+  readonly predicates: readonly InternalRedirectPredicate[]
   readonly allowCrossSchemeRedirect: boolean
   readonly responseHeadersToCopy: readonly string[]
 }

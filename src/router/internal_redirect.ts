@@ -1,6 +1,7 @@
 // Where an internal redirect leads: turns the request into one for the response's location, if the policy allows it.
 
 import type { HeaderMap } from '../common/header_map.ts'
+import type { RedirectTarget } from '../http/internal_redirect_predicate.ts'
 import type { InternalRedirectPolicy } from '../http/route.ts'
 import type { RequestCallbacks } from './request_callbacks.ts'
 import type { RouterStats } from './router_settings.ts'
@@ -42,14 +43,22 @@ export function applyInternalRedirect(
   request.path = target.path
   // Where there is none, the route stays unknown from here on, as in Envoy.
   callbacks.clearRouteCache()
-  if (callbacks.route() === undefined) {
-    request.assign(before)
-    stats.passthroughInternalRedirectNoRoute.inc()
-    return false
+  const route = callbacks.route()
+  const fromHttps = before.scheme !== 'http'
+  if (route === undefined) stats.passthroughInternalRedirectNoRoute.inc()
+  else if (!isAccepted(policy, { routeName: route.name, fromHttps, toHttps: target.secure, filterState }))
+    stats.passthroughInternalRedirectPredicate.inc()
+  else {
+    filterState.set(countKey, count + 1)
+    request.set('x-envoy-original-url', `${before.scheme}://${before.authority}${before.path}`)
+    return true
   }
-  filterState.set(countKey, count + 1)
-  request.set('x-envoy-original-url', `${before.scheme}://${before.authority}${before.path}`)
-  return true
+  request.assign(before)
+  return false
+}
+
+function isAccepted({ predicates }: InternalRedirectPolicy, target: RedirectTarget): boolean {
+  return predicates.every((predicate) => predicate.acceptTargetRoute(target))
 }
 
 /** RFC 9110 15.4.4: 303 turns everything but GET and HEAD into GET, without a body. True where it did. */

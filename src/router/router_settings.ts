@@ -46,6 +46,7 @@ export interface RouterStats {
   readonly rqOverloadLocalReply: Counter
   readonly passthroughInternalRedirectBadLocation: Counter
   readonly passthroughInternalRedirectNoRoute: Counter
+  readonly passthroughInternalRedirectPredicate: Counter
   readonly passthroughInternalRedirectTooManyRedirects: Counter
   readonly passthroughInternalRedirectUnsafeScheme: Counter
 }
@@ -53,7 +54,6 @@ export interface RouterStats {
 /** `http.<stat_prefix>.` */
 export function routerStats(scope: Scope, prefix: string): RouterStats {
   const counter = (name: string): Counter => scope.counter(prefix + name)
-  counter('passthrough_internal_redirect_predicate')
   return {
     noCluster: counter('no_cluster'),
     noRoute: counter('no_route'),
@@ -64,6 +64,7 @@ export function routerStats(scope: Scope, prefix: string): RouterStats {
     rqOverloadLocalReply: counter('rq_overload_local_reply'),
     passthroughInternalRedirectBadLocation: counter('passthrough_internal_redirect_bad_location'),
     passthroughInternalRedirectNoRoute: counter('passthrough_internal_redirect_no_route'),
+    passthroughInternalRedirectPredicate: counter('passthrough_internal_redirect_predicate'),
     passthroughInternalRedirectTooManyRedirects: counter('passthrough_internal_redirect_too_many_redirects'),
     passthroughInternalRedirectUnsafeScheme: counter('passthrough_internal_redirect_unsafe_scheme'),
   }

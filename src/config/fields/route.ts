@@ -66,7 +66,11 @@ export const routeFields: FieldTable = {
   },
   'envoy.config.route.v3.DirectResponseAction': { acts: words('status body body_format') },
   'envoy.config.route.v3.InternalRedirectPolicy': {
-    acts: words('max_internal_redirects redirect_response_codes allow_cross_scheme_redirect response_headers_to_copy'),
+    acts: words(`max_internal_redirects redirect_response_codes predicates allow_cross_scheme_redirect
+      response_headers_to_copy`),
+  },
+  'envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig': {
+    acts: ['allowed_route_names'],
   },
   'envoy.config.route.v3.RetryPolicy': {
     acts: words(`retry_on num_retries per_try_timeout per_try_idle_timeout retriable_status_codes retry_back_off

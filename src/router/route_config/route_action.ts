@@ -3,6 +3,7 @@
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
 import type { RouteContext } from '../../http/factory.ts'
+import type { InternalRedirectPredicateFactory } from '../../http/internal_redirect_predicate.ts'
 import type { ConnectSettings, ForwardRoute, InternalRedirectPolicy, RouteUpgrade } from '../../http/route.ts'
 import { compileRateLimits } from '../rate_limit/rate_limit_entry.ts'
 import type { ForwardSettings } from './forward_route.ts'
@@ -49,7 +50,7 @@ export function compileForwardSettings(
     upgrades: compileUpgrades(view, errors),
     appendXForwardedHost: view.appendXForwardedHost,
     autoHostRewrite: view.autoHostRewrite ?? false,
-    internalRedirect: compileInternalRedirect(view, errors),
+    internalRedirect: compileInternalRedirect(view, route.name, context),
     metadataMatch: view.metadataMatch?.filterMetadata['envoy.lb'],
     retryPolicy: retryPolicy === undefined ? route.virtualHost.retryPolicy : compileRetryPolicy(retryPolicy, context),
     hedgeOnPerTryTimeout: (view.hedgePolicy ?? route.virtualHost.hedgePolicy)?.hedgeOnPerTryTimeout ?? false,
@@ -113,15 +114,21 @@ function compileConnect({ allowPost, proxyProtocolConfig }: ConnectConfig, error
 
 const noUpgrades: ForwardRoute['upgrades'] = new Map()
 const redirectCodes = [301, 302, 303, 307, 308]
+const predicateCategory = 'envoy.internal_redirect_predicates'
 
 /** internal_redirect_policy, or the two old fields that it has replaced. */
-function compileInternalRedirect(view: RouteAction, errors: ConfigErrors): InternalRedirectPolicy | undefined {
+function compileInternalRedirect(
+  view: RouteAction,
+  routeName: string,
+  { errors, registry }: RouteContext,
+): InternalRedirectPolicy | undefined {
   const policy = view.internalRedirectPolicy
   if (policy === undefined) {
     if (view.internalRedirectAction !== 'HANDLE_INTERNAL_REDIRECT') return undefined
     return {
       maxInternalRedirects: view.maxInternalRedirects ?? 1,
       redirectResponseCodes: new Set([302]),
+      predicates: [],
       allowCrossSchemeRedirect: false,
       responseHeadersToCopy: [],
     }
@@ -135,6 +142,10 @@ function compileInternalRedirect(view: RouteAction, errors: ConfigErrors): Inter
   return {
     maxInternalRedirects: policy.maxInternalRedirects ?? 1,
     redirectResponseCodes: new Set(policy.redirectResponseCodes.length === 0 ? [302] : codes),
+    predicates: policy.predicates.flatMap((each) => {
+      const factory = registry.lookup<InternalRedirectPredicateFactory>(predicateCategory, each, errors)
+      return factory?.createInternalRedirectPredicate(each.typedConfig?.value, routeName) ?? []
+    }),
     allowCrossSchemeRedirect: policy.allowCrossSchemeRedirect,
     responseHeadersToCopy: policy.responseHeadersToCopy.map((name) => name.toLowerCase()),
   }

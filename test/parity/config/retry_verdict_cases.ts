@@ -26,6 +26,11 @@ const priority = (name: string, fields: string) =>
   )
 const limited = (name: string, fields: string) =>
   retry(`rate limited, ${name}`, `rate_limited_retry_back_off: { ${fields} }`)
+const redirect = (name: string, type: string, fields = '') =>
+  action(
+    `internal redirect: ${name}`,
+    `internal_redirect_policy: { predicates: [ { name: p, typed_config: { "@type": ${TYPE}.internal_redirect.${type}${fields} } } ] }`,
+  )
 const HEADERS = 'reset_headers: [ { name: Retry-After, format: SECONDS } ]'
 
 export const retryVerdictCases: readonly VerdictCase[] = [
@@ -74,6 +79,16 @@ export const retryVerdictCases: readonly VerdictCase[] = [
   hedge('initial requests', 'initial_requests: 2'),
   hedge('additional requests', 'additional_request_chance: { numerator: 10 }'),
   hedge('unknown denominator', 'additional_request_chance: { numerator: 10, denominator: TEN }'),
+  redirect('previous routes', 'previous_routes.v3.PreviousRoutesConfig'),
+  redirect('safe schemes', 'safe_cross_scheme.v3.SafeCrossSchemeConfig'),
+  redirect('names', 'allow_listed_routes.v3.AllowListedRoutesConfig', ', allowed_route_names: [ a ]'),
+  redirect('no names', 'allow_listed_routes.v3.AllowListedRoutesConfig'),
+  redirect('an empty name', 'allow_listed_routes.v3.AllowListedRoutesConfig', ', allowed_route_names: [ "" ]'),
+  redirect('unknown type', 'nothing.v3.Nothing'),
+  action(
+    'internal redirect: by name',
+    'internal_redirect_policy: { predicates: [ { name: envoy.internal_redirect_predicates.previous_routes } ] }',
+  ),
   host('hedge policy', 'hedge_policy: { hedge_on_per_try_timeout: true }'),
   host('hedge policy without initial requests', 'hedge_policy: { initial_requests: 0 }'),
   host('retry policy with an unknown predicate', 'retry_policy: { retry_host_predicate: [ { name: nothing } ] }'),

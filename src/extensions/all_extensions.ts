@@ -20,6 +20,7 @@ import { httpLocalRateLimit } from './filters/http/local_ratelimit/config.ts'
 import { onDemandFilter } from './filters/http/on_demand/config.ts'
 import { httpRateLimit } from './filters/http/ratelimit/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
+import { statefulSessionFilter } from './filters/http/stateful_session/config.ts'
 import { httpInspector } from './filters/listener/http_inspector/config.ts'
 import { listenerLocalRateLimit } from './filters/listener/local_ratelimit/config.ts'
 import { originalSrc } from './filters/listener/original_src/config.ts'
@@ -42,6 +43,9 @@ import { tcpHealthChecker } from './health_checkers/tcp/config.ts'
 import { earlyHeaderMutation } from './http/early_header_mutation/header_mutation/config.ts'
 import { customHeaderIpDetection } from './http/original_ip_detection/custom_header/config.ts'
 import { xffIpDetection } from './http/original_ip_detection/xff/config.ts'
+import { cookieSession } from './http/stateful_session/cookie/config.ts'
+import { envelopeSession } from './http/stateful_session/envelope/config.ts'
+import { headerSession } from './http/stateful_session/header/config.ts'
 import { allowListedRoutes } from './internal_redirect_predicates/allow_listed_routes/config.ts'
 import { previousRoutes } from './internal_redirect_predicates/previous_routes/config.ts'
 import { safeCrossScheme } from './internal_redirect_predicates/safe_cross_scheme/config.ts'
@@ -81,6 +85,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   onDemandFilter,
   httpRateLimit,
   routerFilter,
+  statefulSessionFilter,
   // Network filters
   connectionLimit,
   directResponse,
@@ -136,6 +141,10 @@ export const allExtensions: readonly ExtensionFactory[] = [
   // Original IP detection
   customHeaderIpDetection,
   xffIpDetection,
+  // Where sessions are kept
+  cookieSession,
+  envelopeSession,
+  headerSession,
   // Access loggers and their formatters
   fileAccessLogFactory,
   httpGrpcAccessLogFactory,

@@ -4,6 +4,7 @@ import type { HeaderMap } from '../common/header_map.ts'
 import type { Connection } from '../network/connection.ts'
 import type { Scope } from '../stats/store.ts'
 import type { StreamInfo } from '../stream_info/stream_info.ts'
+import type { OverrideHost } from '../upstream/override_host.ts'
 import type { StreamResetReason } from './codec/codec.ts'
 import type { Route } from './route.ts'
 
@@ -86,6 +87,9 @@ export interface StreamDecoderFilterCallbacks extends StreamFilterCallbacks {
   /** The bytes the chain may buffer for one stream; 0 for no limit. */
   decoderBufferLimit(): number
   setDecoderBufferLimit(bytes: number): void
+  /** The host that the request shall go to; the last filter that says one counts. */
+  setUpstreamOverrideHost(host: OverrideHost): void
+  upstreamOverrideHost(): OverrideHost | undefined
   /** The terminal filter hands the response up: these begin the encoder path. */
   encode1xxHeaders(headers: HeaderMap): void
   encodeHeaders(headers: HeaderMap, endStream: boolean, details: string): void

@@ -151,6 +151,10 @@ export class AsyncStream implements RequestCallbacks {
 
   clearRouteCache(): void {}
 
+  upstreamOverrideHost(): undefined {
+    return undefined
+  }
+
   recreateStream(): void {}
 
   addDownstreamWatermarkCallbacks(): void {}

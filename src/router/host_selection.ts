@@ -14,6 +14,7 @@ import type { ClusterInfo } from '../upstream/cluster_info.ts'
 import type { Host } from '../upstream/host.ts'
 import type { LoadBalancerContext, MetadataMatch } from '../upstream/load_balancer.ts'
 import type { PriorityLoads } from '../upstream/load_balancers/priority_load.ts'
+import type { OverrideHost } from '../upstream/override_host.ts'
 import type { RetryHostPredicate, RetryPriority } from '../upstream/retry.ts'
 import type { TransportSocketOptions } from '../upstream/transport_socket.ts'
 import { type RequestedNames, transportSocketOptions } from '../upstream/transport_socket_options.ts'
@@ -30,6 +31,8 @@ export class HostSelection implements LoadBalancerContext {
   readonly downstreamConnection: Connection | undefined
   readonly streamInfo: StreamInfo
   attempt = 0
+  /** For the first try alone. */
+  overrideHost: OverrideHost | undefined
   priorityLoads: PriorityLoads | undefined = undefined
   /** `set-cookie` values that a hash policy wants the response to carry. */
   #cookies: string[] | undefined = undefined
@@ -56,6 +59,7 @@ export class HostSelection implements LoadBalancerContext {
     this.downstreamHeaders = headers
     this.downstreamConnection = callbacks.connection
     this.streamInfo = callbacks.streamInfo
+    this.overrideHost = callbacks.upstreamOverrideHost()
     const policy = route.retryPolicy
     if (policy === undefined) return
     if (policy.retryHostPredicates.length > 0) this.#predicates = policy.retryHostPredicates.map((create) => create())
@@ -79,6 +83,7 @@ export class HostSelection implements LoadBalancerContext {
 
   /** The choice for a retry: another one while a predicate turns it down, so often as the policy says. */
   chooseForRetry(): Host | undefined {
+    this.overrideHost = undefined
     this.retryPriority = this.#priority
     let host = this.choose()
     const most = this.#route.retryPolicy?.hostSelectionRetryMaxAttempts ?? 0
@@ -114,6 +119,13 @@ export class HostSelection implements LoadBalancerContext {
   preconnect(): void {
     if (this.#cluster.info.predictivePreconnectRatio > 1)
       this.#pools.preconnect(this.#cluster, this.#route.priority, this.streamInfo.protocol)
+  }
+
+  /** The answer where there is no host. */
+  get reply(): LocalReply {
+    const wanted = this.overrideHost
+    if (wanted?.strict !== true || this.#cluster.overrideHosts.has(wanted.address)) return noHealthyUpstream
+    return { ...noHealthyUpstream, status: wanted.notFoundStatus }
   }
 
   addCookies(response: HeaderMap): void {
@@ -178,7 +190,7 @@ function hostOfAuthority(authority: string): string {
 }
 
 /** The cluster has no host to offer, or none that may have another connection. */
-export const noHealthyUpstream: LocalReply = {
+const noHealthyUpstream: LocalReply = {
   status: 503,
   body: 'no healthy upstream',
   details: 'no_healthy_upstream',

@@ -11,6 +11,7 @@ export interface RequestCallbacks
     | 'route'
     | 'clearRouteCache'
     | 'decoderBufferLimit'
+    | 'upstreamOverrideHost'
     | 'sendLocalReply'
     | 'resetStream'
     | 'encode1xxHeaders'

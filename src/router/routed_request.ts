@@ -12,7 +12,7 @@ import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
 import { Attempts } from './attempts.ts'
 import { countDropped, dropOverloadReply } from './drop_overload.ts'
-import { HostSelection, noHealthyUpstream } from './host_selection.ts'
+import { HostSelection } from './host_selection.ts'
 import { applyInternalRedirect, becomesGet } from './internal_redirect.ts'
 import { exceededBufferLimit, RequestBody } from './request_body.ts'
 import type { RequestCallbacks } from './request_callbacks.ts'
@@ -105,7 +105,7 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
     const pool = host && this.#hostSelection.poolOf(host)
     if (host === undefined || pool === undefined) {
       if (host === undefined) this.#cluster.info.stats.upstreamCxNoneHealthy.inc()
-      this.#refuse(noHealthyUpstream)
+      this.#refuse(this.#hostSelection.reply)
       return undefined
     }
     const { streamInfo } = this.#callbacks

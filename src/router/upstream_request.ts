@@ -140,6 +140,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     info.localAddress = connection.localAddress
     info.tls = connection.tls
     info.remoteAddress = host.address
+    // That of a try before.
+    info.transportFailureReason = ''
     info.connectionPoolReadyMs = monotonicMs()
     info.hostsAttempted.push(host)
     info.connectionIdsAttempted.push(connection.id)

@@ -6,6 +6,7 @@ import type { StatsOwner } from '../stats/stats_owner.ts'
 import type { ClusterInfo } from './cluster_info.ts'
 import { Host, type HostSnapshot, type Locality } from './host.ts'
 import type { LoadBalancer, LoadBalancerContext } from './load_balancer.ts'
+import { OverrideHosts } from './override_host.ts'
 import { type AssignmentPolicy, hostSet, PrioritySet } from './priority_set.ts'
 
 /** How often a removed cluster looks whether its last connection has gone. */
@@ -30,6 +31,7 @@ export class Cluster {
   readonly info: ClusterInfo
   readonly prioritySet = new PrioritySet()
   readonly loadBalancer: LoadBalancer
+  readonly overrideHosts: OverrideHosts
   readonly lifetime: Lifetime
   readonly #statsOwner: StatsOwner
   readonly #statsTimer = new Timer(() => this.#checkStats())
@@ -49,11 +51,16 @@ export class Cluster {
     this.#place = place
     this.lifetime = life.lifetime
     this.#statsOwner = life.statsOwner
+    this.overrideHosts = new OverrideHosts(info.config, this.prioritySet)
     loadBalancer.onHostsChanged(this.prioritySet)
   }
 
+  /** The host that the request itself wants, or the load balancer's choice. */
   chooseHost(context?: LoadBalancerContext): Host | undefined {
-    return this.loadBalancer.chooseHost(context)
+    const wanted = context?.overrideHost
+    if (wanted === undefined) return this.loadBalancer.chooseHost(context)
+    const host = this.overrideHosts.find(wanted.address)
+    return host === undefined && !wanted.strict ? this.loadBalancer.chooseHost(context) : host
   }
 
   /** Replaces the hosts. One that stays (same address and name) keeps its object, its pools and its numbers. */
@@ -79,6 +86,7 @@ export class Cluster {
       return hostSet(priority, hosts, policy, this.#place.localLocality)
     })
     this.prioritySet.replace(sets)
+    this.overrideHosts.onHostsChanged()
     this.loadBalancer.onHostsChanged(this.prioritySet)
     const removed = [...previous.values()].flat()
     for (const gone of removed) changed.add(gone.priority)

@@ -216,6 +216,14 @@ export class Host implements TransportHost {
     return this.healthStatus === 'DEGRADED' || (this.#isDegraded && this.#isListedAsHealthy)
   }
 
+  /** By the words of discovery: what checks have found goes before what it has said, unless that is worse. */
+  get detailedStatus(): HostSnapshot['healthStatus'] {
+    if (this.activeHealth.isFailed) return 'UNHEALTHY'
+    const { healthStatus } = this
+    if (healthStatus === 'UNHEALTHY' || healthStatus === 'DRAINING' || healthStatus === 'TIMEOUT') return healthStatus
+    return this.activeHealth.isDegraded ? 'DEGRADED' : healthStatus
+  }
+
   /** It counts neither as available nor as missing. */
   get excluded(): boolean {
     return this.healthStatus === 'DRAINING' || this.activeHealth.isPending || this.activeHealth.isExcluded

@@ -5,6 +5,7 @@ import type { Connection } from '../network/connection.ts'
 import type { StreamInfo } from '../stream_info/stream_info.ts'
 import type { Host } from './host.ts'
 import type { PriorityLoads } from './load_balancers/priority_load.ts'
+import type { OverrideHost } from './override_host.ts'
 import type { PrioritySet } from './priority_set.ts'
 import type { RetryPriority } from './retry.ts'
 
@@ -20,6 +21,8 @@ export interface LoadBalancerContext {
   priorityLoads: PriorityLoads | undefined
   /** Has a say in the priority of a retry; undefined for everything else. */
   readonly retryPriority: RetryPriority | undefined
+  /** A host that a filter has chosen: it goes before what a cluster's load balancer would say. */
+  readonly overrideHost?: OverrideHost | undefined
   readonly downstreamConnection: Connection | undefined
   readonly streamInfo: StreamInfo | undefined
   /** Undefined for a connection. */

@@ -29,9 +29,7 @@ export const clusterFields: FieldTable = {
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': {
     acts: words(`healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config update_merge_window
       close_connections_on_host_set_change consistent_hashing_lb_config
-      ignore_new_hosts_until_first_hc`),
-    // For filters that choose hosts.
-    harmless: ['override_host_status'],
+      ignore_new_hosts_until_first_hc override_host_status`),
   },
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': {
     acts: words('choice_count active_request_bias slow_start_config'),

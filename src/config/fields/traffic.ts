@@ -1,8 +1,9 @@
-// Fields of the HTTP filters that hold traffic back: faults and limits.
+// Fields of the HTTP filters that hold traffic back or say where it goes: faults, limits, sessions.
 import { type FieldTable, words } from './field_table.ts'
 
 const rateLimit = 'envoy.config.route.v3.RateLimit'
 const filters = 'envoy.extensions.filters'
+const session = 'envoy.extensions.http.stateful_session'
 
 export const trafficFields: FieldTable = {
   [`${filters}.http.fault.v3.HTTPFault`]: {
@@ -74,6 +75,14 @@ export const trafficFields: FieldTable = {
     acts: words('descriptor_value descriptor_key address_matcher'),
     harmless: ['default_value'],
   },
+  [`${filters}.http.stateful_session.v3.StatefulSession`]: {
+    acts: words('session_state strict stat_prefix status_on_strict_destination_not_found'),
+  },
+  [`${filters}.http.stateful_session.v3.StatefulSessionPerRoute`]: { acts: words('disabled stateful_session') },
+  [`${session}.cookie.v3.CookieBasedSessionState`]: { acts: ['cookie'] },
+  [`${session}.header.v3.HeaderBasedSessionState`]: { acts: ['name'] },
+  [`${session}.envelope.v3.EnvelopeSessionState`]: { acts: ['header'] },
+  [`${session}.envelope.v3.EnvelopeSessionState.Header`]: { acts: ['name'] },
   [`${filters}.common.fault.v3.FaultDelay`]: { acts: words('fixed_delay header_delay percentage') },
   [`${filters}.common.fault.v3.FaultRateLimit`]: { acts: words('fixed_limit header_limit percentage') },
 }

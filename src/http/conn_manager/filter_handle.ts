@@ -3,6 +3,7 @@
 import { HeaderMap } from '../../common/header_map.ts'
 import type { Connection } from '../../network/connection.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
+import type { OverrideHost } from '../../upstream/override_host.ts'
 import type { StreamResetReason } from '../codec/codec.ts'
 import type {
   DownstreamWatermarkCallbacks,
@@ -120,6 +121,14 @@ export class FilterHandle implements StreamDecoderFilterCallbacks, StreamEncoder
 
   setDecoderBufferLimit(bytes: number): void {
     this.#manager.decodePath.bufferLimitBytes = bytes
+  }
+
+  setUpstreamOverrideHost(host: OverrideHost): void {
+    this.#manager.upstreamOverrideHost = host
+  }
+
+  upstreamOverrideHost(): OverrideHost | undefined {
+    return this.#manager.upstreamOverrideHost
   }
 
   encode1xxHeaders(headers: HeaderMap): void {

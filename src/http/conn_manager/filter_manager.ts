@@ -3,6 +3,7 @@
 import { HeaderMap, KnownHeader } from '../../common/header_map.ts'
 import type { Connection } from '../../network/connection.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
+import type { OverrideHost } from '../../upstream/override_host.ts'
 import type { StreamResetReason } from '../codec/codec.ts'
 import { isGrpcRequest } from '../grpc_status.ts'
 import {
@@ -67,6 +68,7 @@ export class FilterManager implements FilterChainBuilder {
   readonly #handles: FilterHandle[] = []
   #building = ''
   responseHeaders: HeaderMap | undefined = undefined
+  upstreamOverrideHost: OverrideHost | undefined = undefined
   /** Response headers have gone to the codec: a local reply is no longer possible. */
   responseStarted = false
   /** As the client asked, whatever filters make of the request; undefined until they see it. */

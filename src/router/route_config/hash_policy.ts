@@ -4,6 +4,7 @@ import type { envoy } from '../../../proto/generated/api.d.ts'
 import { xxHash64 } from '../../common/hash.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
 import type { RequestHash } from '../../http/route.ts'
+import { setCookie } from '../../http/set_cookie.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import { cookieValue, queryParameter } from '../request_values.ts'
 import { regexReplacement } from './path_rewrite.ts'
@@ -88,17 +89,14 @@ function headerHash(view: envoy.config.route.v3.RouteAction.HashPolicy.Header, e
 /** A missing cookie with a ttl is made up from the connection's addresses and handed to the client. */
 function cookieHash(view: envoy.config.route.v3.RouteAction.HashPolicy.Cookie): RequestHash {
   const { name, ttl } = view
-  const attributes = view.attributes.map((attribute) =>
-    attribute.value === '' ? `; ${attribute.name}` : `; ${attribute.name}=${attribute.value}`,
-  )
-  const maxAge = ttl === undefined || ttl === 0 ? '' : `; Max-Age=${Math.floor(ttl / 1000)}`
-  const path = view.path === '' ? '' : `; Path=${view.path}`
+  const maxAge = ttl === undefined || ttl === 0 ? undefined : Math.floor(ttl / 1000)
+  const given = { maxAge, path: view.path, attributes: view.attributes }
   return (headers, streamInfo, addCookie) => {
     const value = cookieValue(headers, name)
     if (value !== undefined && value !== '') return xxHash64(value)
     if (ttl === undefined || addCookie === undefined) return undefined
     const made = madeCookie(streamInfo)
-    addCookie(`${name}="${made}"${maxAge}${path}${attributes.join('')}; HttpOnly`)
+    addCookie(setCookie(name, made, given))
     return xxHash64(made)
   }
 }

@@ -40,7 +40,8 @@ export class AggregateLoadBalancer implements LoadBalancer {
     if (!isHealthy) priority = Math.max(0, indexOfLoad(degraded, point, sum(healthy)))
     const member = this.#members[priority]
     context.priorityLoads = isHealthy ? member.healthy : member.degraded
-    const host = member.cluster.chooseHost(context)
+    // A host that a filter has chosen would have to be the aggregate cluster's own.
+    const host = member.cluster.loadBalancer.chooseHost(context)
     context.priorityLoads = undefined
     return host
   }

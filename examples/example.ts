@@ -51,6 +51,7 @@ export const exampleNames = [
   'tcp_proxy',
   'websocket',
   'redirect_and_rewrite',
+  'canary_and_mirror',
   'health_checks',
   'locality_failover',
   'fault_injection',

@@ -5,6 +5,7 @@ import { RawClient } from '../../support/raw_client.ts'
 import { defineSuite, proxyPair } from '../define_suite.ts'
 import { SuiteDriver } from '../driver.ts'
 import { get } from '../requests.ts'
+import { madeSessionsSuite } from './made_sessions_suite.ts'
 import {
   cookieOf,
   type SessionPorts,
@@ -22,6 +23,7 @@ afterAll(async () => {
 })
 
 defineSuite(suite)
+defineSuite(madeSessionsSuite)
 
 async function exchange(driver: SuiteDriver, listener: string, path: string, cookie = ''): Promise<string> {
   const client = await RawClient.connect(driver.proxy.port(listener))

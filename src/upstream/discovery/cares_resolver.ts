@@ -1,6 +1,7 @@
 // DNS through c-ares as Envoy's cares resolver uses it: hosts file, search domains, address families, tries, stats.
 
 import { Resolver } from 'node:dns/promises'
+import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import type { Counter, Gauge, Scope } from '../../stats/store.ts'
 import type { DnsAnswer, LookupFamily, NameResolver } from './dns_resolver.ts'
@@ -40,6 +41,21 @@ class CaresStats {
   }
 }
 
+/** What c-ares says of its codes. */
+const words: Readonly<Record<string, string>> = {
+  ENODATA: 'DNS server returned answer with no data',
+  EFORMERR: 'DNS server claims query was misformatted',
+  ESERVFAIL: 'DNS server returned general failure',
+  ENOTFOUND: 'Domain name not found',
+  ENOTIMP: 'DNS server does not implement requested operation',
+  EREFUSED: 'DNS server refused query',
+  EBADNAME: 'Misformatted domain name',
+  EBADRESP: 'Misformatted DNS reply',
+  ECONNREFUSED: 'Could not contact DNS servers',
+  ETIMEOUT: 'Timeout while contacting DNS servers',
+}
+/** What names may be made of, as c-ares has it. */
+const nameForm = /^[\w.*/-]+$/
 /** The name, or this name's records of the asked type, do not exist. */
 const emptyCodes: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA'])
 /** After these the channel is set up anew: the servers may have changed. */
@@ -81,7 +97,7 @@ class CaresResolver {
       this.#channel = createChannel(this.#settings)
       this.#stats?.reinits.inc()
     }
-    let answer: DnsAnswer = { kind: 'empty', code: 'ENODATA' }
+    let answer = withoutAddresses('ENODATA')
     for (const wanted of versions[family]) {
       answer = await this.#lookup(
         name,
@@ -94,10 +110,10 @@ class CaresResolver {
 
   async #lookup(name: string, wanted: readonly (4 | 6)[]): Promise<DnsAnswer> {
     const stats = this.#stats
-    stats?.resolveTotal.inc()
     stats?.pendingResolutions.inc()
-    const answer = this.#fromHosts(name, wanted) ?? (await this.#search(name, wanted))
+    const answer = unasked(name, wanted) ?? this.#fromHosts(name, wanted) ?? (await this.#search(name, wanted))
     stats?.pendingResolutions.dec()
+    stats?.resolveTotal.inc()
     if (answer.kind === 'addresses') return answer
     if (answer.kind === 'empty') stats?.notFound.inc()
     else if (answer.code === 'ETIMEOUT') stats?.timeouts.inc()
@@ -114,12 +130,12 @@ class CaresResolver {
       found = wanted.map((version) => (version === 4 ? '127.0.0.1' : '::1'))
     }
     if (found.length === 0) return undefined
-    return { kind: 'addresses', addresses: found.map((ip) => ({ ip, ttlSeconds: Number.POSITIVE_INFINITY })) }
+    return { kind: 'addresses', addresses: found.map((ip) => ({ ip, ttlSeconds: 0 })) }
   }
 
   async #search(name: string, wanted: readonly (4 | 6)[]): Promise<DnsAnswer> {
     const candidates = this.#settings.usesSearchDomains ? candidateNames(name, this.#resolvConf.searchRules) : [name]
-    let answer: DnsAnswer = { kind: 'empty', code: 'ENODATA' }
+    let answer = withoutAddresses('ENODATA')
     for (const candidate of candidates) {
       answer = joined(await Promise.all(wanted.map((version) => this.#query(candidate, version))))
       // A server that fails may know the name: a longer one would be the wrong answer.
@@ -133,11 +149,10 @@ class CaresResolver {
       const channel = this.#channel
       const records =
         version === 4 ? await channel.resolve4(name, { ttl: true }) : await channel.resolve6(name, { ttl: true })
-      if (records.length === 0) return { kind: 'empty', code: 'ENODATA' }
+      if (records.length === 0) return withoutAddresses('ENODATA')
       return { kind: 'addresses', addresses: records.map(({ address, ttl }) => ({ ip: address, ttlSeconds: ttl })) }
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code ?? 'EUNKNOWN'
-      return { kind: emptyCodes.has(code) ? 'empty' : 'failure', code }
+      return withoutAddresses((error as NodeJS.ErrnoException).code ?? 'EUNKNOWN')
     }
   }
 
@@ -150,6 +165,20 @@ class CaresResolver {
   }
 }
 
+function withoutAddresses(code: string): DnsAnswer {
+  const isEmpty = emptyCodes.has(code)
+  const details = `${isEmpty ? 'cares_norecords' : 'cares_failure'}:${words[code] ?? code}`
+  return { kind: isEmpty ? 'empty' : 'failure', code, details }
+}
+
+/** An address, or what is no name; undefined for names. As in c-ares an IPv4 address is an answer to every question. */
+function unasked(name: string, wanted: readonly (4 | 6)[]): DnsAnswer | undefined {
+  const version = isIP(name)
+  if (version === 4 || (version === 6 && wanted.includes(6)))
+    return { kind: 'addresses', addresses: [{ ip: name, ttlSeconds: 0 }] }
+  return nameForm.test(name) ? undefined : withoutAddresses('EBADNAME')
+}
+
 function createChannel({ servers, queryTimeoutMs, queryTries }: CaresSettings): Resolver {
   const channel = new Resolver({ timeout: queryTimeoutMs, tries: queryTries })
   if (servers.length > 0) channel.setServers([...servers])
@@ -160,5 +189,5 @@ function createChannel({ servers, queryTimeoutMs, queryTries }: CaresSettings): 
 function joined(parts: readonly DnsAnswer[]): DnsAnswer {
   const addresses = parts.flatMap((part) => (part.kind === 'addresses' ? part.addresses : []))
   if (addresses.length > 0) return { kind: 'addresses', addresses }
-  return parts.find((part) => part.kind === 'failure') ?? parts[0] ?? { kind: 'empty', code: 'ENODATA' }
+  return parts.find((part) => part.kind === 'failure') ?? parts[0] ?? withoutAddresses('ENODATA')
 }

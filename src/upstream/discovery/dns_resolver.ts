@@ -15,11 +15,13 @@ export interface ResolvedAddress {
   readonly ttlSeconds: number
 }
 
-/** `empty`: the name exists without addresses, or does not exist: an answer. `failure`: no answer could be had. */
+/**
+ * `empty`: the name exists without addresses, or does not exist: an answer. `failure`: no answer could be had. `details` are
+ * Envoy's words for it.
+ */
 export type DnsAnswer =
   | { readonly kind: 'addresses'; readonly addresses: readonly ResolvedAddress[] }
-  | { readonly kind: 'empty'; readonly code: string }
-  | { readonly kind: 'failure'; readonly code: string }
+  | { readonly kind: 'empty' | 'failure'; readonly code: string; readonly details: string }
 
 export type NameResolver = (name: string, family: LookupFamily) => Promise<DnsAnswer>
 
@@ -28,7 +30,6 @@ type CaresConfig = envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolv
 type DnsResolutionConfig = envoy.config.core.v3.DnsResolutionConfig
 type Address = envoy.config.core.v3.Address
 
-const emptyCodes: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EAI_NONAME', 'EAI_NODATA'])
 const defaultQueryTimeoutSeconds = 5
 const defaultQueryTries = 4
 const dnsPort = 53
@@ -110,5 +111,6 @@ function preferred(
 
 function failed(error: unknown): DnsAnswer {
   const code = (error as NodeJS.ErrnoException).code ?? 'EUNKNOWN'
-  return { kind: emptyCodes.has(code) ? 'empty' : 'failure', code }
+  const details = code === 'ENOTFOUND' ? 'Name or service not known' : (error as Error).message
+  return { kind: 'failure', code, details }
 }

@@ -5,6 +5,7 @@ import { bootstrapFields } from './fields/bootstrap.ts'
 import { clusterFields } from './fields/cluster.ts'
 import { commonFields } from './fields/common.ts'
 import type { FieldTable, FieldUse } from './fields/field_table.ts'
+import { forwardProxyFields } from './fields/forward_proxy.ts'
 import { grpcFields } from './fields/grpc.ts'
 import { hcmFields } from './fields/hcm.ts'
 import { healthCheckFields } from './fields/health_check.ts'
@@ -28,6 +29,7 @@ export const fieldTables: readonly FieldTable[] = [
   grpcFields,
   tlsFields,
   trafficFields,
+  forwardProxyFields,
   transcoderFields,
   xdsFields,
   accessLogFields,

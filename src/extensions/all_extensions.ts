@@ -5,10 +5,12 @@ import { fileAccessLogFactory } from './access_loggers/file/config.ts'
 import { httpGrpcAccessLogFactory, tcpGrpcAccessLogFactory } from './access_loggers/grpc/config.ts'
 import { stderrAccessLogFactory, stdoutAccessLogFactory } from './access_loggers/stream/config.ts'
 import { aggregateCluster } from './clusters/aggregate/config.ts'
+import { dynamicForwardProxyCluster } from './clusters/dynamic_forward_proxy/config.ts'
 import { admissionControlFilter } from './filters/http/admission_control/config.ts'
 import { bandwidthLimitFilter } from './filters/http/bandwidth_limit/config.ts'
 import { connectGrpcBridgeFilter } from './filters/http/connect_grpc_bridge/config.ts'
 import { corsFilter } from './filters/http/cors/config.ts'
+import { dynamicForwardProxyFilter } from './filters/http/dynamic_forward_proxy/config.ts'
 import { faultFilter } from './filters/http/fault/config.ts'
 import { grpcHttp1BridgeFilter } from './filters/http/grpc_http1_bridge/config.ts'
 import { grpcHttp1ReverseBridgeFilter } from './filters/http/grpc_http1_reverse_bridge/config.ts'
@@ -33,6 +35,7 @@ import { httpConnectionManager } from './filters/network/http_connection_manager
 import { localRateLimit } from './filters/network/local_ratelimit/config.ts'
 import { networkRateLimit } from './filters/network/ratelimit/config.ts'
 import { sniCluster } from './filters/network/sni_cluster/config.ts'
+import { sniDynamicForwardProxy } from './filters/network/sni_dynamic_forward_proxy/config.ts'
 import { tcpProxy } from './filters/network/tcp_proxy/config.ts'
 import { metadataFormatterFactory } from './formatter/metadata/config.ts'
 import { reqWithoutQueryFormatterFactory } from './formatter/req_without_query/config.ts'
@@ -74,6 +77,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   bandwidthLimitFilter,
   connectGrpcBridgeFilter,
   corsFilter,
+  dynamicForwardProxyFilter,
   faultFilter,
   grpcHttp1BridgeFilter,
   grpcHttp1ReverseBridgeFilter,
@@ -94,6 +98,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   localRateLimit,
   networkRateLimit,
   sniCluster,
+  sniDynamicForwardProxy,
   tcpProxy,
   // Listener filters
   httpInspector,
@@ -122,6 +127,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   wrrLocality,
   // Clusters
   aggregateCluster,
+  dynamicForwardProxyCluster,
   // Health checkers and where their events go
   fileEventSink,
   grpcHealthChecker,

@@ -33,6 +33,8 @@ export class HostSelection implements LoadBalancerContext {
   attempt = 0
   /** For the first try alone. */
   overrideHost: OverrideHost | undefined
+  noHostDetails: string | undefined = undefined
+  #hasWaited = false
   priorityLoads: PriorityLoads | undefined = undefined
   /** `set-cookie` values that a hash policy wants the response to carry. */
   #cookies: string[] | undefined = undefined
@@ -121,8 +123,18 @@ export class HostSelection implements LoadBalancerContext {
       this.#pools.preconnect(this.#cluster, this.#route.priority, this.streamInfo.protocol)
   }
 
-  /** The answer where there is no host. */
-  get reply(): LocalReply {
+  lookFor(done: () => void): (() => void) | undefined {
+    const giveUp = this.#cluster.loadBalancer.lookForHost?.(this, done)
+    this.#hasWaited = giveUp !== undefined
+    return giveUp
+  }
+
+  /** The answer where there is no host, or (`isMissing` false) none that may have another connection. */
+  noHost(isMissing: boolean): LocalReply {
+    // As in Envoy, what is found out after a wait does not count.
+    if (isMissing && !this.#hasWaited) this.#cluster.info.stats.upstreamCxNoneHealthy.inc()
+    const details = isMissing ? this.noHostDetails : undefined
+    if (details !== undefined) return { ...noHealthyUpstream, details: details.replaceAll(' ', '_') }
     const wanted = this.overrideHost
     if (wanted?.strict !== true || this.#cluster.overrideHosts.has(wanted.address)) return noHealthyUpstream
     return { ...noHealthyUpstream, status: wanted.notFoundStatus }

@@ -42,7 +42,7 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
   #requestCompleteMs = Number.NaN
   #responseStarted = false
   #interimStarted = false
-  readonly #hostSelection: HostSelection
+  readonly hostSelection: HostSelection
   #destroyed = false
 
   /** Changes `headers` as the route says. */
@@ -60,7 +60,7 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
     this.#route = route
     this.#cluster = cluster
     this.#attempts = new Attempts(cluster.info.stats)
-    this.#hostSelection = new HostSelection(settings.pools, route, cluster, headers, callbacks)
+    this.hostSelection = new HostSelection(settings.pools, route, cluster, headers, callbacks)
     this.#requestStats = new RequestStats(settings, cluster.info, headers, info.healthCheck)
     // By the path as it came, before it is rewritten.
     const virtualCluster = route.virtualHost.virtualCluster(headers)
@@ -68,7 +68,7 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
     if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1')
     if (virtualCluster !== undefined) info.virtualClusterName = virtualCluster.name
     route.finalizeRequestHeaders(headers, info, !settings.suppressEnvoyHeaders)
-    this.#hostSelection.onHeadersFinal(callbacks)
+    this.hostSelection.onHeadersFinal(callbacks)
     this.#requestStats.add(virtualCluster)
     this.#requestStats.add(route.requestStats)
     this.#upgrade = (headers.known & KnownHeader.upgrade) !== 0 && isUpgrade(headers)
@@ -90,7 +90,7 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
     this.#callbacks.addDownstreamWatermarkCallbacks(this.#attempts)
     if (endStream) this.#onRequestComplete()
     const dropped = dropOverloadReply(this.#cluster, this.#settings, this.#callbacks.streamInfo)
-    if (dropped === undefined) return this.#startAttempt(this.#hostSelection.choose(), endStream) !== undefined
+    if (dropped === undefined) return this.#startAttempt(this.hostSelection.choose(), endStream) !== undefined
     this.#refuse(dropped)
     return false
   }
@@ -102,10 +102,9 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
 
   /** Starts a try at a host; the first or a later one. Undefined where there is none to be had. */
   #startAttempt(host: Host | undefined, endsWithHeaders: boolean): UpstreamRequest | undefined {
-    const pool = host && this.#hostSelection.poolOf(host)
+    const pool = host && this.hostSelection.poolOf(host)
     if (host === undefined || pool === undefined) {
-      if (host === undefined) this.#cluster.info.stats.upstreamCxNoneHealthy.inc()
-      this.#refuse(this.#hostSelection.reply)
+      this.#refuse(this.hostSelection.noHost(host === undefined))
       return undefined
     }
     const { streamInfo } = this.#callbacks
@@ -113,7 +112,7 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
       this.#headers.set('x-envoy-attempt-count', String(streamInfo.attemptCount))
     const attempt = new UpstreamRequest(this, host, streamInfo, this.timeouts, endsWithHeaders)
     this.#attempts.add(attempt)
-    this.#hostSelection.preconnect()
+    this.hostSelection.preconnect()
     attempt.start(pool)
     return attempt
   }
@@ -171,7 +170,7 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
   }
 
   onHostAttempted(host: Host): void {
-    this.#hostSelection.onHostAttempted(host)
+    this.hostSelection.onHostAttempted(host)
   }
 
   /** A response has begun, as far as retries and counting go, though another may still take its place for the client. */
@@ -202,7 +201,7 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
     this.#responseStarted = true
     if (!this.#settings.suppressEnvoyHeaders && this.requestComplete)
       headers.set('x-envoy-upstream-service-time', String(Math.round(monotonicMs() - this.#requestCompleteMs)))
-    this.#hostSelection.addCookies(headers)
+    this.hostSelection.addCookies(headers)
     info.responseCodeDetails = 'via_upstream'
     route.finalizeResponseHeaders(headers, this.#headers, info)
     if (route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(info.attemptCount))
@@ -289,7 +288,7 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
       this.#headers.set('x-envoy-is-timeout-retry', String(tookTooLong))
     tellTimeout(this.#headers, this.timeouts, monotonicMs() - this.#requestCompleteMs)
     const endsWithHeaders = this.requestComplete && (this.#body === undefined || this.#body.isEmpty)
-    const attempt = this.#startAttempt(this.#hostSelection.chooseForRetry(), endsWithHeaders)
+    const attempt = this.#startAttempt(this.hostSelection.chooseForRetry(), endsWithHeaders)
     if (!endsWithHeaders && attempt !== undefined) this.#body?.replayTo(attempt)
   }
 

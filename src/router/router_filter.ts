@@ -9,6 +9,7 @@ import {
   type StreamDecoderFilterCallbacks,
 } from '../http/http_filter.ts'
 import type { ForwardRoute } from '../http/route.ts'
+import { runWrites } from '../network/write_batch.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { AsyncClient } from './async_client.ts'
@@ -25,6 +26,8 @@ export class RouterFilter implements StreamDecoderFilter {
   /** Undefined for most requests. */
   #shadows: ShadowStreams | undefined = undefined
   #destroyed = false
+  /** While hosts are looked for: ends that. */
+  #giveUp: (() => void) | undefined = undefined
 
   constructor(settings: RouterSettings, asyncClient: AsyncClient) {
     this.#settings = settings
@@ -61,11 +64,25 @@ export class RouterFilter implements StreamDecoderFilter {
     this.#request = request
     // Its headers are copied before there is a host, for which they change.
     const shadows = route.shadowPolicies.length === 0 ? undefined : this.#shadowsOf(request, route, headers, cluster)
+    this.#giveUp = request.hostSelection.lookFor(() =>
+      runWrites(callbacks.connection, () => this.#onLookedForHost(request, shadows, endStream)),
+    )
+    if (this.#giveUp !== undefined) return FilterHeadersStatus.StopAllIterationAndWatermark
+    this.#start(request, shadows, endStream)
+    return FilterHeadersStatus.StopIteration
+  }
+
+  #onLookedForHost(request: RoutedRequest, shadows: ShadowStreams | undefined, endStream: boolean): void {
+    this.#giveUp = undefined
+    this.#start(request, shadows, endStream)
+    this.#callbacks.continueDecoding()
+  }
+
+  #start(request: RoutedRequest, shadows: ShadowStreams | undefined, endStream: boolean): void {
     // Where there is no host for the request, or its circuit breaker is open, there is nothing to mirror.
-    if (!request.start(endStream) || this.#destroyed || shadows === undefined) return FilterHeadersStatus.StopIteration
+    if (!request.start(endStream) || this.#destroyed || shadows === undefined) return
     this.#shadows = shadows
     shadows.start(endStream)
-    return FilterHeadersStatus.StopIteration
   }
 
   #shadowsOf(
@@ -105,6 +122,7 @@ export class RouterFilter implements StreamDecoderFilter {
 
   onDestroy(): void {
     this.#destroyed = true
+    this.#giveUp?.()
     this.#request?.destroy()
     this.#shadows?.destroy()
   }

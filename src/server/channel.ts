@@ -8,6 +8,7 @@ import type { Bootstrap } from '../config/load.ts'
 import type { RuntimeValue } from '../config/runtime.ts'
 import type { DrainStrategy } from '../network/drain.ts'
 import type { HostsUpdate } from '../upstream/cluster_manager.ts'
+import type { DnsHostUpdate } from '../upstream/dns_cache/dns_cache.ts'
 import type { ActiveHealth, OutlierHealth } from '../upstream/host.ts'
 import type { ReportedType } from '../upstream/outlier_detection/outlier_type.ts'
 import type { LocalInfo } from '../upstream/server_context.ts'
@@ -36,6 +37,7 @@ export interface WorkerSettings {
   readonly bootstrap: Bootstrap
   /** Everything there is, as a worker that has been there all the time has been told. */
   readonly changes: readonly ConfigChange[]
+  readonly dnsHosts: readonly DnsHostUpdate[]
   readonly drainTimeMs: number
   readonly drainStrategy: DrainStrategy
   readonly localInfo: LocalInfo
@@ -99,6 +101,8 @@ export type ConfigChange =
 /** A change of what a worker was started with. None can fail: what could is checked in main first. */
 export type WorkerUpdate =
   | { readonly type: 'config'; readonly changes: readonly ChangePart[] }
+  /** What a DNS cache has found, or has forgotten. */
+  | { readonly type: 'dnsHost'; readonly update: DnsHostUpdate }
   | { readonly type: 'runtime'; readonly values: Readonly<Record<string, RuntimeValue>> }
   /** Files in a folder have changed. */
   | { readonly type: 'folder'; readonly folder: string }
@@ -141,6 +145,10 @@ export type FromWorker =
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
   /** A request waits for a resource of WatchedResources, by its key, or for this one of a collection. */
   | { readonly type: 'wanted'; readonly key: string; readonly name: string }
+  /** A request waits for a host of a DNS cache. */
+  | { readonly type: 'dnsHostWanted'; readonly cache: string; readonly host: string }
+  /** Requests were sent to these hosts of a DNS cache since it was told last. */
+  | { readonly type: 'dnsHostsUsed'; readonly cache: string; readonly hosts: readonly string[] }
   /** A response of the host, by its key of `hostKeys`, has asked for no more traffic. */
   | { readonly type: 'unhealthyHost'; readonly clusterName: string; readonly key: string }
   /** The host of that slot is an outlier. */

@@ -77,6 +77,7 @@ export class ClusterLifecycle {
 
   constructor(parts: ClusterLifecycleParts) {
     this.#parts = parts
+    parts.instance.clusterManager.onUpdated = () => parts.stats.onUpdated()
   }
 
   active(): Iterable<ClusterEntry> {

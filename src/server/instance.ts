@@ -26,6 +26,7 @@ import type { CreateGrpcClient } from '../upstream/async_grpc_client.ts'
 import { buildCluster } from '../upstream/build_cluster.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import { ClusterManager } from '../upstream/cluster_manager.ts'
+import { DnsCaches, type DnsDemand } from '../upstream/dns_cache/dns_caches.ts'
 import type { Host } from '../upstream/host.ts'
 import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
 import type { DrainManager } from './drain_decision.ts'
@@ -44,6 +45,7 @@ export interface InstanceParts {
   readonly localInfo: LocalInfo
   readonly errors: ConfigErrors
   readonly drainManager: DrainManager
+  readonly dnsDemand: DnsDemand
   readonly healthCheckFailed: () => boolean
   readonly onUnhealthyHost: (host: Host) => void
   readonly onOutlier: ServerContext['onOutlier']
@@ -89,6 +91,7 @@ export class Instance {
       statsOwner: new StatsOwner(),
       workerIndex,
       clusterManager: this.clusterManager,
+      dnsCaches: new DnsCaches({ scope: parts.scope, runtime, shared, demand: parts.dnsDemand }),
       localInfo: parts.localInfo,
       drainDecision: drainManager.forListener({ inbound: false, modifyOnly: false }),
       healthCheckFailed: parts.healthCheckFailed,

@@ -15,6 +15,7 @@ import { StatsReader } from '../stats/reader.ts'
 import { createSegment, MAIN_SLAB, type StatsSegment } from '../stats/segment.ts'
 import { StatsStore } from '../stats/store.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
+import { HostResolution } from '../upstream/dns_cache/host_resolution.ts'
 import { routingPriorities } from '../upstream/resource_manager.ts'
 import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
 import { AccessLogStreams } from './access_log_streams.ts'
@@ -61,6 +62,7 @@ export class Server implements ServerControl {
   readonly #runtime = new Runtime()
   readonly #runtimeLayers: RuntimeLayers
   readonly #folderWatcher = new FolderWatcher((folder) => void this.#workers.apply({ type: 'folder', folder }))
+  readonly #hostResolution: HostResolution
   readonly live: LiveConfiguration
   readonly #reload: Reload
   readonly #workers: WorkerPool
@@ -107,6 +109,14 @@ export class Server implements ServerControl {
     this.#runtime.update(this.#runtimeLayers.merged())
     const cellsFd = createCells(this.#segment)
     const drainManager = new DrainManager(() => this.#healthCheckFailed)
+    this.#hostResolution = new HostResolution({
+      scope: this.#store,
+      dns: { ...bootstrap, scope: this.#store },
+      tell: (update) => {
+        this.context.dnsCaches.onHost(update)
+        void this.#workers.apply({ type: 'dnsHost', update })
+      },
+    })
     this.live = new LiveConfiguration({
       options,
       bootstrap,
@@ -125,6 +135,7 @@ export class Server implements ServerControl {
         localInfo: this.localInfo,
         errors,
         drainManager,
+        dnsDemand: this.#hostResolution,
         healthCheckFailed: () => this.#healthCheckFailed,
         onUnhealthyHost: () => {},
         onOutlier: (clusterName, slot, type) => this.live.clusters.onOutlier(clusterName, slot, type),
@@ -157,6 +168,7 @@ export class Server implements ServerControl {
         this.live.clusters.onWorkerDied()
       },
       onWanted: (key, name) => this.context.resources.onRequested(key, name),
+      dnsDemand: this.#hostResolution,
       onUnhealthyHost: (clusterName, key) => this.live.clusters.onUnhealthyHost(clusterName, key),
       onOutlier: (clusterName, slot, type) => this.live.clusters.onOutlier(clusterName, slot, type),
       onFatal: (reason) => {
@@ -182,6 +194,7 @@ export class Server implements ServerControl {
       this.#flushTimer = setInterval(() => this.#flushStats(), intervalMs)
     }
     this.live.addStaticListeners()
+    this.#hostResolution.start()
     this.#runtimeLayers.startWatching()
     await this.live.startClusters()
     this.#state = 'INITIALIZING'
@@ -213,6 +226,7 @@ export class Server implements ServerControl {
       concurrency: options.concurrency,
       bootstrap: withoutListenersAndClusters(bootstrap),
       changes: [...this.live.changes()],
+      dnsHosts: this.context.dnsCaches.updates(),
       drainTimeMs: options.drainTimeSeconds * 1000,
       drainStrategy: options.drainStrategy,
       localInfo: this.localInfo,
@@ -237,7 +251,8 @@ export class Server implements ServerControl {
   }
 
   #updateServerStats(): void {
-    const { globalConnectionLimit, secrets } = this.context
+    const { globalConnectionLimit, secrets, dnsCaches } = this.context
+    dnsCaches.publish()
     this.#serverStats.update(this.startedAtWallMs, this.state(), globalConnectionLimit.active(), secrets.contexts)
     for (const { info } of this.clusterManager.clusters()) {
       for (const priority of routingPriorities) info.resourceManager(priority).publish()
@@ -352,6 +367,7 @@ export class Server implements ServerControl {
     this.#folderWatcher.close()
     this.#reload.stop()
     this.live.stop()
+    this.#hostResolution.stop()
     await Promise.all([this.#workers.stop(stopGraceMs), this.adminAccessLogManager.flushAll()])
     await this.#ownLogStreams.close()
     log.info('exiting')

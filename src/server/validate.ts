@@ -15,6 +15,7 @@ import { WatchedFolders } from '../network/watched_folders.ts'
 import { SharedCounter } from '../stats/shared_counter.ts'
 import { createLocalStore } from '../stats/store.ts'
 import { createDiscovery } from '../upstream/discovery/discovery.ts'
+import { HostResolution } from '../upstream/dns_cache/host_resolution.ts'
 import { createOutlierEventLog } from '../upstream/outlier_detection/event_log.ts'
 import type { ResourceSet } from '../xds/resource_set_api.ts'
 import { adminSettings } from './admin_settings.ts'
@@ -107,6 +108,7 @@ export function validateBootstrap(
     localInfo: info,
     errors,
     drainManager: new DrainManager(() => false),
+    dnsDemand: new HostResolution({ scope: store, dns: bootstrap, tell: () => {} }),
     healthCheckFailed: () => false,
     onUnhealthyHost: () => {},
     onOutlier: () => {},

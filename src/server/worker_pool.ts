@@ -8,6 +8,7 @@ import { closeFd } from '../os/socket.ts'
 import { zeroGauges } from '../stats/reader.ts'
 import type { StatsSegment } from '../stats/segment.ts'
 import { reclaimShares } from '../stats/shared_counter.ts'
+import type { DnsDemand } from '../upstream/dns_cache/dns_caches.ts'
 import type { ServerContext } from '../upstream/server_context.ts'
 import type { AccessLogStreams } from './access_log_streams.ts'
 import {
@@ -49,6 +50,7 @@ export interface WorkerPoolParts {
   onRestart(): void
   /** A request in a worker waits for a resource. */
   onWanted(key: string, name: string): void
+  readonly dnsDemand: Pick<DnsDemand, 'onWanted' | 'onUsed'>
   onUnhealthyHost(clusterName: string, key: string): void
   readonly onOutlier: ServerContext['onOutlier']
   /** A worker could not even start: the server cannot go on. */
@@ -223,6 +225,12 @@ class Worker {
         break
       case 'wanted':
         this.#parts.onWanted(message.key, message.name)
+        break
+      case 'dnsHostWanted':
+        this.#parts.dnsDemand.onWanted(message.cache, message.host)
+        break
+      case 'dnsHostsUsed':
+        this.#parts.dnsDemand.onUsed(message.cache, message.hosts)
         break
       case 'unhealthyHost':
         this.#parts.onUnhealthyHost(message.clusterName, message.key)

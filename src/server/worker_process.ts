@@ -96,6 +96,11 @@ class Worker {
       localInfo: settings.localInfo,
       errors,
       drainManager,
+      dnsDemand: {
+        onCache: () => {},
+        onWanted: (cache, host) => send({ type: 'dnsHostWanted', cache, host }),
+        onUsed: (cache, hosts) => send({ type: 'dnsHostsUsed', cache, hosts }),
+      },
       healthCheckFailed: () => this.#healthCheckFailed,
       onUnhealthyHost: (host) => this.#onUnhealthyHost(host),
       onOutlier: (clusterName, slot, outlier) => send({ type: 'outlier', clusterName, slot, outlier }),
@@ -106,6 +111,7 @@ class Worker {
     refuseDifference(errors)
     const { drainTimeMs, drainStrategy: strategy } = settings
     this.#listeners = new WorkerListeners(this.#instance, { drainTimeMs, strategy })
+    for (const update of settings.dnsHosts) this.#instance.context.dnsCaches.onHost(update)
     for (const change of settings.changes) finish(applyChange(change, this.#instance, this.#listeners))
     const health = new WorkerHealth(store, workerIndex)
     setInterval(() => health.sample(), healthSampleMs).unref()
@@ -142,6 +148,9 @@ class Worker {
 
   #apply(change: Exclude<WorkerUpdate, { type: 'config' }>): void {
     switch (change.type) {
+      case 'dnsHost':
+        this.#instance.context.dnsCaches.onHost(change.update)
+        break
       case 'runtime':
         this.#runtime.update(change.values)
         break

@@ -7,7 +7,7 @@ import { checkCluster } from './check_cluster.ts'
 import { Cluster } from './cluster.ts'
 import type { ClusterInfo } from './cluster_info.ts'
 import { clusterStats } from './cluster_stats.ts'
-import { createLoadBalancer } from './create_load_balancer.ts'
+import { clusterFactory, createLoadBalancer } from './create_load_balancer.ts'
 import type { Locality } from './host.ts'
 import { upstreamHttpOptions } from './http_options.ts'
 import { ClusterLoadStats } from './load_stats.ts'
@@ -71,7 +71,9 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
     countsMembership: context.workerIndex < 0,
     dropLimitPercent: () => context.runtime.getInteger('load_balancing_policy.drop_overload_limit', 100),
   }
-  return new Cluster(info, createLoadBalancer(view, info, context), place, context)
+  const cluster = new Cluster(info, createLoadBalancer(view, info, context), place, context)
+  clusterFactory(view, context)?.followHosts?.(view.clusterType?.typedConfig?.value, cluster, context)
+  return cluster
 }
 
 /** Made when they are first needed: a worker uses few of its clusters. */

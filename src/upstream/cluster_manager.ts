@@ -23,6 +23,8 @@ export class ClusterManager {
   readonly upstreamBindConfig: BindConfig | undefined
   /** Grows with every change of clusters or of hosts; who keeps something made of them compares. */
   changes = 0
+  /** In main counts changes of clusters that know their hosts by themselves. */
+  onUpdated: () => void = () => {}
   readonly #clusters = new Map<string, Cluster>()
   /** Removed ones that may still count. */
   readonly #leaving = new Map<string, Cluster>()
@@ -64,6 +66,14 @@ export class ClusterManager {
       if (this.#leaving.get(name) === cluster) this.#leaving.delete(name)
     })
     this.changes++
+  }
+
+  /** Of a cluster that knows its hosts by itself, in force or not (yet). */
+  onOwnHosts(cluster: Cluster, priorities: HostsUpdate['priorities']): void {
+    cluster.setHosts(priorities)
+    if (this.#clusters.get(cluster.info.name) !== cluster) return
+    this.#onChange(cluster.info.name)
+    this.onUpdated()
   }
 
   onHosts(update: HostsUpdate): void {

@@ -4,20 +4,13 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import type { ClusterFactory } from './cluster_factory.ts'
 import type { ClusterInfo } from './cluster_info.ts'
 import { listedPolicy, type PolicyFactory, policyOfType } from './listed_policy.ts'
-import type { LoadBalancer } from './load_balancer.ts'
+import { type LoadBalancer, noHosts } from './load_balancer.ts'
 import { olderPolicy } from './older_policy.ts'
 import type { ServerContext } from './server_context.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
 
 const clusterProvided = 'envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided'
-
-const noHosts: LoadBalancer = {
-  chooseHost: () => undefined,
-  peekAnotherHost: () => undefined,
-  onHostsChanged: () => {},
-  onLocalClusterChanged: () => {},
-}
 
 /** The policy's load balancer, or the one that the cluster's type brings; errors go to the context. */
 export function createLoadBalancer(view: ClusterView, info: ClusterInfo, context: ServerContext): LoadBalancer {
@@ -56,9 +49,12 @@ function choosePolicy(view: ClusterView, context: ServerContext): PolicyFactory 
 }
 
 function providedLoadBalancer(view: ClusterView, info: ClusterInfo, context: ServerContext): LoadBalancer | undefined {
-  const type = view.clusterType?.typedConfig
-  if (type === undefined) return undefined
-  const known = context.registry.inCategory<ClusterFactory>('envoy.clusters')
-  const factory = known.find((each) => each.typeUrls.includes(type.typeUrl))
-  return factory?.createLoadBalancer?.(type.value, info, context)
+  return clusterFactory(view, context)?.createLoadBalancer?.(view.clusterType?.typedConfig?.value, info, context)
+}
+
+/** Undefined for the types that are no extension here. */
+export function clusterFactory({ clusterType }: ClusterView, { registry }: ServerContext): ClusterFactory | undefined {
+  const typeUrl = clusterType?.typedConfig?.typeUrl
+  if (typeUrl === undefined) return undefined
+  return registry.inCategory<ClusterFactory>('envoy.clusters').find((each) => each.typeUrls.includes(typeUrl))
 }

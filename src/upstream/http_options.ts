@@ -10,6 +10,7 @@ type HttpProtocolOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOption
 
 const optionsType = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 const rawBufferType = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer'
+const forwardProxyType = 'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig'
 const upstreamCodecType = 'envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec'
 
 export function upstreamHttpOptions(view: ClusterView, errors: ConfigErrors): UpstreamHttpOptions {
@@ -42,7 +43,8 @@ function agreesOnProtocols({ transportSocket }: ClusterView): boolean {
 /** The fields that HttpProtocolOptions have replaced. */
 function optionsOfCluster(view: ClusterView, errors: ConfigErrors): UpstreamHttpOptions {
   const { httpProtocolOptions: http1, http2ProtocolOptions: http2 } = view
-  const { upstreamHttpProtocolOptions: upstream, commonHttpProtocolOptions: common } = view
+  const { commonHttpProtocolOptions: common } = view
+  const upstream = view.upstreamHttpProtocolOptions ?? impliedOptions(view)
   const explicit = http2 === undefined ? 'http1' : 'http2'
   const usesDownstream = view.protocolSelection === 'USE_DOWNSTREAM_PROTOCOL'
   if (http1 !== undefined && http2 !== undefined && !usesDownstream) {
@@ -51,6 +53,12 @@ function optionsOfCluster(view: ClusterView, errors: ConfigErrors): UpstreamHttp
   }
   const protocol = usesDownstream ? 'downstream' : explicit
   return { protocol, upstream, common, http1, http2, outlierDetection: undefined }
+}
+
+/** Clients name the hosts of a forward proxy: unless told otherwise it believes nobody who is not whom they named. */
+function impliedOptions({ clusterType }: ClusterView): UpstreamHttpOptions['upstream'] {
+  if (clusterType?.typedConfig?.typeUrl !== forwardProxyType) return undefined
+  return { autoSni: true, autoSanValidation: true, overrideAutoSniHeader: '' }
 }
 
 function typedOptions(options: HttpProtocolOptions): UpstreamHttpOptions {

@@ -29,11 +29,20 @@ export interface LoadBalancerContext {
   readonly downstreamHeaders: HeaderMap | undefined
   /** Gives the client a cookie by which its next request finds the same host. */
   addCookie(setCookie: string): void
+  /** Why there is no host to choose, where the load balancer knows: %RESPONSE_CODE_DETAILS%. */
+  noHostDetails?: string | undefined
+  /** There is no host to choose yet: it is being looked for. */
+  isHostPending?: boolean
 }
 
 export type MetadataMatch = Readonly<Record<string, unknown>>
 
 export interface LoadBalancer {
+  /**
+   * For a request, where hosts may have to be looked for before one can be chosen: calls `done` when they have been, unless
+   * what is returned has given the wait up. Undefined where nothing has to be waited for.
+   */
+  lookForHost?(context: LoadBalancerContext, done: () => void): (() => void) | undefined
   /** Undefined where no host can be had. */
   chooseHost(context: LoadBalancerContext | undefined): Host | undefined
   /** The host that a coming choice will likely give, for connecting to it before; undefined where that cannot be known. */
@@ -44,4 +53,12 @@ export interface LoadBalancer {
   onLocalClusterChanged(): void
   /** The cluster is gone, or has another load balancer. */
   destroy?(): void
+}
+
+/** Of a cluster that cannot be built. */
+export const noHosts: LoadBalancer = {
+  chooseHost: () => undefined,
+  peekAnotherHost: () => undefined,
+  onHostsChanged: () => {},
+  onLocalClusterChanged: () => {},
 }

@@ -35,6 +35,8 @@ interface ResourceParts {
   /** `circuit_breakers.<priority>.` of the cluster. */
   readonly scope: Scope
   readonly shortName: keyof typeof remainingNames
+  /** Of the gauge of what is left, where that is not a cluster's. */
+  readonly remainingName?: string
   /** track_remaining */
   readonly tracksRemaining: boolean
 }
@@ -91,9 +93,9 @@ export class Resource {
     const limit = this.#limit()
     // As in Envoy nothing is open before somebody has come, not even where nobody may.
     setTo(this.#openGauge(), current > 0 && current >= limit ? 1 : 0)
-    const { scope, shortName, tracksRemaining } = this.#parts
+    const { scope, shortName, remainingName = remainingNames[shortName], tracksRemaining } = this.#parts
     if (!tracksRemaining) return
-    this.#remaining ??= scope.gauge(remainingNames[shortName])
+    this.#remaining ??= scope.gauge(remainingName)
     this.#remaining.set(Math.max(0, limit - current))
   }
 

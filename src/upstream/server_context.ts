@@ -3,6 +3,7 @@
 import type { NetworkServerContext } from '../network/factory.ts'
 import type { CreateGrpcClient } from './async_grpc_client.ts'
 import type { ClusterManager } from './cluster_manager.ts'
+import type { DnsCaches } from './dns_cache/dns_caches.ts'
 import type { Host } from './host.ts'
 import type { ReportedType } from './outlier_detection/outlier_type.ts'
 
@@ -19,6 +20,7 @@ export interface LocalInfo {
 
 export interface ServerContext extends NetworkServerContext {
   readonly clusterManager: ClusterManager
+  readonly dnsCaches: DnsCaches
   readonly localInfo: LocalInfo
   /** True while `/healthcheck/fail` is in force. */
   readonly healthCheckFailed: () => boolean

@@ -14,6 +14,7 @@ import { buildCluster } from '../../src/upstream/build_cluster.ts'
 import { ClusterManager } from '../../src/upstream/cluster_manager.ts'
 import { staticHosts } from '../../src/upstream/endpoints.ts'
 import type { ServerContext } from '../../src/upstream/server_context.ts'
+import { unresolvedDnsCaches } from '../support/dns_caches.ts'
 import { RawClient } from '../support/raw_client.ts'
 import { TcpBackend } from '../support/tcp_backend.ts'
 import { type RunningListener, startListener, type TestContext, testContext, until } from './support.ts'
@@ -78,6 +79,7 @@ async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const context: TestContext & ServerContext = {
     ...base,
     clusterManager: new ClusterManager(),
+    dnsCaches: unresolvedDnsCaches(base),
     localInfo: {
       nodeId: '',
       clusterName: '',

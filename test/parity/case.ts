@@ -4,7 +4,10 @@ import type { BackendScript } from '../support/echo_backend.ts'
 import type { Http2BackendScript, Http2ReplyStep } from '../support/http2_backend.ts'
 import type { RateLimitReply } from '../support/rate_limit_service.ts'
 
-/** A step of the client. A string is sent as it is, one byte a character. */
+/**
+ * A step of the client. A string is sent as it is, one byte a character, but for `{{backend:NAME}}`, as in the YAML, and
+ * `{{look}}`: a number that is another one with each run of a case, on both proxies.
+ */
 export type Step =
   | string
   | { waitFor: string }

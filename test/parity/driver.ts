@@ -3,12 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { JsonObject, JsonValue } from '../../proto/generated/api.d.ts'
 import { AccessLogService, comparableEntry } from '../support/access_log_service.ts'
-import {
-  type BackendConnection,
-  type BackendRequest,
-  type BackendScript,
-  EchoBackend,
-} from '../support/echo_backend.ts'
+import { type BackendRequest, type BackendScript, EchoBackend } from '../support/echo_backend.ts'
 import {
   Http2Backend,
   type Http2BackendRequest,
@@ -21,6 +16,7 @@ import { RawClient } from '../support/raw_client.ts'
 import type { Observation, ParityCase, ParitySuite, ReplyStep, Step } from './case.ts'
 import { frameList } from './http2/frame_list.ts'
 import { type KnownPort, normalizeText } from './normalize.ts'
+import { frameScript, playReply } from './replies.ts'
 
 const DEFAULT_QUIET_MS = 50
 const STEP_TIMEOUT_MS = 5000
@@ -40,6 +36,7 @@ export class SuiteDriver {
   readonly #ports: KnownPort[] = []
   readonly #logService: AccessLogService | undefined
   readonly #rateLimits: RateLimitService | undefined
+  #looks = 0
 
   private constructor(
     suite: ParitySuite,
@@ -68,11 +65,7 @@ export class SuiteDriver {
     const rateLimits = suite.rateLimitService === true ? await RateLimitService.start() : undefined
     const services = suite.yaml.replaceAll('{{als}}', String(logService?.port))
     const text = services.replaceAll('{{rls}}', String(rateLimits?.port))
-    const yaml = text.replaceAll(/\{\{backend(?::(\w+))?\}\}/g, (_, name: string | undefined) => {
-      const backend = backends.get(name ?? 'main')
-      if (backend === undefined) throw new Error(`${suite.name}: no backend ${name ?? 'main'}`)
-      return String(backend.port)
-    })
+    const yaml = withPorts(text, backends)
     try {
       const proxy = await startProxy(kind, yaml, [
         '-l',
@@ -99,6 +92,7 @@ export class SuiteDriver {
 
   /** `patience` lengthens every waiting for nothing, for a second look at a difference. */
   async run(one: ParityCase, patience = 1): Promise<Observation> {
+    this.#looks += 1
     this.#script(one)
     this.#rateLimits?.script(one.rateLimit)
     const marks = this.#markBackends()
@@ -134,6 +128,10 @@ export class SuiteDriver {
     return observation
   }
 
+  #filled(bytes: string): string {
+    return withPorts(bytes, this.backends).replaceAll('{{look}}', String(this.#looks))
+  }
+
   #connect(one: ParityCase, port: number): Promise<RawClient> {
     if (one.tls !== undefined) return RawClient.connectTls(port, one.host, one.tls)
     if (one.pipe === undefined) return RawClient.connect(port, one.host)
@@ -148,7 +146,7 @@ export class SuiteDriver {
     admin: string[],
     marks: Map<ParityBackend, number[]>,
   ): Promise<void> {
-    if (typeof step === 'string') client.write(step)
+    if (typeof step === 'string') client.write(this.#filled(step))
     else if ('waitFor' in step) await client.waitFor(() => received().includes(step.waitFor) || client.ended)
     else if ('waitCount' in step) {
       const [text, count] = step.waitCount
@@ -175,7 +173,7 @@ export class SuiteDriver {
     let arrived = this.#connectionCount()
     for (let i = 0; i < (one.holdConnections ?? 0); i += 1) {
       const client = await this.#connect(one, port)
-      if (one.holdBytes !== undefined) client.write(one.holdBytes)
+      if (one.holdBytes !== undefined) client.write(this.#filled(one.holdBytes))
       held.push(client)
       arrived += 1
       const deadline = performance.now() + SETTLE_TIMEOUT_MS
@@ -342,6 +340,15 @@ export class SuiteDriver {
   }
 }
 
+/** With the ports of the backends that the text names. */
+function withPorts(text: string, backends: ReadonlyMap<string, ParityBackend>): string {
+  return text.replaceAll(/\{\{backend(?::(\w+))?\}\}/g, (_, name = 'main') => {
+    const backend = backends.get(name)
+    if (backend === undefined) throw new Error(`no backend ${name}`)
+    return String(backend.port)
+  })
+}
+
 /** A log line of an entry, with the two ports in front. */
 function entryLine(entry: JsonObject): string {
   const common = entry['common_properties'] as Record<string, { socket_address?: { port_value?: number } }>
@@ -359,18 +366,6 @@ function fieldsOf(value: JsonValue, path = ''): string[] {
   return Object.entries(value).flatMap(([key, member]) => fieldsOf(member, path === '' ? key : `${path}.${key}`))
 }
 
-function frameScript({ backendFrames = [] }: ParityCase): BackendScript {
-  let connections = 0
-  return {
-    raw: true,
-    onConnection: (connection) => {
-      const steps = backendFrames[Math.min(connections, backendFrames.length - 1)] ?? []
-      connections += 1
-      void playReply(connection, steps, frameList)
-    },
-  }
-}
-
 /** The same JSON with the keys of each object in alphabetical order. */
 export function sortedJson(text: string): string {
   const sorted = (_: string, value: unknown): unknown => {
@@ -378,22 +373,4 @@ export function sortedJson(text: string): string {
     return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
   }
   return JSON.stringify(JSON.parse(text), sorted, 1)
-}
-
-async function playReply(
-  connection: BackendConnection,
-  steps: readonly ReplyStep[],
-  read = (received: string) => received,
-): Promise<void> {
-  for (const step of steps) {
-    if (typeof step === 'string') connection.send(step)
-    else if ('pauseMs' in step) await new Promise((resolve) => setTimeout(resolve, step.pauseMs))
-    else if ('finish' in step) connection.finish()
-    else if ('reset' in step) connection.reset()
-    else {
-      while (!read(connection.received).includes(step.waitFor) && !connection.ended) {
-        await new Promise((resolve) => connection.socket.once('data', resolve).once('close', resolve))
-      }
-    }
-  }
 }

@@ -19,6 +19,7 @@ import { ClusterManager } from '../../src/upstream/cluster_manager.ts'
 import type { ServerContext } from '../../src/upstream/server_context.ts'
 import { streamInfo } from '../access_log/support.ts'
 import { testContext } from '../network/support.ts'
+import { unresolvedDnsCaches } from '../support/dns_caches.ts'
 
 export interface TableOptions {
   readonly runtime?: Readonly<Record<string, RuntimeValue>>
@@ -38,6 +39,7 @@ export function serverContext(options: TableOptions = {}): ServerContext & { err
   return {
     ...base,
     clusterManager: new ClusterManager(),
+    dnsCaches: unresolvedDnsCaches(base),
     localInfo: {
       nodeId: '',
       clusterName: '',

@@ -6,7 +6,10 @@ import { parseIp } from '../../src/common/cidr.ts'
 
 export type RecordType = 'A' | 'AAAA'
 
-/** What a name answers. No entry for a name is NXDOMAIN; an entry without addresses of the asked family is NODATA. */
+/**
+ * What a name answers, or with `*` for its first label every name beside it. No entry for a name is NXDOMAIN; an entry
+ * without addresses of the asked family is NODATA.
+ */
 export type Zone =
   | { readonly addresses: readonly string[]; readonly ttlSeconds?: number; readonly truncateUdp?: boolean }
   | { readonly responseCode: 'SERVFAIL' | 'REFUSED' | 'NXDOMAIN' }
@@ -101,7 +104,7 @@ export class DnsServer {
     const question = readQuestion(message)
     const type = typeNumbers[question.typeNumber]
     if (type !== undefined) this.#note({ name: question.name, type, transport })
-    const zone = this.#zones.get(question.name)
+    const zone = this.#zones.get(question.name) ?? this.#zones.get(question.name.replace(/^[^.]+/, '*'))
     if (zone === undefined) return reply(message, question.end, responseCodes.NXDOMAIN, 0, [])
     if ('silent' in zone) return undefined
     if ('responseCode' in zone) return reply(message, question.end, responseCodes[zone.responseCode], 0, [])

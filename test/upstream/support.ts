@@ -15,6 +15,7 @@ import { type ClusterDiscovery, createDiscovery, type Priorities } from '../../s
 import { staticHosts } from '../../src/upstream/endpoints.ts'
 import type { ServerContext } from '../../src/upstream/server_context.ts'
 import { type TestContext, type TestContextOptions, testContext } from '../network/support.ts'
+import { unresolvedDnsCaches } from '../support/dns_caches.ts'
 
 export type ClusterView = envoy.config.cluster.v3.Cluster
 
@@ -90,12 +91,14 @@ export type TestServerContext = ServerContext & TestContext
 export function serverContext(
   options: TestContextOptions & Partial<envoy.config.bootstrap.v3.ClusterManager> = {},
 ): TestServerContext {
+  const base = testContext({
+    ...options,
+    extensions: [...ofClusters, rawBufferUpstreamFactory, ...(options.extensions ?? [])],
+  })
   return {
-    ...testContext({
-      ...options,
-      extensions: [...ofClusters, rawBufferUpstreamFactory, ...(options.extensions ?? [])],
-    }),
+    ...base,
     clusterManager: new ClusterManager(options),
+    dnsCaches: unresolvedDnsCaches(base),
     localInfo: {
       nodeId: '',
       clusterName: '',

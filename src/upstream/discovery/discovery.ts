@@ -91,6 +91,9 @@ export function createDiscovery(
     // Its hosts are those of other clusters.
     if (view.clusterType?.typedConfig?.typeUrl === 'envoy.extensions.clusters.aggregate.v3.ClusterConfig')
       return new StaticDiscovery([[]], countMatches)
+    // Every process knows its hosts by what requests have asked for.
+    if (view.clusterType?.typedConfig?.typeUrl === 'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig')
+      return { hostsKind: 'listed', start: async () => {}, stop: () => {} }
     if (view.clusterType?.typedConfig === undefined) {
       const name = view.clusterType?.name ?? ''
       if (name === 'envoy.cluster.static') return staticDiscovery(view, errors, countMatches)

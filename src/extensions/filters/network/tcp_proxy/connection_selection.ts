@@ -15,6 +15,7 @@ export class ConnectionSelection implements LoadBalancerContext {
   readonly attempt = 0
   priorityLoads: PriorityLoads | undefined = undefined
   readonly retryPriority = undefined
+  isHostPending = false
 
   constructor(settings: TcpProxySettings, route: ClusterRoute, connection: Connection, streamInfo: StreamInfo) {
     this.#settings = settings

@@ -252,9 +252,10 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
       this.#fail(InitFailure.connectFailed)
       return
     }
-    const host = cluster.chooseHost(new ConnectionSelection(settings, route, this.#downstream, this.#streamInfo))
+    const selection = new ConnectionSelection(settings, route, this.#downstream, this.#streamInfo)
+    const host = cluster.chooseHost(selection)
     if (host === undefined) {
-      cluster.info.stats.upstreamCxNoneHealthy.inc()
+      if (!selection.isHostPending) cluster.info.stats.upstreamCxNoneHealthy.inc()
       this.#streamInfo.setResponseFlag(ResponseFlag.NoHealthyUpstream)
       this.#fail(InitFailure.noHealthyUpstream)
       return

@@ -16,6 +16,7 @@ import { RawClient } from '../support/raw_client.ts'
 import type { Observation, ParityCase, ParitySuite, ReplyStep, Step } from './case.ts'
 import { frameList } from './http2/frame_list.ts'
 import { type KnownPort, normalizeText } from './normalize.ts'
+import { withPorts } from './placeholders.ts'
 import { frameScript, playReply } from './replies.ts'
 
 const DEFAULT_QUIET_MS = 50
@@ -133,7 +134,8 @@ export class SuiteDriver {
   }
 
   #connect(one: ParityCase, port: number): Promise<RawClient> {
-    if (one.tls !== undefined) return RawClient.connectTls(port, one.host, one.tls)
+    const named = one.tls?.servername ? { servername: this.#filled(one.tls.servername) } : {}
+    if (one.tls !== undefined) return RawClient.connectTls(port, one.host, { ...one.tls, ...named })
     if (one.pipe === undefined) return RawClient.connect(port, one.host)
     // Node spells the abstract namespace as the kernel does.
     return RawClient.connect(one.pipe.replace('{{dir}}', this.proxy.folder).replace(/^@/, '\0'))
@@ -338,15 +340,6 @@ export class SuiteDriver {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS * 3))
     }
   }
-}
-
-/** With the ports of the backends that the text names. */
-function withPorts(text: string, backends: ReadonlyMap<string, ParityBackend>): string {
-  return text.replaceAll(/\{\{backend(?::(\w+))?\}\}/g, (_, name = 'main') => {
-    const backend = backends.get(name)
-    if (backend === undefined) throw new Error(`no backend ${name}`)
-    return String(backend.port)
-  })
 }
 
 /** A log line of an entry, with the two ports in front. */

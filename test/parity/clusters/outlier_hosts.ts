@@ -7,6 +7,7 @@ import type { CheckedHosts, HostName } from './checked_hosts.ts'
 import { HCM } from './checked_hosts.ts'
 
 const FILTERS = 'type.googleapis.com/envoy.extensions.filters'
+const ALS = 'type.googleapis.com/envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig'
 const LOG = 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog'
 
 /** How many responses are too many of one kind. */
@@ -19,11 +20,19 @@ const headersOf: Readonly<Record<string, string>> = {
   internal: 'content-type: application/grpc\r\ngrpc-status: 13\r\n',
 }
 
-/** `/<cluster>/<host>/<status>[/<headers>]`, or `hang` or `reset` for the status: the other hosts answer with their names. */
-export function failAsAsked(name: HostName, { target, connection }: BackendRequest): boolean {
+/**
+ * `/<cluster>/<host>/<status>[/<headers>]`, or `hang`, `reset` or `cut` for the status: the other hosts answer with their names.
+ * There are no tunnels.
+ */
+export function failAsAsked(name: HostName, { method, target, connection }: BackendRequest): boolean {
+  if (method === 'CONNECT') {
+    connection.send('HTTP/1.1 503 X\r\ncontent-length: 0\r\n\r\n')
+    return true
+  }
   const [, , host, status, more = ''] = target.split('/')
   if (host !== name) return false
   if (status === 'reset') connection.reset()
+  else if (status === 'cut') connection.finish('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf')
   else if (status !== 'hang')
     connection.send(`HTTP/1.1 ${status} X\r\n${headersOf[more] ?? ''}content-length: 1\r\n\r\n${name}`)
   return true
@@ -50,10 +59,11 @@ export function outlierCluster(of: CheckedHosts, name: string, outliers: object,
   }
 }
 
-/** Waits 0.3 seconds for responses, and says in its log how requests ended. */
+/** Waits 0.3 seconds for responses, and says in its log how requests ended; `service` is a cluster that logs go to as well. */
 export function outlierListener(
   of: CheckedHosts,
   clusters: readonly { readonly name: string; readonly route?: object }[],
+  service?: string,
 ): object {
   const routes = clusters.map(({ name, route }) => ({
     match: { prefix: `/${name}/` },
@@ -67,16 +77,26 @@ export function outlierListener(
     // Requests may say what only those from inside may.
     use_remote_address: true,
     internal_address_config: { cidr_ranges: [{ address_prefix: '127.0.0.0', prefix_len: 8 }] },
-    access_log: [{ name: 'file', typed_config: log }],
-    route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes }] },
+    access_log: [{ name: 'file', typed_config: log }, ...(service === undefined ? [] : [serviceLog(service)])],
+    route_config: { validate_clusters: false, virtual_hosts: [{ name: 'all', domains: ['*'], routes }] },
     http_filters: [{ name: 'router', typed_config: { '@type': `${FILTERS}.http.router.v3.Router` } }],
   }
   const address = { socket_address: { address: '127.0.0.1', port_value: 0 } }
   return { name: 'main', address, filter_chains: [{ filters: [{ name: 'http', typed_config: manager }] }] }
 }
 
-export function tcpListener(cluster: string): object {
-  const typed_config = { '@type': `${FILTERS}.network.tcp_proxy.v3.TcpProxy`, stat_prefix: cluster, cluster }
+function serviceLog(cluster_name: string): object {
+  const common_config = {
+    log_name: 'log',
+    transport_api_version: 'V3',
+    grpc_service: { envoy_grpc: { cluster_name } },
+    buffer_flush_interval: '0.05s',
+  }
+  return { name: 'service', typed_config: { '@type': ALS, common_config } }
+}
+
+export function tcpListener(cluster: string, more: object = {}): object {
+  const typed_config = { '@type': `${FILTERS}.network.tcp_proxy.v3.TcpProxy`, stat_prefix: cluster, cluster, ...more }
   const address = { socket_address: { address: '127.0.0.1', port_value: 0 } }
   return { name: cluster, address, filter_chains: [{ filters: [{ name: 'tcp', typed_config }] }] }
 }
@@ -140,7 +160,10 @@ interface HostJson {
 }
 
 /** All that `/clusters` says of rates and of health, as text and as JSON. */
-export async function shown(of: CheckedHosts, cluster: string): Promise<unknown> {
+export async function shown(
+  of: CheckedHosts,
+  cluster: string,
+): Promise<{ readonly text: readonly string[]; readonly json: readonly string[] }> {
   const { body } = await of.proxy.admin(`/clusters?filter=^${cluster}$`)
   const lines = body.split('\n').filter((line) => /::(outlier|health_flags|\w*success_rate)::/.test(line))
   const json = JSON.parse((await of.proxy.admin(`/clusters?filter=^${cluster}$&format=json`)).body) as {

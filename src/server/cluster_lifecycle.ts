@@ -127,7 +127,7 @@ export class ClusterLifecycle {
     const cluster = instance.buildCluster(view, context)
     const discovery = createDiscovery(cluster, context)
     const health = discovery && createClusterHealth(cluster, discovery.hostsKind, context, this.#parts)
-    const outliers = discovery && createClusterOutliers(cluster, discovery.hostsKind, context, this.#parts)
+    const outliers = discovery && createClusterOutliers(cluster, context, this.#parts)
     if (discovery === undefined || errors.errors.length > before) {
       endContext(context)
       return false

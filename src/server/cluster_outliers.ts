@@ -3,7 +3,6 @@
 import type { envoy } from '../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { Cluster } from '../upstream/cluster.ts'
-import type { HostsKind } from '../upstream/discovery/discovery.ts'
 import type { Host, HostSnapshot } from '../upstream/host.ts'
 import type { OutlierEventLog } from '../upstream/outlier_detection/event_log.ts'
 import { hostWords } from '../upstream/outlier_detection/host_words.ts'
@@ -32,14 +31,13 @@ export interface OutlierParts {
 /** Undefined where the cluster detects no outliers. What is wrong goes to `context.errors`. */
 export function createClusterOutliers(
   cluster: Cluster,
-  hostsKind: HostsKind,
   context: ServerContext,
   parts: OutlierParts,
 ): ClusterOutliers | undefined {
   const { outlierDetection: view } = cluster.info.config
   if (view === undefined) return undefined
   checkTimes(view, context.errors)
-  return new ClusterOutliers(cluster, hostsKind, outlierSettings(view, context.runtime), context, parts)
+  return new ClusterOutliers(cluster, outlierSettings(view, context.runtime), context, parts)
 }
 
 function checkTimes(view: OutlierDetection, errors: ConfigErrors): void {
@@ -50,7 +48,6 @@ function checkTimes(view: OutlierDetection, errors: ConfigErrors): void {
 
 export class ClusterOutliers {
   readonly #cluster: Cluster
-  readonly #hostsKind: HostsKind
   readonly #settings: OutlierSettings
   readonly #context: ServerContext
   readonly #slots: OutlierSlots
@@ -60,13 +57,11 @@ export class ClusterOutliers {
 
   constructor(
     cluster: Cluster,
-    hostsKind: HostsKind,
     settings: OutlierSettings,
     context: ServerContext,
     { outlierSlots, outlierEventLog: eventLog }: OutlierParts,
   ) {
     this.#cluster = cluster
-    this.#hostsKind = hostsKind
     this.#settings = settings
     this.#context = context
     this.#slots = outlierSlots
@@ -86,30 +81,21 @@ export class ClusterOutliers {
     this.#hosts.clear()
   }
 
-  /** What is known of a logical host stays with it wherever it moves. */
   #onNewHost(host: Host): void {
-    const [known] = this.#cluster.prioritySet.hosts()
-    const moved = this.#hostsKind === 'logical' ? this.#hosts.get(known) : undefined
-    if (moved !== undefined) moved.host = host
-    const monitored = moved ?? this.#newMonitoredHost(host)
+    const slot = this.#slots.take()
+    const monitored = new MonitoredHost(host, slot, hostWords(this.#context.shared, slot), this.#settings)
     this.#hosts.set(host, monitored)
     host.outlierHealth = monitored
-    host.monitorOutliers(monitored.slot)
-  }
-
-  #newMonitoredHost(host: Host): MonitoredHost {
-    const slot = this.#slots.take()
-    return new MonitoredHost(host, slot, hostWords(this.#context.shared, slot), this.#settings)
+    host.monitorOutliers(slot)
   }
 
   /** The cluster has the hosts of another list. */
   onHosts(): void {
-    const before = new Set(this.#hosts.values())
-    const current = [...this.#cluster.prioritySet.hosts()]
-    this.#hosts = new Map(current.map((host) => [host, this.#hosts.get(host)!]))
-    const now = new Set(this.#hosts.values())
-    this.#detector.setHosts(now)
-    this.#release([...before].filter((monitored) => !now.has(monitored)))
+    const current = new Set(this.#cluster.prioritySet.hosts())
+    const gone = [...this.#hosts.values()].filter(({ host }) => !current.has(host))
+    for (const { host } of gone) this.#hosts.delete(host)
+    this.#detector.setHosts(new Set(this.#hosts.values()))
+    this.#release(gone)
   }
 
   #release(hosts: Iterable<MonitoredHost>): void {

@@ -169,7 +169,7 @@ function checkCluster(view: ClusterView, instance: Instance, bootstrap: Bootstra
   if (discovery === undefined) return
   createClusterHealth(cluster, discovery.hostsKind, context, healthChecks)
   const outliers = { outlierSlots: new OutlierSlots(async () => {}), outlierEventLog: undefined }
-  createClusterOutliers(cluster, discovery.hostsKind, context, outliers)
+  createClusterOutliers(cluster, context, outliers)
 }
 
 function privateCounter(): SharedCounter {

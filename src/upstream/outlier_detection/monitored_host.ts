@@ -14,8 +14,7 @@ export const wordOfType = {
 } as const satisfies Record<ConsecutiveType, number>
 
 export class MonitoredHost implements OutlierHealth {
-  /** Of a logical cluster it is another one whenever its address is. */
-  host: Host
+  readonly host: Host
   readonly slot: number
   readonly words: Int32Array
   readonly successRate: SuccessRate

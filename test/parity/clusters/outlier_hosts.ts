@@ -144,7 +144,7 @@ export function events(of: CheckedHosts, cluster: string): string[] {
     line
       .replace(/"timestamp":"\d{4}-\d\d-\d\dT[\d:.]{8,12}Z"/, '"timestamp":"T"')
       .replace(/"secs_since_last_action":"\d+"/, '"secs_since_last_action":"S"')
-      .replace(/(?<="upstream_url":"127.0.0.1:)\d+/, 'P'),
+      .replace(/(?<="upstream_url":"127\.0\.0\.\d:)\d+/, 'P'),
   )
 }
 

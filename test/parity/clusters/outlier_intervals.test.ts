@@ -1,6 +1,7 @@
 /** What outlier detection does at the end of its intervals, with health checks and with other lists of hosts, beside Envoy. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { DnsServer } from '../../support/dns_server.ts'
 import { discoveryProxies } from '../../support/xds/proxies.ts'
 import { CheckedHosts, check, type HostName } from './checked_hosts.ts'
 import {
@@ -16,6 +17,7 @@ import {
 } from './outlier_hosts.ts'
 
 const ASSIGNMENT = 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment'
+const DNS = 'type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig'
 const CLUSTER = 'type.googleapis.com/envoy.config.cluster.v3.Cluster'
 const all: readonly HostName[] = ['a', 'b', 'c']
 const forGood = { base_ejection_time: '3600s', max_ejection_time: '3600s' }
@@ -71,7 +73,23 @@ function version(of: CheckedHosts, consecutive_5xx: number): void {
   of.writeResources('cds.json', { '@type': CLUSTER, ...outlierCluster(of, 'versions', { consecutive_5xx }, ['a']) })
 }
 
-const names = ['returning', 'checked', 'checked_in_vain', 'recovering', 'listed', 'versions', 'runtime']
+const dns = new Map<string, DnsServer>()
+
+/** Its one host is wherever the name points to. */
+function logical(of: CheckedHosts): object {
+  const resolvers = [{ socket_address: { address: '127.0.0.1', port_value: dns.get(of.kind)?.port } }]
+  const address = { socket_address: { address: 'hosts.test', port_value: of.port('a') } }
+  return {
+    ...outlierCluster(of, 'logical', { consecutive_5xx: LIMIT }, []),
+    type: 'LOGICAL_DNS',
+    dns_lookup_family: 'V4_ONLY',
+    dns_refresh_rate: '0.1s',
+    typed_dns_resolver_config: { name: 'cares', typed_config: { '@type': DNS, resolvers } },
+    load_assignment: of.assignment('logical', [{ endpoint: { address } }]),
+  }
+}
+
+const names = ['logical', 'returning', 'checked', 'checked_in_vain', 'recovering', 'listed', 'versions', 'runtime']
 
 function bootstrap(of: CheckedHosts): object {
   of.answerTraffic = failAsAsked
@@ -100,6 +118,7 @@ function bootstrap(of: CheckedHosts): object {
         },
         outlierCluster(of, 'recovering', { ...soon, detect_degraded_hosts: true }, ['a']),
         { ...listed, type: 'EDS', eds_cluster_config },
+        logical(of),
         outlierCluster(of, 'runtime', { consecutive_5xx: 1000 }, ['a']),
       ],
     },
@@ -110,11 +129,17 @@ describe('outlier detection', () => {
   let pair: CheckedHosts[] = []
 
   beforeAll(async () => {
+    for (const kind of discoveryProxies) {
+      const server = await DnsServer.start()
+      server.set('hosts.test', { addresses: ['127.0.0.1'] })
+      dns.set(kind, server)
+    }
     pair = await Promise.all(discoveryProxies.map((kind) => CheckedHosts.start(kind, bootstrap)))
   }, 30_000)
 
   afterAll(async () => {
     await Promise.all(pair.map((each) => each.stop()))
+    for (const server of dns.values()) await server.stop()
   })
 
   const statOf = async (of: CheckedHosts, cluster: string, name: string) => (await outlierStats(of, cluster))[name] ?? 0
@@ -244,6 +269,27 @@ describe('outlier detection', () => {
     }
     await sameEvents('listed', 2)
     await sameStats('listed')
+  }, 30_000)
+
+  it('knows nothing of a logical host that has moved', async () => {
+    for (const of of pair) {
+      const move = async (last: number) => {
+        dns.get(of.kind)?.set('hosts.test', { addresses: [`127.0.0.${last}`] })
+        const moved = { [`a@127.0.0.${last}`]: 'healthy' }
+        expect(await of.settled(() => of.flags('logical'), moved), of.kind).toEqual(moved)
+      }
+      await send(of, LIMIT - 1, '/logical/a/500')
+      await move(9)
+      // The workers know of it, too.
+      const active = async () => (await of.proxy.stats('^cluster.logical.upstream_cx_active$')).values().next().value
+      expect(await of.settled(active, 0), of.kind).toBe(0)
+      await send(of, LIMIT, '/logical/a/500')
+      await expectStat(of, 'logical', 'ejections_active', 1)
+      await move(8)
+      await expectServed(of, 'logical', 'a')
+    }
+    await sameEvents('logical', 1)
+    await sameStats('logical')
   }, 30_000)
 
   it('knows nothing of the version before', async () => {

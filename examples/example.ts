@@ -53,6 +53,7 @@ export const exampleNames = [
   'redirect_and_rewrite',
   'canary_and_mirror',
   'health_checks',
+  'circuit_breaking',
   'locality_failover',
   'fault_injection',
   'load_reporting',

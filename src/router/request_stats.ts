@@ -65,6 +65,13 @@ export class RequestStats {
     this.#grpcHost.onResponse(status === undefined ? 500 : httpStatusOfGrpc(Number(status)))
   }
 
+  /** Less than the whole response has come, and no more will. */
+  onResponseLost(): void {
+    if (this.#grpcHost === undefined) return
+    this.#grpcHost.onFailure()
+    this.#settings.stats.rqResetAfterDownstreamResponseStarted.inc()
+  }
+
   /** An answer to the client, the host's or one in its place. */
   charge(status: number): void {
     if (!this.#isCounted) return

@@ -300,8 +300,10 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
     const retried = this.#callbacks.streamInfo.attemptCount > 1
     const reply = resetReply(reason, details, retried, this.#settings.suppressEnvoyHeaders)
     // What the client has seen nothing of yet, because a filter holds it, can still be replaced; else this resets.
-    if (this.#responseStarted) this.#callbacks.sendLocalReply(reply)
-    else if (!this.#retryReset(attempt, reason, attempt.requestSent)) {
+    if (this.#responseStarted) {
+      this.#requestStats.onResponseLost()
+      this.#callbacks.sendLocalReply(reply)
+    } else if (!this.#retryReset(attempt, reason, attempt.requestSent)) {
       this.#charge(attempt, reply.status)
       if (reason === 'overflow' && !this.#interimStarted) countDropped(this.#cluster, this.#settings)
       this.#attempts.drop(attempt)
@@ -339,7 +341,7 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
       this.#requestStats.onTimeout()
       attempt.onTimeout(reply.status)
       if (attempt.awaitsHeaders) this.#charge(attempt, reply.status)
-      attempt.cancel()
+      attempt.cancel(!attempt.awaitsHeaders)
     }
     this.#timeOut(reply)
   }

@@ -191,10 +191,10 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     return this.#encoder !== undefined
   }
 
-  /** Gives the attempt up; nothing more is told of it. */
-  cancel(): void {
+  /** Gives the attempt up; nothing more is told of it. Without `countsTime` its share of its timeout is no matter. */
+  cancel(countsTime = true): void {
     if (this.done) return
-    this.#finish()
+    this.#finish(countsTime)
     if (this.#encoder !== undefined) this.#encoder.resetStream('localReset')
     else this.#pending?.cancel()
   }
@@ -213,18 +213,18 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     this.host.outlierMonitor?.putResult('timeout', status)
   }
 
-  #finish(): void {
+  #finish(countsTime = true): void {
     this.done = true
     this.#timers?.disarm()
     this.#addByteCounts()
-    this.#recordTracked()
+    this.#recordTracked(countsTime)
     while (this.#readDisables > 0) this.#readDisable(false)
   }
 
   /** track_cluster_stats */
-  #recordTracked(): void {
+  #recordTracked(countsTime = true): void {
     const { sizeStats, budgetStats } = this.host.cluster
-    budgetStats?.onTryComplete(monotonicMs() - this.startedAtMs, this.#perTryTimeoutMs)
+    if (countsTime) budgetStats?.onTryComplete(monotonicMs() - this.startedAtMs, this.#perTryTimeoutMs)
     if (sizeStats === undefined || this.#headers === undefined) return
     sizeStats.onRequest(this.#headers, this.#bodyBytesSent)
     if (this.responseStarted) sizeStats.onResponseEnd(this.#bodyBytesReceived)

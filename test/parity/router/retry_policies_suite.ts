@@ -5,7 +5,7 @@ import { bootstrap, cluster, HTTP_LOG, httpListener, indent, routes } from '../y
 
 const FAST = 'retry_back_off: { base_interval: 0.001s, max_interval: 0.002s }'
 const STATS =
-  '^(cluster\\..*(retry|upstream_rq_[0-9ct]|upstream_rq_max|upstream_rq_per_try|external)|http\\..*(rq_[1-5]|predicate)|vhost\\.)'
+  '^(cluster\\..*(retry|upstream_rq_[0-9ct]|upstream_rq_max|upstream_rq_per_try|external)|http\\..*(rq_[1-5]|rq_reset)|vhost\\.)'
 const EXTENSIONS = 'type.googleapis.com/envoy.extensions.retry'
 
 const predicate = (name: string, type: string, fields = ''): string =>
@@ -107,6 +107,8 @@ const hedges = [
     `${HEDGE}, timeout: 2s, internal_redirect_policy: {}`,
   ),
   `- { match: { path_separated_prefix: /hedge_no_policy }, route: { cluster: main${HEDGE}, timeout: 2s } }\n`,
+  route('/budget', `retry_on: 5xx, num_retries: 1, per_try_timeout: 0.6s, ${FAST}`, ', timeout: 4s', 'budgets'),
+  route('/budget_all', `retry_on: 5xx, num_retries: 1`, ', timeout: 0.4s', 'budgets'),
   '- { match: { prefix: "/" }, route: { cluster: main, timeout: 2s } }',
 ].join('')
 
@@ -167,6 +169,7 @@ const yaml = bootstrap(
   [
     cluster('main'),
     cluster('no_retries', 'circuit_breakers: { thresholds: [ { max_retries: 0 } ] }', '{{backend:main}}'),
+    cluster('budgets', 'track_cluster_stats: { timeout_budgets: true }', '{{backend:main}}'),
     cluster('refused', '', '1'),
     assigned('ring', [`{ lb_endpoints: [ ${LABELLED.join(', ')} ] }`], 'lb_policy: RING_HASH'),
     assigned('table', [`{ lb_endpoints: [ ${LABELLED.join(', ')} ] }`], 'lb_policy: MAGLEV'),
@@ -182,6 +185,7 @@ const yaml = bootstrap(
     typed_config: { "@type": type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: [ refused, levels ] }
 `,
   ],
+  'stats_flush_interval: 0.1s',
 )
 
 const bad = [response(503, 'bad')]
@@ -308,7 +312,21 @@ const bodies: ParityCase[] = [
 
 const hedge = (name: string, replies: ParityCase['replies'], path = '/hedge', ...fields: string[]) =>
   one('hedging', name, get(path, ...fields), { replies, quietMs: 100 })
+/** How many requests and attempts have said how much of their time they took. */
+const BUDGETS = '/stats/prometheus?filter=cluster.budgets.*budget'
+const budget = (name: string, path: string, replies: ParityCase['replies']): ParityCase =>
+  one('hedging', `budgets, ${name}`, '', {
+    steps: [get(path), { waitFor: more }, { quietMs: 400 }, { admin: BUDGETS }],
+    replies,
+    stats: undefined,
+    normalize: [[/^.*_(bucket|sum)\{.*\n/gm, '']],
+  })
 const hedged: ParityCase[] = [
+  budget('in time', '/budget', [good]),
+  budget('the second in time', '/budget', [[never], good]),
+  budget('neither in time', '/budget', [[never]]),
+  budget('nothing in time', '/budget_all', [[never]]),
+  budget('bad, then good', '/budget', [bad, good]),
   hedge('the second answers', [slow(1500, OK), good]),
   hedge('the first answers late', [slow(600, OK), [never]]),
   hedge('the first answers in time', [good]),
@@ -362,6 +380,18 @@ const hedged: ParityCase[] = [
   one('hedging_host', 'the second answers', get('/'), { replies: [[never], good] }),
   one('hedging_host', 'the first answers', get('/'), { replies: [slow(600, OK), [never]] }),
   one('hedging_host', 'the route says nothing of it', get('/own'), { replies: [[never], good] }),
+  one('hedging', 'a gRPC answer that is lost', '', {
+    steps: [get('/hedge', 'content-type: application/grpc'), { waitClosed: true }],
+    reply: ['HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ncontent-length: 5\r\n\r\nab', { reset: true }],
+  }),
+  one('hedging', 'a gRPC error that is lost', '', {
+    steps: [get('/hedge_reset', 'content-type: application/grpc'), { waitClosed: true }],
+    reply: ['HTTP/1.1 500 OK\r\ncontent-type: application/grpc\r\ncontent-length: 5\r\n\r\nab', { reset: true }],
+  }),
+  one('hedging', 'an answer that is lost', '', {
+    steps: [get('/hedge'), { waitClosed: true }],
+    reply: ['HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab', { reset: true }],
+  }),
   one('hedging', 'a duration over within a request', '', {
     steps: [
       request('POST', '/', ['content-length: 5', 'x-envoy-upstream-stream-duration-ms: 100']),

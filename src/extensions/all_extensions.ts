@@ -66,6 +66,7 @@ import { omitCanaryHosts } from './retry_host_predicates/omit_canary_hosts/confi
 import { omitHostMetadata } from './retry_host_predicates/omit_host_metadata/config.ts'
 import { previousHosts } from './retry_host_predicates/previous_hosts/config.ts'
 import { previousPriorities } from './retry_priorities/previous_priorities/config.ts'
+import { matcherClusterSpecifier } from './router/cluster_specifier_plugin/matcher/config.ts'
 import { rawBufferDownstreamFactory, rawBufferUpstreamFactory } from './transport_sockets/raw_buffer/config.ts'
 import { startTlsDownstreamFactory, startTlsUpstreamFactory } from './transport_sockets/starttls/config.ts'
 import { tlsDownstreamFactory, tlsUpstreamFactory } from './transport_sockets/tls/config.ts'
@@ -128,6 +129,8 @@ export const allExtensions: readonly ExtensionFactory[] = [
   // Clusters
   aggregateCluster,
   dynamicForwardProxyCluster,
+  // What names the clusters of routes
+  matcherClusterSpecifier,
   // Health checkers and where their events go
   fileEventSink,
   grpcHealthChecker,

@@ -255,7 +255,6 @@ describe('settings', () => {
       'Specify only one of prefix_rewrite, regex_rewrite or path_rewrite_policy',
     ],
     ['cluster_specifier_plugin: x', 'Unknown cluster specifier plugin name: x is used in the route'],
-    ['inline_cluster_specifier_plugin: {}', 'cluster specifier plugins are not supported'],
   ])('refused: %s', (action, message) => {
     expect(errorsOf(action)).toEqual([message])
   })

@@ -11,7 +11,8 @@ export const routeFields: FieldTable = {
       ...headerChanges,
       ...words(`name virtual_hosts internal_only_headers most_specific_header_mutations_wins validate_clusters
         max_direct_response_body_size_bytes ignore_port_in_host_matching ignore_path_parameters_in_path_matching
-        typed_per_filter_config metadata vhost_header vhds request_mirror_policies`),
+        typed_per_filter_config metadata vhost_header vhds request_mirror_policies
+        cluster_specifier_plugins`),
     ],
   },
   'envoy.config.route.v3.VirtualHost': {
@@ -41,10 +42,12 @@ export const routeFields: FieldTable = {
       host_rewrite_path_regex host_rewrite append_x_forwarded_host timeout idle_timeout retry_policy
       priority max_grpc_timeout grpc_timeout_offset upgrade_configs internal_redirect_policy internal_redirect_action
       max_internal_redirects max_stream_duration cors hash_policy rate_limits include_vh_rate_limits
-      request_mirror_policies hedge_policy`),
+      request_mirror_policies hedge_policy cluster_specifier_plugin inline_cluster_specifier_plugin`),
     // HTTP/1 has no buffer of a stream's own whose flushing could take too long.
     harmless: words('early_data_policy flush_timeout'),
   },
+  'envoy.config.route.v3.ClusterSpecifierPlugin': { acts: words('extension is_optional') },
+  'envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier': { acts: ['cluster_matcher'] },
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': {
     acts: words(`cluster cluster_header runtime_fraction disable_shadow_host_suffix_append request_headers_mutations
       host_rewrite_literal`),

@@ -1,4 +1,4 @@
-// Which cluster a route's requests go to: a fixed one, one that a header names, or one by weight.
+// Which cluster a route's requests go to: a fixed one, one that a header or an extension names, or one by weight.
 
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
@@ -8,6 +8,7 @@ import type { ForwardRoute } from '../../http/route.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
 import { compileRequestHeaderParser, compileResponseHeaderParser } from '../header_parser.ts'
 import { checkClusterExists } from './check_cluster.ts'
+import { type ClusterSpecifier, compileClusterSpecifier } from './cluster_specifier.ts'
 import { ForwardRouteEntry, type ForwardSettings, type WeightedSettings } from './forward_route.ts'
 import { compilePerFilterConfigs } from './per_filter_config.ts'
 
@@ -17,7 +18,7 @@ type ClusterWeight = envoy.config.route.v3.WeightedCluster.ClusterWeight
 
 export type ChooseCluster = (headers: HeaderMap, streamInfo: StreamInfo, random: number) => ForwardRoute
 
-/** Undefined where the configuration is wrong: the reason is in `context.errors`. */
+/** Undefined where the configuration is wrong (the reason is in `context.errors`), or names an optional extension that is not there. */
 export function compileClusterChoice(
   view: RouteAction,
   settings: ForwardSettings,
@@ -35,15 +36,16 @@ export function compileClusterChoice(
     case 'weightedClusters':
       return compileWeightedClusters(view.weightedClusters!, settings, context)
     case 'clusterSpecifierPlugin': {
-      const name = view.clusterSpecifierPlugin
-      errors.add(view, 'clusterSpecifierPlugin', `Unknown cluster specifier plugin name: ${name} is used in the route`)
-      return undefined
+      const name = view.clusterSpecifierPlugin ?? ''
+      const { clusterSpecifiers } = settings.route.virtualHost.routeConfig
+      if (!clusterSpecifiers.has(name)) {
+        const text = `Unknown cluster specifier plugin name: ${name} is used in the route`
+        errors.add(view, 'clusterSpecifierPlugin', text)
+      }
+      return clusterOfSpecifier(settings, clusterSpecifiers.get(name))
     }
     case 'inlineClusterSpecifierPlugin':
-      errors.add(view, 'inlineClusterSpecifierPlugin', 'cluster specifier plugins are not supported', {
-        expected: 'cluster, cluster_header or weighted_clusters',
-      })
-      return undefined
+      return clusterOfSpecifier(settings, compileClusterSpecifier(view.inlineClusterSpecifierPlugin!, context))
     default:
       errors.add(view, undefined, 'field: "cluster_specifier", reason: is required')
       return undefined
@@ -60,6 +62,14 @@ function clusterOfHeader(
   weighted: WeightedSettings | undefined,
 ): ChooseCluster {
   return (headers) => new ForwardRouteEntry(settings, headers.get(name) ?? '', weighted)
+}
+
+function clusterOfSpecifier(
+  settings: ForwardSettings,
+  specifier: ClusterSpecifier | undefined,
+): ChooseCluster | undefined {
+  if (specifier === undefined) return undefined
+  return (headers, streamInfo) => new ForwardRouteEntry(settings, specifier(headers, streamInfo), undefined)
 }
 
 interface WeightedEntry {

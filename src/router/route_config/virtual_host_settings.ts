@@ -9,6 +9,7 @@ import type { RateLimitEntry } from '../../http/rate_limit.ts'
 import type { RetryPolicy, ShadowPolicy, VirtualHostInfo } from '../../http/route.ts'
 import { compileRequestHeaderParser, compileResponseHeaderParser, type HeaderParser } from '../header_parser.ts'
 import { compileRateLimits } from '../rate_limit/rate_limit_entry.ts'
+import { type ClusterSpecifier, compileClusterSpecifiers } from './cluster_specifier.ts'
 import { compileMirrorPolicies } from './mirror_policy.ts'
 import { compilePerFilterConfigs, noPerFilterConfigs, type PerFilterConfigs } from './per_filter_config.ts'
 import { RequestStats } from './request_stats.ts'
@@ -26,6 +27,8 @@ export interface RouteConfigSettings {
   readonly mostSpecificHeaderMutationsWins: boolean
   readonly perFilter: PerFilterConfigs
   readonly shadowPolicies: readonly ShadowPolicy[]
+  /** By name. */
+  readonly clusterSpecifiers: ReadonlyMap<string, ClusterSpecifier | undefined>
   readonly requestHeaders: HeaderParser | undefined
   readonly responseHeaders: HeaderParser | undefined
 }
@@ -52,6 +55,7 @@ export function compileRouteConfigSettings(
         view.virtualHosts.some((host) => host.requestMirrorPolicies.length === 0 && handsOnPolicies(host)),
       context,
     ),
+    clusterSpecifiers: compileClusterSpecifiers(view.clusterSpecifierPlugins, context),
     requestHeaders: compileRequestHeaderParser(view, context.errors),
     responseHeaders: compileResponseHeaderParser(view, context.errors),
   }

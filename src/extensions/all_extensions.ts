@@ -5,6 +5,7 @@ import { fileAccessLogFactory } from './access_loggers/file/config.ts'
 import { httpGrpcAccessLogFactory, tcpGrpcAccessLogFactory } from './access_loggers/grpc/config.ts'
 import { stderrAccessLogFactory, stdoutAccessLogFactory } from './access_loggers/stream/config.ts'
 import { aggregateCluster } from './clusters/aggregate/config.ts'
+import { compositeCluster } from './clusters/composite/config.ts'
 import { dynamicForwardProxyCluster } from './clusters/dynamic_forward_proxy/config.ts'
 import { admissionControlFilter } from './filters/http/admission_control/config.ts'
 import { bandwidthLimitFilter } from './filters/http/bandwidth_limit/config.ts'
@@ -128,6 +129,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   wrrLocality,
   // Clusters
   aggregateCluster,
+  compositeCluster,
   dynamicForwardProxyCluster,
   // What names the clusters of routes
   matcherClusterSpecifier,

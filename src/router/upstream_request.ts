@@ -143,6 +143,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     // That of a try before.
     info.transportFailureReason = ''
     info.connectionPoolReadyMs = monotonicMs()
+    // What kept the try before from a connection is over.
+    info.transportFailureReason = ''
     info.hostsAttempted.push(host)
     info.connectionIdsAttempted.push(connection.id)
   }

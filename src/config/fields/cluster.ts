@@ -139,6 +139,8 @@ export const clusterFields: FieldTable = {
       metric_names_for_computing_utilization slow_start_config`),
   },
   'envoy.extensions.clusters.aggregate.v3.ClusterConfig': { acts: ['clusters'] },
+  'envoy.extensions.clusters.composite.v3.ClusterConfig': { acts: ['clusters'] },
+  'envoy.extensions.clusters.composite.v3.ClusterConfig.ClusterEntry': { acts: ['name'] },
   'envoy.extensions.load_balancing_policies.random.v3.Random': { acts: words('locality_lb_config') },
   'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig': {
     acts: words(`routing_enabled min_cluster_size fail_traffic_on_panic force_locality_direct_routing

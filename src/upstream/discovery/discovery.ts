@@ -37,6 +37,12 @@ const dnsClusterNames: ReadonlySet<string> = new Set([
   'envoy.cluster.logical_dns',
 ])
 
+/** Types whose hosts are those of other clusters. */
+const clustersOfClusters: ReadonlySet<string> = new Set([
+  'envoy.extensions.clusters.aggregate.v3.ClusterConfig',
+  'envoy.extensions.clusters.composite.v3.ClusterConfig',
+])
+
 /** `fixed` hosts never change, `listed` ones with every new list; a `logical` one is the same whatever its address. */
 export type HostsKind = 'fixed' | 'listed' | 'logical'
 
@@ -88,8 +94,7 @@ export function createDiscovery(
   if (view.clusterDiscoveryType === 'clusterType') {
     if (view.clusterType?.typedConfig?.typeUrl === 'envoy.extensions.clusters.dns.v3.DnsCluster')
       return createDnsDiscovery(view, stats, errors, environment, countMatches)
-    // Its hosts are those of other clusters.
-    if (view.clusterType?.typedConfig?.typeUrl === 'envoy.extensions.clusters.aggregate.v3.ClusterConfig')
+    if (clustersOfClusters.has(view.clusterType?.typedConfig?.typeUrl ?? ''))
       return new StaticDiscovery([[]], countMatches)
     // Every process knows its hosts by what requests have asked for.
     if (view.clusterType?.typedConfig?.typeUrl === 'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig')

@@ -22,6 +22,8 @@ const subsets = (fields: string): string => `lb_subset_config: { ${fields} }`
 const selector = (fields: string): string => subsets(`subset_selectors: [ { ${fields} } ]`)
 const aggregate = (fields: string): string =>
   `cluster_type: { name: envoy.clusters.aggregate, typed_config: { "@type": ${EXTENSIONS}.clusters.aggregate.v3.ClusterConfig, ${fields} } }`
+const composite = (fields: string): string =>
+  `cluster_type: { name: envoy.clusters.composite, typed_config: { "@type": ${EXTENSIONS}.clusters.composite.v3.ClusterConfig, ${fields} } }`
 const byHostname = 'common_lb_config: { consistent_hashing_lb_config: { use_hostname_for_hashing: true } }'
 
 export const balancingVerdictCases: readonly VerdictCase[] = [
@@ -110,6 +112,13 @@ export const balancingVerdictCases: readonly VerdictCase[] = [
   policy('weights of the hosts', CLIENT_SIDE),
   policy('weights of the hosts with a penalty below zero', `${CLIENT_SIDE}, error_utilization_penalty: -1`),
   policy('weights of the hosts too often', `${CLIENT_SIDE}, weight_update_period: 0.01s`),
+  cluster('composite without the policy', composite('clusters: [ { name: a } ]')),
+  cluster('composite of none', `lb_policy: CLUSTER_PROVIDED, ${composite('clusters: []')}`),
+  cluster('composite of one without a name', `lb_policy: CLUSTER_PROVIDED, ${composite('clusters: [ {} ]')}`),
+  cluster(
+    'composite of one that is not there',
+    `lb_policy: CLUSTER_PROVIDED, ${composite('clusters: [ { name: a } ]')}`,
+  ),
   cluster('aggregate without the policy', aggregate('clusters: [ a ]')),
   cluster('aggregate of none', `lb_policy: CLUSTER_PROVIDED, ${aggregate('clusters: []')}`),
   cluster('aggregate of one that is not there', `lb_policy: CLUSTER_PROVIDED, ${aggregate('clusters: [ a ]')}`),

@@ -62,6 +62,7 @@ export const exampleNames = [
   'tls_termination',
   'mtls',
   'double_proxy',
+  'forward_proxy',
   'grpc_bridge',
   'grpc_json',
   'grpc_web',

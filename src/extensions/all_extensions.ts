@@ -7,6 +7,7 @@ import { stderrAccessLogFactory, stdoutAccessLogFactory } from './access_loggers
 import { aggregateCluster } from './clusters/aggregate/config.ts'
 import { compositeCluster } from './clusters/composite/config.ts'
 import { dynamicForwardProxyCluster } from './clusters/dynamic_forward_proxy/config.ts'
+import { adaptiveConcurrencyFilter } from './filters/http/adaptive_concurrency/config.ts'
 import { admissionControlFilter } from './filters/http/admission_control/config.ts'
 import { bandwidthLimitFilter } from './filters/http/bandwidth_limit/config.ts'
 import { connectGrpcBridgeFilter } from './filters/http/connect_grpc_bridge/config.ts'
@@ -75,6 +76,7 @@ import { proxyProtocolUpstreamFactory } from './transport_sockets/upstream_proxy
 
 export const allExtensions: readonly ExtensionFactory[] = [
   // HTTP filters
+  adaptiveConcurrencyFilter,
   admissionControlFilter,
   bandwidthLimitFilter,
   connectGrpcBridgeFilter,

@@ -112,7 +112,7 @@ export function computeStatistics(
   }
   return {
     bins,
-    quantiles: computeQuantiles(bins, count).map((value) => value * scale),
+    quantiles: computeQuantiles(bins, count, SUPPORTED_QUANTILES).map((value) => value * scale),
     count,
     sum: sum * scale,
     bounds,
@@ -137,12 +137,15 @@ function countUpTo(bins: readonly Bin[], bound: number): number {
   return count
 }
 
-/** A bin's n values are taken to divide it evenly into n + 1 parts; the quantile is the value of rank ceil(q * count). */
-function computeQuantiles(bins: readonly Bin[], count: number): number[] {
-  if (count === 0) return SUPPORTED_QUANTILES.map(() => Number.NaN)
+/**
+ * A bin's n values are taken to divide it evenly into n + 1 parts; the quantile is the value of rank ceil(q * count).
+ * `quantiles` rise; NaN for each where there are no values.
+ */
+export function computeQuantiles(bins: readonly Bin[], count: number, quantiles: readonly number[]): number[] {
+  if (count === 0) return quantiles.map(() => Number.NaN)
   let at = 0
   let below = 0
-  return SUPPORTED_QUANTILES.map((quantile) => {
+  return quantiles.map((quantile) => {
     const target = quantile * count
     while (at < bins.length - 1 && below + bins[at].count < target) {
       below += bins[at].count

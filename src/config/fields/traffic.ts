@@ -15,6 +15,9 @@ export const trafficFields: FieldTable = {
   [`${filters}.http.fault.v3.FaultAbort`]: {
     acts: words('http_status grpc_status header_abort percentage response_body'),
   },
+  [`${filters}.http.adaptive_concurrency.v3.AdaptiveConcurrency`]: {
+    acts: words('gradient_controller_config enabled concurrency_limit_exceeded_status'),
+  },
   [`${filters}.http.admission_control.v3.AdmissionControl`]: {
     acts: words(`enabled success_criteria sampling_window aggression sr_threshold rps_threshold
       max_rejection_probability`),

@@ -53,6 +53,50 @@ const faultCases: readonly VerdictCase[] = [
   routeFault('header with a bad regex', 'headers: [ { name: a, string_match: { safe_regex: { regex: "(" } } } ]'),
 ]
 
+const ADAPTIVE = 'adaptive_concurrency.v3.AdaptiveConcurrency'
+const adaptive = (name: string, fields: string): VerdictCase => ({
+  name: `adaptive concurrency: ${name}`,
+  yaml: boot({ filters: filterOf(ADAPTIVE, fields) }),
+})
+const UPDATES = 'concurrency_limit_params: { concurrency_update_interval: 0.1s }'
+const MEASURES = 'min_rtt_calc_params: { interval: 60s }'
+const gradient = (name: string, fields: string, more = ''): VerdictCase =>
+  adaptive(name, `gradient_controller_config: { ${fields} }${more}`)
+
+const adaptiveCases: readonly VerdictCase[] = [
+  adaptive('empty', ''),
+  gradient('no parameters', ''),
+  gradient('no measurement', UPDATES),
+  gradient('no updates', MEASURES),
+  gradient('both', `${UPDATES}, ${MEASURES}`),
+  gradient('no update interval', `concurrency_limit_params: {}, ${MEASURES}`),
+  gradient(
+    'an update interval of nothing',
+    `concurrency_limit_params: { concurrency_update_interval: 0s }, ${MEASURES}`,
+  ),
+  gradient('neither interval nor value', `${UPDATES}, min_rtt_calc_params: {}`),
+  gradient('a fixed value', `${UPDATES}, min_rtt_calc_params: { fixed_value: 0.1s }`),
+  gradient('a fixed value of nothing', `${UPDATES}, min_rtt_calc_params: { fixed_value: 0s }`),
+  gradient('an interval and a fixed value', `${UPDATES}, min_rtt_calc_params: { interval: 1s, fixed_value: 0.1s }`),
+  gradient('an interval too short', `${UPDATES}, min_rtt_calc_params: { interval: 0.0005s }`),
+  gradient('an interval of a millisecond', `${UPDATES}, min_rtt_calc_params: { interval: 0.001s }`),
+  gradient('no requests', `${UPDATES}, min_rtt_calc_params: { interval: 1s, request_count: 0 }`),
+  gradient('no concurrency', `${UPDATES}, min_rtt_calc_params: { interval: 1s, min_concurrency: 0 }`),
+  gradient('jitter over all', `${UPDATES}, min_rtt_calc_params: { interval: 1s, jitter: { value: 101 } }`),
+  gradient('percentile over all', `${UPDATES}, ${MEASURES}, sample_aggregate_percentile: { value: 101 }`),
+  gradient(
+    'most of nothing',
+    `concurrency_limit_params: { concurrency_update_interval: 0.1s, max_concurrency_limit: 0 }, ${MEASURES}`,
+  ),
+  gradient(
+    'least of nothing',
+    `concurrency_limit_params: { concurrency_update_interval: 0.1s, min_concurrency_limit: 0 }, ${MEASURES}`,
+  ),
+  gradient('status', `${UPDATES}, ${MEASURES}`, ', concurrency_limit_exceeded_status: { code: 429 }'),
+  gradient('status unknown', `${UPDATES}, ${MEASURES}`, ', concurrency_limit_exceeded_status: { code: 299 }'),
+  gradient('disabled', `${UPDATES}, ${MEASURES}`, ', enabled: { default_value: false, runtime_key: k }'),
+]
+
 const ADMISSION = 'admission_control.v3.AdmissionControl'
 const admission = (name: string, fields: string): VerdictCase => ({
   name: `admission control: ${name}`,
@@ -305,6 +349,7 @@ const localRateLimitCases: readonly VerdictCase[] = [
 
 export const trafficVerdictCases: readonly VerdictCase[] = [
   ...faultCases,
+  ...adaptiveCases,
   ...admissionCases,
   ...bandwidthCases,
   ...localRateLimitCases,

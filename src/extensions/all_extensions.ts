@@ -69,6 +69,9 @@ import { omitHostMetadata } from './retry_host_predicates/omit_host_metadata/con
 import { previousHosts } from './retry_host_predicates/previous_hosts/config.ts'
 import { previousPriorities } from './retry_priorities/previous_priorities/config.ts'
 import { matcherClusterSpecifier } from './router/cluster_specifier_plugin/matcher/config.ts'
+import { cgroupMemory } from './resource_monitors/cgroup_memory/config.ts'
+import { fixedHeap } from './resource_monitors/fixed_heap/config.ts'
+import { injectedResource } from './resource_monitors/injected_resource/config.ts'
 import { rawBufferDownstreamFactory, rawBufferUpstreamFactory } from './transport_sockets/raw_buffer/config.ts'
 import { startTlsDownstreamFactory, startTlsUpstreamFactory } from './transport_sockets/starttls/config.ts'
 import { tlsDownstreamFactory, tlsUpstreamFactory } from './transport_sockets/tls/config.ts'
@@ -149,6 +152,10 @@ export const allExtensions: readonly ExtensionFactory[] = [
   allowListedRoutes,
   previousRoutes,
   safeCrossScheme,
+  // Resource monitors
+  cgroupMemory,
+  fixedHeap,
+  injectedResource,
   // Early header mutation
   earlyHeaderMutation,
   // Original IP detection

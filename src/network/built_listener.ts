@@ -11,6 +11,7 @@ import type { FilterChainFinder } from './filter_chain_matcher.ts'
 import type { ListenerFilterFactory } from './listener_filter.ts'
 import type { ListenerStats } from './listener_stats.ts'
 import type { ConfiguredNetworkFilter } from './network_filter.ts'
+import type { OverloadAction } from './overload/overload_state.ts'
 import type { ListenerSocketSettings } from './socket_settings.ts'
 
 export interface FilterChain {
@@ -52,6 +53,10 @@ export interface BuiltListener {
   readonly connectionLimit: ConnectionLimit
   readonly globalConnectionLimit: ConnectionLimit
   readonly ignoreGlobalConnectionLimit: boolean
+  /** Whether overload has a connection closed as soon as it comes. */
+  readonly rejectsConnection: () => boolean
+  /** While it is saturated, connections are left waiting in the kernel. */
+  readonly stopsAccepting: OverloadAction
   /** The socket's own address may differ from the listener's: TPROXY gives each connection its original destination. */
   readonly transparent: boolean
 }

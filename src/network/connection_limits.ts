@@ -1,7 +1,6 @@
 // Limits on the number of downstream connections, exact over all workers.
 
 import type { envoy } from '../../proto/generated/api.d.ts'
-import type { ConfigErrors } from '../config/errors.ts'
 import type { Runtime } from '../config/runtime.ts'
 import type { SharedCounter } from '../stats/shared_counter.ts'
 
@@ -10,7 +9,9 @@ type DownstreamConnectionsConfig =
   envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig
 
 const globalRuntimeKey = 'overload.global_downstream_max_connections'
-const globalMonitorType = 'envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig'
+/** The overload manager's monitor of downstream connections: it limits them by itself, too. */
+export const globalMonitorType =
+  'envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig'
 const noLimit = 2 ** 31 - 1
 
 /** A limit that runtime may change at any time; unlimited while the key is unset. */
@@ -75,12 +76,8 @@ export function listenerConnectionLimit(
 }
 
 /** `max_active_downstream_connections` of the overload manager's monitor; undefined where it is not configured. */
-export function overloadConnectionLimit(
-  overload: OverloadManager | undefined,
-  errors: ConfigErrors,
-): number | undefined {
-  const monitors = (overload?.resourceMonitors ?? []).filter((each) => each.typedConfig?.typeUrl === globalMonitorType)
-  if (monitors.length > 1) errors.add(monitors[1], undefined, `Duplicate resource monitor ${monitors[1].name}`)
-  const config = monitors[0]?.typedConfig?.value as DownstreamConnectionsConfig | undefined
+export function overloadConnectionLimit(overload: OverloadManager | undefined): number | undefined {
+  const monitor = overload?.resourceMonitors.find((each) => each.typedConfig?.typeUrl === globalMonitorType)
+  const config = monitor?.typedConfig?.value as DownstreamConnectionsConfig | undefined
   return config?.maxActiveDownstreamConnections
 }

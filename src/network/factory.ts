@@ -15,6 +15,7 @@ import type { ConnectionSocket } from './connection_socket.ts'
 import type { DrainDecision } from './drain.ts'
 import type { ListenerFilterFactoryCb } from './listener_filter.ts'
 import type { NetworkFilterFactoryCb } from './network_filter.ts'
+import type { OverloadState } from './overload/overload_state.ts'
 import type { SecretManager } from './tls/secret_manager.ts'
 import type { TransportSocket } from './transport_socket.ts'
 import type { WatchedFolders } from './watched_folders.ts'
@@ -40,6 +41,8 @@ export interface NetworkServerContext {
   readonly errors: ConfigErrors
   readonly shared: SharedMemory
   readonly globalConnectionLimit: ConnectionLimit
+  /** Of the listener that is being built, it is `neverOverloaded` where that bypasses the overload manager. */
+  readonly overload: OverloadState
   readonly secrets: SecretManager
   readonly folders: WatchedFolders
   readonly resources: WatchedResources

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { Server, type Socket } from 'node:net'
 import { monotonicMs, wallMs } from '../common/clock.ts'
 import { getLogger } from '../common/log.ts'
+import { closeFd, duplicateFd } from '../os/socket.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
 import { type AddressInfo, StreamInfo } from '../stream_info/stream_info.ts'
 import { ActiveConnection, writeAccessLogs } from './active_connection.ts'
@@ -22,8 +23,13 @@ const descriptors = new DescriptorReserve()
 /** A socket that is accepted on, and for whom: a new version of a listener takes over the sockets of the one before. */
 interface AcceptingSocket {
   readonly server: Server
+  readonly fd: number
+  readonly address: AddressInfo
   listener: Listener
 }
+
+/** One whose connections wait in the kernel meanwhile. */
+type PausedSocket = Pick<AcceptingSocket, 'fd' | 'address'>
 
 export class Listener {
   built: BuiltListener
@@ -31,6 +37,7 @@ export class Listener {
   readonly #pending = new Set<ListenerFilterManager>()
   readonly #draining = new DrainingChains(this)
   readonly #sockets: AcceptingSocket[] = []
+  readonly #paused: PausedSocket[] = []
   /** It accepts no more, and ends with its last connection. */
   #isLeaving = false
   #acceptedInEvent = 0
@@ -53,12 +60,28 @@ export class Listener {
     // A fixed address needs no question to the kernel for each connection.
     const varies = isWildcard(address) || isMapped(address) || this.built.transparent
     const localAddress = varies ? undefined : address
-    const accepting: AcceptingSocket = { server, listener: this }
+    const accepting: AcceptingSocket = { server, fd, address, listener: this }
     server.on('connection', (socket) => accepting.listener.#onAccept(socket, localAddress))
     server.listen({ fd, exclusive: true })
+    // At once: whoever drains or replaces the listener meanwhile finds it.
+    this.#sockets.push(accepting)
     await once(server, 'listening')
     server.on('error', (error) => log.error(`listener ${accepting.listener.built.name}: ${error.message}`))
-    this.#sockets.push(accepting)
+    accepting.listener.followOverload()
+  }
+
+  /** Stops accepting as long as overload asks for it, and goes on when it is over. */
+  followOverload(): void {
+    if (this.built.stopsAccepting.isSaturated) {
+      for (const { server, fd, address } of this.#sockets.splice(0)) {
+        this.#paused.push({ fd: duplicateFd(fd), address })
+        server.close()
+      }
+    } else {
+      for (const { fd, address } of this.#paused.splice(0)) {
+        this.listen(fd, address).catch((error: Error) => log.error(`listener ${this.built.name}: ${error.message}`))
+      }
+    }
   }
 
   /** Accepts on the sockets of an earlier version from now on. Connections of that one stay with it. */
@@ -67,6 +90,7 @@ export class Listener {
       accepting.listener = this
       this.#sockets.push(accepting)
     }
+    this.#paused.push(...earlier.#paused.splice(0))
   }
 
   /** Goes on with other filter chains for new connections: those of chains that are gone are asked to leave. */
@@ -119,6 +143,7 @@ export class Listener {
 
   #closeSockets(): void {
     for (const { server } of this.#sockets.splice(0)) server.close()
+    for (const { fd } of this.#paused.splice(0)) closeFd(fd)
   }
 
   closeConnections(reason: string): void {
@@ -157,6 +182,12 @@ export class Listener {
     if (built.ignoreGlobalConnectionLimit) built.globalConnectionLimit.acquire()
     else if (!built.globalConnectionLimit.tryAcquire()) {
       built.stats.globalCxOverflow.inc()
+      socket.destroy()
+      return false
+    }
+    if (built.rejectsConnection()) {
+      built.globalConnectionLimit.release()
+      built.stats.cxOverloadReject.inc()
       socket.destroy()
       return false
     }

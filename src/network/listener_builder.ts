@@ -22,6 +22,7 @@ import { buildFilterChains } from './filter_chain_builder.ts'
 import type { ListenerFilterFactory, ListenerFilterFactoryCb } from './listener_filter.ts'
 import { compileFilterDisabled } from './listener_filter_predicate.ts'
 import { ListenerStats } from './listener_stats.ts'
+import { neverOverloaded, type OverloadState } from './overload/overload_state.ts'
 import { listenerSocketSettings } from './socket_settings.ts'
 
 type ListenerView = envoy.config.listener.v3.Listener
@@ -49,6 +50,7 @@ export function buildListener<Server extends NetworkServerContext>(
   const scope = root.createScope('listener').createScope(prefix)
   const bufferLimitBytes = view.perConnectionBufferLimitBytes ?? defaultBufferLimitBytes
   let sharedNames = 0
+  const overload = view.bypassOverloadManager ? neverOverloaded : server.overload
   const info: ListenerInfo = {
     listenerScope: scope,
     listenerName: sockets.listenerName,
@@ -58,7 +60,7 @@ export function buildListener<Server extends NetworkServerContext>(
     listenerHasAccessLogs: view.accessLog.length > 0,
     sharedName: (kind) => `listener.${sockets.listenerName}.${kind}.${sharedNames++}`,
   }
-  const context: ListenerFactoryContext<Server> = Object.assign(Object.create(server), info, { scope: root })
+  const context: ListenerFactoryContext<Server> = Object.assign(Object.create(server), info, { scope: root, overload })
   const body = fingerprint({
     ...view,
     filterChains: undefined,
@@ -87,9 +89,18 @@ export function buildListener<Server extends NetworkServerContext>(
     connectionLimit: listenerConnectionLimit(server.shared, server.runtime, view.name),
     globalConnectionLimit: server.globalConnectionLimit,
     ignoreGlobalConnectionLimit: view.ignoreGlobalConnLimit || view.bypassOverloadManager,
+    rejectsConnection: connectionRejections(overload),
+    stopsAccepting: overload.action('envoy.overload_actions.stop_accepting_connections'),
     transparent: view.transparent ?? false,
     highWatermarkTimeoutMs: view.perConnectionBufferHighWatermarkTimeout ?? 0,
   }
+}
+
+/** Asks of each new connection whether it is closed at once. */
+function connectionRejections(overload: OverloadState): () => boolean {
+  const action = overload.action('envoy.overload_actions.reject_incoming_connections')
+  const point = overload.action('envoy.load_shed_points.tcp_listener_accept')
+  return () => action.isTaken() || point.isTaken()
 }
 
 function checkChains(view: ListenerView, address: string, errors: ConfigErrors): void {

@@ -11,6 +11,7 @@ import {
   type SocketAddress,
 } from './socket_address.ts'
 
+const F_DUPFD_CLOEXEC = 1030
 const SOCK_STREAM = 1
 const SOCK_NONBLOCK = 0o4000
 const SOCK_CLOEXEC = 0o2000000
@@ -201,6 +202,11 @@ export function getOriginalDst(fd: number, family: 'ipv4' | 'ipv6'): Ipv4Address
   }
   const address = decodeSocketAddress(bytes, bytes.length)
   return address === undefined || address.family === 'pipe' ? undefined : address
+}
+
+/** Another descriptor of the same file; not inherited by programs that are started. */
+export function duplicateFd(fd: number): number {
+  return checked(libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), 'fcntl', String(fd))
 }
 
 export function closeFd(fd: number): void {

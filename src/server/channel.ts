@@ -7,6 +7,7 @@ import type { LogLevel, LogSettings } from '../common/log.ts'
 import type { Bootstrap } from '../config/load.ts'
 import type { RuntimeValue } from '../config/runtime.ts'
 import type { DrainStrategy } from '../network/drain.ts'
+import type { OverloadScales } from '../network/overload/overload_state.ts'
 import type { HostsUpdate } from '../upstream/cluster_manager.ts'
 import type { DnsHostUpdate } from '../upstream/dns_cache/dns_cache.ts'
 import type { ActiveHealth, OutlierHealth } from '../upstream/host.ts'
@@ -47,6 +48,7 @@ export interface WorkerSettings {
   readonly fileFlushIntervalMs: number
   readonly fileFlushMinSizeBytes: number
   readonly drain: DrainState
+  readonly overload: OverloadScales
   readonly healthCheckFailed: boolean
 }
 
@@ -107,6 +109,7 @@ export type WorkerUpdate =
   /** Files in a folder have changed. */
   | { readonly type: 'folder'; readonly folder: string }
   | { readonly type: 'drain'; readonly drain: DrainState }
+  | { readonly type: 'overload'; readonly scales: OverloadScales }
   | { readonly type: 'stopListeners'; readonly inboundOnly: boolean }
   | { readonly type: 'healthCheck'; readonly failed: boolean }
   | { readonly type: 'logLevels'; readonly levels: readonly (readonly [name: string, level: LogLevel])[] }

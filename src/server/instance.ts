@@ -30,6 +30,7 @@ import { DnsCaches, type DnsDemand } from '../upstream/dns_cache/dns_caches.ts'
 import type { Host } from '../upstream/host.ts'
 import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
 import type { DrainManager } from './drain_decision.ts'
+import { OverloadManager } from './overload/overload_manager.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
 type ListenerView = envoy.config.listener.v3.Listener
@@ -60,12 +61,21 @@ export class Instance {
   readonly clusterManager: ClusterManager
   /** The server's own: what listeners and clusters are built with is made of it by `contextFor`. */
   readonly context: ServerContext
+  readonly overloadManager: OverloadManager
   readonly #drainManager: DrainManager
 
   constructor(bootstrap: Bootstrap, parts: InstanceParts) {
     const { errors, shared, runtime, drainManager, folders, workerIndex } = parts
     this.#drainManager = drainManager
     this.clusterManager = new ClusterManager(bootstrap.clusterManager)
+    const connectionLimit = globalConnectionLimit(shared, runtime, overloadConnectionLimit(bootstrap.overloadManager))
+    this.overloadManager = new OverloadManager(bootstrap.overloadManager, {
+      scope: parts.scope,
+      errors,
+      registry: parts.registry,
+      runtime,
+      downstreamConnections: () => connectionLimit.active(),
+    })
     this.context = {
       scope: parts.scope,
       runtime,
@@ -73,11 +83,8 @@ export class Instance {
       accessLogManager: parts.accessLogManager,
       errors,
       shared,
-      globalConnectionLimit: globalConnectionLimit(
-        shared,
-        runtime,
-        overloadConnectionLimit(bootstrap.overloadManager, errors),
-      ),
+      globalConnectionLimit: connectionLimit,
+      overload: this.overloadManager.state,
       secrets: new SecretManager(
         bootstrap.staticResources?.secrets ?? [],
         parts.scope,

@@ -150,10 +150,8 @@ export class Server implements ServerControl {
       check: (next, issues) => checkBootstrap(next, options, registry, issues),
       adopt: (next, plan) => this.#adopt(next, plan),
     })
-    const monitors = bootstrap.overloadManager?.resourceMonitors ?? []
     this.#serverStats = new ServerStats(this.#store, options, {
       version: bootstrap.statsServerVersionOverride,
-      resourceMonitors: monitors.map((monitor) => monitor.name),
     })
     const restarts = this.#store.counter('nuncio.worker_restarts')
     this.#workers = new WorkerPool({
@@ -203,6 +201,10 @@ export class Server implements ServerControl {
     if (this.options.mode === 'init_only') return
     await this.#workers.start()
     this.live.listeners.onWorkersStarted()
+    this.live.instance.overloadManager.start(
+      () => [process.pid, ...this.workerPids()],
+      (scales) => void this.#workers.apply({ type: 'overload', scales }),
+    )
     this.#state = 'LIVE'
     this.#serverStats.onInitialized(monotonicMs() - this.#startedAtMs)
     log.info('all dependencies initialized. starting workers')
@@ -236,6 +238,7 @@ export class Server implements ServerControl {
       fileFlushIntervalMs: options.fileFlushIntervalMs,
       fileFlushMinSizeBytes: options.fileFlushMinSizeBytes,
       drain: this.#drain,
+      overload: this.context.overload.scales(),
       healthCheckFailed: this.#healthCheckFailed,
     }
   }
@@ -363,6 +366,7 @@ export class Server implements ServerControl {
   async #stop(): Promise<void> {
     log.info('shutting down server instance')
     clearInterval(this.#flushTimer)
+    this.live.instance.overloadManager.stop()
     this.#runtimeLayers.close()
     this.#folderWatcher.close()
     this.#reload.stop()

@@ -21,8 +21,6 @@ const stateNumbers: Readonly<Record<ServerState, number>> = {
 interface ServerStatsOptions {
   /** `stats_server_version_override`. */
   readonly version: number | undefined
-  /** Names of the overload manager's monitors. */
-  readonly resourceMonitors: readonly string[]
 }
 
 export class ServerStats {
@@ -40,7 +38,7 @@ export class ServerStats {
   constructor(
     scope: Scope,
     { concurrency, restartEpoch, disableHotRestart }: Options,
-    { version, resourceMonitors }: ServerStatsOptions,
+    { version }: ServerStatsOptions,
   ) {
     const server = scope.createScope('server')
     this.#live = server.gauge('live')
@@ -80,10 +78,6 @@ export class ServerStats {
     // Made with or without an overload manager.
     scope.histogram('overload.refresh_interval_delay', 'ms')
     scope.counter('envoy.overload_actions.reset_high_memory_stream.count')
-    for (const name of resourceMonitors) {
-      scope.counter(`overload.${name}.failed_updates`)
-      scope.gauge(`overload.${name}.pressure`)
-    }
   }
 
   onInitialized(durationMs: number): void {

@@ -24,6 +24,9 @@ export class WorkerListeners {
   constructor(instance: Instance, drain: DrainSettings) {
     this.#instance = instance
     this.#drain = drain
+    instance.context.overload.onUpdate(() => {
+      for (const listener of this.#listeners.values()) listener.followOverload()
+    })
   }
 
   set(id: number, view: ListenerView): void {

@@ -109,6 +109,7 @@ class Worker {
       createGrpcClient: loadedGrpcClient,
     })
     refuseDifference(errors)
+    this.#instance.context.overload.update(settings.overload)
     const { drainTimeMs, drainStrategy: strategy } = settings
     this.#listeners = new WorkerListeners(this.#instance, { drainTimeMs, strategy })
     for (const update of settings.dnsHosts) this.#instance.context.dnsCaches.onHost(update)
@@ -159,6 +160,9 @@ class Worker {
         break
       case 'drain':
         this.#instance.setDrain(change.drain)
+        break
+      case 'overload':
+        this.#instance.context.overload.update(change.scales)
         break
       case 'stopListeners':
         this.#listeners.stopListening(change.inboundOnly)

@@ -20,6 +20,7 @@ export type Step =
   | { halfClose: true }
   | { reset: true }
   | { quietMs: number }
+  | Preparation
   /** Waits until a file of the proxy's folder has text and compares it. */
   | { file: string }
   /** An admin request of the case's own; its status, content type and body are compared. */
@@ -30,6 +31,13 @@ export type Step =
       /** The order of keys is free. */
       sortJson?: boolean
     }
+
+/** A change of the proxy's surroundings. */
+export type Preparation =
+  /** Puts another file in the place of one in the proxy's folder. */
+  | { replaceFile: string; text: string }
+  /** Waits until the stat has the value. */
+  | { waitStat: string; value: number }
 
 /** A step of the backend after a complete request (or at once on accept, for `onConnect`). */
 export type ReplyStep = string | { pauseMs: number } | { finish: true } | { reset: true } | { waitFor: string }
@@ -44,6 +52,8 @@ export interface ParityCase {
   pipe?: string
   /** The client speaks TLS, and believes every certificate. */
   tls?: ConnectionOptions
+  /** Before anything is connected or counted. */
+  prepare?: readonly Preparation[]
   steps: readonly Step[]
   /** The proxy answers in HTTP/2: what is received is a list of frames, for `waitFor` too. */
   frames?: true

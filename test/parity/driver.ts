@@ -1,5 +1,5 @@
 /** Runs the cases of a suite on one proxy, one after another, and returns what was seen. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { JsonObject, JsonValue } from '../../proto/generated/api.d.ts'
 import { AccessLogService, comparableEntry } from '../support/access_log_service.ts'
@@ -13,7 +13,7 @@ import {
 import { type ProxyKind, type ProxyProcess, startProxy } from '../support/proxy_process.ts'
 import { RateLimitService } from '../support/rate_limit_service.ts'
 import { RawClient } from '../support/raw_client.ts'
-import type { Observation, ParityCase, ParitySuite, ReplyStep, Step } from './case.ts'
+import type { Observation, ParityCase, ParitySuite, Preparation, ReplyStep, Step } from './case.ts'
 import { frameList } from './http2/frame_list.ts'
 import { type KnownPort, normalizeText } from './normalize.ts'
 import { withPorts } from './placeholders.ts'
@@ -96,6 +96,7 @@ export class SuiteDriver {
     this.#looks += 1
     this.#script(one)
     this.#rateLimits?.script(one.rateLimit)
+    for (const each of one.prepare ?? []) await this.#prepare(each)
     const marks = this.#markBackends()
     // Client ports come again after a while: only lines written from now on are this case's.
     const logStart = this.#logText().length
@@ -163,10 +164,26 @@ export class SuiteDriver {
     else if ('halfClose' in step) client.halfClose()
     else if ('reset' in step) client.reset()
     else if ('quietMs' in step) await client.waitQuiet(step.quietMs)
+    else if ('replaceFile' in step || 'waitStat' in step) await this.#prepare(step)
     else if ('file' in step) admin.push(await this.#fileText(step.file))
     else {
       const { status, headers, body } = await this.proxy.admin(step.admin, step.method ?? 'GET', step.headers)
       admin.push(`${status} ${headers['content-type']}\n${step.sortJson === true ? sortedJson(body) : body}`)
+    }
+  }
+
+  async #prepare(step: Preparation): Promise<void> {
+    if ('replaceFile' in step) {
+      const path = join(this.proxy.folder, step.replaceFile)
+      writeFileSync(`${path}.next`, step.text)
+      renameSync(`${path}.next`, path)
+      return
+    }
+    const { waitStat: name, value } = step
+    const deadline = performance.now() + STEP_TIMEOUT_MS
+    while ((await this.proxy.stats(`^${name.replaceAll('.', '\\.')}$`)).get(name) !== value) {
+      if (performance.now() > deadline) throw new Error(`${this.proxy.kind}: ${name} did not become ${value}`)
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }
   }
 

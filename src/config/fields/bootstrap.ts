@@ -37,7 +37,7 @@ export const bootstrapFields: FieldTable = {
     harmless: ['allow_default_tag_overrides'],
   },
   'envoy.config.overload.v3.OverloadManager': {
-    acts: ['resource_monitors'],
-    harmless: words('refresh_interval buffer_factory_config'),
+    acts: words('refresh_interval resource_monitors actions loadshed_points'),
+    harmless: ['buffer_factory_config'],
   },
 }

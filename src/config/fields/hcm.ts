@@ -17,9 +17,9 @@ export const hcmFields: FieldTable = {
       strip_any_host_port stream_error_on_invalid_http_message strip_trailing_host_dot
       append_x_forwarded_port
       http1_safe_max_connection_duration forward_client_cert_details set_current_client_cert_details
-      forward_client_cert_matcher`),
+      forward_client_cert_matcher append_local_overload`),
     harmless: words(`http3_protocol_options record_route_resolution_stats
-      represent_ipv4_remote_address_as_ipv4_mapped_ipv6 append_local_overload add_proxy_protocol_connection_state`),
+      represent_ipv4_remote_address_as_ipv4_mapped_ipv6 add_proxy_protocol_connection_state`),
   },
   [`${manager}.UpgradeConfig`]: { acts: words('upgrade_type filters enabled') },
   [`${manager}.HcmAccessLogOptions`]: { acts: words('access_log_flush_interval flush_access_log_on_new_request') },

@@ -20,7 +20,7 @@ import type { ConnectionManager } from './connection_manager.ts'
 import { answerToExpect } from './expect.ts'
 import { FilterManager, type FilterManagerStream } from './filter_manager.ts'
 import { addRouteHeaders } from './local_reply_headers.ts'
-import { checkRequestHead } from './request_checks.ts'
+import { checkRequestHead, overloadReply } from './request_checks.ts'
 import { mutateRequestHeaders } from './request_headers.ts'
 import { mutateResponseHeaders, sanitizeResponseHeaders } from './response_headers.ts'
 import { RouteCache } from './route_cache.ts'
@@ -98,10 +98,12 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     this.http10 = info.protocol === 'HTTP/1.0'
     this.#noteReceived(endStream)
     this.timers.start(endStream)
-    if ((headers.known & KnownHeader.expect) !== 0 && !settings.proxy100Continue) this.#answerExpect(headers)
+    const overloaded = overloadReply(settings)
+    const expects = (headers.known & KnownHeader.expect) !== 0 && overloaded === undefined
+    if (expects && !settings.proxy100Continue) this.#answerExpect(headers)
     if (!this.#multiplexed && wantsClose(headers, this.http10)) this.closeAfter = true
     this.#upgradeType = requestedUpgrade(headers)
-    const refusal = checkRequestHead(headers, settings, this.connection)
+    const refusal = overloaded ?? checkRequestHead(headers, settings, this.connection)
     if (refusal !== undefined) {
       this.filters.sendLocalReply(refusal)
       return

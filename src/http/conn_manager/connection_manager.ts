@@ -77,6 +77,11 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
   }
 
   onData(data: Buffer, _endStream: boolean): FilterStatus {
+    if (this.codec === undefined && this.settings.overload.creatingCodec.isTaken()) {
+      this.settings.stats.downstreamRqOverloadClose.inc()
+      this.connection.close('noFlush', 'onData_codec_creation_overload')
+      return FilterStatus.StopIteration
+    }
     const codec = this.codec ?? this.#createCodec(data)
     try {
       codec.dispatch(data)
@@ -134,8 +139,13 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
 
   /** Before a stream's response head is written: decides whether the connection ends with it, and tells the client. */
   beforeResponse(stream: ActiveStream, headers: HeaderMap): void {
-    const { stats, drainDecision } = this.settings
+    const { stats, drainDecision, overload } = this.settings
     const multiplexed = this.codec?.multiplexed === true
+    if (this.drainState === 'notDraining' && overload.disableKeepalive.isTaken()) {
+      stats.downstreamCxOverloadDisableKeepalive.inc()
+      stats.downstreamCxDrainClose.inc()
+      this.#startDrainSequence()
+    }
     if (stream.closeAfter) this.#drain()
     if (this.drainState === 'notDraining' && drainDecision.drainClose()) {
       stats.downstreamCxDrainClose.inc()

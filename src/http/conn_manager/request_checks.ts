@@ -10,6 +10,20 @@ import { normalizePath } from './path_normalization.ts'
 import { sanitizeHopByHop } from './request_headers.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
 
+/** The answer to a request that overload turns away; undefined for any other. */
+export function overloadReply({ overload, stats }: ConnectionManagerSettings): LocalReply | undefined {
+  if (!overload.stopAcceptingRequests.isTaken() && !overload.decodingHeaders.isTaken()) return undefined
+  stats.downstreamRqOverloadClose.inc()
+  return {
+    status: 503,
+    body: 'envoy overloaded',
+    details: 'overload',
+    modifyHeaders: (headers) => {
+      if (overload.appendsHeader) headers.add('x-envoy-local-overloaded', 'true')
+    },
+  }
+}
+
 /** The refusal of this request, or undefined; path and host are normalised on the way. */
 export function checkRequestHead(
   headers: HeaderMap,

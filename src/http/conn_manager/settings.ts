@@ -3,6 +3,7 @@
 import type { AccessLog } from '../../access_log/access_log.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
 import type { DrainDecision } from '../../network/drain.ts'
+import type { OverloadAction } from '../../network/overload/overload_state.ts'
 import type { AddressInfo, StreamInfo } from '../../stream_info/stream_info.ts'
 import type { ClusterManager } from '../../upstream/cluster_manager.ts'
 import type { Http1CodecStats } from '../codec/http1/server_codec.ts'
@@ -33,6 +34,17 @@ export type IpDetection = (
   | { readonly address: AddressInfo | undefined; readonly trusted: boolean; readonly skipXffAppend: boolean }
   | { readonly rejectStatus: number }
 
+/** What overload may ask for. */
+export interface OverloadSettings {
+  readonly stopAcceptingRequests: OverloadAction
+  readonly disableKeepalive: OverloadAction
+  /** Load shed points. */
+  readonly creatingCodec: OverloadAction
+  readonly decodingHeaders: OverloadAction
+  /** x-envoy-local-overloaded, with what is turned away. */
+  readonly appendsHeader: boolean
+}
+
 export interface ConnectionManagerSettings {
   readonly stats: ConnectionManagerStats
   readonly listenerStats: ListenerHttpStats
@@ -54,6 +66,7 @@ export interface ConnectionManagerSettings {
   readonly flushAccessLogOnNewRequest: boolean
   readonly accessLogFlushIntervalMs: number
   readonly drainDecision: DrainDecision
+  readonly overload: OverloadSettings
   readonly localReply: LocalReplyRewriter
   /** early_header_mutation_extensions, in order. */
   readonly earlyHeaderMutation: ((headers: HeaderMap, info: StreamInfo) => void) | undefined

@@ -7,7 +7,7 @@ import { readCidrSet } from '../../../../config/cidr_ranges.ts'
 import { createHttp2CodecStats } from '../../../../http/codec/http2/codec_stats.ts'
 import { ConnectionManager } from '../../../../http/conn_manager/connection_manager.ts'
 import { compileForwardClientCert } from '../../../../http/conn_manager/forward_client_cert.ts'
-import type { ConnectionManagerSettings } from '../../../../http/conn_manager/settings.ts'
+import type { ConnectionManagerSettings, OverloadSettings } from '../../../../http/conn_manager/settings.ts'
 import { connectionManagerStats, listenerHttpStats } from '../../../../http/conn_manager/stats.ts'
 import { compileLocalReply } from '../../../../http/local_reply.ts'
 import type { ListenerFactoryContext, NetworkFilterFactory } from '../../../../network/factory.ts'
@@ -75,6 +75,7 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     flushAccessLogOnNewRequest: options?.flushAccessLogOnNewRequest ?? config.flushAccessLogOnNewRequest,
     accessLogFlushIntervalMs: options?.accessLogFlushInterval ?? config.accessLogFlushInterval ?? 0,
     drainDecision: context.drainDecision,
+    overload: overloadSettings(config, context),
     localReply: compileLocalReply(config.localReplyConfig, context),
     earlyHeaderMutation: buildEarlyHeaderMutation(config.earlyHeaderMutationExtensions, context),
 
@@ -119,6 +120,16 @@ export function connectionManagerSettings(config: HttpConnectionManager, context
     delayedCloseTimeoutMs: config.delayedCloseTimeout ?? defaultDelayedCloseTimeoutMs,
     drainTimeoutMs: config.drainTimeout ?? defaultDrainTimeoutMs,
     drainTimeoutJitter: (config.drainTimeoutJitter?.value ?? 0) / 100,
+  }
+}
+
+function overloadSettings(config: HttpConnectionManager, { overload }: Context): OverloadSettings {
+  return {
+    stopAcceptingRequests: overload.action('envoy.overload_actions.stop_accepting_requests'),
+    disableKeepalive: overload.action('envoy.overload_actions.disable_http_keepalive'),
+    creatingCodec: overload.action('envoy.load_shed_points.hcm_ondata_creating_codec'),
+    decodingHeaders: overload.action('envoy.load_shed_points.http_connection_manager_decode_headers'),
+    appendsHeader: config.appendLocalOverload,
   }
 }
 

@@ -74,6 +74,7 @@ export class Instance {
       errors,
       registry: parts.registry,
       runtime,
+      isMain: parts.workerIndex < 0,
       downstreamConnections: () => connectionLimit.active(),
     })
     this.context = {

@@ -19,7 +19,7 @@ const actions = 'envoy.overload_actions'
 const injected = 'overload.injected'
 
 /** One action at its threshold of 0.5, by a monitor that is named `injected` or given. */
-async function start(action: string, monitor: string): Promise<void> {
+async function start(action: string, monitor: string, settings = ''): Promise<void> {
   const answer = 'direct_response: { status: 200, body: { inline_string: ok } }'
   const listener = httpListener({
     name: 'main',
@@ -28,7 +28,7 @@ async function start(action: string, monitor: string): Promise<void> {
   const manager = `overload_manager:
   refresh_interval: 0.02s
   resource_monitors: [ ${monitor} ]
-  actions: [ { name: ${actions}.${action}, triggers: [ { name: injected, threshold: { value: 0.5 } } ] } ]`
+  actions: [ { name: ${actions}.${action}, triggers: [ { name: injected, threshold: { value: 0.5 } } ]${settings} } ]`
   const yaml = bootstrap([listener], [], manager).replaceAll('{{dir}}/access.log', '/dev/null')
   server = await startServer(yaml, '--concurrency', '2')
 }
@@ -103,6 +103,18 @@ describe('overload', () => {
     setPressure(folder, 'none')
     await until('updates fail', () => (statOf(server, `${injected}.failed_updates`) ?? 0) > 2)
     expect(statOf(server, `overload.${actions}.stop_accepting_requests.active`)).toBe(1)
+  })
+
+  it('collects garbage as long as it lasts', async () => {
+    using folder = new TestFolder()
+    setPressure(folder, '1')
+    const config = '{ "@type": type.googleapis.com/envoy.config.overload.v3.ShrinkHeapConfig, timer_interval: 1s }'
+    await start('shrink_heap', byFile(join(folder.path, 'pressure')), `, typed_config: ${config}`)
+    const count = () => statOf(server, `overload.${actions}.shrink_heap.shrink_count`) ?? 0
+    await until('it has been done twice', () => count() === 2)
+    setPressure(folder, '0')
+    await until('it is over', () => statOf(server, `overload.${actions}.shrink_heap.active`) === 0)
+    expect(await statuses()).toEqual(new Set(['200']))
   })
 
   it('counts the memory of main and of workers', async () => {

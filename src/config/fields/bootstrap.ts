@@ -40,4 +40,6 @@ export const bootstrapFields: FieldTable = {
     acts: words('refresh_interval resource_monitors actions loadshed_points'),
     harmless: ['buffer_factory_config'],
   },
+  // How much V8 keeps for itself is its own matter.
+  'envoy.config.overload.v3.ShrinkHeapConfig': { acts: ['timer_interval'], harmless: ['max_unfreed_memory_bytes'] },
 }

@@ -2,6 +2,7 @@
 
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
+import { shrinkHeapAction } from './heap_shrinker.ts'
 
 const actionPrefix = 'envoy.overload_actions.'
 const supportedActions: ReadonlySet<string> = new Set(
@@ -10,14 +11,15 @@ const supportedActions: ReadonlySet<string> = new Set(
     'disable_http_keepalive',
     'stop_accepting_connections',
     'reject_incoming_connections',
+    'shrink_heap',
   ].map((name) => actionPrefix + name),
 )
 /** Those that Envoy knows, too. */
 const unsupportedActions: ReadonlySet<string> = new Set(
-  ['reduce_timeouts', 'shrink_heap', 'reset_high_memory_stream', 'close_idle_http_connections'].map(
-    (name) => actionPrefix + name,
-  ),
+  ['reduce_timeouts', 'reset_high_memory_stream', 'close_idle_http_connections'].map((name) => actionPrefix + name),
 )
+
+const shrinkHeapConfig = 'envoy.config.overload.v3.ShrinkHeapConfig'
 
 const pointPrefix = 'envoy.load_shed_points.'
 const supportedPoints: ReadonlySet<string> = new Set(
@@ -29,7 +31,13 @@ const supportedPoints: ReadonlySet<string> = new Set(
 export function checkAction(view: envoy.config.overload.v3.OverloadAction, errors: ConfigErrors): void {
   const { name } = view
   if (supportedActions.has(name)) {
-    if (view.typedConfig === undefined) return
+    const { typedConfig } = view
+    if (typedConfig === undefined) return
+    if (name === shrinkHeapAction) {
+      if (typedConfig.typeUrl === shrinkHeapConfig) return
+      errors.add(view, 'typedConfig', `Overload action "${name}" takes a ${shrinkHeapConfig}`)
+      return
+    }
     const message = `Overload action "${name}" has an unexpected value for the typed_config field`
     errors.add(view, 'typedConfig', message)
   } else if (unsupportedActions.has(name)) {

@@ -17,6 +17,7 @@ import { OverloadAction, type OverloadScales, OverloadState } from '../../networ
 import type { ResourceMonitor, ResourceMonitorFactory } from '../../network/overload/resource_monitor.ts'
 import { compileTrigger, type Trigger } from '../../network/overload/trigger.ts'
 import type { Counter, Gauge, Histogram, Scope } from '../../stats/store.ts'
+import { defaultShrinkIntervalMs, shrinkHeap, shrinkHeapAction } from './heap_shrinker.ts'
 import { checkAction, checkLoadShedPoint } from './known_actions.ts'
 
 type OverloadManagerView = envoy.config.overload.v3.OverloadManager
@@ -32,6 +33,8 @@ export interface OverloadManagerParts {
   readonly errors: ConfigErrors
   readonly registry: ExtensionRegistry
   readonly runtime: Runtime
+  /** Main or a worker: the one is to tell what all do. */
+  readonly isMain: boolean
   /** Of all processes. */
   readonly downstreamConnections: () => number
 }
@@ -74,6 +77,7 @@ export class OverloadManager {
     for (const each of view?.actions ?? []) this.#addAction(each, actions)
     for (const each of view?.loadshedPoints ?? []) this.#addLoadShedPoint(each, actions)
     this.state = new OverloadState(actions)
+    this.#startShrinking(view)
   }
 
   /** `pids`: the proxy's processes. `onChange` is told whenever something differs from what was told before. */
@@ -155,6 +159,17 @@ export class OverloadManager {
       triggers.set(view.name, compileTrigger(view, errors))
     }
     return triggers
+  }
+
+  #startShrinking(view: OverloadManagerView | undefined): void {
+    const action = view?.actions.find(({ name }) => name === shrinkHeapAction)
+    if (action === undefined) return
+    const { scope, isMain } = this.#parts
+    const settings = action.typedConfig?.value as envoy.config.overload.v3.ShrinkHeapConfig | undefined
+    const shrinkCount = scope.counter(`overload.${shrinkHeapAction}.shrink_count`)
+    shrinkHeap(this.state, settings?.timerInterval ?? defaultShrinkIntervalMs, () => {
+      if (isMain) shrinkCount.inc()
+    })
   }
 
   // ---- While it runs ---------------------------------------------------------------------------------------------

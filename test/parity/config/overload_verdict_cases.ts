@@ -83,6 +83,23 @@ export const overloadVerdictCases: readonly VerdictCase[] = [
     'with settings that it has none of',
     `{ name: ${STOP}, triggers: [ ${trigger(ABOVE)} ], typed_config: { "@type": type.googleapis.com/envoy.config.overload.v3.ScaleTimersOverloadActionConfig, timer_scale_factors: [ { timer: HTTP_DOWNSTREAM_CONNECTION_IDLE, min_timeout: 1s } ] } }`,
   ),
+  actions('shrink heap', action('envoy.overload_actions.shrink_heap', trigger(ABOVE))),
+  ...[
+    '',
+    ', timer_interval: 1s',
+    ', timer_interval: 0.5s',
+    ', timer_interval: 0s',
+    ', max_unfreed_memory_bytes: 1',
+  ].map((fields) =>
+    actions(
+      `shrink heap by settings${fields}`,
+      `{ name: envoy.overload_actions.shrink_heap, triggers: [ ${trigger(ABOVE)} ], typed_config: { "@type": type.googleapis.com/envoy.config.overload.v3.ShrinkHeapConfig${fields} } }`,
+    ),
+  ),
+  actions(
+    'shrink heap by settings of another action',
+    `{ name: envoy.overload_actions.shrink_heap, triggers: [ ${trigger(ABOVE)} ], typed_config: { "@type": type.googleapis.com/envoy.config.overload.v3.ScaleTimersOverloadActionConfig, timer_scale_factors: [ { timer: HTTP_DOWNSTREAM_CONNECTION_IDLE, min_timeout: 1s } ] } }`,
+  ),
   points('one', action(POINT, trigger(ABOVE))),
   points('twice', action(POINT, trigger(ABOVE)), action(POINT, trigger(ABOVE))),
   points('without triggers', `{ name: ${POINT} }`),

@@ -6,14 +6,14 @@ import type { ServerContext } from '../upstream/server_context.ts'
 import { type GrpcClient, grpcInternal, grpcOk } from './grpc_client.ts'
 import { createGrpcClient } from './grpc_service.ts'
 
-/** Ends with what it is configured for. */
 export function createAsyncGrpcClient(
   service: envoy.config.core.v3.GrpcService,
   context: ServerContext,
 ): AsyncGrpcClient {
   const client = createGrpcClient(service, context, context.errors)
   if (client === undefined) return noClient
-  context.lifetime.onEnd((graceMs) => void setTimeout(() => client.close(), graceMs).unref())
+  // Calls go on: whoever makes them ends them. Connections to clusters are for others, too.
+  if (service.googleGrpc !== undefined) context.lifetime.onEnd(() => client.close())
   return { unaryCall: (...call) => startUnaryCall(client, ...call) }
 }
 

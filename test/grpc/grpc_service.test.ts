@@ -95,7 +95,6 @@ function clientOf(service: string, context: TestServerContext): GrpcClient {
 /** One message for one; rejects with what the call failed by. */
 function unaryOf(service: string, context: TestServerContext) {
   const client = createAsyncGrpcClient(serviceView(service), context)
-  closers.push(() => context.lifetime.end())
   return (message: string | Buffer, timeoutMs?: number): Promise<Buffer> =>
     new Promise((resolve, reject) => {
       const callbacks = {

@@ -21,9 +21,9 @@ const service = {
   },
 } as const
 
-/** `response` is a view of a RateLimitResponse; `silent` never answers. */
+/** `response` is a view of a RateLimitResponse, given when `after` has resolved; `silent` never answers. */
 export type RateLimitReply =
-  | { readonly response: object; readonly delayMs?: number }
+  | { readonly response: object; readonly delayMs?: number; readonly after?: Promise<void> }
   | { readonly bytes: Buffer }
   | { readonly error: { readonly code: number; readonly details: string } }
   | { readonly silent: true }
@@ -80,7 +80,9 @@ export class RateLimitService {
     else if ('bytes' in reply) answer(null, reply.bytes)
     else {
       const bytes = Buffer.from(encodeMessage('envoy.service.ratelimit.v3.RateLimitResponse', reply.response))
-      setTimeout(() => answer(null, bytes), reply.delayMs ?? 0)
+      const give = () => setTimeout(() => answer(null, bytes), reply.delayMs ?? 0)
+      if (reply.after === undefined) give()
+      else void reply.after.then(give)
     }
   }
 }

@@ -5,6 +5,7 @@ import { bandwidthLimitSuite } from '../http_filters/bandwidth_limit_suite.ts'
 import { faultSuite } from '../http_filters/fault_suite.ts'
 import { localRateLimitSuite } from '../http_filters/local_ratelimit_suite.ts'
 import { madeSessionsSuite } from '../http_filters/made_sessions_suite.ts'
+import { rateLimitSuite } from '../http_filters/ratelimit_suite.ts'
 import { defineOverTransports } from './define_matrix.ts'
 
 defineOverTransports(
@@ -14,4 +15,5 @@ defineOverTransports(
   faultSuite,
   localRateLimitSuite,
   madeSessionsSuite,
+  rateLimitSuite,
 )

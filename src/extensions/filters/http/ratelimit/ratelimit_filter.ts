@@ -33,6 +33,8 @@ export class RateLimitFilter extends PassThroughFilter {
   #requestHeaders: HeaderMap | undefined = undefined
   #limited: LimitedRoute | undefined = undefined
   #call: GrpcCall | undefined = undefined
+  /** Those of the call. */
+  #descriptors: readonly RateLimitDescriptor[] = []
   /** Lower-case names; for the response, whoever makes it. */
   #headersToAdd: [name: string, value: string][] = []
 
@@ -45,9 +47,9 @@ export class RateLimitFilter extends PassThroughFilter {
     this.#requestHeaders = headers
     if (!this.#settings.enabled() || !this.#isMeant(headers)) return FilterHeadersStatus.Continue
     this.#limited = this.#findRoute()
-    const descriptors = this.#descriptors(headers, false)
-    if (descriptors.length === 0) return FilterHeadersStatus.Continue
-    this.#call = this.#settings.client.limit(this.#domain(), descriptors, (answer) => this.#onAnswer(answer))
+    this.#descriptors = this.#describe(headers, false)
+    if (this.#descriptors.length === 0) return FilterHeadersStatus.Continue
+    this.#call = this.#settings.client.limit(this.#domain(), this.#descriptors, (answer) => this.#onAnswer(answer))
     return FilterHeadersStatus.StopIteration
   }
 
@@ -70,7 +72,7 @@ export class RateLimitFilter extends PassThroughFilter {
       return
     }
     if (this.#requestHeaders === undefined) return
-    const descriptors = this.#descriptors(this.#requestHeaders, true)
+    const descriptors = this.#describe(this.#requestHeaders, true)
     if (descriptors.length > 0) this.#settings.client.limit(this.#domain(), descriptors, () => {})
   }
 
@@ -93,7 +95,7 @@ export class RateLimitFilter extends PassThroughFilter {
     return this.#limited?.ofRoute?.domain || this.#settings.domain
   }
 
-  #descriptors(headers: HeaderMap, onStreamDone: boolean): readonly RateLimitDescriptor[] {
+  #describe(headers: HeaderMap, onStreamDone: boolean): readonly RateLimitDescriptor[] {
     if (this.#limited === undefined) return []
     const { streamInfo } = this.decoderCallbacks
     const request = { headers, streamInfo, route: this.#limited.route }
@@ -157,11 +159,17 @@ export class RateLimitFilter extends PassThroughFilter {
   }
 
   #collectHeaders(status: LimitAnswer['status'], response: RateLimitResponse | undefined): void {
-    const { addsXEnvoyRatelimited, addsXRatelimitHeaders } = this.#settings
+    const { addsXEnvoyRatelimited } = this.#settings
     const headers = pairsOf(response?.responseHeadersToAdd ?? [])
     if (status === 'overLimit' && addsXEnvoyRatelimited) headers.push(['x-envoy-ratelimited', 'true'])
-    if (addsXRatelimitHeaders) headers.push(...xRatelimitHeaders(response?.statuses ?? []))
+    headers.push(...xRatelimitHeaders(response?.statuses ?? [], (index) => this.#isTold(index)))
     this.#headersToAdd = headers
+  }
+
+  /** There is a status for each descriptor, which may say itself whether clients are told. */
+  #isTold(index: number): boolean {
+    const option = this.#descriptors[index]?.xRatelimitOption ?? 'UNSPECIFIED'
+    return option === 'UNSPECIFIED' ? this.#settings.addsXRatelimitHeaders : option === 'DRAFT_VERSION_03'
   }
 
   #refuse(response: RateLimitResponse | undefined): void {

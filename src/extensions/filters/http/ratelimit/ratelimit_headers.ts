@@ -17,21 +17,24 @@ const windowSeconds: Readonly<Record<CurrentLimit['unit'], number>> = {
   YEAR: 365 * day,
 }
 
-/** Of the limit with the least left; the policy lists all. */
-export function xRatelimitHeaders(statuses: readonly DescriptorStatus[]): readonly [name: string, value: string][] {
-  let least: DescriptorStatus | undefined
+/** Of the limit with the least left, if that is told; the policy lists all that are. */
+export function xRatelimitHeaders(
+  statuses: readonly DescriptorStatus[],
+  isTold: (index: number) => boolean,
+): readonly [name: string, value: string][] {
+  let least: number | undefined
   let policy = ''
-  for (const status of statuses) {
-    const { currentLimit, limitRemaining } = status
+  for (const [index, { currentLimit, limitRemaining }] of statuses.entries()) {
     if (currentLimit === undefined) continue
-    if (least === undefined || limitRemaining < least.limitRemaining) least = status
-    policy += policyOf(currentLimit)
+    if (least === undefined || limitRemaining < statuses[least].limitRemaining) least = index
+    if (isTold(index)) policy += policyOf(currentLimit)
   }
-  if (least === undefined) return []
+  if (least === undefined || !isTold(least)) return []
+  const status = statuses[least]
   return [
-    ['x-ratelimit-limit', `${least.currentLimit?.requestsPerUnit}${policy}`],
-    ['x-ratelimit-remaining', String(least.limitRemaining)],
-    ['x-ratelimit-reset', String(secondsUntilReset(least))],
+    ['x-ratelimit-limit', `${status.currentLimit?.requestsPerUnit}${policy}`],
+    ['x-ratelimit-remaining', String(status.limitRemaining)],
+    ['x-ratelimit-reset', String(secondsUntilReset(status))],
   ]
 }
 

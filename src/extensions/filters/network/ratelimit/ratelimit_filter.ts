@@ -31,6 +31,11 @@ export class NetworkRateLimitFilter implements ReadFilter {
   readonly #settings: NetworkRateLimitSettings
   #callbacks!: ReadFilterCallbacks
   #call: GrpcCall | undefined = undefined
+  /** What has come before the answer. */
+  readonly #held: Buffer[] = []
+  #heldBytes = 0
+  #hasEnded = false
+  #isPaused = false
 
   constructor(settings: NetworkRateLimitSettings) {
     this.#settings = settings
@@ -49,8 +54,17 @@ export class NetworkRateLimitFilter implements ReadFilter {
     return FilterStatus.StopIteration
   }
 
-  onData(): FilterStatus {
-    return this.#call === undefined ? FilterStatus.Continue : FilterStatus.StopIteration
+  onData(data: Buffer, endStream: boolean): FilterStatus {
+    if (this.#call === undefined) return FilterStatus.Continue
+    this.#held.push(data)
+    this.#heldBytes += data.length
+    this.#hasEnded = endStream
+    const { connection } = this.#callbacks
+    if (!this.#isPaused && this.#heldBytes > connection.bufferLimitBytes) {
+      this.#isPaused = true
+      connection.readDisable(true)
+    }
+    return FilterStatus.StopIteration
   }
 
   onDestroy(): void {
@@ -88,7 +102,13 @@ export class NetworkRateLimitFilter implements ReadFilter {
       }
       stats.failureModeAllowed.inc()
     }
-    this.#callbacks.continueReading()
+    this.#goOn()
+  }
+
+  #goOn(): void {
+    if (this.#held.length === 0) this.#callbacks.continueReading()
+    else this.#callbacks.injectReadDataToFilterChain(Buffer.concat(this.#held.splice(0)), this.#hasEnded)
+    if (this.#isPaused) this.#callbacks.connection.readDisable(false)
   }
 
   #close(reason: string): void {

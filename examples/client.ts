@@ -1,6 +1,7 @@
 // HTTP requests as the examples' checks make them: one connection each, nothing followed, nothing decoded.
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { type RequestOptions, request as requestSecurely } from 'node:https'
+import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Echo } from './backends.ts'
 import type { ExampleProxy } from './example.ts'
@@ -66,6 +67,20 @@ export async function getEcho(port: number, path: string, headers: Record<string
   const { status, body } = await get(port, path, headers)
   if (status !== 200) throw new Error(`${path}: status ${status}: ${body}`)
   return JSON.parse(body) as Echo
+}
+
+/** What a TCP server sends back to a text, on a connection of its own; '' where that is closed. */
+export function echoOf(port: number, text: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' })
+    socket.on('error', () => {})
+    socket.on('close', () => resolve(''))
+    socket.on('data', (data) => {
+      resolve(String(data))
+      socket.destroy()
+    })
+    socket.write(text)
+  })
 }
 
 /** Asks again until something comes of it; throws, saying what was waited for, when that takes too long. */

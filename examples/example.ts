@@ -28,7 +28,7 @@ export interface ExampleProxy {
 
 export interface Example {
   /** Installs what the check needs beside Node and openssl; throws where it cannot. */
-  readonly install?: () => void
+  readonly install?: () => unknown
   /** Makes the files that are read, before anything is started; the folder stands for `/tmp` in the YAML. */
   readonly prepare?: (folder: string) => void
   /**
@@ -57,6 +57,8 @@ export const exampleNames = [
   'locality_failover',
   'fault_injection',
   'load_reporting',
+  'rate_limit_local',
+  'rate_limit_global',
   'access_log',
   'sni_passthrough',
   'tls_termination',

@@ -36,7 +36,6 @@ const unbuilt: Readonly<Record<ProxyKind, readonly string[]>> = {
     'envoy.extensions.bootstrap.internal_listener.v3',
     '"ORIGINAL_DST"',
     '"use_original_dst"',
-    '"outlier_detection"',
   ],
 }
 

@@ -297,17 +297,10 @@ export class ClusterLifecycle {
     stats.onUpdated()
     instance.clusterManager.onHealthChanged(clusterName)
     const hosts = [...keyedHosts(entry.cluster)].filter(([, host]) => changed.has(host))
-    const health = hosts.map(
-      ([
-        key,
-        {
-          activeHealth,
-          outlierHealth: { isEjected, isDegraded },
-        },
-      ]) => {
-        return { key, active: plainHealth(activeHealth), outlier: { isEjected, isDegraded } }
-      },
-    )
+    const health = hosts.map(([key, { activeHealth, outlierHealth }]) => {
+      const { isEjected, isDegraded } = outlierHealth
+      return { key, active: plainHealth(activeHealth), outlier: { isEjected, isDegraded } }
+    })
     await push({ kind: 'health', clusterName, hosts: health })
   }
 

@@ -169,6 +169,7 @@ describe('settings', () => {
     expect(policy).toEqual({
       maxInternalRedirects: 3,
       redirectResponseCodes: new Set([303]),
+      predicates: [],
       allowCrossSchemeRedirect: true,
       responseHeadersToCopy: ['x-a'],
     })
@@ -186,15 +187,15 @@ describe('settings', () => {
       retryOn: new Set(['5xx', 'reset']),
       numRetries: 1,
       perTryTimeoutMs: 0,
-      backOffBaseMs: 25,
-      backOffMaxMs: 250,
+      backOffBaseMs: undefined,
+      backOffMaxMs: undefined,
     })
     const inherited = forward(
       'cluster: c',
       '',
-      'retry_policy: {retry_on: reset, num_retries: 7, retry_back_off: {base_interval: 0.1s}}',
+      'retry_policy: {retry_on: reset, num_retries: 7, retry_back_off: {base_interval: 0.1s, max_interval: 0.2s}}',
     )
-    expect(inherited.retryPolicy).toMatchObject({ numRetries: 7, backOffBaseMs: 100, backOffMaxMs: 1000 })
+    expect(inherited.retryPolicy).toMatchObject({ numRetries: 7, backOffBaseMs: 100, backOffMaxMs: 200 })
     const own = forward('cluster: c, retry_policy: {retry_on: 5xx}', '', 'retry_policy: {num_retries: 7}')
     expect(own.retryPolicy?.numRetries).toBe(1)
   })

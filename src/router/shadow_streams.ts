@@ -60,7 +60,7 @@ export class ShadowStreams {
   }
 
   start(endStream: boolean): void {
-    // Without a limit the body of a request would wait for ever: 0 means the smallest there is.
+    // 0 would mean no watermark at all.
     const options = { ...this.#options, bufferLimitBytes: Math.max(1, this.#options.bufferLimitBytes) }
     for (const { cluster, headers } of this.#copies) {
       const stream = this.#client.start(cluster, headers, endStream, options)

@@ -63,12 +63,18 @@ export class Cluster {
     return host === undefined && !wanted.strict ? this.loadBalancer.chooseHost(context) : host
   }
 
-  /** Replaces the hosts. One that stays (same address and name) keeps its object, its pools and its numbers. */
-  setHosts(priorities: readonly (readonly HostSnapshot[])[], policy = this.info.configuredPolicy): void {
+  /**
+   * Replaces the hosts. One that stays (same address and name, or what `keyOf` says) keeps its object, its pools and its
+   * numbers.
+   */
+  setHosts(
+    priorities: readonly (readonly HostSnapshot[])[],
+    policy = this.info.configuredPolicy,
+    keyOf = this.info.isChecked ? checkedHostKey : hostKey,
+  ): void {
     this.policy = policy
     const wanted = policy?.dropOverload?.millionths ?? 0
     this.dropMillionths = wanted === 0 ? 0 : Math.min(wanted, this.#place.dropLimitPercent() * 10_000)
-    const keyOf = this.info.isChecked ? checkedHostKey : hostKey
     const previous = Map.groupBy(this.prioritySet.hosts(), keyOf)
     const changed = new Set<number>()
     const sets = priorities.map((snapshots, priority) => {

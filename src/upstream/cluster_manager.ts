@@ -68,9 +68,9 @@ export class ClusterManager {
     this.changes++
   }
 
-  /** Of a cluster that knows its hosts by itself, in force or not (yet). */
+  /** Of a cluster that knows its hosts, by their names, by itself; in force or not (yet). */
   onOwnHosts(cluster: Cluster, priorities: HostsUpdate['priorities']): void {
-    cluster.setHosts(priorities)
+    cluster.setHosts(priorities, undefined, ({ hostname }) => hostname)
     if (this.#clusters.get(cluster.info.name) !== cluster) return
     this.#onChange(cluster.info.name)
     this.onUpdated()

@@ -98,10 +98,10 @@ const noTypedMetadata: Readonly<Record<string, TypedConfig>> = Object.freeze({})
 
 export class Host implements TransportHost {
   readonly cluster: ClusterInfo
-  readonly address: AddressInfo
   readonly hostname: string
   readonly observabilityName: string | undefined
-  /** These may change while the host stays the same, with its connections and its numbers. */
+  /** These may change while the host stays the same, with its connections and its numbers; the address where a name is all. */
+  address!: AddressInfo
   additionalAddresses!: readonly AddressInfo[]
   weight!: number
   priority!: number
@@ -136,7 +136,6 @@ export class Host implements TransportHost {
 
   constructor(cluster: ClusterInfo, snapshot: HostSnapshot) {
     this.cluster = cluster
-    this.address = snapshot.address
     this.hostname = snapshot.hostname
     this.observabilityName = snapshot.observabilityName
     this.healthStatus = snapshot.healthStatus
@@ -150,6 +149,7 @@ export class Host implements TransportHost {
   /** Takes over what a newer list of hosts says of this one. */
   update(snapshot: HostSnapshot): void {
     const wasHealthy = this.healthy
+    this.address = snapshot.address
     this.additionalAddresses = snapshot.additionalAddresses
     this.weight = snapshot.weight
     this.priority = snapshot.priority

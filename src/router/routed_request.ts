@@ -312,8 +312,10 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
   }
 
   onPerTryTimeout(attempt: UpstreamRequest, isIdle: boolean): void {
+    // The attempt goes on, and another is made beside it, if there may be one.
     if (this.timeouts.hedges) {
-      this.#hedge(attempt)
+      attempt.reportTimeout()
+      if (!this.#responseStarted) attempt.retried = this.#retryState?.onHedge() === 'yes'
       return
     }
     const { stats } = this.#cluster.info
@@ -326,12 +328,6 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
     if (this.#retryReset(attempt, 'localReset', true, true)) return
     this.#charge(attempt, reply.status)
     this.#timeOut(reply)
-  }
-
-  /** The attempt goes on, and another is made beside it, if there may be one. */
-  #hedge(attempt: UpstreamRequest): void {
-    attempt.reportTimeout()
-    if (!this.#responseStarted) attempt.retried = this.#retryState?.onHedge() === 'yes'
   }
 
   #onResponseTimeout(): void {

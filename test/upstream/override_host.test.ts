@@ -32,6 +32,7 @@ function asking(port: number): LoadBalancerContext {
     hashKey: () => undefined,
     metadataMatch: () => undefined,
     attempt: 0,
+    retryPriority: undefined,
     priorityLoads: undefined,
     overrideHost: { address: `127.0.0.1:${port}`, strict: true, notFoundStatus: 503 },
     downstreamConnection: undefined,

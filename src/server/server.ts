@@ -147,7 +147,7 @@ export class Server implements ServerControl {
     this.#reload = new Reload({
       ...this.live.forReload(),
       current: () => this.bootstrap,
-      check: (next, issues) => checkBootstrap(next, options, registry, issues),
+      check: (next, issues) => checkBootstrap(next, options, registry, issues, this.context.dnsCaches),
       adopt: (next, plan) => this.#adopt(next, plan),
     })
     this.#serverStats = new ServerStats(this.#store, options, {

@@ -15,6 +15,7 @@ import { WatchedFolders } from '../network/watched_folders.ts'
 import { SharedCounter } from '../stats/shared_counter.ts'
 import { createLocalStore } from '../stats/store.ts'
 import { createDiscovery } from '../upstream/discovery/discovery.ts'
+import type { DnsCaches } from '../upstream/dns_cache/dns_caches.ts'
 import { HostResolution } from '../upstream/dns_cache/host_resolution.ts'
 import { createOutlierEventLog } from '../upstream/outlier_detection/event_log.ts'
 import type { ResourceSet } from '../xds/resource_set_api.ts'
@@ -38,21 +39,22 @@ type ClusterView = envoy.config.cluster.v3.Cluster
 
 /**
  * Builds everything, and adds what is found wrong to the errors of reading, so that all are reported at once. Where there
- * are some already, what only follows from them is left out.
+ * are some already, what only follows from them is left out. `dnsCaches`: of the server that is to take it on, which it keeps.
  */
 export function checkBootstrap(
   bootstrap: Bootstrap,
   options: Options,
   registry: ExtensionRegistry,
   issues: ConfigErrors,
+  dnsCaches?: DnsCaches,
 ): void {
   if (!issues.hasErrors) {
-    validateBootstrap(bootstrap, options, registry, issues)
+    validateBootstrap(bootstrap, options, registry, issues, dnsCaches)
     return
   }
   const further = new ConfigErrors()
   try {
-    validateBootstrap(bootstrap, options, registry, further)
+    validateBootstrap(bootstrap, options, registry, further, dnsCaches)
   } catch {
     // Builders trust what the schema demands, and some of it is not there.
   }
@@ -72,6 +74,7 @@ export function validateBootstrap(
   options: Options,
   registry: ExtensionRegistry,
   errors: ConfigErrors,
+  dnsCaches?: DnsCaches,
 ): void {
   const schema = messageSchema('envoy.config.bootstrap.v3.Bootstrap')
   if (schema === undefined) throw new Error('the bundle has no Bootstrap')
@@ -108,7 +111,7 @@ export function validateBootstrap(
     localInfo: info,
     errors,
     drainManager: new DrainManager(() => false),
-    dnsDemand: new HostResolution({ scope: store, dns: bootstrap, tell: () => {} }),
+    dnsDemand: new HostResolution({ scope: store, dns: bootstrap, tell: () => {}, inForce: dnsCaches }),
     healthCheckFailed: () => false,
     onUnhealthyHost: () => {},
     onOutlier: () => {},

@@ -43,20 +43,23 @@ export class DnsCaches {
 
   /** The cache that a message asks for, made where there is none yet; undefined after reporting that there is another. */
   use(view: DnsCacheView, errors: ConfigErrors): DnsCache | undefined {
-    const print = fingerprint(view)
     const known = this.#entries.get(view.name)
-    if (known !== undefined) {
-      if (known.fingerprint === print) return known.cache
-      errors.add(view, 'name', `config specified DNS cache '${view.name}' with different settings`)
-      return undefined
-    }
+    if (known !== undefined) return this.checkSame(view, errors) ? known.cache : undefined
     const before = errors.errors.length
     const settings = dnsCacheSettings(view, errors)
     this.#parts.demand.onCache(settings, view, errors)
     if (errors.errors.length > before) return undefined
     const cache = this.#create(settings)
-    this.#entries.set(view.name, { fingerprint: print, cache })
+    this.#entries.set(view.name, { fingerprint: fingerprint(view), cache })
     return cache
+  }
+
+  /** False after reporting that there is a cache of that name which is another one. */
+  checkSame(view: DnsCacheView, errors: ConfigErrors): boolean {
+    const known = this.#entries.get(view.name)
+    if (known === undefined || known.fingerprint === fingerprint(view)) return true
+    errors.add(view, 'name', `config specified DNS cache '${view.name}' with different settings`)
+    return false
   }
 
   #create(settings: DnsCacheSettings): DnsCache {

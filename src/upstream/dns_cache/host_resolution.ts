@@ -8,7 +8,7 @@ import type { Counter, Gauge, Scope } from '../../stats/store.ts'
 import type { AddressInfo } from '../../stream_info/stream_info.ts'
 import { createResolver, type DnsAnswer, type DnsEnvironment, type NameResolver } from '../discovery/dns_resolver.ts'
 import type { DnsHost, DnsHostUpdate } from './dns_cache.ts'
-import type { DnsDemand } from './dns_caches.ts'
+import type { DnsCaches, DnsDemand } from './dns_caches.ts'
 import { nameAndPort } from './host_key.ts'
 import type { DnsCacheSettings, DnsCacheView } from './settings.ts'
 
@@ -21,6 +21,8 @@ export interface HostResolutionParts {
   readonly dns: DnsEnvironment
   /** Brings what is found into every process, main first. */
   readonly tell: (update: DnsHostUpdate) => void
+  /** Those of the server whose next configuration is checked. */
+  readonly inForce?: DnsCaches | undefined
 }
 
 export class HostResolution implements DnsDemand {
@@ -39,7 +41,8 @@ export class HostResolution implements DnsDemand {
   }
 
   onCache(settings: DnsCacheSettings, view: DnsCacheView, errors: ConfigErrors): void {
-    const { scope, dns, tell } = this.#parts
+    const { scope, dns, tell, inForce } = this.#parts
+    inForce?.checkSame(view, errors)
     const servers = view.dnsResolutionConfig?.resolvers ?? []
     const resolve = createResolver(view.typedDnsResolverConfig, servers, errors, dns)
     const found = (host: string, outcome: DnsHostUpdate['found']): void =>

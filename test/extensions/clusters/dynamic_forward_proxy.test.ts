@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Server } from '../../../src/server/server.ts'
 import { cacheConfig, forwardProxyCluster } from '../../parity/http_filters/forward_proxy_yaml.ts'
 import { bootstrap, httpFilter, httpListener } from '../../parity/yaml.ts'
+import { start as startFile } from '../../server/reload_support.ts'
 import { portOf, startServer, statOf, until } from '../../server/support.ts'
 import { DnsServer } from '../../support/dns_server.ts'
 import { EchoBackend } from '../../support/echo_backend.ts'
@@ -22,7 +23,7 @@ afterEach(async () => {
   await backend.stop()
 })
 
-async function start(more = ''): Promise<void> {
+function yamlOf(more = ''): string {
   const cache = cacheConfig('hosts', dns.port, more)
   const listeners = ['filtered', 'bare'].map((name) =>
     httpListener({
@@ -32,8 +33,11 @@ async function start(more = ''): Promise<void> {
         '- { name: all, domains: ["*"], routes: [ { match: { prefix: / }, route: { cluster: proxied } } ] }',
     }),
   )
-  const yaml = bootstrap(listeners, [forwardProxyCluster('proxied', cache)])
-  server = await startServer(yaml.replaceAll('{{dir}}/access.log', '/dev/null'), '--concurrency', '2')
+  return bootstrap(listeners, [forwardProxyCluster('proxied', cache)]).replaceAll('{{dir}}/access.log', '/dev/null')
+}
+
+async function start(more = ''): Promise<void> {
+  server = await startServer(yamlOf(more), '--concurrency', '2')
 }
 
 /** The statuses of as many requests for a host, each on a connection of its own; the kernel spreads them over the workers. */
@@ -51,6 +55,25 @@ async function statuses(count: number, host: string, listener = 'filtered'): Pro
 
 const statusesOf = (all: readonly number[]) => [...new Set(all)]
 const stat = (name: string) => statOf(server, `dns_cache.hosts.${name}`)
+
+describe('a DNS cache of a file that is read again', () => {
+  it('is used on, and another one of its name refused', async () => {
+    dns.set('a.test', { addresses: ['127.0.0.1'] })
+    const host = `a.test:${backend.port}`
+    const running = await startFile(yamlOf())
+    server = running.server
+    expect(statusesOf(await statuses(4, host))).toEqual([200])
+    expect(await running.reload(yamlOf().replaceAll('connect_timeout: 1s', 'connect_timeout: 2s'))).toMatchObject({
+      result: 'applied',
+    })
+    expect(statusesOf(await statuses(4, host))).toEqual([200])
+    expect(dns.queries).toHaveLength(1)
+    const { result, issues } = await running.reload(yamlOf(', max_hosts: 7'))
+    expect(result).toBe('refused')
+    expect(issues[0].message).toBe("config specified DNS cache 'hosts' with different settings")
+    expect(statusesOf(await statuses(4, host))).toEqual([200])
+  })
+})
 
 describe('a DNS cache over two workers', () => {
   it.each(['filtered', 'bare'])('has a name looked up once for all who ask at the same time (%s)', async (listener) => {

@@ -64,7 +64,10 @@ const RUNTIME = 'layered_runtime: { layers: [ { name: static, static_layer: { b:
 const STATS = '_(enabled|pending|incoming_total_size|allowed_total_size|transfer_duration)$'
 /** How long something took is a number of milliseconds, or nothing where it took less than one. */
 const DURATIONS: readonly [RegExp, string][] = [
-  [/(x-test-)?bandwidth-\w+-delay-ms: \d+\r\n/g, ''],
+  [/\n *(x-test-)?bandwidth-\w+-delay-ms: \d+\r?(?=\n|$)/g, ''],
+  // Trailers of nothing else, in HTTP/2.
+  [/\nHEADERS end(?=\n(?! )|$)/g, ' end'],
+  [/\nHEADERS\n((?: +.*\n)* +.*) end(?=\n|$)/g, '\nHEADERS end\n$1'],
   [/(bandwidth-\w+-filter-delay-ms): \d+/g, '$1: N'],
   [/\r\n[0-9a-f]+\r\n(x+)/g, '$1'],
   [/x+\r\n(?=x)/g, ''],

@@ -111,7 +111,7 @@ describe('overload', () => {
     const config = '{ "@type": type.googleapis.com/envoy.config.overload.v3.ShrinkHeapConfig, timer_interval: 1s }'
     await start('shrink_heap', byFile(join(folder.path, 'pressure')), `, typed_config: ${config}`)
     const count = () => statOf(server, `overload.${actions}.shrink_heap.shrink_count`) ?? 0
-    await until('it has been done twice', () => count() === 2)
+    await until('it has been done twice', () => count() >= 2)
     setPressure(folder, '0')
     await until('it is over', () => statOf(server, `overload.${actions}.shrink_heap.active`) === 0)
     expect(await statuses()).toEqual(new Set(['200']))

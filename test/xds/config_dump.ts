@@ -93,7 +93,7 @@ function socket(port: number): JsonObject {
 /** Keys are not in a dump. */
 function secret(name: string, ca: CertificateAuthority): JsonObject {
   const inline = (pem: Buffer) => ({ inline_bytes: pem.toString('base64') })
-  if (name.startsWith('ROOTCA') || name.endsWith('-cacert')) {
+  if (/^(ROOTCA|file-root:)|-cacert$/.test(name)) {
     return { name, validation_context: { trusted_ca: inline(ca.cert) } }
   }
   const altNames = ['URI:spiffe://cluster.local/ns/default/sa/default', 'DNS:localhost']

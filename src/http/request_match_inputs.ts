@@ -4,6 +4,7 @@ import type { envoy, xds } from '../../proto/generated/api.d.ts'
 import type { HeaderMap } from '../common/header_map.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { MatchInput } from '../config/matcher_tree.ts'
+import { absenceNote } from '../config/registry.ts'
 import { filterStateField, filterStateText } from '../stream_info/filter_state.ts'
 import type { AddressInfo, StreamInfo } from '../stream_info/stream_info.ts'
 
@@ -62,7 +63,8 @@ export function compileRequestMatchInput(view: ExtensionView, errors: ConfigErro
   if (compile !== undefined) return compile(value as never)
   const input = plainInputs.get(typeUrl)
   if (input === undefined) {
-    const message = `Didn't find a registered implementation for '${view.name}' with type URL: '${typeUrl}'`
+    const absence = absenceNote(typeUrl)
+    const message = `Didn't find a registered implementation for '${view.name}' with type URL: '${typeUrl}'${absence}`
     const expected = [...plainInputs.keys(), ...configuredInputs.keys()].join(', ')
     errors.add(view, view.typedConfig === undefined ? 'name' : 'typedConfig', message, { expected })
   }

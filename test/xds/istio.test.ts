@@ -84,7 +84,9 @@ describe.each(discoveryProxies)('%s', (kind) => {
       expect(await namesIn(proxy, 'dynamic_active_clusters', 'cluster.name')).toEqual(accepted.CDS)
       expect(await namesIn(proxy, 'dynamic_listeners', 'name')).toEqual(accepted.LDS)
       expect(await namesIn(proxy, 'dynamic_route_configs', 'route_config.name')).toEqual(accepted.RDS)
-      await expect.poll(() => namesIn(proxy!, 'dynamic_active_secrets', 'name'), { timeout: 10_000 }).toEqual(accepted.SDS)
+      await expect
+        .poll(() => namesIn(proxy!, 'dynamic_active_secrets', 'name'), { timeout: 10_000 })
+        .toEqual(accepted.SDS)
       const routes = resources.RDS?.filter((route) => accepted.RDS.includes(route.name)) ?? []
       if (name === 'gateway' && kind === 'envoy') await expectAnswers(proxy, routes)
     })

@@ -21,6 +21,8 @@ const addresses = ['127.0.0.1', '127.0.0.2', '127.0.0.3'] as const
 const cares = 'type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig'
 const assignment = 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment'
 
+const previousHosts = 'type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate'
+
 const retrying = routes(`
 - match: { prefix: / }
   route:
@@ -31,6 +33,11 @@ const retrying = routes(`
       num_retries: 5
       per_try_timeout: 0.5s
       retry_back_off: { base_interval: 0.005s }
+      # Or chance alone would send some requests to the dead host again and again.
+      retry_host_predicate:
+      - name: envoy.retry_host_predicates.previous_hosts
+        typed_config: { "@type": ${previousHosts} }
+      host_selection_retry_max_attempts: 10
 `)
 
 /** One proxy with what is behind it. */

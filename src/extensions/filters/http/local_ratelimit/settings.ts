@@ -85,7 +85,7 @@ export function compileLocalRateLimit(view: LocalRateLimitView, context: RouteCo
     addsXRatelimitHeaders: view.enableXRatelimitHeaders === 'DRAFT_VERSION_03',
     addsRetryAfter: view.enableRetryAfterHeader,
     hasDescriptors: view.descriptors.length > 0,
-    rateLimits: compileFilterRateLimits(view.rateLimits, context),
+    rateLimits: compileOwnRateLimits(view, context),
     stage: view.stage,
     vhRateLimits: view.vhRateLimits,
     perConnection: view.localRateLimitPerDownstreamConnection,
@@ -124,6 +124,13 @@ function compileLimiter(view: LocalRateLimitView, context: RouteContext): Limite
     maxDynamicDescriptors: view.maxDynamicDescriptors ?? defaultMaxDynamicDescriptors,
     share: compileShare(view, context),
   }
+}
+
+/** The limits are those of the descriptors here. */
+function compileOwnRateLimits({ rateLimits }: LocalRateLimitView, context: RouteContext): readonly RateLimitEntry[] {
+  for (const view of rateLimits)
+    if (view.limit !== undefined) context.errors.add(view, 'limit', "'limit' field is not supported")
+  return compileFilterRateLimits(rateLimits, context)
 }
 
 /** A bucket that holds nothing may fill as it likes. */

@@ -29,6 +29,15 @@ export function echoRequest(name: string, status: (request: IncomingMessage) => 
   }
 }
 
+/** Well until it gets `/break`; whoever gets `/mend` makes all well. `/health` tells. `broken` are the names of the ill. */
+export function breakable(name: string, broken: Set<string>): Backend {
+  return httpEcho(name, ({ url }) => {
+    if (url === '/break') broken.add(name)
+    if (url === '/mend') broken.clear()
+    return url === '/health' && broken.has(name) ? 500 : 200
+  })
+}
+
 const contentTypes: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' }
 
 /** Serves the files of a folder, `index.html` for `/`; it has no folders below it. */

@@ -94,6 +94,18 @@ export async function once<T>(what: string, ask: () => Promise<T | undefined>): 
   }
 }
 
+/** Asks again until it is so; throws as `once` does. */
+export function until(what: string, holds: () => Promise<boolean>): Promise<true> {
+  return once(what, async () => (await holds()) || undefined)
+}
+
+/** Asks so often, one after another. */
+export async function times<T>(count: number, ask: () => Promise<T>): Promise<T[]> {
+  const answers: T[] = []
+  for (let i = 0; i < count; i++) answers.push(await ask())
+  return answers
+}
+
 /** The port of a listener that may come, or change it, while the proxy runs. */
 export function portOnce(proxy: ExampleProxy, listenerName: string): Promise<number> {
   return once(`listener ${listenerName} is there`, async () => {

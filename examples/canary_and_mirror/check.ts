@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { httpEcho } from '../backends.ts'
-import { getEcho, once } from '../client.ts'
+import { getEcho, until } from '../client.ts'
 import type { Example, ExampleProxy } from '../example.ts'
 
 /** What the next version was sent: `host path`. */
@@ -25,10 +25,6 @@ async function answers(
     counts.set(backend, (counts.get(backend) ?? 0) + 1)
   }
   return counts
-}
-
-function until(what: string, holds: () => Promise<boolean>): Promise<true> {
-  return once(what, async () => (await holds()) || undefined)
 }
 
 async function check(proxy: ExampleProxy): Promise<void> {

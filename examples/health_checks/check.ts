@@ -1,29 +1,16 @@
 // Breaks the hosts, one after the other, and mends them: who is asked, and what the proxy says of itself.
 import assert from 'node:assert/strict'
-import { type Echo, httpEcho } from '../backends.ts'
-import { get, once } from '../client.ts'
-import type { Backend, Example, ExampleProxy } from '../example.ts'
+import { breakable, type Echo } from '../backends.ts'
+import { get, until } from '../client.ts'
+import type { Example, ExampleProxy } from '../example.ts'
 
 const broken = new Set<string>()
-
-/** Well until it is asked to break; whoever is asked to mend mends all. */
-function patient(name: string): Backend {
-  return httpEcho(name, ({ url }) => {
-    if (url === '/break') broken.add(name)
-    if (url === '/mend') broken.clear()
-    return url === '/health' && broken.has(name) ? 500 : 200
-  })
-}
 
 /** Who answers some requests. */
 async function answering(port: number): Promise<string> {
   const names = new Set<string>()
   for (let i = 0; i < 8; i++) names.add((JSON.parse((await get(port, '/')).body) as Echo).backend)
   return [...names].sort().join()
-}
-
-function until(what: string, holds: () => Promise<boolean>): Promise<true> {
-  return once(what, async () => (await holds()) || undefined)
 }
 
 async function check(proxy: ExampleProxy): Promise<void> {
@@ -52,4 +39,7 @@ async function check(proxy: ExampleProxy): Promise<void> {
   await until('the proxy passes its checks', async () => (await healthz()) === 200)
 }
 
-export const example: Example = { backends: { 8081: patient('one'), 8082: patient('other') }, check }
+export const example: Example = {
+  backends: { 8081: breakable('one', broken), 8082: breakable('other', broken) },
+  check,
+}

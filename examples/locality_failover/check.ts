@@ -1,20 +1,10 @@
 // Breaks the hosts nearby, one after the other, and mends them: who answers then?
 import assert from 'node:assert/strict'
-import type { IncomingMessage } from 'node:http'
-import { httpEcho } from '../backends.ts'
-import { getEcho, once } from '../client.ts'
-import type { Backend, Example, ExampleProxy } from '../example.ts'
+import { breakable } from '../backends.ts'
+import { getEcho, until } from '../client.ts'
+import type { Example, ExampleProxy } from '../example.ts'
 
 const broken = new Set<string>()
-
-/** As in the README: `/break` makes whoever gets it ill, `/mend` makes all well. */
-function breakable(name: string): Backend {
-  return httpEcho(name, ({ url }: IncomingMessage) => {
-    if (url === '/break') broken.add(name)
-    if (url === '/mend') broken.clear()
-    return url === '/health' && broken.has(name) ? 500 : 200
-  })
-}
 
 async function answering(port: number): Promise<string> {
   const names = new Set<string>()
@@ -25,25 +15,24 @@ async function answering(port: number): Promise<string> {
 
 async function check(proxy: ExampleProxy): Promise<void> {
   const port = proxy.port('http')
-  const until = (names: string) =>
-    once(`${names} answer`, async () => ((await answering(port)) === names ? true : undefined))
-  await until('near-1,near-2')
+  const untilAnswering = (names: string) => until(`${names} answer`, async () => (await answering(port)) === names)
+  await untilAnswering('near-1,near-2')
 
   const first = (await getEcho(port, '/break')).backend
   const second = first === 'near-1' ? 'near-2' : 'near-1'
-  await until(`far,${second}`)
+  await untilAnswering(`far,${second}`)
 
   broken.add(second)
-  await until('far')
+  await untilAnswering('far')
   const stats = await proxy.stats('^cluster\\.service\\.(membership_healthy|lb_healthy_panic)$')
   assert.equal(stats.get('cluster.service.membership_healthy'), 1)
   assert.equal(stats.get('cluster.service.lb_healthy_panic'), 0)
 
   await getEcho(port, '/mend')
-  await until('near-1,near-2')
+  await untilAnswering('near-1,near-2')
 }
 
 export const example: Example = {
-  backends: { 8081: breakable('near-1'), 8082: breakable('near-2'), 8083: breakable('far') },
+  backends: { 8081: breakable('near-1', broken), 8082: breakable('near-2', broken), 8083: breakable('far', broken) },
   check,
 }

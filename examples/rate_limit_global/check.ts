@@ -5,7 +5,7 @@ import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { ensureRedisRateLimits, RedisRateLimits } from '../../test/support/redis_rate_limits.ts'
 import { httpEcho, tcpEcho } from '../backends.ts'
-import { type Answer, echoOf, get, once } from '../client.ts'
+import { type Answer, echoOf, get, once, times } from '../client.ts'
 import type { Example, ExampleProxy } from '../example.ts'
 
 /** Passes connections on to the service, which starts with it and ends with it. */
@@ -22,12 +22,6 @@ function rateLimits(): Server {
   })
   server.on('close', async () => (await service).stop())
   return server
-}
-
-async function times(count: number, ask: () => Promise<Answer>): Promise<Answer[]> {
-  const answers: Answer[] = []
-  for (let i = 0; i < count; i++) answers.push(await ask())
-  return answers
 }
 
 async function check(proxy: ExampleProxy): Promise<void> {

@@ -1,14 +1,8 @@
 // Asks until the buckets are empty: what is let through, what is refused, and what is told of it.
 import assert from 'node:assert/strict'
 import { httpEcho, tcpEcho } from '../backends.ts'
-import { type Answer, echoOf, get } from '../client.ts'
+import { type Answer, echoOf, get, times } from '../client.ts'
 import type { Example, ExampleProxy } from '../example.ts'
-
-async function times(count: number, ask: () => Promise<Answer>): Promise<Answer[]> {
-  const answers: Answer[] = []
-  for (let i = 0; i < count; i++) answers.push(await ask())
-  return answers
-}
 
 async function check(proxy: ExampleProxy): Promise<void> {
   const port = proxy.port('http')

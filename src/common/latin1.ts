@@ -9,3 +9,19 @@ export function latin1Slice(data: Buffer, start: number, end: number): string {
 export function flatCopy(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1')
 }
+
+const beyondAscii = /[^\x00-\x7f]/
+
+export function isAscii(text: string): boolean {
+  return !beyondAscii.test(text)
+}
+
+/** The Unicode text that such bytes are the UTF-8 of. */
+export function decodeUtf8(bytes: string): string {
+  return isAscii(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8')
+}
+
+/** The UTF-8 of Unicode text, as such bytes. */
+export function encodeUtf8(text: string): string {
+  return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1')
+}

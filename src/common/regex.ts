@@ -3,6 +3,7 @@
 import { isUtf8 } from 'node:buffer'
 import { RE2JS } from 're2js'
 import type { envoy } from '../../proto/generated/api.d.ts'
+import { decodeUtf8, encodeUtf8, isAscii } from './latin1.ts'
 
 /** A pattern that RE2 refuses, or whose program is too large. */
 export class RegexError extends Error {
@@ -34,17 +35,17 @@ export class CompiledRegex {
 
   /** Whether any part of the input matches. */
   find(input: string): boolean {
-    return this.#re.test(decode(input))
+    return this.#re.test(decodeUtf8(input))
   }
 
   /** Capture groups of the first match anywhere in the input, the whole match first; undefined for no match. */
   exec(input: string): (string | undefined)[] | undefined {
-    const matcher = this.#re.matcher(decode(input))
+    const matcher = this.#re.matcher(decodeUtf8(input))
     if (!matcher.find()) return undefined
     const groups: (string | undefined)[] = []
     for (let i = 0; i <= this.groupCount; i++) {
       const group = matcher.group(i)
-      groups.push(group === null ? undefined : encode(group))
+      groups.push(group === null ? undefined : encodeUtf8(group))
     }
     return groups
   }
@@ -54,9 +55,9 @@ export class CompiledRegex {
    * substitution that is malformed or names a group that the pattern lacks leaves the input as it is.
    */
   replaceAll(input: string, substitution: string): string {
-    const pieces = parseSubstitution(decode(substitution), this.groupCount)
+    const pieces = parseSubstitution(decodeUtf8(substitution), this.groupCount)
     if (pieces === undefined) return input
-    const text = decode(input)
+    const text = decodeUtf8(input)
     const matcher = this.#re.matcher(text)
     let replaced = ''
     let position = 0
@@ -71,7 +72,7 @@ export class CompiledRegex {
       position = end
       lastEnd = end
     }
-    return lastEnd < 0 ? input : encode(replaced + text.slice(position))
+    return lastEnd < 0 ? input : encodeUtf8(replaced + text.slice(position))
   }
 }
 
@@ -158,18 +159,4 @@ function parseSubstitution(substitution: string, groupCount: number): (string | 
   }
   if (literal !== '') pieces.push(literal)
   return pieces
-}
-
-const beyondAscii = /[^\x00-\x7f]/
-
-function isAscii(text: string): boolean {
-  return !beyondAscii.test(text)
-}
-
-function decode(input: string): string {
-  return isAscii(input) ? input : Buffer.from(input, 'latin1').toString('utf8')
-}
-
-function encode(text: string): string {
-  return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1')
 }

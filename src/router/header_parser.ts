@@ -86,15 +86,18 @@ function overwrite(headers: HeaderMap, addition: HeaderToAdd, value: string): vo
   headers.add(addition.name, value)
 }
 
+type RequestChanges = Pick<HeaderChangesView, 'requestHeadersToAdd'> & Partial<HeaderChangesView>
+type ResponseChanges = Pick<HeaderChangesView, 'responseHeadersToAdd'> & Partial<HeaderChangesView>
+
 /** The request side of a level; undefined where it changes nothing. What is wrong goes to `errors`. */
-export function compileRequestHeaderParser(view: HeaderChangesView, errors: ConfigErrors): HeaderParser | undefined {
+export function compileRequestHeaderParser(view: RequestChanges, errors: ConfigErrors): HeaderParser | undefined {
   const removals = compileRemovals(view, 'requestHeadersToRemove', errors)
   const additions = view.requestHeadersToAdd.flatMap((option) => compileAddition(option, inlineRequestHeaders, errors))
   return removals.length + additions.length === 0 ? undefined : new HeaderParser(removals, additions)
 }
 
 /** The response side of a level; undefined where it changes nothing. */
-export function compileResponseHeaderParser(view: HeaderChangesView, errors: ConfigErrors): HeaderParser | undefined {
+export function compileResponseHeaderParser(view: ResponseChanges, errors: ConfigErrors): HeaderParser | undefined {
   const removals = compileRemovals(view, 'responseHeadersToRemove', errors)
   const additions = view.responseHeadersToAdd.flatMap((option) =>
     compileAddition(option, inlineResponseHeaders, errors),
@@ -107,11 +110,11 @@ function isProtected(name: string): boolean {
 }
 
 function compileRemovals(
-  view: HeaderChangesView,
+  view: Partial<HeaderChangesView>,
   field: 'requestHeadersToRemove' | 'responseHeadersToRemove',
   errors: ConfigErrors,
 ): string[] {
-  const names = view[field].map((name) => name.toLowerCase())
+  const names = (view[field] ?? []).map((name) => name.toLowerCase())
   names.forEach((name, index) => {
     if (isProtected(name)) errors.add(view, field, ':-prefixed or host headers may not be removed', { index })
   })

@@ -1,6 +1,7 @@
 // Asks a rate limit service (envoy.service.ratelimit.v3): one call for one request or connection.
 
 import type { envoy } from '../../../proto/generated/api.d.ts'
+import { decodeUtf8 } from '../../common/latin1.ts'
 import {
   decodeRateLimitResponse,
   encodeRateLimitRequest,
@@ -57,15 +58,7 @@ export class RateLimitClient {
 }
 
 function toMessage({ entries, ...descriptor }: LimitDescriptor) {
-  return { ...descriptor, entries: entries.map(({ key, value }) => ({ key, value: textOf(value) })) }
-}
-
-/** Of a byte string. */
-function textOf(bytes: string): string {
-  for (let i = 0; i < bytes.length; i++) {
-    if (bytes.charCodeAt(i) > 0x7f) return Buffer.from(bytes, 'latin1').toString('utf8')
-  }
-  return bytes
+  return { ...descriptor, entries: entries.map(({ key, value }) => ({ key, value: decodeUtf8(value) })) }
 }
 
 function readAnswer(bytes: Uint8Array): LimitAnswer {

@@ -3,6 +3,7 @@
 import type { envoy, JsonObject } from '../../../proto/generated/api.d.ts'
 import type { AccessLogContext } from '../../access_log/access_log.ts'
 import type { LineWriter } from '../../access_log/access_log_manager.ts'
+import { byteString } from '../../access_log/json_text.ts'
 import { openWriter } from '../../access_log/line_access_log.ts'
 import { monotonicMs, wallMs } from '../../common/clock.ts'
 import { timestampText } from '../../config/proto_json.ts'
@@ -65,7 +66,7 @@ class EventLog implements OutlierEventLog {
       upstream_url: host.address.text,
       ...more,
     }
-    this.#writer.write(`${Buffer.from(JSON.stringify(line)).toString('latin1')}\n`)
+    this.#writer.write(`${byteString(JSON.stringify(line))}\n`)
   }
 }
 

@@ -75,13 +75,10 @@ export function compileLocalRateLimit(view: LocalRateLimitView, context: RouteCo
     status: status < 400 ? tooManyRequests : status,
     grpcStatus: view.rateLimitedAsResourceExhausted ? resourceExhausted : undefined,
     requestHeaders: compileRequestHeaderParser(
-      { ...noChanges, requestHeadersToAdd: view.requestHeadersToAddWhenNotEnforced },
+      { requestHeadersToAdd: view.requestHeadersToAddWhenNotEnforced },
       errors,
     ),
-    responseHeaders: compileResponseHeaderParser(
-      { ...noChanges, responseHeadersToAdd: view.responseHeadersToAdd },
-      errors,
-    ),
+    responseHeaders: compileResponseHeaderParser(view, errors),
     addsXRatelimitHeaders: view.enableXRatelimitHeaders === 'DRAFT_VERSION_03',
     addsRetryAfter: view.enableRetryAfterHeader,
     hasDescriptors: view.descriptors.length > 0,
@@ -101,13 +98,6 @@ export function compileRouteRateLimit(view: LocalRateLimitView, context: RouteCo
     context.errors.add(view, 'tokenBucket', message)
   }
   return compileLocalRateLimit(view, context)
-}
-
-const noChanges = {
-  requestHeadersToAdd: [],
-  requestHeadersToRemove: [],
-  responseHeadersToAdd: [],
-  responseHeadersToRemove: [],
 }
 
 function compileLimiter(view: LocalRateLimitView, context: RouteContext): LimiterSettings {

@@ -72,10 +72,7 @@ export function compileRateLimitSettings(view: RateLimitView, context: RouteCont
     addsXRatelimitHeaders: view.enableXRatelimitHeaders === 'DRAFT_VERSION_03',
     addsXEnvoyRatelimited: !view.disableXEnvoyRatelimitedHeader,
     addsRetryAfter: view.enableRetryAfterHeader,
-    responseHeaders: compileResponseHeaderParser(
-      { ...noChanges, responseHeadersToAdd: view.responseHeadersToAdd },
-      errors,
-    ),
+    responseHeaders: compileResponseHeaderParser(view, errors),
     statPrefix: view.statPrefix === '' ? '' : `${view.statPrefix}.`,
     metadataNamespace: view.metadataNamespace || 'envoy.filters.http.ratelimit',
     rateLimits: compileFilterRateLimits(view.rateLimits, context),
@@ -91,11 +88,4 @@ export function compileRateLimitPerRoute(
     vhRateLimits: view.vhRateLimits,
     rateLimits: compileFilterRateLimits(view.rateLimits, context),
   }
-}
-
-const noChanges = {
-  requestHeadersToAdd: [],
-  requestHeadersToRemove: [],
-  responseHeadersToAdd: [],
-  responseHeadersToRemove: [],
 }

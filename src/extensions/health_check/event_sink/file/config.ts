@@ -1,6 +1,7 @@
 // envoy.health_check.event_sink.file: health check events in a file, a line each.
 
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
+import { byteString } from '../../../../access_log/json_text.ts'
 import { openWriter } from '../../../../access_log/line_access_log.ts'
 import type { EventSinkFactory, HealthCheckEventSink } from '../../../../upstream/health_checking/event_logger.ts'
 import type { ServerContext } from '../../../../upstream/server_context.ts'
@@ -13,6 +14,6 @@ export const fileEventSink: EventSinkFactory<FileSink> = {
   typeUrls: ['envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink'],
   createEventSink(config: FileSink, context: ServerContext): HealthCheckEventSink | undefined {
     const writer = openWriter(config.eventLogPath, config, 'eventLogPath', context)
-    return writer && { log: (event) => writer.write(`${Buffer.from(JSON.stringify(event)).toString('latin1')}\n`) }
+    return writer && { log: (event) => writer.write(`${byteString(JSON.stringify(event))}\n`) }
   },
 }

@@ -9,19 +9,35 @@ import { XdsDriver, type XdsScript } from './driver.ts'
 
 const isStrict = process.env['PARITY_STRICT'] === '1'
 const placeholderPort = 1
+/** Enough to play the steps before a second time. */
+const testTimeoutMs = 120_000
 
-/** A push that differs fails, and so may those after it: each proxy goes on from where it is. */
+/**
+ * Each proxy goes on from where the step before left it. A test that does not find them there (it runs alone, it is
+ * tried again, or the step before failed) starts both anew and plays the steps before first.
+ */
 export function defineXdsScript(script: XdsScript, mode: ApiMode): void {
   const pair = proxyPair(`envoy,${discoveryProxies.at(-1)}`)
   describe(`${script.name}, ${mode}`, () => {
     let backend: EchoBackend
     let drivers: XdsDriver[] = []
+    /** How many steps both have played; undefined while it is not sure. */
+    let played: number | undefined
 
-    beforeAll(async () => {
-      backend = await EchoBackend.start()
+    const steps = (port: number) =>
+      script.steps(mode, port).filter(({ modes }) => modes === undefined || modes.includes(mode))
+
+    const playTo = async (position: number) => {
+      await Promise.all(drivers.map((driver) => driver.stop()))
       const started = await Promise.allSettled(pair.map((kind) => XdsDriver.start(script, mode, kind, backend)))
       drivers = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
       for (const result of started) if (result.status === 'rejected') throw result.reason
+      for (const step of steps(backend.port).slice(0, position))
+        await Promise.all(drivers.map((driver) => driver.run(step)))
+    }
+
+    beforeAll(async () => {
+      backend = await EchoBackend.start()
     })
 
     afterAll(async () => {
@@ -29,10 +45,11 @@ export function defineXdsScript(script: XdsScript, mode: ApiMode): void {
       await backend?.stop()
     })
 
-    const isOfMode = ({ modes }: { readonly modes?: readonly ApiMode[] }) => modes?.includes(mode) ?? true
-    for (const { name } of script.steps(mode, placeholderPort).filter(isOfMode)) {
-      it(name, async () => {
-        const step = script.steps(mode, backend.port).find((one) => one.name === name && isOfMode(one))!
+    for (const [position, { name }] of steps(placeholderPort).entries()) {
+      it(name, { timeout: testTimeoutMs }, async () => {
+        if (played !== position) await playTo(position)
+        played = undefined
+        const step = steps(backend.port)[position]
         const [envoy, other] = await Promise.all(drivers.map((driver) => driver.run(step)))
         const caseName = `${script.name}, ${mode}: ${name}`
         const found = differences(envoy, other)
@@ -40,6 +57,7 @@ export function defineXdsScript(script: XdsScript, mode: ApiMode): void {
         if (remaining.length > 0) expect.fail(report(caseName, remaining, pair))
         if (step.until !== undefined)
           expect(envoy.received.split('\n'), 'requests of Envoy').toEqual(covering(step.until))
+        played = position + 1
       })
     }
   })

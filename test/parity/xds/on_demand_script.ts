@@ -64,7 +64,7 @@ function virtualHostSteps(mode: ApiMode): XdsStep[] {
       name: 'a virtual host that comes by itself',
       act: (plane) => {
         // Nobody has asked for it: it is not withdrawn for that.
-        plane.script.onRequest = ({ type, kind }) => type === 'VHDS' && kind === 'ack'
+        plane.script.onRequest = ({ type, kind, names }) => type === 'VHDS' && kind === 'ack' && names.length === 0
         plane.store.set('VHDS', [host('zero')], 'v0')
         plane.streamOf('VHDS').respond('VHDS', { resources: [...plane.store.state('VHDS')!.resources.values()] })
       },

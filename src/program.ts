@@ -4,8 +4,19 @@ import { ExtensionRegistry } from './config/registry.ts'
 import { allExtensions } from './extensions/all_extensions.ts'
 import { workerMarker } from './server/channel.ts'
 
+/** What the program does besides being a proxy, by the first word of the command line. */
+const commands: ReadonlyMap<string | undefined, (args: readonly string[]) => number | Promise<number>> = new Map([
+  ['iptables', async (args) => (await import('./commands/iptables/command.ts')).runIptables(args)],
+])
+
 /** Each kind of process loads what it needs alone: it starts sooner, and takes less memory. */
 export async function run(): Promise<void> {
+  const [name, ...args] = process.argv.slice(2)
+  const command = process.env[workerMarker] === undefined ? commands.get(name) : undefined
+  if (command !== undefined) {
+    process.exitCode = await command(args)
+    return
+  }
   const registry = new ExtensionRegistry()
   for (const factory of allExtensions) registry.register(factory)
   if (process.env[workerMarker] !== undefined) {

@@ -20,7 +20,7 @@ const dataPlane = [
   'extensions',
 ]
 /** These stand beside the data plane: they use it and those of them before, it does not know them. */
-const controlPlane = ['grpc', 'xds', 'server', 'admin']
+const controlPlane = ['grpc', 'xds', 'server', 'admin', 'commands']
 
 /** Third-party packages, and the one folder whose files may import each. */
 const homes: Record<string, string> = {

@@ -11,8 +11,10 @@ import { getLogger } from '../common/log.ts'
 import { ConfigErrors, renderIssues } from '../config/errors.ts'
 import type { Bootstrap } from '../config/load.ts'
 import { addressOfNative, nativeAddress } from '../network/address.ts'
-import { createListenSocket } from '../os/socket.ts'
+import { createListenSocket, duplicateFd, localAddressOf } from '../os/socket.ts'
 import { type AdminSettings, adminSettings } from '../server/admin_settings.ts'
+import type { AdminSocket } from '../server/hot_restart/handing_over.ts'
+import { type PassedSockets, socketKey } from '../server/hot_restart/passed_sockets.ts'
 import type { ServerControl } from '../server/server_control.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
 import { AdminAccessLog } from './admin_access_log.ts'
@@ -30,19 +32,24 @@ const formLimitBytes = 1 << 20
 /** Envoy's: a scraper's connection must not end between two scrapes. */
 const idleTimeoutMs = 3_600_000
 
-/** Serves the admin interface where the bootstrap asks for one. */
-export async function startAdmin(control: ServerControl, bootstrap: Bootstrap): Promise<void> {
+/** Serves the admin interface where the bootstrap asks for one, on the socket of the process before if that has one. */
+export async function startAdmin(
+  control: ServerControl,
+  bootstrap: Bootstrap,
+  passed?: PassedSockets,
+): Promise<AdminSocket | undefined> {
   const errors = new ConfigErrors()
   const context = { ...control.context, errors, accessLogManager: control.adminAccessLogManager }
   const settings = adminSettings(bootstrap, context)
   if (errors.hasErrors) throw new Error(renderIssues(errors.issues))
   if (settings === undefined) {
     log.warn('no admin address is configured: there is no admin interface')
-    return
+    return undefined
   }
-  const { text } = await new AdminServer(control, settings).listen()
-  log.info(`admin address: ${text}`)
-  if (control.options.adminAddressPath !== '') writeFileSync(control.options.adminAddressPath, text)
+  const { address, socket } = await new AdminServer(control, settings).listen(passed)
+  log.info(`admin address: ${address.text}`)
+  if (control.options.adminAddressPath !== '') writeFileSync(control.options.adminAddressPath, address.text)
+  return socket
 }
 
 class AdminServer {
@@ -66,7 +73,7 @@ class AdminServer {
   }
 
   /** Resolves with the address that is really bound; throws where it cannot be. */
-  async listen(): Promise<AddressInfo> {
+  async listen(passed: PassedSockets | undefined): Promise<{ address: AddressInfo; socket: AdminSocket }> {
     const server = createServer((request, response) => void this.#serve(request, response))
     server.keepAliveTimeout = idleTimeoutMs
     server.on('connection', (socket) => this.#onConnection(socket))
@@ -74,18 +81,29 @@ class AdminServer {
       this.#stats.cxProtocolError.inc()
       if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
     })
-    const { fd, address } = this.#openSocket()
-    server.listen({ fd })
+    const { fd, address, key } = this.#openSocket(passed)
+    // The server closes the one that it listens on.
+    server.listen({ fd: duplicateFd(fd) })
     await once(server, 'listening')
     server.on('error', (error) => log.warn(`admin interface: ${error.message}`))
-    return address
+    const socket: AdminSocket = {
+      key,
+      fd,
+      pause: () => void server.close(),
+      resume: () => server.listen({ fd: duplicateFd(fd) }),
+    }
+    return { address, socket }
   }
 
-  #openSocket(): { fd: number; address: AddressInfo } {
+  #openSocket(passed: PassedSockets | undefined): { fd: number; address: AddressInfo; key: string } {
     const { address, socketOptions } = this.#settings
+    const key = socketKey(nativeAddress(address), 'admin')
+    const [passedFd] = passed?.take(key) ?? []
+    const passedAddress = passedFd === undefined ? undefined : localAddressOf(passedFd)
+    if (passedAddress !== undefined) return { fd: passedFd, address: addressOfNative(passedAddress), key }
     try {
       const { fd, localAddress } = createListenSocket(nativeAddress(address), socketOptions)
-      return { fd, address: addressOfNative(localAddress) }
+      return { fd, address: addressOfNative(localAddress), key }
     } catch (error) {
       const { errno, syscall } = error as NodeJS.ErrnoException
       if (errno === undefined) throw error

@@ -40,6 +40,8 @@ export class Listener {
   readonly #paused: PausedSocket[] = []
   /** It accepts no more, and ends with its last connection. */
   #isLeaving = false
+  /** Another process accepts on its sockets. */
+  #isPaused = false
   #acceptedInEvent = 0
   readonly #recordAccepted = () => {
     this.built.stats.connectionsAcceptedPerSocketEvent.recordValue(this.#acceptedInEvent)
@@ -70,9 +72,15 @@ export class Listener {
     accepting.listener.followOverload()
   }
 
+  /** Leaves new connections to whoever else has the sockets, until it is false again. */
+  pause(isPaused: boolean): void {
+    this.#isPaused = isPaused
+    this.followOverload()
+  }
+
   /** Stops accepting as long as overload asks for it, and goes on when it is over. */
   followOverload(): void {
-    if (this.built.stopsAccepting.isSaturated) {
+    if (this.#isPaused || this.built.stopsAccepting.isSaturated) {
       for (const { server, fd, address } of this.#sockets.splice(0)) {
         this.#paused.push({ fd: duplicateFd(fd), address })
         server.close()
@@ -91,6 +99,7 @@ export class Listener {
       this.#sockets.push(accepting)
     }
     this.#paused.push(...earlier.#paused.splice(0))
+    this.#isPaused = earlier.#isPaused
   }
 
   /** Goes on with other filter chains for new connections: those of chains that are gone are asked to leave. */

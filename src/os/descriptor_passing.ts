@@ -1,6 +1,6 @@
 /** Open descriptors handed from process to process over a unix socket (SCM_RIGHTS), each call synchronous and non-blocking. */
 import { addressOf, checked, lastErrno, libc, SystemCallError } from './libc.ts'
-import { AF_UNIX } from './socket_address.ts'
+import { AF_UNIX, encodeSocketAddress } from './socket_address.ts'
 
 const SOCK_SEQPACKET = 5
 const SOCK_CLOEXEC = 0o2000000
@@ -16,11 +16,13 @@ const EAGAIN = 11
 const EINTR = 4
 const EMSGSIZE = 90
 const ECONNRESET = 104
+const ECONNREFUSED = 111
 
 const MSGHDR_BYTES = 56
 const CMSGHDR_BYTES = 16
 /** The kernel takes no more in one message. */
 export const DESCRIPTORS_PER_MESSAGE_LIMIT = 253
+const CHANNEL_BACKLOG = 16
 /** Longest message `receiveDescriptors` takes unless told otherwise. */
 const MESSAGE_LIMIT_BYTES = 65_536
 
@@ -35,6 +37,44 @@ export function createDescriptorChannel(): [number, number] {
   const fds = new Int32Array(2)
   checked(libc.socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 'socketpair')
   return [fds[0], fds[1]]
+}
+
+/**
+ * A socket of the abstract namespace at which others ask for a channel: `acceptDescriptorChannel` takes them.
+ * Throws EADDRINUSE where a process holds the name.
+ */
+export function listenForDescriptorChannels(name: string): number {
+  const fd = openChannelSocket()
+  try {
+    const address = encodeSocketAddress({ family: 'pipe', path: `@${name}` })
+    checked(libc.bind(fd, address, address.length), 'bind', name)
+    checked(libc.listen(fd, CHANNEL_BACKLOG), 'listen', name)
+    return fd
+  } catch (error) {
+    libc.close(fd)
+    throw error
+  }
+}
+
+/** Undefined if nobody waits. */
+export function acceptDescriptorChannel(fd: number): number | undefined {
+  const accepted = libc.accept4(fd, null, null, SOCK_CLOEXEC | SOCK_NONBLOCK)
+  return accepted < 0 ? undefined : accepted
+}
+
+/** Undefined where no process listens at that name. */
+export function connectDescriptorChannel(name: string): number | undefined {
+  const fd = openChannelSocket()
+  const address = encodeSocketAddress({ family: 'pipe', path: `@${name}` })
+  if (libc.connect(fd, address, address.length) === 0) return fd
+  const errno = lastErrno()
+  libc.close(fd)
+  if (errno === ECONNREFUSED) return undefined
+  throw new SystemCallError('connect', errno, name)
+}
+
+function openChannelSocket(): number {
+  return checked(libc.socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), 'socket')
 }
 
 /**

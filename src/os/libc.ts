@@ -34,6 +34,17 @@ export const libc = {
     length: number,
   ) => number,
   listen: library.func('int listen(int fd, int backlog)') as (fd: number, backlog: number) => number,
+  connect: library.func('int connect(int fd, const uint8_t *address, uint32_t length)') as (
+    fd: number,
+    address: Uint8Array,
+    length: number,
+  ) => number,
+  accept4: library.func('int accept4(int fd, void *address, void *length, int flags)') as (
+    fd: number,
+    address: null,
+    length: null,
+    flags: number,
+  ) => number,
   close: library.func('int close(int fd)') as (fd: number) => number,
   getsockname: library.func('int getsockname(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *length)') as (
     fd: number,
@@ -130,7 +141,11 @@ const openPolls = new Set<ReturnType<typeof koffi.node.poll>>()
 
 /** Watches a descriptor for reading on the event loop, level-triggered, until closed. */
 export function pollDescriptor(fd: number, onReadable: () => void): { close(): void; unref(): void } {
-  const handle = koffi.node.poll(fd, { readable: true, disconnect: true }, onReadable)
+  const handle = koffi.node.poll(fd, { readable: true, disconnect: true }, () => {
+    onReadable()
+    // koffi calls outside of Node's own callbacks: what awaits anything of it would go on with the next other event.
+    setImmediate(() => {})
+  })
   openPolls.add(handle)
   return {
     close() {

@@ -28,6 +28,8 @@ export const inheritedFd = { ipc: 3, stats: 4, cells: 5, sockets: 6 } as const
 export interface BoundSocketInfo {
   readonly listenerId: number
   readonly socketIndex: number
+  /** Which of the sockets of that address. */
+  readonly share: number
   readonly port: number
 }
 
@@ -111,6 +113,8 @@ export type WorkerUpdate =
   | { readonly type: 'drain'; readonly drain: DrainState }
   | { readonly type: 'overload'; readonly scales: OverloadScales }
   | { readonly type: 'stopListeners'; readonly inboundOnly: boolean }
+  /** Another process accepts on the same sockets. */
+  | { readonly type: 'pauseListeners'; readonly isPaused: boolean }
   | { readonly type: 'healthCheck'; readonly failed: boolean }
   | { readonly type: 'logLevels'; readonly levels: readonly (readonly [name: string, level: LogLevel])[] }
   | { readonly type: 'reopenLogs' }

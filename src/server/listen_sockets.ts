@@ -2,8 +2,9 @@
 
 import { addressOfNative } from '../network/address.ts'
 import type { ListenerSocketSettings, ListenSocketSettings } from '../network/socket_settings.ts'
-import { type BoundSocket, closeFd, createListenSocket, errorText, listenOn } from '../os/socket.ts'
+import { type BoundSocket, closeFd, createListenSocket, errorText, listenOn, localAddressOf } from '../os/socket.ts'
 import type { AddressInfo } from '../stream_info/stream_info.ts'
+import { type PassedSockets, socketKey } from './hot_restart/passed_sockets.ts'
 import type { OwnedSocket } from './worker_pool.ts'
 
 /** A listener's address cannot be had; the message is Envoy's: cannot bind '127.0.0.1:80': Permission denied. */
@@ -14,6 +15,8 @@ interface BoundAddress {
   readonly settings: ListenSocketSettings
   readonly address: AddressInfo
   readonly sockets: readonly OwnedSocket[]
+  /** Across generations. */
+  readonly key: string
 }
 
 /** A listener's sockets and where they are really bound. */
@@ -23,17 +26,19 @@ export class ListenerSockets {
   /** The bound addresses, the main one first. */
   readonly addresses: readonly AddressInfo[]
   readonly #bound: readonly BoundAddress[]
+  readonly #workers: number
   #isClosed = false
 
-  /** Binds, and does not listen yet; throws ListenError. */
-  constructor(settings: ListenerSocketSettings, listenerId: number, workers: number) {
+  /** Binds what is not among `passed`, and does not listen yet; throws ListenError. */
+  constructor(settings: ListenerSocketSettings, listenerId: number, workers: number, passed?: PassedSockets) {
+    this.#workers = workers
     this.listenerId = listenerId
     this.settings = settings
     const bound: BoundAddress[] = []
     this.#bound = bound
     try {
-      for (const [index, each] of (settings.bindToPort ? settings.sockets : []).entries())
-        bound.push(bindAddress(each, settings.reusePort, { listenerId, socketIndex: index }, workers))
+      for (const [socketIndex, each] of (settings.bindToPort ? settings.sockets : []).entries())
+        bound.push(bindAddress(each, settings, { listenerId, socketIndex }, workers, passed))
     } catch (error) {
       this.close()
       throw error
@@ -57,7 +62,19 @@ export class ListenerSockets {
 
   /** Empty once closed. */
   socketsOf(workerIndex: number): readonly OwnedSocket[] {
-    return this.#isClosed ? [] : this.#bound.map(({ sockets }) => sockets[workerIndex % sockets.length])
+    return this.#isClosed ? [] : this.#bound.flatMap(({ sockets }) => this.#share(sockets, workerIndex))
+  }
+
+  /** Where there are more than workers, a worker has several: those of a process before with more workers. */
+  #share(sockets: readonly OwnedSocket[], workerIndex: number): readonly OwnedSocket[] {
+    if (sockets.length <= this.#workers) return [sockets[workerIndex % sockets.length]]
+    return sockets.filter((_, i) => i % this.#workers === workerIndex)
+  }
+
+  /** For the process that takes over. */
+  keyed(): { key: string; fd: number }[] {
+    if (this.#isClosed) return []
+    return this.#bound.flatMap(({ key, sockets }) => sockets.map(({ fd }) => ({ key, fd })))
   }
 
   /** Main's own hold on the sockets ends: where the workers have stopped too, new connections are refused. */
@@ -70,13 +87,18 @@ export class ListenerSockets {
 
 function bindAddress(
   settings: ListenSocketSettings,
-  reusePort: boolean,
+  { reusePort, listenerName }: ListenerSocketSettings,
   place: { listenerId: number; socketIndex: number },
   workers: number,
+  passed: PassedSockets | undefined,
 ): BoundAddress {
-  const first = boundSocket(settings, settings.native)
-  const address = addressOfNative(first.localAddress)
-  const bound: BoundSocket[] = [first]
+  const key = socketKey(settings.native, listenerName)
+  const bound: BoundSocket[] = (passed?.take(key) ?? []).map((fd) => ({
+    fd,
+    localAddress: localAddressOf(fd) ?? settings.native,
+  }))
+  if (bound.length === 0) bound.push(boundSocket(settings, settings.native))
+  const address = addressOfNative(bound[0].localAddress)
   const separate = reusePort && settings.address.family !== 'pipe'
   // Port 0 was chosen by the kernel once: the others join the same port.
   const native = settings.native.family === 'pipe' ? settings.native : { ...settings.native, port: address.port }
@@ -86,7 +108,12 @@ function bindAddress(
     for (const { fd } of bound) closeFd(fd)
     throw error
   }
-  return { settings, address, sockets: bound.map(({ fd }) => ({ fd, ...place, port: address.port })) }
+  return {
+    settings,
+    address,
+    key,
+    sockets: bound.map(({ fd }, share) => ({ fd, ...place, share, port: address.port })),
+  }
 }
 
 function boundSocket(settings: ListenSocketSettings, native: ListenSocketSettings['native']): BoundSocket {

@@ -14,6 +14,7 @@ import { endListener } from '../network/listener_builder.ts'
 import { type ListenerSocketSettings, listenerSocketSettings } from '../network/socket_settings.ts'
 import type { ConfigChange } from './channel.ts'
 import type { Origin } from './cluster_lifecycle.ts'
+import type { PassedSockets } from './hot_restart/passed_sockets.ts'
 import type { Instance } from './instance.ts'
 import { ListenError, ListenerSockets } from './listen_sockets.ts'
 import type { ListenerManagerStats } from './manager_stats.ts'
@@ -56,6 +57,7 @@ export interface ListenerLifecycleParts {
   /** Hands new sockets to the workers. */
   readonly handOver: (socketsOf: (workerIndex: number) => readonly OwnedSocket[]) => Promise<void>
   readonly workers: number
+  readonly passedSockets: PassedSockets | undefined
   readonly drainTimeMs: number
 }
 
@@ -279,7 +281,7 @@ export class ListenerLifecycle {
     )
     if (kept !== undefined) return kept
     try {
-      return new ListenerSockets(built.sockets, this.#nextId++, this.#parts.workers)
+      return new ListenerSockets(built.sockets, this.#nextId++, this.#parts.workers, this.#parts.passedSockets)
     } catch (error) {
       errors.add(view, 'address', this.#onListenError(built, error))
       return undefined

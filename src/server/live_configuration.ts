@@ -21,6 +21,7 @@ import { DiscoveredSet } from './discovered_set.ts'
 import { Discovery } from './discovery.ts'
 import { hdsClusterParts } from './hds_cluster_base.ts'
 import { createHdsDelegate } from './health_discovery.ts'
+import type { PassedSockets } from './hot_restart/passed_sockets.ts'
 import { Instance, type InstanceParts } from './instance.ts'
 import { ListenerLifecycle, listenerKeys } from './listener_lifecycle.ts'
 import type { ProcessLoad } from './load_numbers.ts'
@@ -42,6 +43,8 @@ export interface LiveConfigurationParts {
   readonly bootstrap: Bootstrap
   readonly instance: Omit<InstanceParts, 'resources'>
   readonly workers: () => WorkerPool
+  /** Of the process before. */
+  readonly passedSockets: PassedSockets | undefined
   readonly node: XdsContext['node']
   readonly onRuntimeLayer: OnRuntimeLayer
   /** Of main's own files, for health check events. */
@@ -105,6 +108,7 @@ export class LiveConfiguration {
       push: (change) => push.push(change),
       handOver: (socketsOf) => workers().handOver(socketsOf),
       workers: options.concurrency,
+      passedSockets: parts.passedSockets,
       drainTimeMs: options.drainTimeSeconds * 1000,
     })
     this.discoveredClusters = new DiscoveredSet(this.clusters, push)

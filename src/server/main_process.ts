@@ -6,8 +6,10 @@ import { type Bootstrap, loadBootstrap } from '../config/load.ts'
 import type { ExtensionRegistry } from '../config/registry.ts'
 import { enableCoreDump } from '../os/process.ts'
 import { commandLineLogSettings, logSettings } from './application_log.ts'
-import { type BaseId, claimBaseId } from './base_id.ts'
+import { type Generation, joinGenerations } from './base_id.ts'
 import { defaultConfigHint, defaultConfigYaml, startDefaultBackend } from './default_config.ts'
+import { type AdminSocket, handingOver } from './hot_restart/handing_over.ts'
+import type { PassedSockets } from './hot_restart/passed_sockets.ts'
 import type { Options } from './options.ts'
 import { Server } from './server.ts'
 import { checkBootstrap } from './validate.ts'
@@ -15,8 +17,15 @@ import { versionText } from './version.ts'
 
 const log = getLogger('main')
 
-/** What the admin interface looks like from here: it is joined in main.ts, since server knows no endpoint. */
-export type StartAdmin = (server: Server, bootstrap: Bootstrap) => Promise<void>
+/**
+ * What the admin interface looks like from here: it is joined in command.ts, since server knows no endpoint. Its socket may
+ * be among those of the process before; undefined where there is no interface.
+ */
+export type StartAdmin = (
+  server: Server,
+  bootstrap: Bootstrap,
+  passed: PassedSockets | undefined,
+) => Promise<AdminSocket | undefined>
 
 /** Runs until the server ends; resolves with the exit code. */
 export async function runMain(given: Options, registry: ExtensionRegistry, startAdmin: StartAdmin): Promise<number> {
@@ -76,19 +85,25 @@ async function serve(
   hint: string,
 ): Promise<number> {
   let server: Server
-  let baseId: BaseId
+  let generation: Generation
   try {
-    baseId = await claimBaseId(options)
-    log.info(`initializing epoch ${options.restartEpoch} (base id=${baseId.value}, version=${versionText})`)
-    server = new Server(options, bootstrap, registry)
+    generation = await joinGenerations(options)
+    const { baseId, predecessor } = generation
+    log.info(`initializing epoch ${options.restartEpoch} (base id=${baseId}, version=${versionText})`)
+    server = new Server(options, bootstrap, registry, predecessor)
   } catch (error) {
     return failed(options, error)
   }
+  const { successors, predecessor } = generation
+  void predecessor?.parentEnded.then(() => server.onPredecessorEnded())
   followSignals(server)
   try {
-    await startAdmin(server, bootstrap)
+    await predecessor?.takeAdmin()
+    const admin = await startAdmin(server, bootstrap, predecessor?.sockets)
     // A worker that cannot start ends the server while it is still starting.
     await Promise.race([server.start(), server.ended])
+    successors?.serve(handingOver(server, admin))
+    if (server.state() === 'LIVE') await predecessor?.onServing(options.parentShutdownTimeSeconds * 1000)
     if (hint !== '') console.log(hint)
   } catch (error) {
     await server.stop()
@@ -96,7 +111,9 @@ async function serve(
   }
   if (options.mode === 'init_only') server.quit()
   const code = await server.ended
-  baseId.release()
+  // Who ends the newest generation means all of them.
+  if (code === 0) predecessor?.terminateParent()
+  successors?.close()
   return code
 }
 

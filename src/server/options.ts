@@ -43,6 +43,7 @@ export interface Options {
   readonly statsTags: readonly string[]
   readonly enableCoreDump: boolean
   readonly skipHotRestartOnNoParent: boolean
+  readonly skipHotRestartParentStats: boolean
   /** What to say about flags that were given and do nothing here, or have a newer spelling. */
   readonly warnings: readonly string[]
 }
@@ -114,7 +115,7 @@ export const flags: readonly Flag[] = [
   { name: 'socket-path', value: 'string', ignored: true, help: 'accepted' },
   { name: 'socket-mode', value: 'string', ignored: true, help: 'accepted' },
   { name: 'skip-hot-restart-on-no-parent', help: 'start as the first generation where there is no other' },
-  { name: 'skip-hot-restart-parent-stats', ignored: true, help: 'accepted' },
+  { name: 'skip-hot-restart-parent-stats', help: 'count from zero, not from where the generation before is' },
   { name: 'hot-restart-version', help: 'print the hot restart version and end' },
   { name: 'version', help: 'print the version and end' },
   { name: 'help', short: 'h', help: 'print this and end' },
@@ -227,6 +228,7 @@ function optionsOf(given: ReadonlyMap<string, readonly string[]>): Options {
     statsTags: (given.get('stats-tag') ?? []).map(checkedStatsTag),
     enableCoreDump: given.has('enable-core-dump'),
     skipHotRestartOnNoParent: given.has('skip-hot-restart-on-no-parent'),
+    skipHotRestartParentStats: given.has('skip-hot-restart-parent-stats'),
     warnings: flags.filter((flag) => given.has(flag.name)).flatMap(warningsOf),
   }
 }

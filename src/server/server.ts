@@ -20,9 +20,11 @@ import { routingPriorities } from '../upstream/resource_manager.ts'
 import type { LocalInfo, ServerContext } from '../upstream/server_context.ts'
 import { AccessLogStreams } from './access_log_streams.ts'
 import { logSettings } from './application_log.ts'
-import type { DrainState, WorkerSettings } from './channel.ts'
-import { DrainManager, notDraining } from './drain_decision.ts'
+import type { WorkerSettings } from './channel.ts'
+import { DrainManager } from './drain_decision.ts'
 import { FolderWatcher } from './folder_watcher.ts'
+import type { HandoverChild } from './hot_restart/child.ts'
+import { PredecessorStats } from './hot_restart/predecessor_stats.ts'
 import { statsSettings } from './instance.ts'
 import { LiveConfiguration } from './live_configuration.ts'
 import { localInfo } from './local_info.ts'
@@ -32,6 +34,7 @@ import { Reload, type ReloadReport } from './reload.ts'
 import type { ReloadPlan } from './reload_plan.ts'
 import { RuntimeLayers } from './runtime_layers.ts'
 import type { BoundListener, DrainListenersOptions, ServerControl, ServerState } from './server_control.ts'
+import { ServerDrain } from './server_drain.ts'
 import { ServerStats } from './server_stats.ts'
 import { createCells, sharedMemory } from './shared_cells.ts'
 import { checkBootstrap } from './validate.ts'
@@ -59,11 +62,13 @@ export class Server implements ServerControl {
   readonly #segment: StatsSegment
   readonly #store: StatsStore
   readonly #serverStats: ServerStats
+  #predecessorStats: PredecessorStats | undefined
   readonly #runtime = new Runtime()
   readonly #runtimeLayers: RuntimeLayers
   readonly #folderWatcher = new FolderWatcher((folder) => void this.#workers.apply({ type: 'folder', folder }))
   readonly #hostResolution: HostResolution
   readonly live: LiveConfiguration
+  readonly drain: ServerDrain
   readonly #reload: Reload
   readonly #workers: WorkerPool
   /** Of the admin interface's access logs. */
@@ -74,12 +79,11 @@ export class Server implements ServerControl {
   readonly reports: WorkerReports
   #state: ServerState = 'PRE_INITIALIZING'
   #healthCheckFailed: boolean
-  #drain: DrainState = notDraining
   #stopping: Promise<void> | undefined
   #end!: (code: number) => void
   #flushTimer: NodeJS.Timeout | undefined
 
-  constructor(options: Options, bootstrap: Bootstrap, registry: ExtensionRegistry) {
+  constructor(options: Options, bootstrap: Bootstrap, registry: ExtensionRegistry, predecessor?: HandoverChild) {
     this.options = options
     this.bootstrap = bootstrap
     this.#registry = registry
@@ -99,7 +103,9 @@ export class Server implements ServerControl {
       flushMinSizeBytes: options.fileFlushMinSizeBytes,
       sendLogMessage: (message) => this.#ownLogStreams.onMessage(message),
     })
-    this.stats = new StatsReader(this.#segment.slabs(), { tags: settings.tags, bucketsOf: settings.bucketsOf })
+    this.stats = new StatsReader(this.#segment.slabs(), settings)
+    if (predecessor?.segment !== undefined)
+      this.#predecessorStats = new PredecessorStats(predecessor.segment, settings, this.#store)
     this.#runtimeLayers = new RuntimeLayers(
       bootstrap.layeredRuntime?.layers,
       this.localInfo.clusterName,
@@ -121,6 +127,7 @@ export class Server implements ServerControl {
       options,
       bootstrap,
       workers: () => this.#workers,
+      passedSockets: predecessor?.sockets,
       node: () => serverNode(this),
       onRuntimeLayer: (name, layer) => this.#runtimeLayers.setDiscovered(name, layer),
       eventLogs: this.adminAccessLogManager,
@@ -144,6 +151,7 @@ export class Server implements ServerControl {
         createGrpcClient: createAsyncGrpcClient,
       },
     })
+    this.drain = new ServerDrain({ options, live: this.live, workers: () => this.#workers })
     this.#reload = new Reload({
       ...this.live.forReload(),
       current: () => this.bootstrap,
@@ -175,6 +183,17 @@ export class Server implements ServerControl {
       },
     })
     this.reports = new WorkerReports(this.#workers)
+  }
+
+  /** For the process that takes over. */
+  get segmentFd(): number {
+    return this.#segment.fd
+  }
+
+  /** The process before has ended. */
+  onPredecessorEnded(): void {
+    this.#predecessorStats?.end()
+    this.#predecessorStats = undefined
   }
 
   get context(): ServerContext {
@@ -237,7 +256,7 @@ export class Server implements ServerControl {
       log: this.#log,
       fileFlushIntervalMs: options.fileFlushIntervalMs,
       fileFlushMinSizeBytes: options.fileFlushMinSizeBytes,
-      drain: this.#drain,
+      drain: this.drain.state,
       overload: this.context.overload.scales(),
       healthCheckFailed: this.#healthCheckFailed,
     }
@@ -254,6 +273,7 @@ export class Server implements ServerControl {
   }
 
   #updateServerStats(): void {
+    this.#predecessorStats?.import()
     const { globalConnectionLimit, secrets, dnsCaches } = this.context
     dnsCaches.publish()
     this.#serverStats.update(this.startedAtWallMs, this.state(), globalConnectionLimit.active(), secrets.contexts)
@@ -313,26 +333,8 @@ export class Server implements ServerControl {
     return this.#workers.apply({ type: 'healthCheck', failed })
   }
 
-  async drainListeners({ graceful, inboundOnly, skipExit }: DrainListenersOptions): Promise<void> {
-    // Who wants the listeners to go on wants a drain, whether he says so or not.
-    if (!graceful && !skipExit) {
-      await this.#stopListeners(inboundOnly)
-      return
-    }
-    // A drain that is under way goes on as it was started.
-    if (this.#drain.direction !== 'none') return
-    const drainTimeMs = this.options.drainTimeSeconds * 1000
-    const direction = inboundOnly ? 'inboundOnly' : 'all'
-    this.#drain = { startedAtWallMs: wallMs(), drainTimeMs, strategy: this.options.drainStrategy, direction }
-    this.live.instance.setDrain(this.#drain)
-    if (!skipExit) setTimeout(() => void this.#stopListeners(inboundOnly), drainTimeMs).unref()
-    await this.#workers.apply({ type: 'drain', drain: this.#drain })
-  }
-
-  /** New connections are refused from now on; those that are open go on. */
-  async #stopListeners(inboundOnly: boolean): Promise<void> {
-    this.live.listeners.stopListening(inboundOnly)
-    await this.#workers.apply({ type: 'stopListeners', inboundOnly })
+  drainListeners(options: DrainListenersOptions): Promise<void> {
+    return this.drain.drainListeners(options)
   }
 
   reload(dryRun: boolean): Promise<ReloadReport> {

@@ -50,14 +50,14 @@ export class WorkerListeners {
     const listener = this.#listeners.get(id)
     if (listener === undefined) return
     this.#listeners.delete(id)
-    for (const index of listener.built.sockets.sockets.keys()) this.#taken.delete(`${id}.${index}`)
+    for (const key of this.#taken) if (key.startsWith(`${id}.`)) this.#taken.delete(key)
     this.#letGo(listener)
   }
 
   /** Takes over the descriptor. */
-  async listen({ listenerId, socketIndex, port }: BoundSocketInfo, fd: number): Promise<void> {
+  async listen({ listenerId, socketIndex, share, port }: BoundSocketInfo, fd: number): Promise<void> {
     const listener = this.#listeners.get(listenerId)
-    const key = `${listenerId}.${socketIndex}`
+    const key = `${listenerId}.${socketIndex}.${share}`
     // It may have been removed while its sockets were under way.
     if (listener === undefined || this.#taken.has(key)) {
       closeFd(fd)
@@ -66,6 +66,11 @@ export class WorkerListeners {
     this.#taken.add(key)
     const { address } = listener.built.sockets.sockets[socketIndex]
     await listener.listen(fd, address.family === 'pipe' ? address : ipAddress(address.ip, port))
+  }
+
+  /** Leaves new connections to whoever else has the sockets, until `isPaused` is false again. */
+  pause(isPaused: boolean): void {
+    for (const listener of this.#listeners.values()) listener.pause(isPaused)
   }
 
   stopListening(inboundOnly: boolean): void {

@@ -164,6 +164,9 @@ class Worker {
       case 'overload':
         this.#instance.context.overload.update(change.scales)
         break
+      case 'pauseListeners':
+        this.#listeners.pause(change.isPaused)
+        break
       case 'stopListeners':
         this.#listeners.stopListening(change.inboundOnly)
         break

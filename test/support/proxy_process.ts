@@ -167,7 +167,7 @@ export function spawnProxy(kind: ProxyKind, yaml: string, flags: readonly string
     configPath,
     '--admin-address-path',
     join(folder, 'admin_address'),
-    '--disable-hot-restart',
+    ...(flags.includes('--base-id') ? [] : ['--disable-hot-restart']),
     ...(flags.includes('--concurrency') ? [] : ['--concurrency', '1']),
     ...flags,
   ]

@@ -75,7 +75,7 @@ function commandLineJson(options: Options): JsonObject {
     enable_core_dump: options.enableCoreDump,
     stats_tag: [...options.statsTags],
     skip_hot_restart_on_no_parent: options.skipHotRestartOnNoParent,
-    skip_hot_restart_parent_stats: false,
+    skip_hot_restart_parent_stats: options.skipHotRestartParentStats,
     skip_deprecated_logs: options.skipDeprecatedLogs,
     file_flush_min_size: options.fileFlushMinSizeBytes / 1024,
     log_stacktrace_single_entry: false,

@@ -47,11 +47,11 @@ export function hasCommand(name: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${name}`]).status === 0
 }
 
-/** HTTP/1.1: `keepalive`, `close`, `upload`. HTTP/2: `get`, `grpc`. */
-export type BackendMode = 'keepalive' | 'close' | 'upload' | 'get' | 'grpc'
+/** HTTP/1.1: `keepalive`, `close`, `upload`. HTTP/2: `get`, `grpc`, `limits`. */
+export type BackendMode = 'keepalive' | 'close' | 'upload' | 'get' | 'grpc' | 'limits'
 
 export async function startBackend(mode: BackendMode = 'keepalive', bodyBytes = 128): Promise<Backend> {
-  const program = mode === 'get' || mode === 'grpc' ? 'backend_http2.ts' : 'backend.ts'
+  const program = mode === 'get' || mode === 'grpc' || mode === 'limits' ? 'backend_http2.ts' : 'backend.ts'
   const child = spawn(process.execPath, [join(import.meta.dirname, program), mode, String(bodyBytes)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -120,6 +120,7 @@ function prepare(
 export function configText(name: ProxyName, setup: Setup, ports: Ports, folder: string): string | undefined {
   if (setup.controlPlanePort > 0)
     return name === 'nuncio' || name === 'envoy' ? discoveryConfig(setup.controlPlanePort, ports) : undefined
+  if (setup.rateLimitPort > 0 && (name === 'nginx' || name === 'haproxy')) return undefined
   if (name === 'nginx') return nginxConfig(setup, ports, folder)
   if (name === 'haproxy') return haproxyConfig(setup, ports, folder)
   return envoyConfig(setup, ports)

@@ -37,12 +37,16 @@ static_resources:
     - filters:
 ${setup.protocol === 'http' ? connectionManager(setup) : tcpProxy}${setup.tls === 'none' ? '' : downstreamTls(setup)}
   clusters:
-  - name: backend${setup.upstream === 'http2' ? http2Upstream : ''}
+${cluster('backend', setup.upstream, ports.backend)}${setup.rateLimitPort === 0 ? '' : cluster('limits', 'http2', setup.rateLimitPort)}`
+}
+
+function cluster(name: string, protocol: Setup['upstream'], port: number): string {
+  return `  - name: ${name}${protocol === 'http2' ? http2Upstream : ''}
     load_assignment:
-      cluster_name: backend
+      cluster_name: ${name}
       endpoints:
       - lb_endpoints:
-        - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${ports.backend} } } }
+        - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${port} } } }
 `
 }
 
@@ -68,6 +72,16 @@ const http2Upstream = `
         "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
         explicit_http_config: { http2_protocol_options: {} }`
 
+/** Each request is limited: the usual 20 ms would let some pass on a busy machine. */
+const rateLimitFilter = `
+          - name: ratelimit
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.ratelimit.v3.RateLimit
+              domain: bench
+              timeout: 10s
+              failure_mode_deny: true
+              rate_limit_service: { transport_api_version: V3, grpc_service: { envoy_grpc: { cluster_name: limits } } }`
+
 const tcpProxy = `      - name: tcp
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
@@ -76,8 +90,9 @@ const tcpProxy = `      - name: tcp
 
 function connectionManager(setup: Setup): string {
   const prefixes = setup.routeCount === 0 ? ['/'] : routePrefixes(setup)
+  const limits = setup.rateLimitPort === 0 ? '' : ', rate_limits: [ { actions: [ { remote_address: {} } ] } ]'
   const routes = prefixes.map(
-    (prefix) => `\n              - { match: { prefix: ${prefix} }, route: { cluster: backend } }`,
+    (prefix) => `\n              - { match: { prefix: ${prefix} }, route: { cluster: backend${limits} } }`,
   )
   return `      - name: http
         typed_config:
@@ -88,7 +103,7 @@ function connectionManager(setup: Setup): string {
             - name: all
               domains: ["*"]
               routes:${routes.join('')}
-          http_filters:
+          http_filters:${setup.rateLimitPort === 0 ? '' : rateLimitFilter}
           - name: router
             typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }`
 }

@@ -13,6 +13,8 @@ export interface Setup {
   readonly accessLog: boolean
   /** Of what brings clusters and routes; 0: they are configured. */
   readonly controlPlanePort: number
+  /** Of the rate limit service that is asked for each request; 0: there is none. */
+  readonly rateLimitPort: number
 }
 
 export const plainHttp: Setup = {
@@ -24,6 +26,7 @@ export const plainHttp: Setup = {
   routeCount: 0,
   accessLog: false,
   controlPlanePort: 0,
+  rateLimitPort: 0,
 }
 export const plainTcp: Setup = { ...plainHttp, protocol: 'tcp' }
 

@@ -3,7 +3,7 @@
 import { plainHttp, plainTcp, type Setup } from '../configs/setup.ts'
 import type { Figure, Goal } from '../figure.ts'
 import type { Load } from '../load.ts'
-import { type BackendMode, startBackend } from '../processes.ts'
+import { type Backend, type BackendMode, startBackend } from '../processes.ts'
 import { type BenchOptions, inTurns, measureThroughput, pick, withProxies } from '../rounds.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -12,6 +12,8 @@ interface ThroughputScenario {
   readonly title: string
   readonly setup: Setup
   readonly backend?: BackendMode
+  /** A rate limit service is asked for each request. */
+  readonly isLimited?: boolean
   /** Of a response. */
   readonly bodyBytes?: number
   readonly load?: Partial<Load>
@@ -113,6 +115,12 @@ const table: readonly ThroughputScenario[] = [
     load: { protocol: 'grpc_streaming' },
     counts: 'messages',
   },
+  {
+    name: 'rate_limit',
+    title: 'keep-alive GET, a call of the rate limit service for each',
+    setup: plainHttp,
+    isLimited: true,
+  },
 ]
 
 export const throughputScenarios: readonly Scenario[] = table.map((scenario) => ({
@@ -143,10 +151,23 @@ function loadOf({ downstream, tls }: Setup, { connections }: BenchOptions): Part
   return { ...load, protocol: 'http2', connections: shared, streams: streamsPerConnection }
 }
 
+/** The backend, and a service that ends with it. */
+function behind(backend: Backend, service: Backend | undefined): Backend {
+  return {
+    port: backend.port,
+    stop: async () => {
+      await backend.stop()
+      await service?.stop()
+    },
+  }
+}
+
 async function run(scenario: ThroughputScenario, options: BenchOptions): Promise<Figure[]> {
-  const { setup, bodyBytes = defaultBodyBytes, counts = 'requests' } = scenario
+  const { bodyBytes = defaultBodyBytes, counts = 'requests' } = scenario
   const load = { ...defaultLoad(options), ...loadOf(scenario.setup, options), ...scenario.load, bodyBytes }
-  const backend = await startBackend(scenario.backend, bodyBytes)
+  const service = scenario.isLimited === true ? await startBackend('limits') : undefined
+  const backend = behind(await startBackend(scenario.backend, bodyBytes), service)
+  const setup: Setup = { ...scenario.setup, rateLimitPort: service?.port ?? 0 }
   const samples = await withProxies(options.proxies, setup, backend, async (proxies) => {
     const names = [...proxies.keys()]
     // The first run of each warms it up and does not count.

@@ -1,27 +1,33 @@
-// Calls of one message for one, as filters make them, on the streams of a `GrpcClient`.
+// Calls of one message for one, as filters make them: over a cluster, or beside them to a target of their own.
 
 import type { envoy } from '../../proto/generated/api.d.ts'
+import { createClusterGrpcClient } from '../router/cluster_grpc_client.ts'
 import type { AsyncGrpcClient, GrpcCall, UnaryCallbacks } from '../upstream/async_grpc_client.ts'
 import type { ServerContext } from '../upstream/server_context.ts'
-import { type GrpcClient, grpcInternal, grpcOk } from './grpc_client.ts'
-import { createGrpcClient } from './grpc_service.ts'
+import type { GoogleGrpcClient } from './google_grpc.ts'
+import { grpcInternal, grpcOk } from './grpc_client.ts'
+import { createGoogleGrpcClient, refuseTarget } from './grpc_service.ts'
 
 export function createAsyncGrpcClient(
   service: envoy.config.core.v3.GrpcService,
   context: ServerContext,
 ): AsyncGrpcClient {
-  const client = createGrpcClient(service, context, context.errors)
-  if (client === undefined) return noClient
-  // Calls go on: whoever makes them ends them. Connections to clusters are for others, too.
-  if (service.googleGrpc !== undefined) context.lifetime.onEnd(() => client.close())
-  return { unaryCall: (...call) => startUnaryCall(client, ...call) }
+  const { envoyGrpc, googleGrpc } = service
+  if (envoyGrpc !== undefined) return createClusterGrpcClient(service, envoyGrpc, context)
+  if (googleGrpc === undefined) {
+    refuseTarget(service, context.errors)
+    return { unaryCall: () => ({ cancel: () => {} }) }
+  }
+  const client = createGoogleGrpcClient(service, googleGrpc, context, context.errors)
+  // Calls go on: whoever makes them ends them.
+  context.lifetime.onEnd(() => client.close())
+  return {
+    unaryCall: (path, message, callbacks, timeoutMs) => startUnaryCall(client, path, message, callbacks, timeoutMs),
+  }
 }
 
-/** Of a service that is refused. */
-const noClient: AsyncGrpcClient = { unaryCall: () => ({ cancel: () => {} }) }
-
 function startUnaryCall(
-  client: GrpcClient,
+  client: GoogleGrpcClient,
   path: string,
   message: Uint8Array,
   callbacks: UnaryCallbacks,
@@ -40,7 +46,7 @@ function startUnaryCall(
         else callbacks.onSuccess(answer)
       },
     },
-    { timeoutMs },
+    timeoutMs,
   )
   stream.send(message)
   stream.end()

@@ -10,8 +10,6 @@ import type { GrpcStatus } from './grpc_client.ts'
 
 /** What a call without an answer counts as. */
 const lostStatus = 503
-/** What one counts as that was given up. */
-const timeoutStatus = 504
 
 export class CallCount {
   readonly host: Host
@@ -78,19 +76,6 @@ export class CallCount {
     if (this.#state === 'waiting') this.host.cluster.stats.upstreamRqCancelled.inc()
     else this.#countReset()
     this.#end()
-  }
-
-  /** It has taken too long. */
-  onTimeout(): void {
-    const { cluster, stats } = this.host
-    this.onCancelled()
-    cluster.stats.upstreamRqTimeout.inc()
-    stats.rqTimeout.inc()
-    if (!this.isAnswered) {
-      this.#charge(timeoutStatus)
-      this.host.outlierMonitor?.putResult('timeout', timeoutStatus)
-    }
-    this.host.onFailure()
   }
 
   #countReset(): void {

@@ -10,7 +10,7 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js'
 import { wallMs } from '../common/clock.ts'
-import type { GrpcCallOptions, GrpcStatus, GrpcStream, GrpcStreamCallbacks } from './grpc_client.ts'
+import type { GrpcStatus, GrpcStream, GrpcStreamCallbacks } from './grpc_client.ts'
 
 /** What is said of a call before its first message. */
 export interface CallHead {
@@ -57,7 +57,8 @@ export class Channel {
     return this.#client.getChannel().getConnectivityState(false) === connectivityState.READY
   }
 
-  startStream(head: CallHead, callbacks: CallCallbacks, { timeoutMs }: GrpcCallOptions = {}): GrpcStream {
+  /** `timeoutMs` is for the whole call, from now on; the server is told. */
+  startStream(head: CallHead, callbacks: CallCallbacks, timeoutMs?: number): GrpcStream {
     const { path, metadata, authority } = head
     const deadline = timeoutMs === undefined ? {} : { deadline: new Date(wallMs() + timeoutMs) }
     const options = { ...authorityOption(authority), ...deadline }

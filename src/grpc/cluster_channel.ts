@@ -12,14 +12,7 @@ import { countClosed, countConnect, countConnected, countConnectFailure } from '
 import { CallCount } from './call_count.ts'
 import { type CallEnd, callEnd, endStatus } from './call_end.ts'
 import { type CallHead, Channel } from './channel.ts'
-import {
-  type GrpcCallOptions,
-  type GrpcStatus,
-  type GrpcStream,
-  type GrpcStreamCallbacks,
-  grpcDeadlineExceeded,
-  grpcUnavailable,
-} from './grpc_client.ts'
+import { type GrpcStatus, type GrpcStream, type GrpcStreamCallbacks, grpcUnavailable } from './grpc_client.ts'
 
 type SecureConnector = ReturnType<ChannelCredentials['_createSecureConnector']>
 type SecureConnectResult = Awaited<ReturnType<SecureConnector['connect']>>
@@ -67,13 +60,13 @@ export class ClusterChannel implements ConnectionPoolLike {
     return !this.#isClosed && !this.#connector.hasFailed && this.#channel.isUsable
   }
 
-  startStream(head: CallHead, callbacks: GrpcStreamCallbacks, { timeoutMs }: GrpcCallOptions = {}): GrpcStream {
+  startStream(head: CallHead, callbacks: GrpcStreamCallbacks): GrpcStream {
     const stream = new ClusterStream(this.#newCount(), callbacks, {
       onBytes: () => this.#connector.countBytes(),
       onOver: (wasLost) => this.#onStreamOver(stream, wasLost),
     })
     this.#streams.add(stream)
-    stream.start(this.#channel, head, timeoutMs)
+    stream.start(this.#channel, head)
     return stream
   }
 
@@ -134,7 +127,6 @@ class ClusterStream implements GrpcStream {
   readonly #callbacks: GrpcStreamCallbacks
   readonly #users: StreamUsers
   #inner: GrpcStream | undefined
-  readonly #timer = new Timer(() => this.#onTimeout())
   /** On this side. */
   #isEnded = false
   #isOver = false
@@ -145,9 +137,7 @@ class ClusterStream implements GrpcStream {
     this.#users = users
   }
 
-  start(channel: Channel, head: CallHead, timeoutMs: number | undefined): void {
-    // A call that hangs is given up here: a deadline of grpc-js's own counts and tells otherwise.
-    if (timeoutMs !== undefined) this.#timer.enable(timeoutMs)
+  start(channel: Channel, head: CallHead): void {
     this.#inner = channel.startStream(head, {
       onAnswer: (httpStatus, grpcStatus) => this.count.onAnswer(httpStatus, grpcStatus),
       onMessage: (bytes) => {
@@ -178,22 +168,9 @@ class ClusterStream implements GrpcStream {
   cancel(): void {
     this.#inner?.cancel()
     if (this.#isOver) return
-    this.#end()
+    this.#isOver = true
     this.count.onCancelled()
     this.#users.onOver(false)
-  }
-
-  #onTimeout(): void {
-    this.#inner?.cancel()
-    this.#end()
-    this.count.onTimeout()
-    this.#users.onOver(false)
-    this.#callbacks.onClose({ code: grpcDeadlineExceeded, message: 'upstream request timeout' })
-  }
-
-  #end(): void {
-    this.#isOver = true
-    this.#timer.disable()
   }
 
   fail(end: CallEnd): void {
@@ -203,7 +180,7 @@ class ClusterStream implements GrpcStream {
 
   #close(status: GrpcStatus, end: CallEnd): void {
     if (this.#isOver) return
-    this.#end()
+    this.#isOver = true
     const told = endStatus(status, end, this.count.isAnswered, this.count.host.address)
     this.count.onEnd(status, end)
     this.#users.onOver(end === 'connection termination')

@@ -1,24 +1,24 @@
-// `envoy_grpc`: calls go to a host of one of our clusters, which its load balancer chooses.
+// `envoy_grpc` for streams that last: they go to a host of one of our clusters, which its load balancer chooses.
 
 import type { Metadata } from '@grpc/grpc-js'
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { codeStats } from '../router/code_stats.ts'
 import type { ClusterInfo } from '../upstream/cluster_info.ts'
 import type { ClusterManager } from '../upstream/cluster_manager.ts'
-import type { CallHead } from './channel.ts'
 import { type ClusterChannel, channelTo } from './cluster_channel.ts'
 import {
-  type GrpcCallOptions,
   type GrpcClient,
   type GrpcStatus,
   type GrpcStream,
   type GrpcStreamCallbacks,
+  grpcResourceExhausted,
   grpcUnavailable,
 } from './grpc_client.ts'
 
 type EnvoyGrpc = envoy.config.core.v3.GrpcService.EnvoyGrpc
 
 const noHostStatus = 503
+const tooLarge: GrpcStatus = { code: grpcResourceExhausted, message: 'via_upstream' }
 const noHost: GrpcStatus = { code: grpcUnavailable, message: 'no healthy upstream{no_healthy_upstream}' }
 
 export class EnvoyGrpcClient implements GrpcClient {
@@ -26,40 +26,39 @@ export class EnvoyGrpcClient implements GrpcClient {
   readonly #clusterManager: ClusterManager
   readonly #metadata: Metadata
   readonly #authority: string
+  readonly #mostMessageBytes: number
   readonly #streams = new Set<GrpcStream>()
 
   constructor(config: EnvoyGrpc, clusterManager: ClusterManager, metadata: Metadata) {
     this.destination = config.clusterName
     this.#clusterManager = clusterManager
     this.#metadata = metadata
+    this.#mostMessageBytes = config.maxReceiveMessageLength ?? Number.POSITIVE_INFINITY
     this.#authority = config.authority === '' ? config.clusterName : config.authority
   }
 
-  startStream(path: string, callbacks: GrpcStreamCallbacks, options: GrpcCallOptions = {}): GrpcStream {
+  startStream(path: string, callbacks: GrpcStreamCallbacks): GrpcStream {
     const channel = this.#channel()
     if (channel === undefined) return failedStream(callbacks)
     const stream = channel.startStream(
-      this.#head(path, options),
+      { path, metadata: this.#metadata.clone(), authority: this.#authority },
       {
-        onMessage: (bytes) => callbacks.onMessage(bytes),
+        onMessage: (bytes) => {
+          if (bytes.length <= this.#mostMessageBytes) callbacks.onMessage(bytes)
+          else {
+            this.#streams.delete(stream)
+            stream.cancel()
+            callbacks.onClose(tooLarge)
+          }
+        },
         onClose: (status) => {
           this.#streams.delete(stream)
           callbacks.onClose(status)
         },
       },
-      options,
     )
     this.#streams.add(stream)
     return stream
-  }
-
-  #head(path: string, { timeoutMs }: GrpcCallOptions): CallHead {
-    const metadata = this.#metadata.clone()
-    if (timeoutMs !== undefined) {
-      metadata.set('grpc-timeout', `${Math.ceil(timeoutMs)}m`)
-      metadata.set('x-envoy-expected-rq-timeout-ms', String(Math.ceil(timeoutMs)))
-    }
-    return { path, metadata, authority: this.#authority }
   }
 
   #channel(): ClusterChannel | undefined {

@@ -6,7 +6,7 @@ import { readDataSource } from '../config/data_source.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { Counter, Scope } from '../stats/store.ts'
 import { Channel } from './channel.ts'
-import type { GrpcCallOptions, GrpcClient, GrpcStatus, GrpcStream, GrpcStreamCallbacks } from './grpc_client.ts'
+import type { GrpcClient, GrpcStatus, GrpcStream, GrpcStreamCallbacks } from './grpc_client.ts'
 
 type GoogleGrpc = envoy.config.core.v3.GrpcService.GoogleGrpc
 type SslCredentials = envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials
@@ -47,7 +47,8 @@ export class GoogleGrpcClient implements GrpcClient {
     this.#stats = new GoogleGrpcStats(scope, config.statPrefix)
   }
 
-  startStream(path: string, callbacks: GrpcStreamCallbacks, options?: GrpcCallOptions): GrpcStream {
+  /** `timeoutMs` is for the whole call, from now on; the server is told. */
+  startStream(path: string, callbacks: GrpcStreamCallbacks, timeoutMs?: number): GrpcStream {
     this.#stats.streamsTotal.inc()
     return this.#usableChannel().startStream(
       { path, metadata: this.#metadata.clone(), authority: undefined },
@@ -58,7 +59,7 @@ export class GoogleGrpcClient implements GrpcClient {
           callbacks.onClose(status)
         },
       },
-      options,
+      timeoutMs,
     )
   }
 

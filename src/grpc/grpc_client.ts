@@ -3,6 +3,7 @@
 /** The codes that the proxy itself gives or looks at (https://grpc.github.io/grpc/core/md_doc_statuscodes.html). */
 export const grpcOk = 0
 export const grpcDeadlineExceeded = 4
+export const grpcResourceExhausted = 8
 export const grpcInternal = 13
 export const grpcUnavailable = 14
 
@@ -30,16 +31,11 @@ export interface GrpcStream {
   cancel(): void
 }
 
-export interface GrpcCallOptions {
-  /** For the whole call, from now on; the server is told. */
-  readonly timeoutMs?: number | undefined
-}
-
 /** Where calls go: a `GrpcService`. */
 export interface GrpcClient {
   /** For logs: the cluster's name, or the target. */
   readonly destination: string
   /** `path` is `/package.Service/Method`. */
-  startStream(path: string, callbacks: GrpcStreamCallbacks, options?: GrpcCallOptions): GrpcStream
+  startStream(path: string, callbacks: GrpcStreamCallbacks): GrpcStream
   close(): void
 }

@@ -25,16 +25,26 @@ export function createGrpcClient(
   context: GrpcContext,
   errors: ConfigErrors,
 ): GrpcClient | undefined {
-  const { envoyGrpc, googleGrpc, initialMetadata } = service
-  if (googleGrpc !== undefined) {
-    const metadata = callMetadata(initialMetadata, {}, errors)
-    return new GoogleGrpcClient(googleGrpc, metadata, context.scope, errors)
-  }
+  const { envoyGrpc, initialMetadata } = service
+  if (service.googleGrpc !== undefined) return createGoogleGrpcClient(service, service.googleGrpc, context, errors)
   if (envoyGrpc === undefined) {
-    errors.add(service, undefined, 'gRPC service has no target', { expected: 'envoy_grpc or google_grpc' })
+    refuseTarget(service, errors)
     return undefined
   }
   const ownHeaders = { 'x-envoy-internal': 'true', 'x-forwarded-for': context.localInfo.address }
   const metadata = callMetadata(initialMetadata, envoyGrpc.skipEnvoyHeaders ? {} : ownHeaders, errors)
   return new EnvoyGrpcClient(envoyGrpc, context.clusterManager, metadata)
+}
+
+export function createGoogleGrpcClient(
+  { initialMetadata }: GrpcService,
+  googleGrpc: NonNullable<GrpcService['googleGrpc']>,
+  { scope }: Pick<GrpcContext, 'scope'>,
+  errors: ConfigErrors,
+): GoogleGrpcClient {
+  return new GoogleGrpcClient(googleGrpc, callMetadata(initialMetadata, {}, errors), scope, errors)
+}
+
+export function refuseTarget(service: GrpcService, errors: ConfigErrors): void {
+  errors.add(service, undefined, 'gRPC service has no target', { expected: 'envoy_grpc or google_grpc' })
 }

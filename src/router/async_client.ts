@@ -3,21 +3,67 @@
 
 import { monotonicMs } from '../common/clock.ts'
 import type { HeaderMap } from '../common/header_map.ts'
+import { httpPools } from '../http/conn_pool/http_pools.ts'
+import type { LocalReply } from '../http/http_filter.ts'
 import type { ForwardRoute } from '../http/route.ts'
 import { pipeAddress } from '../network/address.ts'
+import { StatsOwner } from '../stats/stats_owner.ts'
+import type { Scope } from '../stats/store.ts'
 import { bareConnection } from '../stream_info/bare_connection.ts'
 import { StreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
+import type { ServerContext } from '../upstream/server_context.ts'
 import { internalRoute } from './internal_route.ts'
 import type { RequestCallbacks } from './request_callbacks.ts'
 import { RoutedRequest } from './routed_request.ts'
-import type { RouterSettings } from './router_settings.ts'
+import { type RouterSettings, type RouterStats, routerStats } from './router_settings.ts'
 
 export interface AsyncStreamOptions {
   /** Milliseconds from the end of the request to that of its answer; 0 for no limit. */
   readonly timeoutMs: number
   /** How much of the request may wait for a connection before the stream is above its watermark. */
   readonly bufferLimitBytes: number
+  /** Says in `x-envoy-internal` and `x-forwarded-for` who asks; true if left out. */
+  readonly sendsEnvoyHeaders?: boolean
+}
+
+/** What comes of a request. None is called after the end, which all but the first two are, and those with `endStream`. */
+export interface AsyncStreamCallbacks {
+  onHeaders(headers: HeaderMap, endStream: boolean): void
+  /** `data` is valid during the call. */
+  onData(data: Buffer, endStream: boolean): void
+  onTrailers(trailers: HeaderMap): void
+  /** The proxy's own answer, in the place of the cluster's or of what is left of it. */
+  onLocalReply(reply: LocalReply): void
+  onReset(): void
+}
+
+const noCallbacks: AsyncStreamCallbacks = {
+  onHeaders: () => {},
+  onData: () => {},
+  onTrailers: () => {},
+  onLocalReply: () => {},
+  onReset: () => {},
+}
+
+/** For requests that no router filter makes. */
+export function serverAsyncClient({ clusterManager, scope, runtime, localInfo }: ServerContext): AsyncClient {
+  const settings: RouterSettings = {
+    clusterManager,
+    pools: httpPools,
+    stats: asyncClientStats(scope),
+    runtime,
+    suppressEnvoyHeaders: false,
+    dynamicStats: true,
+    suppressGrpcCodeStats: false,
+    localZone: localInfo.zone,
+  }
+  return new AsyncClient(settings, localInfo.address)
+}
+
+/** Of all clients together, and for as long as there is a server. */
+export function asyncClientStats(scope: Scope): RouterStats {
+  return routerStats(scope.ownedBy(new StatsOwner()), 'http.async-client.')
 }
 
 export class AsyncClient {
@@ -31,23 +77,40 @@ export class AsyncClient {
     this.#localIp = localIp
   }
 
-  /** Begins a request; it may be over when this returns. `headers` are the stream's from now on. */
-  start(cluster: Cluster, headers: HeaderMap, endStream: boolean, options: AsyncStreamOptions): AsyncStream {
-    headers.set('x-envoy-internal', 'true')
-    headers.append('x-forwarded-for', this.#localIp)
+  /**
+   * Begins a request; it may be over when this returns. `headers` are the stream's from now on. Without callbacks the answer
+   * is read and dropped.
+   */
+  start(
+    cluster: Cluster,
+    headers: HeaderMap,
+    endStream: boolean,
+    options: AsyncStreamOptions,
+    callbacks: AsyncStreamCallbacks = noCallbacks,
+  ): AsyncStream {
+    if (options.sendsEnvoyHeaders !== false) {
+      headers.set('x-envoy-internal', 'true')
+      headers.append('x-forwarded-for', this.#localIp)
+    }
     this.settings.stats.rqTotal.inc()
-    return new AsyncStream(this.settings, cluster, headers, endStream, options)
+    return new AsyncStream(this.settings, cluster, headers, endStream, options, callbacks)
   }
 }
 
 const noAddress = pipeAddress('')
 
-/** One request. Its answer is read and dropped. */
+/** Of what no client has asked for. */
+export function bareStream(): StreamInfo {
+  return new StreamInfo(bareConnection(0, noAddress, noAddress), monotonicMs(), Date.now())
+}
+
+/** One request. */
 export class AsyncStream implements RequestCallbacks {
   readonly connection = undefined
   readonly streamInfo: StreamInfo
   readonly #route: ForwardRoute
   readonly #options: AsyncStreamOptions
+  readonly #callbacks: AsyncStreamCallbacks
   readonly #request: RoutedRequest
   #watermarks = 0
   #localClosed: boolean
@@ -59,11 +122,13 @@ export class AsyncStream implements RequestCallbacks {
     headers: HeaderMap,
     endStream: boolean,
     options: AsyncStreamOptions,
+    callbacks: AsyncStreamCallbacks,
   ) {
     this.#options = options
+    this.#callbacks = callbacks
     this.#localClosed = endStream
     this.#route = internalRoute(cluster.info.name, options.timeoutMs)
-    this.streamInfo = new StreamInfo(bareConnection(0, noAddress, noAddress), monotonicMs(), Date.now())
+    this.streamInfo = bareStream()
     this.streamInfo.protocol = 'HTTP/1.1'
     this.streamInfo.attemptCount = 1
     this.#request = new RoutedRequest(settings, this, headers, this.#route, cluster)
@@ -118,25 +183,29 @@ export class AsyncStream implements RequestCallbacks {
 
   encode1xxHeaders(): void {}
 
-  encodeHeaders(_headers: HeaderMap, endStream: boolean): void {
+  encodeHeaders(headers: HeaderMap, endStream: boolean): void {
     if (endStream) this.reset()
+    this.#callbacks.onHeaders(headers, endStream)
   }
 
-  encodeData(_data: Buffer, endStream: boolean): void {
+  encodeData(data: Buffer, endStream: boolean): void {
     if (endStream) this.reset()
+    this.#callbacks.onData(data, endStream)
   }
 
-  encodeTrailers(): void {
+  encodeTrailers(trailers: HeaderMap): void {
     this.reset()
+    this.#callbacks.onTrailers(trailers)
   }
 
-  /** The proxy's own answer in the place of the cluster's. */
-  sendLocalReply(): void {
+  sendLocalReply(reply: LocalReply): void {
     this.reset()
+    this.#callbacks.onLocalReply(reply)
   }
 
   resetStream(): void {
     this.reset()
+    this.#callbacks.onReset()
   }
 
   retainsEncodedData(): boolean {

@@ -107,7 +107,7 @@ function unaryOf(service: string, context: TestServerContext) {
 
 function contextWith(port: number, more = ''): TestServerContext {
   const context = serverContext()
-  const [view] = clusterViews(staticClusterYaml([`127.0.0.1:${port}`], more))
+  const [view] = clusterViews(staticClusterYaml([`127.0.0.1:${port}`], `  http2_protocol_options: {}\n${more}`))
   const cluster = buildCluster(view, context)
   context.clusterManager.put(cluster)
   cluster.setHosts(staticHosts(view.loadAssignment, context.errors))
@@ -170,12 +170,26 @@ describe('a call over a cluster', () => {
     expect(Buffer.compare(await call(bytes), bytes)).toBe(0)
   })
 
+  it('takes no message that is larger than it may be', async () => {
+    const server = await new EchoServer().start()
+    const service = overCluster(', max_receive_message_length: 3')
+    const context = contextWith(server.port)
+    const call = unaryOf(service, context)
+    expect((await call('abc')).toString()).toBe('abc')
+    await expect(call('abcd')).rejects.toThrow('8, via_upstream')
+    const { stream, closed, messages } = openStream(clientOf(service, context))
+    stream.send(Buffer.from('abc'))
+    stream.send(Buffer.from('abcd'))
+    expect(await closed).toEqual({ code: 8, message: 'via_upstream' })
+    expect(messages).toEqual(['abc'])
+  })
+
   it('ends as the server says', async () => {
     const server = await new EchoServer().start()
     const context = contextWith(server.port)
     const call = unaryOf(overCluster(), context)
-    await expect(call('fail')).rejects.toThrow('7, no')
-    await expect(call('silence', 50)).rejects.toThrow('4, upstream request timeout')
+    await expect(call('fail')).rejects.toThrow('7, no{via_upstream}')
+    await expect(call('silence', 50)).rejects.toThrow('14, upstream request timeout{response_timeout}')
     expect(server.seen.map(({ hasDeadline }) => hasDeadline)).toEqual([false, true])
     const stat = (name: string) => context.scope.counter(`cluster.c.${name}`).value()
     expect([stat('upstream_rq_timeout'), stat('upstream_rq_tx_reset'), stat('upstream_rq_504')]).toEqual([1, 1, 1])
@@ -240,7 +254,7 @@ describe('a call over a cluster', () => {
       message: 'no healthy upstream{no_healthy_upstream}',
     })
     context.clusterManager.remove('c')
-    await expect(call('x')).rejects.toThrow('no healthy upstream')
+    await expect(call('x')).rejects.toThrow('14, Cluster not available')
   })
 })
 

@@ -19,8 +19,7 @@ export const xdsFields: FieldTable = {
     harmless: ['retry_policy'],
   },
   [`${core}.GrpcService.EnvoyGrpc`]: {
-    acts: words('cluster_name authority retry_policy skip_envoy_headers'),
-    harmless: ['max_receive_message_length'],
+    acts: words('cluster_name authority retry_policy skip_envoy_headers max_receive_message_length'),
   },
   [`${core}.GrpcService.GoogleGrpc`]: {
     acts: words('target_uri channel_credentials stat_prefix channel_args'),

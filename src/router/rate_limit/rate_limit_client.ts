@@ -1,6 +1,7 @@
 // Asks a rate limit service (envoy.service.ratelimit.v3): one call for one request or connection.
 
 import type { envoy } from '../../../proto/generated/api.d.ts'
+import type { FormatterContext } from '../../access_log/formatter_context.ts'
 import { decodeUtf8 } from '../../common/latin1.ts'
 import {
   decodeRateLimitResponse,
@@ -47,13 +48,18 @@ export class RateLimitClient {
   }
 
   /** `onAnswer` is called once, in a later turn, unless the call is cancelled. */
-  limit(domain: string, descriptors: readonly LimitDescriptor[], onAnswer: (answer: LimitAnswer) => void): GrpcCall {
+  limit(
+    domain: string,
+    descriptors: readonly LimitDescriptor[],
+    onAnswer: (answer: LimitAnswer) => void,
+    parent: FormatterContext,
+  ): GrpcCall {
     const request = encodeRateLimitRequest({ domain, descriptors: descriptors.map(toMessage), hitsAddend: 0 })
     const callbacks = {
       onSuccess: (bytes: Uint8Array) => onAnswer(readAnswer(bytes)),
       onFailure: () => onAnswer(failed),
     }
-    return this.#client!.unaryCall(path, request, callbacks, this.#timeoutMs)
+    return this.#client!.unaryCall(path, request, callbacks, this.#timeoutMs, parent)
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { DescriptorPool, MessageDescriptor } from '../../../../config/dynamic/descriptors.ts'
 import { type PrintOptions, printJson } from '../../../../config/dynamic/json_printer.ts'
-import { GrpcMessageReader } from './grpc_frames.ts'
+import { GrpcMessageReader } from '../../../../http/grpc_message_reader.ts'
 
 /** `print_options`. */
 export interface ResponseFormat extends PrintOptions {

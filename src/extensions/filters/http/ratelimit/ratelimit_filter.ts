@@ -49,7 +49,7 @@ export class RateLimitFilter extends PassThroughFilter {
     this.#limited = this.#findRoute()
     this.#descriptors = this.#describe(headers, false)
     if (this.#descriptors.length === 0) return FilterHeadersStatus.Continue
-    this.#call = this.#settings.client.limit(this.#domain(), this.#descriptors, (answer) => this.#onAnswer(answer))
+    this.#call = this.#ask(this.#descriptors, (answer) => this.#onAnswer(answer))
     return FilterHeadersStatus.StopIteration
   }
 
@@ -73,7 +73,7 @@ export class RateLimitFilter extends PassThroughFilter {
     }
     if (this.#requestHeaders === undefined) return
     const descriptors = this.#describe(this.#requestHeaders, true)
-    if (descriptors.length > 0) this.#settings.client.limit(this.#domain(), descriptors, () => {})
+    if (descriptors.length > 0) this.#ask(descriptors, () => {})
   }
 
   // ---- What is asked ---------------------------------------------------------------------------------------------
@@ -91,8 +91,10 @@ export class RateLimitFilter extends PassThroughFilter {
     return { route, cluster, ofRoute }
   }
 
-  #domain(): string {
-    return this.#limited?.ofRoute?.domain || this.#settings.domain
+  #ask(descriptors: readonly RateLimitDescriptor[], onAnswer: (answer: LimitAnswer) => void): GrpcCall {
+    const domain = this.#limited?.ofRoute?.domain || this.#settings.domain
+    const parent = unansweredContext(this.decoderCallbacks.streamInfo, this.#requestHeaders)
+    return this.#settings.client.limit(domain, descriptors, onAnswer, parent)
   }
 
   #describe(headers: HeaderMap, onStreamDone: boolean): readonly RateLimitDescriptor[] {

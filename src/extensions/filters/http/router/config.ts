@@ -3,10 +3,9 @@
 import type { envoy } from '../../../../../proto/generated/api.d.ts'
 import { httpPools } from '../../../../http/conn_pool/http_pools.ts'
 import type { HttpFilterFactory } from '../../../../http/factory.ts'
-import { AsyncClient } from '../../../../router/async_client.ts'
+import { AsyncClient, asyncClientStats } from '../../../../router/async_client.ts'
 import { RouterFilter } from '../../../../router/router_filter.ts'
 import { type RouterSettings, routerStats } from '../../../../router/router_settings.ts'
-import { StatsOwner } from '../../../../stats/stats_owner.ts'
 import { StrictHeadersFilter } from './strict_headers.ts'
 
 type Router = envoy.extensions.filters.http.router.v3.Router
@@ -27,9 +26,7 @@ export const routerFilter: HttpFilterFactory<Router> = {
       suppressGrpcCodeStats: config.suppressGrpcRequestFailureCodeStats,
       localZone: context.localInfo.zone,
     }
-    // Counted for all routers together, and for as long as there is a server.
-    const ofTheServer = context.scope.ownedBy(new StatsOwner())
-    const stats = routerStats(ofTheServer, 'http.async-client.')
+    const stats = asyncClientStats(context.scope)
     const asyncClient = new AsyncClient({ ...settings, stats }, context.localInfo.address)
     const strict = config.strictCheckHeaders
     return (builder) => {

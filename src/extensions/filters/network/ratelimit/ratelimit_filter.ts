@@ -1,7 +1,7 @@
 // Holds a connection back until the rate limit service has answered, and closes it where it is above a limit.
 
 import type { Formatter } from '../../../../access_log/formatter.ts'
-import { unansweredContext } from '../../../../access_log/formatter_context.ts'
+import { type FormatterContext, unansweredContext } from '../../../../access_log/formatter_context.ts'
 import type { Runtime } from '../../../../config/runtime.ts'
 import { FilterStatus, type ReadFilter, type ReadFilterCallbacks } from '../../../../network/network_filter.ts'
 import type { LimitAnswer, RateLimitClient } from '../../../../router/rate_limit/rate_limit_client.ts'
@@ -50,7 +50,8 @@ export class NetworkRateLimitFilter implements ReadFilter {
     const { stats, client, domain } = this.#settings
     stats.active.inc()
     stats.total.inc()
-    this.#call = client.limit(domain, this.#descriptors(), (answer) => this.#onAnswer(answer))
+    const context = unansweredContext(this.#callbacks.connection.streamInfo!)
+    this.#call = client.limit(domain, this.#descriptors(context), (answer) => this.#onAnswer(answer), context)
     return FilterStatus.StopIteration
   }
 
@@ -73,8 +74,7 @@ export class NetworkRateLimitFilter implements ReadFilter {
     this.#settings.stats.active.dec()
   }
 
-  #descriptors() {
-    const context = unansweredContext(this.#callbacks.connection.streamInfo!)
+  #descriptors(context: FormatterContext) {
     return this.#settings.descriptors.map((entries) => ({
       entries: entries.map(({ key, value }) => ({ key, value: value.format(context) })),
       limit: undefined,

@@ -1,10 +1,8 @@
 /** Messages out of data that arrives in pieces of any size. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  GrpcMessageReader,
-  grpcFrame,
-} from '../../../../../src/extensions/filters/http/grpc_json_transcoder/grpc_frames.ts'
+import { grpcFrame } from '../../src/http/grpc_frames.ts'
+import { GrpcMessageReader } from '../../src/http/grpc_message_reader.ts'
 
 function readAll(reader: GrpcMessageReader): string[] {
   const messages: string[] = []
@@ -12,7 +10,7 @@ function readAll(reader: GrpcMessageReader): string[] {
   return messages
 }
 
-describe('gRPC frames', () => {
+describe('gRPC messages', () => {
   it('come out as they went in, however they are cut', () => {
     fc.assert(
       fc.property(
@@ -35,7 +33,7 @@ describe('gRPC frames', () => {
     )
   })
 
-  it('that are cut off or compressed are named', () => {
+  it('that are cut off, compressed or too large are named', () => {
     const header = new GrpcMessageReader()
     header.push(Buffer.from([0, 0]))
     expect(() => header.finish()).toThrow('Incomplete gRPC frame header received')
@@ -45,5 +43,9 @@ describe('gRPC frames', () => {
     const compressed = new GrpcMessageReader()
     compressed.push(Buffer.from([1, 0, 0, 0, 0]))
     expect(() => compressed.next()).toThrow('Unsupported gRPC frame flag: 1')
+    const limited = new GrpcMessageReader(3)
+    limited.push(Buffer.concat([grpcFrame(Buffer.from('abc')), Buffer.from([0, 0, 0, 0, 4])]))
+    expect(limited.next()?.toString()).toBe('abc')
+    expect(() => limited.next()).toThrow('gRPC message of 4 bytes')
   })
 })

@@ -10,7 +10,7 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js'
 import { wallMs } from '../common/clock.ts'
-import type { GrpcStatus, GrpcStream, GrpcStreamCallbacks } from './grpc_client.ts'
+import { type GrpcStatus, type GrpcStream, type GrpcStreamCallbacks, grpcInternal } from './grpc_client.ts'
 
 /** What is said of a call before its first message. */
 export interface CallHead {
@@ -118,8 +118,15 @@ function httpStatusOf({ details, metadata }: StatusObject): number | undefined {
   return metadata.get('content-type').length > 0 ? 200 : undefined
 }
 
-function toStatus({ code, details }: { readonly code: number; readonly details: string }): GrpcStatus {
-  return { code, message: details }
+/** A message that claims to be compressed, by nothing, ends the call without either, whatever the types say. */
+function toStatus({
+  code,
+  details,
+}: {
+  readonly code: number | undefined
+  readonly details: string | undefined
+}): GrpcStatus {
+  return { code: code ?? grpcInternal, message: details ?? '' }
 }
 
 function authorityOption(authority: string | undefined): { host?: string } {

@@ -18,6 +18,7 @@ import { createGrpcClient } from '../../src/grpc/grpc_service.ts'
 import { buildCluster } from '../../src/upstream/build_cluster.ts'
 import { staticHosts } from '../../src/upstream/endpoints.ts'
 import { Condition } from '../support/condition.ts'
+import { Http2Backend, playHttp2Reply } from '../support/http2_backend.ts'
 import { clusterViews, serverContext, staticClusterYaml, type TestServerContext } from '../upstream/support.ts'
 
 const asIs = (bytes: Buffer): Buffer => bytes
@@ -217,6 +218,19 @@ describe('a call over a cluster', () => {
     expect(context.scope.gauge('cluster.c.upstream_rq_active').value()).toBe(0)
     // All on one connection.
     expect(context.scope.counter('cluster.c.upstream_cx_total').value()).toBe(1)
+  })
+
+  it('ends by an answer that cannot be read', async () => {
+    const server = await Http2Backend.start({
+      onHead: (request) => {
+        const head = { headers: { ':status': 200, 'content-type': 'application/grpc' } }
+        const compressed = { data: '\x01\0\0\0\x01x' }
+        void playHttp2Reply(request, [head, compressed, { trailers: { 'grpc-status': '0' } }])
+      },
+    })
+    closers.push(() => server.stop())
+    const { closed } = openStream(clientOf(overCluster(), contextWith(server.port)))
+    expect((await closed).code).toBe(13)
   })
 
   it('fails at once where nobody listens, and works when somebody does', async () => {

@@ -15,8 +15,11 @@ export interface KeptScenario {
 
 const repository = join(import.meta.dirname, '..')
 const resultPath = join(import.meta.dirname, 'figures.json')
-const begin = '<!-- figures: written by `npm run bench -- --write` -->'
-const end = '<!-- /figures -->'
+/** The commands that write the tables of a page, by the word in the table's marks. */
+const commands = {
+  figures: 'npm run bench -- --write',
+  load_balancing: 'node bench/micro/load_balancing.ts --write',
+} as const
 
 export function readResults(): KeptScenario[] {
   return existsSync(resultPath) ? (JSON.parse(readFileSync(resultPath, 'utf8')) as KeptScenario[]) : []
@@ -45,7 +48,9 @@ export const pages = [
 ] as const
 
 /** The page with the table between its two marks; throws where they are missing. */
-export function withTable(page: string, table: string): string {
+export function withTable(page: string, table: string, name: keyof typeof commands = 'figures'): string {
+  const begin = `<!-- ${name}: written by \`${commands[name]}\` -->`
+  const end = `<!-- /${name} -->`
   const from = page.indexOf(begin)
   const to = page.indexOf(end)
   if (from < 0 || to < from) throw new Error(`there is no place for the figures: ${begin} ... ${end}`)

@@ -10,14 +10,18 @@ export class BoundedLoadTable implements HashTable {
   readonly #hosts: readonly WeightedHost[]
   readonly #shares: ReadonlyMap<Host, number>
   readonly #balanceFactor: number
+  /** Numbers of hosts: each its own place, but while one is drawn. */
   readonly #order: Uint32Array
+  /** The places that were exchanged for it, in turn. */
+  readonly #drawn: Uint32Array
 
   constructor(inner: HashTable, hosts: readonly WeightedHost[], balanceFactor: number) {
     this.#inner = inner
     this.#hosts = hosts
     this.#shares = new Map(hosts.map(({ host, share }) => [host, share]))
     this.#balanceFactor = balanceFactor
-    this.#order = new Uint32Array(hosts.length)
+    this.#order = Uint32Array.from(hosts.keys())
+    this.#drawn = new Uint32Array(hosts.length)
   }
 
   choose(high: number, low: number, attempt: number): Host | undefined {
@@ -29,26 +33,41 @@ export class BoundedLoadTable implements HashTable {
 
   /** The first one that has room, or else the one with the least load. */
   #chooseOther(overloaded: Host, itsLoad: number, seed: number): Host {
-    const order = this.#order
-    for (let i = 0; i < order.length; i++) order[i] = i
+    const count = this.#order.length
     generator.seed(seed)
     let best = overloaded
     let least = itsLoad
-    for (let i = 0; i < order.length; i++) {
-      const j = i + below(order.length - i)
-      const index = order[j]
-      order[j] = order[i]
-      order[i] = index
-      const { host, share } = this.#hosts[index]
+    let draws = 0
+    while (draws < count && least > 1) {
+      const { host, share } = this.#hosts[this.#draw(draws++)]
       if (host === overloaded) continue
       const load = this.#load(host, share)
-      if (load <= 1) return host
-      if (load < least) {
-        best = host
-        least = load
-      }
+      if (load >= least) continue
+      best = host
+      least = load
     }
+    this.#putBack(draws)
     return best
+  }
+
+  /** One that was not drawn yet. */
+  #draw(place: number): number {
+    const other = place + below(this.#order.length - place)
+    this.#drawn[place] = other
+    this.#exchange(place, other)
+    return this.#order[place]
+  }
+
+  /** In the order of before, which costs less than to lay it out anew: few are drawn, of however many. */
+  #putBack(draws: number): void {
+    for (let place = draws - 1; place >= 0; place--) this.#exchange(place, this.#drawn[place])
+  }
+
+  #exchange(a: number, b: number): void {
+    const order = this.#order
+    const index = order[a]
+    order[a] = order[b]
+    order[b] = index
   }
 
   /** Active requests to those that its share allows. */

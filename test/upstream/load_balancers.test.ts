@@ -60,6 +60,11 @@ describe('LEAST_REQUEST', () => {
     for (let i = 0; i < 5; i++) hosts[0].stats.rqActive.inc()
     hosts[2].stats.rqActive.inc()
     expect(picks(balanced, 20)).toEqual(new Map([['127.0.0.2:80', 20]]))
+    hosts[1].stats.rqActive.inc()
+    // Of those that are alike, each in its turn: fewer than 50 of 200 come once in 10^13.
+    const counts = picks(balanced, 200)
+    expect([...counts.keys()].toSorted()).toEqual(['127.0.0.2:80', '127.0.0.3:80'])
+    expect(Math.min(...counts.values())).toBeGreaterThan(50)
   })
 
   it('with many draws all but never picks the busiest', () => {

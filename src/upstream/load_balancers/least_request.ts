@@ -1,6 +1,7 @@
 // LEAST_REQUEST: the least busy of some hosts drawn at random; with unequal weights, round robin by weight over load.
 
 import type { Host } from '../host.ts'
+import type { HostCounter } from '../host_stats.ts'
 import { EdfScheduler } from './edf_scheduler.ts'
 import { type CreateHostPicker, type HostPicker, hasEqualWeights } from './host_picker.ts'
 import type { SlowStart } from './slow_start.ts'
@@ -19,7 +20,8 @@ export function leastRequestPickers(settings: LeastRequestSettings): CreateHostP
   const { slowStart } = settings
   return (hosts) => {
     const isSlow = slowStart !== undefined && hosts.some((host) => slowStart.includes(host))
-    if (hosts.length <= 1 || (hasEqualWeights(hosts) && !isSlow)) return new LeastActive(hosts, settings)
+    if (hosts.length <= 1 || (hasEqualWeights(hosts) && !isSlow))
+      return settings.fullScan ? new LeastActiveOfAll(hosts) : new LeastActive(hosts, settings.choiceCount)
     return new ByWeightOverLoad(hosts, settings)
   }
 }
@@ -27,18 +29,15 @@ export function leastRequestPickers(settings: LeastRequestSettings): CreateHostP
 class LeastActive implements HostPicker {
   readonly #hosts: readonly Host[]
   readonly #choiceCount: number
-  readonly #fullScan: boolean
 
-  constructor(hosts: readonly Host[], settings: LeastRequestSettings) {
+  constructor(hosts: readonly Host[], choiceCount: number) {
     this.#hosts = hosts
-    this.#choiceCount = settings.choiceCount
-    this.#fullScan = settings.fullScan
+    this.#choiceCount = choiceCount
   }
 
   pick(): Host | undefined {
     const hosts = this.#hosts
     if (hosts.length <= 1) return hosts[0]
-    if (this.#fullScan) return leastActive(hosts)
     let best = hosts[Math.floor(Math.random() * hosts.length)]
     for (let i = 1; i < this.#choiceCount; i++) {
       const other = hosts[Math.floor(Math.random() * hosts.length)]
@@ -48,6 +47,41 @@ class LeastActive implements HostPicker {
   }
 
   /** What is least busy now may not be so at the next pick. */
+  peek(): undefined {
+    return undefined
+  }
+}
+
+/** Of equally idle hosts one at random: the first would get all that comes after a lull. */
+class LeastActiveOfAll implements HostPicker {
+  readonly #hosts: readonly Host[]
+  /** Their active requests: that is all of a host that a scan has to touch. */
+  readonly #active: readonly HostCounter[]
+
+  constructor(hosts: readonly Host[]) {
+    this.#hosts = hosts
+    this.#active = hosts.map(({ stats }) => stats.rqActive)
+  }
+
+  pick(): Host | undefined {
+    const active = this.#active
+    let least = active[0]?.value
+    let ties = 0
+    for (let i = 0; i < active.length; i++) {
+      const { value } = active[i]
+      if (value === least) ties++
+      else if (value < least) {
+        least = value
+        ties = 1
+      }
+    }
+    // One draw when it is known of how many: each would cost as much as some hosts.
+    let before = Math.floor(Math.random() * ties)
+    let index = 0
+    while (index < active.length && (active[index].value !== least || before-- > 0)) index++
+    return this.#hosts[index]
+  }
+
   peek(): undefined {
     return undefined
   }
@@ -73,18 +107,4 @@ class ByWeightOverLoad implements HostPicker {
   peek(): undefined {
     return undefined
   }
-}
-
-/** Of equally idle hosts one at random: the first would get all that comes after a lull. */
-function leastActive(hosts: readonly Host[]): Host {
-  let best = hosts[0]
-  let ties = 1
-  for (let i = 1; i < hosts.length; i++) {
-    const active = hosts[i].stats.rqActive.value
-    if (active < best.stats.rqActive.value) {
-      best = hosts[i]
-      ties = 1
-    } else if (active === best.stats.rqActive.value && Math.random() * ++ties < 1) best = hosts[i]
-  }
-  return best
 }

@@ -1,9 +1,9 @@
 // What a matched route tells the connection manager and the router filter.
 
-import type { FormatterContext } from '../access_log/formatter.ts'
 import type { HeaderMap } from '../common/header_map.ts'
 import type { StreamInfo } from '../stream_info/stream_info.ts'
 import type { RetryHostPredicate, RetryPriority } from '../upstream/retry.ts'
+import type { ShadowPolicy } from '../upstream/shadow_policy.ts'
 import type { InternalRedirectPredicate } from './internal_redirect_predicate.ts'
 import type { RateLimitEntry } from './rate_limit.ts'
 
@@ -125,6 +125,7 @@ export interface ForwardRoute extends RouteCommon {
   readonly metadataMatch: Readonly<Record<string, unknown>> | undefined
   /** Parsed retry_policy settings; undefined for none. */
   readonly retryPolicy: RetryPolicy | undefined
+  /** Those of the cluster stand in their place, if it has any. */
   readonly shadowPolicies: readonly ShadowPolicy[]
   /** An attempt that takes too long goes on beside its retry. */
   readonly hedgeOnPerTryTimeout: boolean
@@ -141,16 +142,6 @@ export interface ForwardRoute extends RouteCommon {
 export type AddCookie = (setCookie: string) => void
 
 export type RequestHash = (headers: HeaderMap, streamInfo: StreamInfo, addCookie?: AddCookie) => bigint | undefined
-
-/** Where a copy of a request goes (one of request_mirror_policies). */
-export interface ShadowPolicy {
-  /** '' where the request names none. */
-  clusterName(headers: HeaderMap): string
-  /** `random`: a whole number from 0 on, the same for all policies of a request. */
-  isChosen(random: number): boolean
-  /** Makes the request's headers those of the copy. */
-  changeHeaders(headers: HeaderMap, ctx: FormatterContext): void
-}
 
 export interface InternalRedirectPolicy {
   readonly maxInternalRedirects: number

@@ -17,6 +17,7 @@ import { internalRoute } from './internal_route.ts'
 import type { RequestCallbacks } from './request_callbacks.ts'
 import { RoutedRequest } from './routed_request.ts'
 import { type RouterSettings, type RouterStats, routerStats } from './router_settings.ts'
+import { ShadowStreams } from './shadow_streams.ts'
 
 export interface AsyncStreamOptions {
   /** Milliseconds from the end of the request to that of its answer; 0 for no limit. */
@@ -25,6 +26,8 @@ export interface AsyncStreamOptions {
   readonly bufferLimitBytes: number
   /** Says in `x-envoy-internal` and `x-forwarded-for` who asks; true if left out. */
   readonly sendsEnvoyHeaders?: boolean
+  /** The clusters of what it is a copy of; none if left out. */
+  readonly copyOf?: readonly Cluster[]
 }
 
 /** What comes of a request. None is called after the end, which all but the first two are, and those with `endStream`. */
@@ -93,7 +96,7 @@ export class AsyncClient {
       headers.append('x-forwarded-for', this.#localIp)
     }
     this.settings.stats.rqTotal.inc()
-    return new AsyncStream(this.settings, cluster, headers, endStream, options, callbacks)
+    return new AsyncStream(this, cluster, headers, endStream, options, callbacks)
   }
 }
 
@@ -112,12 +115,14 @@ export class AsyncStream implements RequestCallbacks {
   readonly #options: AsyncStreamOptions
   readonly #callbacks: AsyncStreamCallbacks
   readonly #request: RoutedRequest
+  /** Undefined for most. */
+  #shadows: ShadowStreams | undefined = undefined
   #watermarks = 0
   #localClosed: boolean
   #isOver = false
 
   constructor(
-    settings: RouterSettings,
+    client: AsyncClient,
     cluster: Cluster,
     headers: HeaderMap,
     endStream: boolean,
@@ -131,8 +136,20 @@ export class AsyncStream implements RequestCallbacks {
     this.streamInfo = bareStream()
     this.streamInfo.protocol = 'HTTP/1.1'
     this.streamInfo.attemptCount = 1
-    this.#request = new RoutedRequest(settings, this, headers, this.#route, cluster)
-    this.#request.start(endStream)
+    this.#request = new RoutedRequest(client.settings, this, headers, this.#route, cluster)
+    const { streamInfo } = this
+    const original = {
+      request: this.#request,
+      route: this.#route,
+      cluster,
+      headers,
+      streamInfo,
+      copyOf: options.copyOf ?? [],
+    }
+    const shadows = ShadowStreams.of(original, client)
+    if (!this.#request.start(endStream) || this.#isOver) return
+    this.#shadows = shadows
+    shadows?.start(endStream)
   }
 
   // ---- The request -----------------------------------------------------------------------------------------------
@@ -141,12 +158,14 @@ export class AsyncStream implements RequestCallbacks {
   sendData(data: Buffer, endStream: boolean): void {
     if (this.#isOver || this.#localClosed) return
     this.#localClosed = endStream
+    this.#shadows?.onData(data, endStream)
     this.#request.onData(data, endStream)
   }
 
   sendTrailers(trailers: HeaderMap): void {
     if (this.#isOver || this.#localClosed) return
     this.#localClosed = true
+    this.#shadows?.onTrailers(trailers)
     this.#request.onTrailers(trailers)
   }
 
@@ -155,6 +174,7 @@ export class AsyncStream implements RequestCallbacks {
     if (this.#isOver) return
     this.#isOver = true
     this.#request.destroy()
+    this.#shadows?.destroy()
   }
 
   /** All of the request has been given to it, or its end has come before that. */

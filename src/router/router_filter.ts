@@ -8,10 +8,8 @@ import {
   type StreamDecoderFilter,
   type StreamDecoderFilterCallbacks,
 } from '../http/http_filter.ts'
-import type { ForwardRoute } from '../http/route.ts'
 import { runWrites } from '../network/write_batch.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
-import type { Cluster } from '../upstream/cluster.ts'
 import type { AsyncClient } from './async_client.ts'
 import { answerDirectly } from './local_answers.ts'
 import { RoutedRequest } from './routed_request.ts'
@@ -63,7 +61,8 @@ export class RouterFilter implements StreamDecoderFilter {
     const request = new RoutedRequest(this.#settings, callbacks, headers, route, cluster)
     this.#request = request
     // Its headers are copied before there is a host, for which they change.
-    const shadows = route.shadowPolicies.length === 0 ? undefined : this.#shadowsOf(request, route, headers, cluster)
+    const original = { request, route, cluster, headers, streamInfo: callbacks.streamInfo, copyOf: [] }
+    const shadows = ShadowStreams.of(original, this.#asyncClient)
     this.#giveUp = request.hostSelection.lookFor(() =>
       runWrites(callbacks.connection, () => this.#onLookedForHost(request, shadows, endStream)),
     )
@@ -83,20 +82,6 @@ export class RouterFilter implements StreamDecoderFilter {
     if (!request.start(endStream) || this.#destroyed || shadows === undefined) return
     this.#shadows = shadows
     shadows.start(endStream)
-  }
-
-  #shadowsOf(
-    request: RoutedRequest,
-    route: ForwardRoute,
-    headers: HeaderMap,
-    cluster: Cluster,
-  ): ShadowStreams | undefined {
-    const options = {
-      timeoutMs: request.timeouts.globalMs,
-      bufferLimitBytes: route.requestBodyBufferLimitBytes ?? request.bufferLimitBytes,
-      onAbandoned: () => cluster.info.stats.retryOrShadowAbandoned.inc(),
-    }
-    return ShadowStreams.of(route, headers, this.#callbacks.streamInfo, this.#asyncClient, options)
   }
 
   #refuse(status: number, details: string, flag: number): FilterHeadersStatus {

@@ -2,10 +2,13 @@
 
 import { unansweredContext } from '../access_log/formatter_context.ts'
 import type { HeaderMap } from '../common/header_map.ts'
-import type { ForwardRoute, ShadowPolicy } from '../http/route.ts'
+import type { ForwardRoute } from '../http/route.ts'
 import type { StreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
-import type { AsyncClient, AsyncStream } from './async_client.ts'
+import type { ClusterStats } from '../upstream/cluster_stats.ts'
+import type { ShadowPolicy } from '../upstream/shadow_policy.ts'
+import type { AsyncClient, AsyncStream, AsyncStreamOptions } from './async_client.ts'
+import type { RoutedRequest } from './routed_request.ts'
 
 /** How much of a body may wait for a copy beyond its watermark, or as much as a request's own limit. */
 const mostBehindBytes = 1024 * 1024
@@ -23,47 +26,54 @@ interface Shadow {
   behindBytes: number
 }
 
-export interface ShadowOptions {
-  readonly timeoutMs: number
-  /** Where a copy's buffers have their watermark; 0 where the request has no limit. */
-  readonly bufferLimitBytes: number
-  /** Told of each that is given up. */
-  readonly onAbandoned: () => void
+/** What is copied: a client's request, or a copy. */
+export interface Original {
+  readonly request: RoutedRequest
+  readonly route: ForwardRoute
+  readonly cluster: Cluster
+  readonly headers: HeaderMap
+  readonly streamInfo: StreamInfo
+  /** The clusters of what it is a copy of itself. */
+  readonly copyOf: readonly Cluster[]
 }
 
 export class ShadowStreams {
   readonly #client: AsyncClient
-  readonly #options: ShadowOptions
+  readonly #options: AsyncStreamOptions
+  readonly #stats: ClusterStats
   #copies: readonly Copy[]
   #shadows: Shadow[] = []
 
   /**
-   * Copies the headers as they are now. Undefined where no policy asks for the request: a CONNECT is never mirrored.
+   * Copies the headers as they are now, as the cluster says, or else the route. Undefined where no policy asks for the
+   * request: a CONNECT is never mirrored.
    */
-  static of(
-    route: ForwardRoute,
-    headers: HeaderMap,
-    streamInfo: StreamInfo,
-    client: AsyncClient,
-    options: ShadowOptions,
-  ): ShadowStreams | undefined {
-    if (headers.method === 'CONNECT') return undefined
-    const chosen = route.shadowPolicies.filter((policy) => policy.isChosen(streamInfo.random))
-    const copies = chosen.flatMap((policy) => copyFor(policy, route, headers, streamInfo, client))
-    return copies.length === 0 ? undefined : new ShadowStreams(copies, client, options)
+  static of(original: Original, client: AsyncClient): ShadowStreams | undefined {
+    const { cluster, route, headers, streamInfo, copyOf } = original
+    const { shadowPolicies } = cluster.info.shadowPolicies.length > 0 ? cluster.info : route
+    if (shadowPolicies.length === 0 || headers.method === 'CONNECT') return undefined
+    // Clusters whose policies name each other would copy for ever: Envoy's stack overflows.
+    if (copyOf.includes(cluster)) return undefined
+    const chosen = shadowPolicies.filter((policy) => policy.isChosen(streamInfo.random))
+    const copies = chosen.flatMap((policy) => copyFor(policy, original, client))
+    return copies.length === 0 ? undefined : new ShadowStreams(copies, original, client)
   }
 
-  private constructor(copies: readonly Copy[], client: AsyncClient, options: ShadowOptions) {
+  private constructor(copies: readonly Copy[], { request, route, cluster, copyOf }: Original, client: AsyncClient) {
     this.#copies = copies
     this.#client = client
-    this.#options = options
+    this.#stats = cluster.info.stats
+    this.#options = {
+      timeoutMs: request.timeouts.globalMs,
+      // 0 would mean no watermark at all.
+      bufferLimitBytes: Math.max(1, route.requestBodyBufferLimitBytes ?? request.bufferLimitBytes),
+      copyOf: [...copyOf, cluster],
+    }
   }
 
   start(endStream: boolean): void {
-    // 0 would mean no watermark at all.
-    const options = { ...this.#options, bufferLimitBytes: Math.max(1, this.#options.bufferLimitBytes) }
     for (const { cluster, headers } of this.#copies) {
-      const stream = this.#client.start(cluster, headers, endStream, options)
+      const stream = this.#client.start(cluster, headers, endStream, this.#options)
       if (!stream.isClosed) this.#shadows.push({ stream, behindBytes: 0 })
     }
     this.#copies = []
@@ -82,7 +92,7 @@ export class ShadowStreams {
     shadow.behindBytes = shadow.stream.isAboveWriteBufferHighWatermark ? shadow.behindBytes + bytes : 0
     if (shadow.behindBytes <= Math.max(mostBehindBytes, this.#options.bufferLimitBytes)) return true
     shadow.stream.reset()
-    this.#options.onAbandoned()
+    this.#stats.retryOrShadowAbandoned.inc()
     return false
   }
 
@@ -101,9 +111,7 @@ export class ShadowStreams {
 /** A cluster that is not there, or not named, gets no copy. */
 function copyFor(
   policy: ShadowPolicy,
-  route: ForwardRoute,
-  original: HeaderMap,
-  streamInfo: StreamInfo,
+  { route, headers: original, streamInfo }: Original,
   client: AsyncClient,
 ): Copy[] {
   const cluster = client.settings.clusterManager.get(policy.clusterName(original))

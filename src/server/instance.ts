@@ -18,6 +18,7 @@ import type { SharedMemory } from '../network/factory.ts'
 import { buildListener } from '../network/listener_builder.ts'
 import { SecretManager } from '../network/tls/secret_manager.ts'
 import type { WatchedFolders } from '../network/watched_folders.ts'
+import { compileMirrorPolicies } from '../router/route_config/mirror_policy.ts'
 import { createStatsSettings, defaultStatsSettings, parseStatsTag, type StatsSettings } from '../stats/stats_config.ts'
 import { StatsOwner } from '../stats/stats_owner.ts'
 import type { Scope } from '../stats/store.ts'
@@ -128,7 +129,7 @@ export class Instance {
 
   /** What is wrong goes to the context's errors; the cluster is not in force before it is put into the cluster manager. */
   buildCluster(view: ClusterView, context: ServerContext): Cluster {
-    const cluster = buildCluster(view, context)
+    const cluster = buildCluster(view, context, (policies) => compileMirrorPolicies(policies, [], false, context))
     checkCodecSettings(cluster.info, context.errors)
     return cluster
   }

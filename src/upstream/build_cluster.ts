@@ -5,7 +5,7 @@ import type { Scope } from '../stats/store.ts'
 import { assignmentPolicy } from './assignment_policy.ts'
 import { checkCluster } from './check_cluster.ts'
 import { Cluster } from './cluster.ts'
-import type { ClusterInfo } from './cluster_info.ts'
+import type { ClusterInfo, UpstreamHttpOptions } from './cluster_info.ts'
 import { clusterStats } from './cluster_stats.ts'
 import { clusterFactory, createLoadBalancer } from './create_load_balancer.ts'
 import type { Locality } from './host.ts'
@@ -14,6 +14,7 @@ import { ClusterLoadStats } from './load_stats.ts'
 import { outlierReporting } from './outlier_detection/outlier_reporting.ts'
 import { ResourceManager, type RoutingPriority } from './resource_manager.ts'
 import type { LocalInfo, ServerContext } from './server_context.ts'
+import type { ShadowPolicy } from './shadow_policy.ts'
 import { budgetStats, sizeStats } from './tracked_stats.ts'
 import { createTransportSocketMatcher } from './transport_socket_matcher.ts'
 import { createConnector } from './upstream_connector.ts'
@@ -24,7 +25,12 @@ const defaultConnectTimeoutMs = 5000
 const defaultBufferLimitBytes = 1024 * 1024
 const defaultIdleTimeoutMs = 3_600_000
 
-export function buildCluster(view: ClusterView, context: ServerContext): Cluster {
+/** What is wrong goes to `context.errors`. */
+export function buildCluster(
+  view: ClusterView,
+  context: ServerContext,
+  compileMirrorPolicies: (views: UpstreamHttpOptions['mirrorPolicies']) => readonly ShadowPolicy[] = () => [],
+): Cluster {
   const observabilityName = view.altStatName === '' ? view.name : view.altStatName
   const scope = context.scope.createScope(`cluster.${observabilityName}`)
   const stats = clusterStats(scope, context.workerIndex < 0)
@@ -53,6 +59,7 @@ export function buildCluster(view: ClusterView, context: ServerContext): Cluster
     onUnhealthyHost: view.healthChecks.length > 0 ? context.onUnhealthyHost : undefined,
     outliers: outlierReporting(view, http.outlierDetection, context),
     http,
+    shadowPolicies: compileMirrorPolicies(http.mirrorPolicies),
     metadata: view.metadata?.filterMetadata ?? {},
     hostConnectionCount:
       view.circuitBreakers?.perHostThresholds.some((each) => each.maxConnections !== undefined) === true

@@ -9,6 +9,7 @@ import type { ClusterLoadStats } from './load_stats.ts'
 import type { OutlierReporting } from './outlier_detection/outlier_reporting.ts'
 import type { AssignmentPolicy } from './priority_set.ts'
 import type { ResourceManager, RoutingPriority } from './resource_manager.ts'
+import type { ShadowPolicy } from './shadow_policy.ts'
 import type { BudgetStats, SizeStats } from './tracked_stats.ts'
 import type { TransportSocketMatcher } from './transport_socket_matcher.ts'
 import type { UpstreamConnector } from './upstream_connector.ts'
@@ -24,6 +25,7 @@ export interface UpstreamHttpOptions {
   readonly http2: envoy.config.core.v3.Http2ProtocolOptions | undefined
   /** Which responses are errors for outlier detection; undefined for those whose status says so. */
   readonly outlierDetection: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection | undefined
+  readonly mirrorPolicies: readonly envoy.config.route.v3.RouteAction.RequestMirrorPolicy[]
 }
 
 /** Milliseconds throughout; 0 means none. */
@@ -55,6 +57,8 @@ export interface ClusterInfo {
   /** Undefined where outliers are not detected. */
   readonly outliers: OutlierReporting | undefined
   readonly http: UpstreamHttpOptions
+  /** Where copies of its requests go, whatever their routes say; none leaves it to those. */
+  readonly shadowPolicies: readonly ShadowPolicy[]
   /** Opens the sockets of its connections. */
   readonly connector: UpstreamConnector
   /** Knows what stands between them and those sockets. */

@@ -52,7 +52,7 @@ function optionsOfCluster(view: ClusterView, errors: ConfigErrors): UpstreamHttp
     errors.add(view, 'http2ProtocolOptions', message)
   }
   const protocol = usesDownstream ? 'downstream' : explicit
-  return { protocol, upstream, common, http1, http2, outlierDetection: undefined }
+  return { protocol, upstream, common, http1, http2, outlierDetection: undefined, mirrorPolicies: [] }
 }
 
 /** Clients name the hosts of a forward proxy: unless told otherwise it believes nobody who is not whom they named. */
@@ -70,5 +70,6 @@ function typedOptions(options: HttpProtocolOptions): UpstreamHttpOptions {
   let protocol: UpstreamHttpOptions['protocol'] = http2 === undefined ? 'http1' : 'http2'
   if (autoConfig !== undefined) protocol = 'auto'
   else if (useDownstreamProtocolConfig !== undefined) protocol = 'downstream'
-  return { protocol, upstream, common, http1, http2, outlierDetection: options.outlierDetection }
+  const { outlierDetection, requestMirrorPolicies: mirrorPolicies } = options
+  return { protocol, upstream, common, http1, http2, outlierDetection, mirrorPolicies }
 }

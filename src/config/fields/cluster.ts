@@ -77,7 +77,7 @@ export const clusterFields: FieldTable = {
   },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
     acts: words(`common_http_protocol_options upstream_http_protocol_options explicit_http_config
-      use_downstream_protocol_config auto_config http_filters outlier_detection`),
+      use_downstream_protocol_config auto_config http_filters outlier_detection request_mirror_policies`),
   },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection': { acts: ['error_matcher'] },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': {

@@ -1,7 +1,7 @@
 // Whether the clusters that routes name are there, where validate_clusters asks.
 
 import { suggest } from '../../config/suggestions.ts'
-import type { RouteContext } from '../../http/factory.ts'
+import type { ServerContext } from '../../upstream/server_context.ts'
 
 /** `complaint` goes before the name: `unknown cluster`. */
 export function checkClusterExists(
@@ -9,7 +9,7 @@ export function checkClusterExists(
   complaint: string,
   view: object,
   field: string,
-  context: RouteContext,
+  context: ServerContext,
 ): void {
   if (context.clusterManager.get(name) !== undefined) return
   const names = [...context.clusterManager.clusters()].map((cluster) => cluster.info.name)

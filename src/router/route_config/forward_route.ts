@@ -2,15 +2,9 @@
 
 import type { HeaderMap } from '../../common/header_map.ts'
 import type { RateLimitEntry } from '../../http/rate_limit.ts'
-import type {
-  AddCookie,
-  ForwardRoute,
-  InternalRedirectPolicy,
-  RequestHash,
-  RetryPolicy,
-  ShadowPolicy,
-} from '../../http/route.ts'
+import type { AddCookie, ForwardRoute, InternalRedirectPolicy, RequestHash, RetryPolicy } from '../../http/route.ts'
 import type { StreamInfo } from '../../stream_info/stream_info.ts'
+import type { ShadowPolicy } from '../../upstream/shadow_policy.ts'
 import type { HeaderParser } from '../header_parser.ts'
 import { type HostRewrite, rewriteAuthority } from './host_rewrite.ts'
 import type { PathRewrite } from './path_rewrite.ts'

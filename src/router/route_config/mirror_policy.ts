@@ -2,8 +2,8 @@
 
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import { utf8ByteString } from '../../common/string_matcher.ts'
-import type { RouteContext } from '../../http/factory.ts'
-import type { ShadowPolicy } from '../../http/route.ts'
+import type { ServerContext } from '../../upstream/server_context.ts'
+import type { ShadowPolicy } from '../../upstream/shadow_policy.ts'
 import { compileHeaderMutations } from '../header_parser.ts'
 import { checkClusterExists } from './check_cluster.ts'
 
@@ -14,13 +14,13 @@ export function compileMirrorPolicies(
   views: readonly MirrorPolicyView[],
   inherited: readonly ShadowPolicy[],
   validatesClusters: boolean,
-  context: RouteContext,
+  context: ServerContext,
 ): readonly ShadowPolicy[] {
   if (views.length === 0) return inherited
   return views.map((view) => compilePolicy(view, validatesClusters, context))
 }
 
-function compilePolicy(view: MirrorPolicyView, validatesClusters: boolean, context: RouteContext): ShadowPolicy {
+function compilePolicy(view: MirrorPolicyView, validatesClusters: boolean, context: ServerContext): ShadowPolicy {
   const { cluster, clusterHeader, runtimeFraction } = view
   checkSpecifier(view, context)
   if (cluster !== '' && validatesClusters)
@@ -40,7 +40,7 @@ function compilePolicy(view: MirrorPolicyView, validatesClusters: boolean, conte
   }
 }
 
-function checkSpecifier(view: MirrorPolicyView, { errors }: RouteContext): void {
+function checkSpecifier(view: MirrorPolicyView, { errors }: ServerContext): void {
   const { cluster, clusterHeader } = view
   if (cluster !== '' && clusterHeader !== '') {
     const text = `Only one of cluster '${cluster}' or cluster_header '${clusterHeader}' in request mirror policy can be specified`

@@ -23,6 +23,13 @@ const levels = (name: string, policy: string, routes?: string): VerdictCase[] =>
     yaml: boot({ routeConfig: policies(policy), ...(routes === undefined ? {} : { routes }) }),
   },
 ]
+const OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+const ofCluster = (name: string, fields: string, more = ''): VerdictCase => ({
+  name: `mirror: cluster, ${name}`,
+  yaml: boot({
+    clusters: `- { name: c, typed_extension_protocol_options: { ${OPTIONS}: { "@type": type.googleapis.com/${OPTIONS}, explicit_http_config: { http_protocol_options: {} }, ${policies(`{ ${fields} }`)}${more} } } }`,
+  }),
+})
 const direct = '- { match: { prefix: "/" }, direct_response: { status: 200 } }'
 
 export const mirroringVerdictCases: readonly VerdictCase[] = [
@@ -73,5 +80,20 @@ export const mirroringVerdictCases: readonly VerdictCase[] = [
     'unknown cluster over a route of its own',
     '{ cluster: d }',
     `- { match: { prefix: "/" }, route: { cluster: c, ${policies('{ cluster: c }')} } }`,
+  ),
+  ofCluster('itself', 'cluster: c'),
+  ofCluster('unknown cluster', 'cluster: d'),
+  ofCluster('nowhere', ''),
+  ofCluster('of cluster and header', 'cluster: c, cluster_header: x'),
+  ofCluster('by odd header', 'cluster_header: "a b"'),
+  ofCluster('odd host', 'cluster: d, host_rewrite_literal: "a\\nb"'),
+  ofCluster('fraction above all', 'cluster: d, runtime_fraction: { default_value: { numerator: 101 } }'),
+  ofCluster(
+    'append to a pseudo-header',
+    'cluster: d, request_headers_mutations: [ { append: { header: { key: ":path", value: b } } } ]',
+  ),
+  ofCluster(
+    'append a bad operator',
+    'cluster: d, request_headers_mutations: [ { append: { header: { key: a, value: "%NOTHING%" } } } ]',
   ),
 ]

@@ -52,6 +52,7 @@ import { cookieSession } from './http/stateful_session/cookie/config.ts'
 import { envelopeSession } from './http/stateful_session/envelope/config.ts'
 import { headerSession } from './http/stateful_session/header/config.ts'
 import { allowListedRoutes } from './internal_redirect_predicates/allow_listed_routes/config.ts'
+import { filterStateRedirects } from './internal_redirect_predicates/filter_state/config.ts'
 import { previousRoutes } from './internal_redirect_predicates/previous_routes/config.ts'
 import { safeCrossScheme } from './internal_redirect_predicates/safe_cross_scheme/config.ts'
 import { clientSideWeightedRoundRobin } from './load_balancing_policies/client_side_weighted_round_robin/config.ts'
@@ -150,6 +151,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   previousPriorities,
   // Internal redirects
   allowListedRoutes,
+  filterStateRedirects,
   previousRoutes,
   safeCrossScheme,
   // Resource monitors

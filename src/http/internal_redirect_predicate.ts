@@ -10,6 +10,8 @@ export interface RedirectTarget {
   readonly toHttps: boolean
   /** Of the request; it stays over all of its redirects. */
   readonly filterState: Map<string, unknown>
+  /** An object of the request's filter state, or of its connection's. */
+  filterStateObject(key: string): unknown
 }
 
 export interface InternalRedirectPredicate {

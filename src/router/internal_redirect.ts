@@ -31,6 +31,8 @@ export function applyInternalRedirect(
     return false
   }
   const { filterState } = callbacks.streamInfo
+  const filterStateObject = (key: string): unknown =>
+    filterState.get(key) ?? callbacks.connection?.streamInfo?.filterStateObject(key)
   const count = Number(filterState.get(countKey) ?? 0)
   if (count >= policy.maxInternalRedirects) {
     stats.passthroughInternalRedirectTooManyRedirects.inc()
@@ -46,7 +48,9 @@ export function applyInternalRedirect(
   const route = callbacks.route()
   const fromHttps = before.scheme !== 'http'
   if (route === undefined) stats.passthroughInternalRedirectNoRoute.inc()
-  else if (!isAccepted(policy, { routeName: route.name, fromHttps, toHttps: target.secure, filterState }))
+  else if (
+    !isAccepted(policy, { routeName: route.name, fromHttps, toHttps: target.secure, filterState, filterStateObject })
+  )
     stats.passthroughInternalRedirectPredicate.inc()
   else {
     filterState.set(countKey, count + 1)

@@ -75,6 +75,9 @@ export const routeFields: FieldTable = {
   'envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig': {
     acts: ['allowed_route_names'],
   },
+  'envoy.extensions.internal_redirect.filter_state.v3.FilterStateConfig': {
+    acts: words('redirect_enabled_key redirect_if_absent'),
+  },
   'envoy.config.route.v3.RetryPolicy': {
     acts: words(`retry_on num_retries per_try_timeout per_try_idle_timeout retriable_status_codes retry_back_off
       rate_limited_retry_back_off retriable_headers retriable_request_headers retry_host_predicate retry_priority

@@ -84,6 +84,7 @@ export const retryVerdictCases: readonly VerdictCase[] = [
   redirect('names', 'allow_listed_routes.v3.AllowListedRoutesConfig', ', allowed_route_names: [ a ]'),
   redirect('no names', 'allow_listed_routes.v3.AllowListedRoutesConfig'),
   redirect('an empty name', 'allow_listed_routes.v3.AllowListedRoutesConfig', ', allowed_route_names: [ "" ]'),
+  redirect('filter state', 'filter_state.v3.FilterStateConfig', ', redirect_enabled_key: k, redirect_if_absent: true'),
   redirect('unknown type', 'nothing.v3.Nothing'),
   action(
     'internal redirect: by name',

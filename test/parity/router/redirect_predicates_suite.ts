@@ -13,6 +13,10 @@ const PREVIOUS = predicate('previous_routes', 'PreviousRoutesConfig')
 const SAFE = predicate('safe_cross_scheme', 'SafeCrossSchemeConfig')
 const listed = (names: string): string =>
   predicate('allow_listed_routes', 'AllowListedRoutesConfig', `, allowed_route_names: [ ${names} ]`)
+const state = (key: string, more = ''): string =>
+  predicate('filter_state', 'FilterStateConfig', `, redirect_enabled_key: "${key}"${more}`)
+/** On connections of the listener `proxied`, an object that is not a boolean. */
+const PROXY_STATE = 'envoy.network.proxy_protocol_options'
 
 const policy = (predicates: string): string =>
   `internal_redirect_policy: { max_internal_redirects: 6, allow_cross_scheme_redirect: true, response_headers_to_copy: [ x-copy ], predicates: [ ${predicates} ] }`
@@ -31,6 +35,10 @@ const all = [
   route('safe_and_b', `${SAFE}, ${listed('b')}`),
   route('b_once', `${listed('b')}, ${PREVIOUS}`),
   route('once_b', `${PREVIOUS}, ${listed('b')}`),
+  route('state', state('nothing')),
+  route('state_or_absent', state('nothing', ', redirect_if_absent: true')),
+  route('text', state(PROXY_STATE)),
+  route('text_or_absent', state(PROXY_STATE, ', redirect_if_absent: true')),
   route('b'),
   route('c'),
   route('back', listed('once, once_too, b_once, once_b')),
@@ -38,7 +46,15 @@ const all = [
   '- { name: b, match: { path: /local }, direct_response: { status: 200, body: { inline_string: local } } }\n',
 ].join('')
 
-const yaml = bootstrap([httpListener({ name: 'main', virtualHosts: routes(all) })], [cluster('main')])
+const proxied = `listener_filters:
+- { name: p, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol } }`
+const yaml = bootstrap(
+  [
+    httpListener({ name: 'main', virtualHosts: routes(all) }),
+    httpListener({ name: 'proxied', listener: proxied, virtualHosts: routes(all) }),
+  ],
+  [cluster('main')],
+)
 
 const to = (url: string): string[] => [response(302, 'moved', `location: ${url}`, 'x-copy: 1')]
 
@@ -52,6 +68,17 @@ function walk(...paths: string[]): ParityCase {
     replies: [...urls.map(to), [OK]],
     stats: STATS,
     logLines: 0,
+  }
+}
+
+/** The same from a client that a proxy speaks for. */
+function proxiedWalk(...paths: string[]): ParityCase {
+  const plain = walk(...paths)
+  return {
+    ...plain,
+    name: `${plain.name}, through a proxy`,
+    listener: 'proxied',
+    steps: ['PROXY TCP4 1.2.3.4 10.0.0.1 5678 443\r\n', ...plain.steps],
   }
 }
 
@@ -85,6 +112,8 @@ export const redirectPredicatesSuite: ParitySuite = {
     walk('b_once', 'c'),
     walk('once_b', 'c'),
     walk('b_once', 'b'),
+    ...['state', 'state_or_absent'].flatMap((path) => [walk(path, 'b'), proxiedWalk(path, 'b')]),
+    ...['text', 'text_or_absent'].map((path) => proxiedWalk(path, 'b')),
     {
       name: 'redirected: a POST that is not',
       steps: [post('/to_b', 'body'), { waitFor: '\r\n\r\n' }],

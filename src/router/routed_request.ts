@@ -262,7 +262,7 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
     const retried = decision === 'yes'
     const isBad = attempt.retried ? retryState.wantsHeaders(headers) : decision !== 'no'
     if (!retried && !(isBad && this.#othersMayAnswer)) return false
-    attempt.host.onFailure()
+    attempt.countFailure()
     if (retried) this.#requestStats.chargeRetried(headers.status)
     this.#attempts.drop(attempt)
     return true
@@ -276,7 +276,7 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
   #retryReset(attempt: UpstreamRequest, reason: StreamResetReason, requestSent: boolean, tookTooLong = false): boolean {
     if (this.#responseStarted || attempt.retried) return false
     if (this.#retryState?.onReset(reason, requestSent, tookTooLong) !== 'yes') return false
-    attempt.host.onFailure()
+    attempt.countFailure()
     this.#attempts.drop(attempt)
     return true
   }
@@ -367,7 +367,7 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
   #charge(attempt: UpstreamRequest, status: number): void {
     if (this.#responseStarted || this.#interimStarted) return
     this.#requestStats.charge(status)
-    attempt.host.onFailure()
+    attempt.countFailure()
   }
 
   #disarm(): void {

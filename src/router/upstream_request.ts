@@ -49,6 +49,8 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
   /** What is known of it: shown while it is the last attempt, and when it answers. */
   readonly info = new UpstreamInfo()
   host: Host
+  /** That has given a connection, or could not. */
+  #attemptedHost: Host | undefined = undefined
   #pending: PendingStream | undefined = undefined
   #encoder: RequestEncoder | undefined = undefined
   /** Body that came before the pool had a connection. */
@@ -105,6 +107,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     this.#pending = undefined
     this.#encoder = encoder
     this.host = host
+    this.#attemptedHost = host
     host.outlierMonitor?.putResult('connectSuccess')
     encoder.setCallbacks(this)
     if (encoder.aboveHighWatermark) this.#readDisable(true)
@@ -206,6 +209,11 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     if (this.#encoder === undefined) return
     this.host.stats.rqTimeout.inc()
     this.reportTimeout(status)
+  }
+
+  /** It had no response, or one that was dropped. Who has only waited for a connection has failed at no host. */
+  countFailure(): void {
+    this.#attemptedHost?.onFailure()
   }
 
   /** Once, whether the router goes on waiting or not. */
@@ -317,6 +325,7 @@ export class UpstreamRequest implements PoolCallbacks, ResponseDecoder, StreamCa
     this.#pending = undefined
     const { info } = this
     info.host = host
+    this.#attemptedHost = host
     this.#parent.onHostAttempted(this.host)
     info.transportFailureReason = transportFailureReason
     if (reason !== 'overflow') info.connectionPoolReadyMs = monotonicMs()

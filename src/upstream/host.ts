@@ -122,8 +122,11 @@ export class Host implements TransportHost {
   /** Undefined where `health_check_config` says nothing. */
   healthCheck!: CheckTarget | undefined
   isPendingRemoval!: boolean
-  /** When it came, or became healthy: slow start counts from then. */
-  availableSinceMs = monotonicMs()
+  /**
+   * When it came and was healthy, or passed its checks again: slow start counts from then. Who has been an outlier, or
+   * unhealthy by discovery's words, does not begin anew.
+   */
+  availableSinceMs = Number.NEGATIVE_INFINITY
   /** Undefined for most policies, and then nobody looks for load reports. */
   lbPolicyData: HostLoadData | undefined = undefined
   /** Undefined where the cluster passes none of its metrics on. */
@@ -143,12 +146,12 @@ export class Host implements TransportHost {
     this.loadMetrics = names === undefined ? undefined : new HostLoadMetrics(names)
     this.#connectionCount = cluster.hostConnectionCount?.(snapshot.address.text)
     this.update(snapshot)
+    if (this.healthy) this.availableSinceMs = monotonicMs()
     this.stats = createHostStats(cluster.endpointScope?.(snapshot.observabilityName ?? snapshot.address.text))
   }
 
   /** Takes over what a newer list of hosts says of this one. */
   update(snapshot: HostSnapshot): void {
-    const wasHealthy = this.healthy
     this.address = snapshot.address
     this.additionalAddresses = snapshot.additionalAddresses
     this.weight = snapshot.weight
@@ -162,12 +165,11 @@ export class Host implements TransportHost {
     this.healthStatus = snapshot.healthStatus
     this.healthCheck = snapshot.healthCheck
     this.isPendingRemoval = snapshot.isPendingRemoval ?? false
-    if (snapshot.activeHealth !== undefined) this.activeHealth = snapshot.activeHealth
+    if (snapshot.activeHealth !== undefined) this.#setActiveHealth(snapshot.activeHealth)
     if (snapshot.outlier !== undefined) {
       this.outlierHealth = snapshot.outlier
       this.monitorOutliers(snapshot.outlier.slot)
     }
-    if (this.healthy && !wasHealthy) this.availableSinceMs = monotonicMs()
   }
 
   /** From now on what becomes of requests is counted there. */
@@ -189,10 +191,13 @@ export class Host implements TransportHost {
 
   /** Its checks or the outlier detection have changed something. */
   setHealth(active: ActiveHealth, outlier: OutlierHealth): void {
-    const wasHealthy = this.healthy
-    this.activeHealth = active
+    this.#setActiveHealth(active)
     this.outlierHealth = outlier
-    if (this.healthy && !wasHealthy) this.availableSinceMs = monotonicMs()
+  }
+
+  #setActiveHealth(health: ActiveHealth): void {
+    if (this.activeHealth.isFailed && !health.isFailed) this.availableSinceMs = monotonicMs()
+    this.activeHealth = health
   }
 
   get healthy(): boolean {

@@ -10,6 +10,7 @@ import { grpcFields } from './fields/grpc.ts'
 import { hcmFields } from './fields/hcm.ts'
 import { healthCheckFields } from './fields/health_check.ts'
 import { listenerFields } from './fields/listener.ts'
+import { rbacFields } from './fields/rbac.ts'
 import { routeFields } from './fields/route.ts'
 import { tlsFields } from './fields/tls.ts'
 import { trafficFields } from './fields/traffic.ts'
@@ -29,6 +30,7 @@ export const fieldTables: readonly FieldTable[] = [
   grpcFields,
   tlsFields,
   trafficFields,
+  rbacFields,
   forwardProxyFields,
   transcoderFields,
   xdsFields,

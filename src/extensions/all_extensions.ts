@@ -23,6 +23,7 @@ import { healthCheckFilter } from './filters/http/health_check/config.ts'
 import { httpLocalRateLimit } from './filters/http/local_ratelimit/config.ts'
 import { onDemandFilter } from './filters/http/on_demand/config.ts'
 import { httpRateLimit } from './filters/http/ratelimit/config.ts'
+import { httpRbac } from './filters/http/rbac/config.ts'
 import { routerFilter } from './filters/http/router/config.ts'
 import { statefulSessionFilter } from './filters/http/stateful_session/config.ts'
 import { httpInspector } from './filters/listener/http_inspector/config.ts'
@@ -36,6 +37,7 @@ import { echo } from './filters/network/echo/config.ts'
 import { httpConnectionManager } from './filters/network/http_connection_manager/config.ts'
 import { localRateLimit } from './filters/network/local_ratelimit/config.ts'
 import { networkRateLimit } from './filters/network/ratelimit/config.ts'
+import { networkRbac } from './filters/network/rbac/config.ts'
 import { sniCluster } from './filters/network/sni_cluster/config.ts'
 import { sniDynamicForwardProxy } from './filters/network/sni_dynamic_forward_proxy/config.ts'
 import { tcpProxy } from './filters/network/tcp_proxy/config.ts'
@@ -65,6 +67,8 @@ import { ringHash } from './load_balancing_policies/ring_hash/config.ts'
 import { roundRobin } from './load_balancing_policies/round_robin/config.ts'
 import { subset } from './load_balancing_policies/subset/config.ts'
 import { wrrLocality } from './load_balancing_policies/wrr_locality/config.ts'
+import { upstreamIpPort } from './rbac/matchers/upstream_ip_port/config.ts'
+import { mtlsAuthenticated } from './rbac/principals/mtls_authenticated/config.ts'
 import { cgroupMemory } from './resource_monitors/cgroup_memory/config.ts'
 import { fixedHeap } from './resource_monitors/fixed_heap/config.ts'
 import { injectedResource } from './resource_monitors/injected_resource/config.ts'
@@ -96,6 +100,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   httpLocalRateLimit,
   onDemandFilter,
   httpRateLimit,
+  httpRbac,
   routerFilter,
   statefulSessionFilter,
   // Network filters
@@ -105,6 +110,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   httpConnectionManager,
   localRateLimit,
   networkRateLimit,
+  networkRbac,
   sniCluster,
   sniDynamicForwardProxy,
   tcpProxy,
@@ -139,6 +145,9 @@ export const allExtensions: readonly ExtensionFactory[] = [
   dynamicForwardProxyCluster,
   // What names the clusters of routes
   matcherClusterSpecifier,
+  // What RBAC asks for, beside its own
+  mtlsAuthenticated,
+  upstreamIpPort,
   // Health checkers and where their events go
   fileEventSink,
   grpcHealthChecker,

@@ -38,6 +38,14 @@ export interface TlsInfo {
   readonly localCertificate: CertificateFacts | undefined
 }
 
+/** A subject alternative name. `value` is a byte string: a DNS name, an address, a URI, or an otherName's text. */
+export interface SubjectAltName {
+  readonly type: 'DNS' | 'URI' | 'EMAIL' | 'IP_ADDRESS' | 'OTHER_NAME'
+  readonly value: string
+  /** Of an OTHER_NAME. */
+  readonly oid: string
+}
+
 /** What logs and headers say of a certificate. Names are byte strings, times milliseconds since the epoch. */
 export interface CertificateFacts {
   /** RFC 2253. */
@@ -50,6 +58,8 @@ export interface CertificateFacts {
   readonly validFromMs: number
   readonly validToMs: number
   readonly pem: string
+  /** Of all types; those of one type follow. */
+  readonly altNames: readonly SubjectAltName[]
   readonly uriSans: readonly string[]
   readonly dnsSans: readonly string[]
   readonly ipSans: readonly string[]

@@ -1,7 +1,7 @@
 // What is read from one certificate: names, validity, fingerprints, each worked out when it is first asked for.
 
 import { createHash } from 'node:crypto'
-import type { CertificateFacts } from '../../stream_info/stream_info.ts'
+import type { CertificateFacts, SubjectAltName } from '../../stream_info/stream_info.ts'
 import {
   type DerNode,
   derBytes,
@@ -15,14 +15,6 @@ import {
   readDer,
 } from './der.ts'
 import { distinguishedName } from './distinguished_name.ts'
-
-/** A subject alternative name. `value` is a byte string: a DNS name, an address, a URI, or an otherName's text. */
-export interface SubjectAltName {
-  readonly type: 'DNS' | 'URI' | 'EMAIL' | 'IP_ADDRESS' | 'OTHER_NAME'
-  readonly value: string
-  /** Of an OTHER_NAME. */
-  readonly oid: string
-}
 
 const subjectAltNameOid = '2.5.29.17'
 const keyUsageOid = '2.5.29.15'

@@ -8,7 +8,7 @@ import {
   type StringPredicate,
 } from '../../common/string_matcher.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
-import type { SubjectAltName } from './certificate_info.ts'
+import type { SubjectAltName } from '../../stream_info/stream_info.ts'
 
 type ValidationContext = envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
 type TypedMatcher = envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
@@ -26,10 +26,10 @@ export function compileSanMatchers(view: ValidationContext, errors: ConfigErrors
       return name.type === 'DNS' && exact !== undefined ? dnsNameMatches(exact, name.value) : matches(name.value)
     }
   })
-  return [...view.matchTypedSubjectAltNames.map((matcher) => compileTyped(matcher, errors)), ...old]
+  return [...view.matchTypedSubjectAltNames.map((matcher) => compileTypedSanMatcher(matcher, errors)), ...old]
 }
 
-function compileTyped(view: TypedMatcher, errors: ConfigErrors): SanPredicate {
+export function compileTypedSanMatcher(view: TypedMatcher, errors: ConfigErrors): SanPredicate {
   const { sanType, matcher, oid } = view
   if (matcher === undefined) return () => false
   const matches = compile(matcher, errors)

@@ -36,7 +36,10 @@ export function compileMatchCriteria(view: RouteMatch, context: ServerContext): 
     const matches = compileMetadataMatcher(metadata, errors)
     criteria.push((_headers, streamInfo) => (matches(streamInfo.dynamicMetadata) ?? false) !== metadata.invert)
   }
-  for (const state of view.filterState) criteria.push(compileFilterState(state, errors))
+  for (const state of view.filterState) {
+    const matches = compileFilterState(state, errors)
+    criteria.push((_headers, streamInfo) => matches(streamInfo))
+  }
   return criteria
 }
 
@@ -86,20 +89,23 @@ function compileTlsContext(view: envoy.config.route.v3.RouteMatch.TlsContextMatc
 }
 
 /** Only state that is text (an address for address_match) can match. */
-function compileFilterState(view: envoy.type.matcher.v3.FilterStateMatcher, errors: ConfigErrors): MatchCriterion {
+export function compileFilterState(
+  view: envoy.type.matcher.v3.FilterStateMatcher,
+  errors: ConfigErrors,
+): (streamInfo: StreamInfo) => boolean {
   const { key } = view
   if (view.addressMatch !== undefined) {
     const { ranges, invertMatch } = view.addressMatch
     const set = readCidrSet(ranges, errors)
-    return (_headers, streamInfo) => {
-      const value = streamInfo.filterState.get(key)
+    return (streamInfo) => {
+      const value = streamInfo.filterStateObject(key)
       const address = typeof value === 'string' ? parseIp(value) : undefined
       return address !== undefined && set.contains(address) !== invertMatch
     }
   }
   const matches = view.stringMatch === undefined ? () => false : stringPredicate(view, view.stringMatch, errors)
-  return (_headers, streamInfo) => {
-    const value = streamInfo.filterState.get(key)
+  return (streamInfo) => {
+    const value = streamInfo.filterStateObject(key)
     return typeof value === 'string' && matches(value)
   }
 }

@@ -38,7 +38,7 @@ export function compilePathMatcher(view: RouteMatch, errors: ConfigErrors): Path
         return never
       }
     case 'pathMatchPolicy':
-      return templateMatcher(view.pathMatchPolicy!, errors)
+      return compilePathTemplate(view.pathMatchPolicy!, errors)
     case 'connectMatcher':
       return { kind: 'connect' }
     default:
@@ -52,7 +52,8 @@ function textMatcher(kind: 'prefix' | 'exact' | 'separatedPrefix', text: string,
   return { kind, text: ignoreCase ? lowerAscii(bytes) : bytes, ignoreCase }
 }
 
-function templateMatcher(policy: TypedExtensionConfig, errors: ConfigErrors): PathMatcher {
+/** What is wrong with the extension goes to `errors`. */
+export function compilePathTemplate(policy: TypedExtensionConfig, errors: ConfigErrors): PathMatcher {
   if (policy.typedConfig?.typeUrl !== templateConfig) {
     const type = policy.typedConfig?.typeUrl ?? ''
     errors.add(

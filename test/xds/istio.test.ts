@@ -24,8 +24,6 @@ const dumps = join(repository, '../shared/istio')
 const unbuilt: Readonly<Record<ProxyKind, readonly string[]>> = {
   envoy: [],
   nuncio: [
-    'envoy.extensions.filters.network.rbac.v3',
-    'envoy.extensions.filters.http.rbac.v3',
     'envoy.extensions.filters.http.jwt_authn.v3',
     'envoy.extensions.filters.http.compressor.v3',
     'envoy.extensions.filters.listener.original_dst.v3',

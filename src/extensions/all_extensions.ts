@@ -28,6 +28,7 @@ import { routerFilter } from './filters/http/router/config.ts'
 import { statefulSessionFilter } from './filters/http/stateful_session/config.ts'
 import { httpInspector } from './filters/listener/http_inspector/config.ts'
 import { listenerLocalRateLimit } from './filters/listener/local_ratelimit/config.ts'
+import { originalDst } from './filters/listener/original_dst/config.ts'
 import { originalSrc } from './filters/listener/original_src/config.ts'
 import { proxyProtocol } from './filters/listener/proxy_protocol/config.ts'
 import { tlsInspector } from './filters/listener/tls_inspector/config.ts'
@@ -117,6 +118,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   // Listener filters
   httpInspector,
   listenerLocalRateLimit,
+  originalDst,
   originalSrc,
   proxyProtocol,
   tlsInspector,

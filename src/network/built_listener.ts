@@ -59,6 +59,8 @@ export interface BuiltListener {
   readonly stopsAccepting: OverloadAction
   /** The socket's own address may differ from the listener's: TPROXY gives each connection its original destination. */
   readonly transparent: boolean
+  /** Connections whose local address was restored go to the listener of that address, where there is one. */
+  readonly handsOffRestored: boolean
 }
 
 /** Those of its chains that another version does not go on with. */

@@ -1,8 +1,9 @@
 // An accepted socket before and while it is a connection: what is known of it, filled in by listener filters.
 
 import type { Socket } from 'node:net'
-import { roundTripTimeUs } from '../os/socket.ts'
+import { getOriginalDst, isTransparent, roundTripTimeUs } from '../os/socket.ts'
 import type { AddressInfo, DownstreamInfo, StreamInfo, TlsInfo, UpstreamSource } from '../stream_info/stream_info.ts'
+import { addressOfNative } from './address.ts'
 
 /**
  * The downstream facts of one connection. Listener filters replace addresses and add what they detect; the filter chain
@@ -29,7 +30,8 @@ export class ConnectionSocket implements DownstreamInfo {
   detectedCloseType = ''
   localCloseReason = ''
   upstreamSource: UpstreamSource | undefined = undefined
-  readonly listenerName: string
+  /** Of the listener that has it now: another one may have accepted it. */
+  listenerName: string
   filterChainName = ''
   readonly acceptedAtMs: number
   #roundTripMs: number | undefined = undefined
@@ -53,10 +55,28 @@ export class ConnectionSocket implements DownstreamInfo {
   }
 
   roundTripTimeMs(): number | undefined {
-    const { fd } = (this.socket as SocketInternals)._handle ?? {}
-    const microseconds = fd === undefined || fd < 0 ? undefined : roundTripTimeUs(fd)
+    const fd = this.#fd()
+    const microseconds = fd === undefined ? undefined : roundTripTimeUs(fd)
     if (microseconds !== undefined) this.#roundTripMs = Math.trunc(microseconds / 1000)
     return this.#roundTripMs
+  }
+
+  /**
+   * Where the client wanted to go, as netfilter knows it, or as TPROXY left it to the socket: its own address, where nothing
+   * has redirected it but connections are tracked. Undefined where nobody knows.
+   */
+  originalDestination(): AddressInfo | undefined {
+    const { family } = this.localAddress
+    const fd = this.#fd()
+    if (family === 'pipe' || fd === undefined) return undefined
+    const original = getOriginalDst(fd, family)
+    if (original !== undefined) return addressOfNative(original)
+    return isTransparent(fd, family) ? this.directLocalAddress : undefined
+  }
+
+  #fd(): number | undefined {
+    const { fd } = (this.socket as SocketInternals)._handle ?? {}
+    return fd === undefined || fd < 0 ? undefined : fd
   }
 
   /** For a listener filter that learns where the connection was really going. */

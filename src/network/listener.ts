@@ -28,6 +28,9 @@ interface AcceptingSocket {
   listener: Listener
 }
 
+/** The listener of an address that a connection was really going to: that one itself, or the wildcard of its port. */
+export type FindListener = (address: AddressInfo) => Listener | undefined
+
 /** One whose connections wait in the kernel meanwhile. */
 type PausedSocket = Pick<AcceptingSocket, 'fd' | 'address'>
 
@@ -48,8 +51,11 @@ export class Listener {
     this.#acceptedInEvent = 0
   }
 
-  constructor(built: BuiltListener) {
+  readonly #findListener: FindListener
+
+  constructor(built: BuiltListener, findListener: FindListener) {
     this.built = built
+    this.#findListener = findListener
   }
 
   /**
@@ -178,12 +184,24 @@ export class Listener {
     const acceptedAtMs = monotonicMs()
     const id = takeConnectionId()
     const facts = new ConnectionSocket(socket, id, remoteAddress, localAddress, this.built.name, acceptedAtMs)
-    const streamInfo = new StreamInfo(facts, acceptedAtMs, wallMs())
+    this.#takeOn(facts, acceptedAtMs, this.built.handsOffRestored)
+  }
+
+  #takeOn(facts: ConnectionSocket, startMs: number, handsOff: boolean): void {
+    const streamInfo = new StreamInfo(facts, startMs, wallMs())
     if (this.built.listenerFilters.length === 0) {
       // In use, though nothing waits here.
       this.built.stats.preCxActive.add(0)
       this.#matchFilterChain(facts, streamInfo)
-    } else this.#runListenerFilters(facts, streamInfo)
+    } else this.#runListenerFilters(facts, streamInfo, handsOff)
+  }
+
+  /** Counts a connection that another listener has accepted, within no limit of its own, and goes on as if it had come here. */
+  #takeOver(facts: ConnectionSocket, from: BuiltListener): void {
+    from.connectionLimit.release()
+    this.built.connectionLimit.acquire()
+    facts.listenerName = this.built.name
+    this.#takeOn(facts, monotonicMs(), false)
   }
 
   #admit(socket: Socket): boolean {
@@ -224,7 +242,7 @@ export class Listener {
     this.built.connectionLimit.release()
   }
 
-  #runListenerFilters(facts: ConnectionSocket, streamInfo: StreamInfo): void {
+  #runListenerFilters(facts: ConnectionSocket, streamInfo: StreamInfo, handsOff: boolean): void {
     const { built } = this
     if (built.listenerFilters.some((filter) => filter.isMissing?.() === true)) {
       built.stats.extensionConfigMissing.inc()
@@ -240,7 +258,7 @@ export class Listener {
       (outcome) => {
         if (!this.#pending.delete(manager)) return
         built.stats.preCxActive.dec()
-        this.#onListenerFiltersDone(facts, streamInfo, outcome)
+        this.#onListenerFiltersDone(facts, streamInfo, outcome, handsOff)
       },
     )
     this.#pending.add(manager)
@@ -252,13 +270,23 @@ export class Listener {
     this.#releaseLimits()
   }
 
-  #onListenerFiltersDone(facts: ConnectionSocket, streamInfo: StreamInfo, outcome: ListenerFilterOutcome): void {
+  #onListenerFiltersDone(
+    facts: ConnectionSocket,
+    streamInfo: StreamInfo,
+    outcome: ListenerFilterOutcome,
+    handsOff: boolean,
+  ): void {
     const { built } = this
     if (outcome === 'timeout') built.stats.preCxTimeout.inc()
     else if (outcome === 'remoteClose') built.stats.listenerFilterRemoteClose.inc()
     else if (outcome === 'error') built.stats.listenerFilterError.inc()
     if (outcome === 'done' || (outcome === 'timeout' && built.continueOnListenerFiltersTimeout)) {
-      this.#matchFilterChain(facts, streamInfo)
+      const other = handsOff && facts.localAddressRestored ? this.#findListener(facts.localAddress) : undefined
+      if (other === undefined) this.#matchFilterChain(facts, streamInfo)
+      else {
+        other.#takeOver(facts, built)
+        this.#endStatsIfIdle()
+      }
       return
     }
     if (log.enabled('debug'))

@@ -23,13 +23,14 @@ import type { ListenerFilterFactory, ListenerFilterFactoryCb } from './listener_
 import { compileFilterDisabled } from './listener_filter_predicate.ts'
 import { ListenerStats } from './listener_stats.ts'
 import { neverOverloaded, type OverloadState } from './overload/overload_state.ts'
-import { listenerSocketSettings } from './socket_settings.ts'
+import { fixedAddresses, listenerSocketSettings } from './socket_settings.ts'
 
 type ListenerView = envoy.config.listener.v3.Listener
 type ListenerFilterView = envoy.config.listener.v3.ListenerFilter
 
 const defaultBufferLimitBytes = 1024 * 1024
 const defaultListenerFiltersTimeoutMs = 15_000
+const originalDstName = 'envoy.filters.listener.original_dst'
 const proxyProtocolName = 'envoy.filters.listener.proxy_protocol'
 
 /**
@@ -92,6 +93,7 @@ export function buildListener<Server extends NetworkServerContext>(
     rejectsConnection: connectionRejections(overload),
     stopsAccepting: overload.action('envoy.overload_actions.stop_accepting_connections'),
     transparent: view.transparent ?? false,
+    handsOffRestored: view.useOriginalDst ?? false,
     highWatermarkTimeoutMs: view.perConnectionBufferHighWatermarkTimeout ?? 0,
   }
 }
@@ -104,7 +106,6 @@ function connectionRejections(overload: OverloadState): () => boolean {
 }
 
 function checkChains(view: ListenerView, address: string, errors: ConfigErrors): void {
-  if (view.useOriginalDst === true) errors.add(view, 'useOriginalDst', 'use_original_dst is not supported yet')
   if (view.filterChains.length > 0 || view.defaultFilterChain !== undefined) return
   errors.add(view, undefined, `error adding listener '${address}': no filter chains specified`)
 }
@@ -131,22 +132,19 @@ function listenerRootScope(view: ListenerView, { scope, errors }: NetworkServerC
   return new FilteredScope(scope, '', (name) => !name.startsWith('vhost.') && rejects(name))
 }
 
-/** Reports listeners that have an address which another one before them has; port 0 is an address of its own each time. */
+/** Reports listeners that have an address which another one before them has; a port 0 that is bound is another each time. */
 export function checkDuplicateAddresses(views: readonly ListenerView[], context: NetworkServerContext): void {
   const owners = new Map<string, string>()
   for (const view of views) {
     // Addresses that are wrong in themselves are reported where the listener is built.
     const sockets = listenerSocketSettings(view, new ConfigErrors())
     if (sockets === undefined) continue
-    const addresses = sockets.sockets.map((socket) => socket.address)
-    const twice = addresses.find(
-      (address) => !(address.port === 0 && address.family !== 'pipe') && owners.has(address.text),
-    )
+    const twice = sockets.sockets.map(({ address }) => address.text).find((address) => owners.has(address))
     if (twice !== undefined) {
-      const message = `listener '${sockets.listenerName}' has duplicate address '${twice.text}' as existing listener '${owners.get(twice.text)}'`
+      const message = `listener '${sockets.listenerName}' has duplicate address '${twice}' as existing listener '${owners.get(twice)}'`
       context.errors.add(view, 'address', message)
     }
-    for (const address of addresses) owners.set(address.text, sockets.listenerName)
+    for (const address of fixedAddresses(sockets)) owners.set(address, sockets.listenerName)
   }
 }
 
@@ -166,17 +164,18 @@ function buildListenerFilters(view: ListenerView, context: ListenerFactoryContex
       disabled: compileFilterDisabled(filter.filterDisabled),
     })
   }
+  if (view.useOriginalDst === true) factories.push(...impliedFilter(originalDstName, context))
   // The old way to ask for it: the first chain speaks for all of them.
-  const factory =
-    view.filterChains[0]?.useProxyProto === true
-      ? registry.byName<ListenerFilterConfigFactory>('envoy.filters.listener', proxyProtocolName)
-      : undefined
-  if (factory !== undefined) {
-    const config = messageSchema(factory.typeUrls[0])?.emptyView()
-    const create = factory.createFilterFactory(config, context)
-    factories.push({ create, isMissing: undefined, disabled: undefined })
-  }
+  if (view.filterChains[0]?.useProxyProto === true) factories.push(...impliedFilter(proxyProtocolName, context))
   return factories
+}
+
+/** One that a field of the listener asks for, without settings of its own. */
+function impliedFilter(name: string, context: ListenerFactoryContext): ListenerFilterFactory[] {
+  const factory = context.registry.byName<ListenerFilterConfigFactory>('envoy.filters.listener', name)
+  if (factory === undefined) return []
+  const create = factory.createFilterFactory(messageSchema(factory.typeUrls[0])?.emptyView(), context)
+  return [{ create, isMissing: undefined, disabled: undefined }]
 }
 
 function discoveredListenerFilter(

@@ -70,6 +70,12 @@ export function listenerSocketSettings(view: Listener, errors: ConfigErrors): Li
   }
 }
 
+/** Those that no later listener may have; each port 0 that is bound is another. */
+export function fixedAddresses({ sockets, bindToPort }: ListenerSocketSettings): string[] {
+  const isAny = ({ family, port }: AddressInfo): boolean => bindToPort && port === 0 && family !== 'pipe'
+  return sockets.flatMap(({ address }) => (isAny(address) ? [] : address.text))
+}
+
 function socketSettings(
   listener: Listener,
   view: Address | undefined,

@@ -204,6 +204,13 @@ export function getOriginalDst(fd: number, family: 'ipv4' | 'ipv6'): Ipv4Address
   return address === undefined || address.family === 'pipe' ? undefined : address
 }
 
+/** Whether the kernel gives the socket connections that were going elsewhere (TPROXY): accepted ones have it of their listener. */
+export function isTransparent(fd: number, family: 'ipv4' | 'ipv6'): boolean {
+  const value =
+    family === 'ipv4' ? getIntOption(fd, IPPROTO_IP, IP_TRANSPARENT) : getIntOption(fd, IPPROTO_IPV6, IPV6_TRANSPARENT)
+  return value !== 0
+}
+
 /** Another descriptor of the same file; not inherited by programs that are started. */
 export function duplicateFd(fd: number): number {
   return checked(libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), 'fcntl', String(fd))

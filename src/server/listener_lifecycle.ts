@@ -11,7 +11,7 @@ import type { InitManager } from '../config/init_manager.ts'
 import { forgetPositions } from '../config/view_origin.ts'
 import { type BuiltListener, droppedChains } from '../network/built_listener.ts'
 import { endListener } from '../network/listener_builder.ts'
-import { type ListenerSocketSettings, listenerSocketSettings } from '../network/socket_settings.ts'
+import { fixedAddresses, type ListenerSocketSettings, listenerSocketSettings } from '../network/socket_settings.ts'
 import type { ConfigChange } from './channel.ts'
 import type { Origin } from './cluster_lifecycle.ts'
 import type { PassedSockets } from './hot_restart/passed_sockets.ts'
@@ -257,8 +257,8 @@ export class ListenerLifecycle {
     const others = [...this.#entries.values()].filter((entry) => entry.key !== key)
     const taken = others
       .flatMap(({ active, warming }) => [active, warming])
-      .flatMap((each) => fixedAddresses(each?.built.sockets))
-    const twice = fixedAddresses(sockets).find((address) => taken.includes(address))
+      .flatMap((each) => (each === undefined ? [] : fixedAddresses(each.built.sockets)))
+    const twice = sockets.sockets.map(({ address }) => address.text).find((address) => taken.includes(address))
     if (twice === undefined) return true
     const advice =
       "to check if the listener has duplicated addresses with other listeners or 'enable_reuse_port' is set to 'false' for the listener"
@@ -384,10 +384,4 @@ export function listenerKeys(views: readonly ListenerView[]): Map<string, Listen
 
 function isSame(a: ListenerSocketSettings, b: ListenerSocketSettings): boolean {
   return fingerprint(a) === fingerprint(b)
-}
-
-/** Those that only one listener can have; each port 0 is another. */
-function fixedAddresses(settings: ListenerSocketSettings | undefined): string[] {
-  const bound = settings?.bindToPort === true ? settings.sockets : []
-  return bound.flatMap(({ address }) => (address.port === 0 && address.family !== 'pipe' ? [] : address.text))
 }

@@ -3,8 +3,10 @@
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { ConfigErrors } from '../config/errors.ts'
 import { ipAddress } from '../network/address.ts'
+import type { BuiltListener } from '../network/built_listener.ts'
 import type { DrainSettings } from '../network/draining_chains.ts'
-import { Listener } from '../network/listener.ts'
+import { type FindListener, Listener } from '../network/listener.ts'
+import { ListenerAddresses } from '../network/listener_addresses.ts'
 import { closeFd } from '../os/socket.ts'
 import type { BoundSocketInfo } from './channel.ts'
 import type { Instance } from './instance.ts'
@@ -16,6 +18,12 @@ export class WorkerListeners {
   readonly #instance: Instance
   readonly #drain: DrainSettings
   readonly #listeners = new Map<number, Listener>()
+  readonly #addresses = new ListenerAddresses()
+  readonly #find: FindListener = (address) => {
+    const id = this.#addresses.find(address)
+    return id === undefined ? undefined : this.#listeners.get(id)
+  }
+  #stopped: 'none' | 'inboundOnly' | 'all' = 'none'
   /** Sockets that are listened on already: a worker that starts gets all there are, and some of them may come again. */
   readonly #taken = new Set<string>()
   /** Replaced or removed, with connections that have not left yet. */
@@ -39,17 +47,28 @@ export class WorkerListeners {
       previous.update(built, this.#drain)
       return
     }
-    const listener = new Listener(built)
+    const listener = new Listener(built, this.#find)
     this.#listeners.set(id, listener)
-    if (previous === undefined) return
+    if (previous === undefined) {
+      this.#addUnbound(id, built)
+      return
+    }
     listener.takeSockets(previous)
     this.#letGo(previous)
+  }
+
+  /** What has no sockets is there for connections of other listeners as soon as it is known. */
+  #addUnbound(id: number, { sockets, trafficDirection }: BuiltListener): void {
+    const isStopped = this.#stopped === 'all' || (this.#stopped === 'inboundOnly' && trafficDirection === 'INBOUND')
+    if (sockets.bindToPort || isStopped) return
+    for (const { address, options } of sockets.sockets) this.#addresses.add(id, address, options.ipv4Compat === true)
   }
 
   remove(id: number): void {
     const listener = this.#listeners.get(id)
     if (listener === undefined) return
     this.#listeners.delete(id)
+    this.#addresses.remove(id)
     for (const key of this.#taken) if (key.startsWith(`${id}.`)) this.#taken.delete(key)
     this.#letGo(listener)
   }
@@ -64,8 +83,10 @@ export class WorkerListeners {
       return
     }
     this.#taken.add(key)
-    const { address } = listener.built.sockets.sockets[socketIndex]
-    await listener.listen(fd, address.family === 'pipe' ? address : ipAddress(address.ip, port))
+    const { address, options } = listener.built.sockets.sockets[socketIndex]
+    const bound = address.family === 'pipe' ? address : ipAddress(address.ip, port)
+    this.#addresses.add(listenerId, bound, options.ipv4Compat === true)
+    await listener.listen(fd, bound)
   }
 
   /** Leaves new connections to whoever else has the sockets, until `isPaused` is false again. */
@@ -74,8 +95,11 @@ export class WorkerListeners {
   }
 
   stopListening(inboundOnly: boolean): void {
-    for (const listener of this.#listeners.values()) {
-      if (!inboundOnly || listener.built.trafficDirection === 'INBOUND') listener.stopListening()
+    if (this.#stopped !== 'all') this.#stopped = inboundOnly ? 'inboundOnly' : 'all'
+    for (const [id, listener] of this.#listeners) {
+      if (inboundOnly && listener.built.trafficDirection !== 'INBOUND') continue
+      this.#addresses.remove(id)
+      listener.stopListening()
     }
   }
 

@@ -44,10 +44,6 @@ describe('building a listener', () => {
       `${local}, filter_chains: [{filters: [${limit}]}]`,
       `${filter}[0]: Error: non-terminal filter named c of type envoy.filters.network.connection_limit is the last filter in a network filter chain.`,
     ],
-    [
-      `${local}, use_original_dst: true, ${chains}`,
-      `${listener}.use_original_dst: use_original_dst is not supported yet`,
-    ],
   ])('refuses %s', (fields, error) => {
     expect(errorsOf(fields)).toEqual([error])
   })

@@ -125,7 +125,7 @@ export async function startListener(yaml: string, context: NetworkServerContext)
   const built = buildListener(listenerViews(yaml)[0], context)
   if (built === undefined || context.errors.hasErrors)
     throw new Error(context.errors.errors.map(renderIssue).join('\n'))
-  const listener = new Listener(built)
+  const listener = new Listener(built, () => undefined)
   let port = 0
   for (const settings of built.sockets.sockets) {
     const { fd, localAddress } = createListenSocket(settings.native, settings.options)

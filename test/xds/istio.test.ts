@@ -26,10 +26,8 @@ const unbuilt: Readonly<Record<ProxyKind, readonly string[]>> = {
   nuncio: [
     'envoy.extensions.filters.http.jwt_authn.v3',
     'envoy.extensions.filters.http.compressor.v3',
-    'envoy.extensions.filters.listener.original_dst.v3',
     'envoy.extensions.bootstrap.internal_listener.v3',
     '"ORIGINAL_DST"',
-    '"use_original_dst"',
   ],
 }
 

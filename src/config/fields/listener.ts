@@ -29,6 +29,7 @@ export const listenerFields: FieldTable = {
     acts: words(`rules allow_requests_without_proxy_protocol pass_through_tlvs disallowed_versions stat_prefix
       tlv_location`),
   },
+  'envoy.extensions.filters.listener.original_dst.v3.OriginalDst': { acts: [] },
   'envoy.extensions.filters.listener.original_src.v3.OriginalSrc': { acts: ['mark'], harmless: ['bind_port'] },
   'envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit': {
     acts: words('stat_prefix token_bucket runtime_enabled'),

@@ -35,6 +35,15 @@ const listenerFilter = (name: string, filter: string): VerdictCase => ({
 const originalSrc = (fields: string): string =>
   `{ name: o, typed_config: { "@type": ${TYPE}.filters.listener.original_src.v3.OriginalSrc${fields && `, ${fields}`} } }`
 
+const twoListeners = (name: string, first: string, second: string): VerdictCase => {
+  const one = (fields: string): string =>
+    `{ ${fields}, filter_chains: [ { filters: [ { name: e, typed_config: { "@type": ${TYPE}.filters.network.echo.v3.Echo } } ] } ] }`
+  return { name: `two listeners: ${name}`, yaml: `static_resources: { listeners: [ ${one(first)}, ${one(second)} ] }` }
+}
+const on = (name: string, port: number, fields = ''): string =>
+  `name: ${name}, address: { socket_address: { address: 127.0.0.1, port_value: ${port} } }${fields && `, ${fields}`}`
+const unbound = 'bind_to_port: false'
+
 const startTls = (name: string, fields: string): VerdictCase => ({
   name: `starttls: ${name}`,
   yaml: `
@@ -90,6 +99,26 @@ export const l4VerdictCases: readonly VerdictCase[] = [
   listenerFilter('original_src with a mark', originalSrc('mark: 4294967295')),
   listenerFilter('original_src with a negative mark', originalSrc('mark: -1')),
   listenerFilter('original_src with a field of another', originalSrc('marks: 1')),
+  listenerFilter(
+    'original_dst',
+    `{ name: o, typed_config: { "@type": ${TYPE}.filters.listener.original_dst.v3.OriginalDst } }`,
+  ),
+  listenerFilter('original_dst without a typed_config', '{ name: envoy.filters.listener.original_dst }'),
+  { name: 'use_original_dst', yaml: boot({ listener: 'use_original_dst: true' }) },
+  { name: 'use_original_dst without sockets', yaml: boot({ listener: `use_original_dst: true\n${unbound}` }) },
+  twoListeners('of one address', on('a', 81), on('b', 81)),
+  twoListeners('of one address, one without sockets', on('a', 81), on('b', 81, unbound)),
+  twoListeners('of one address, both without sockets', on('a', 81, unbound), on('b', 81, unbound)),
+  twoListeners(
+    'of one address, by the older field',
+    on('a', 81),
+    on('b', 81, 'deprecated_v1: { bind_to_port: false }'),
+  ),
+  twoListeners('without sockets', on('a', 81, unbound), on('b', 82, unbound)),
+  twoListeners('of any port', on('a', 0), on('b', 0)),
+  twoListeners('of any port, without sockets', on('a', 0, unbound), on('b', 0, unbound)),
+  twoListeners('of any port, the second without sockets', on('a', 0), on('b', 0, unbound)),
+  twoListeners('of any port, the first without sockets', on('a', 0, unbound), on('b', 0)),
   startTls('without TLS', ''),
   startTls('without certificates', 'tls_socket_config: {}'),
   connect('plain', 'CONNECT', '{}'),

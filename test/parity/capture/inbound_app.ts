@@ -1,0 +1,55 @@
+/** Connections that come from outside, redirected or by TPROXY, and which listener answers them. */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { logLines, playWith } from './app.ts'
+import {
+  answer,
+  captureBootstrap,
+  type ListenerParts,
+  listener,
+  onPort,
+  onSubnet,
+  originalDst,
+} from './listeners_yaml.ts'
+
+const restores = `listener_filters:\n${originalDst}`
+
+/** One for each family. */
+function both({ name, port, fields, chains }: Omit<ListenerParts, 'address'>): string[] {
+  const one = (suffix: string, address: string): string =>
+    listener({ name: `${name}${suffix}`, address, port, fields: fields ?? '', ...(chains && { chains }) })
+  return [one('', '0.0.0.0'), one('6', '::')]
+}
+
+const yaml = captureBootstrap([
+  ...both({
+    name: 'redirected',
+    port: 15006,
+    fields: restores,
+    chains: onPort(8081, answer('port_8081')) + answer('other'),
+  }),
+  ...both({ name: 'tproxy', port: 15008, fields: 'transparent: true\nuse_original_dst: true' }),
+  ...both({
+    name: 'transparent_alone',
+    port: 15010,
+    fields: 'transparent: true\nuse_original_dst: false',
+    chains: onSubnet('10.9.5.0', 24, answer('subnet')) + onSubnet('fd00:5::', 64, answer('subnet6')) + answer('any'),
+  }),
+  listener({ name: 'exact', address: '10.9.5.5', port: 8080, fields: 'bind_to_port: false' }),
+  listener({ name: 'exact6', address: 'fd00:5::5', port: 8080, fields: 'bind_to_port: false' }),
+])
+
+const asked = ['10.9.1.1', '10.9.5.5', '10.9.5.6', 'fd00:1::1', 'fd00:5::5', 'fd00:5::6'].flatMap((host) => [
+  `${host} 8080`,
+  `${host} 8081`,
+  `${host} 8082`,
+  `${host} 8083`,
+])
+
+await playWith(yaml, async (proxy) => {
+  const outside = join(import.meta.dirname, 'outside.ts')
+  const args = ['netns', 'exec', 'outside', process.execPath, outside, ...asked]
+  const { stdout } = await promisify(execFile)('ip', args)
+  return { answers: JSON.parse(stdout), log: await logLines(proxy, asked.length) }
+})

@@ -11,6 +11,7 @@ import type { OverloadScales } from '../network/overload/overload_state.ts'
 import type { HostsUpdate } from '../upstream/cluster_manager.ts'
 import type { DnsHostUpdate } from '../upstream/dns_cache/dns_cache.ts'
 import type { ActiveHealth, OutlierHealth } from '../upstream/host.ts'
+import type { OriginalDstChange } from '../upstream/original_dst/original_dst_load_balancer.ts'
 import type { ReportedType } from '../upstream/outlier_detection/outlier_type.ts'
 import type { LocalInfo } from '../upstream/server_context.ts'
 import type { ChangePart } from './long_lists.ts'
@@ -160,6 +161,7 @@ export type FromWorker =
   | { readonly type: 'unhealthyHost'; readonly clusterName: string; readonly key: string }
   /** The host of that slot is an outlier. */
   | { readonly type: 'outlier'; readonly clusterName: string; readonly slot: number; readonly outlier: ReportedType }
+  | { readonly type: 'originalDst'; readonly change: OriginalDstChange }
   /** For an access log service. */
   | { readonly type: 'logs'; readonly message: LogStreamMessage }
   /** Access logs are written; the worker ends. */

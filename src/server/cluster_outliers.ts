@@ -4,6 +4,7 @@ import type { envoy } from '../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../config/errors.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host, HostSnapshot } from '../upstream/host.ts'
+import { isOriginalDst } from '../upstream/original_dst/original_dst_cluster.ts'
 import type { OutlierEventLog } from '../upstream/outlier_detection/event_log.ts'
 import { hostWords } from '../upstream/outlier_detection/host_words.ts'
 import { MonitoredHost } from '../upstream/outlier_detection/monitored_host.ts'
@@ -35,7 +36,8 @@ export function createClusterOutliers(
   parts: OutlierParts,
 ): ClusterOutliers | undefined {
   const { outlierDetection: view } = cluster.info.config
-  if (view === undefined) return undefined
+  // Nobody chooses by the health of hosts that requests name themselves.
+  if (view === undefined || isOriginalDst(cluster.info.config)) return undefined
   checkTimes(view, context.errors)
   return new ClusterOutliers(cluster, outlierSettings(view, context.runtime), context, parts)
 }

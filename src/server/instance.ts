@@ -51,6 +51,7 @@ export interface InstanceParts {
   readonly healthCheckFailed: () => boolean
   readonly onUnhealthyHost: (host: Host) => void
   readonly onOutlier: ServerContext['onOutlier']
+  readonly onOriginalDst: ServerContext['onOriginalDst']
   /** -1 in main. */
   readonly workerIndex: number
   readonly concurrency: number
@@ -106,6 +107,7 @@ export class Instance {
       healthCheckFailed: parts.healthCheckFailed,
       onUnhealthyHost: parts.onUnhealthyHost,
       onOutlier: parts.onOutlier,
+      onOriginalDst: parts.onOriginalDst,
       concurrency: parts.concurrency,
       createGrpcClient: parts.createGrpcClient,
     }

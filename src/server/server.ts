@@ -30,6 +30,7 @@ import { LiveConfiguration } from './live_configuration.ts'
 import { localInfo } from './local_info.ts'
 import { serverNode } from './node.ts'
 import type { Options } from './options.ts'
+import { OriginalDstHosts } from './original_dst_hosts.ts'
 import { Reload, type ReloadReport } from './reload.ts'
 import type { ReloadPlan } from './reload_plan.ts'
 import { RuntimeLayers } from './runtime_layers.ts'
@@ -146,6 +147,7 @@ export class Server implements ServerControl {
         healthCheckFailed: () => this.#healthCheckFailed,
         onUnhealthyHost: () => {},
         onOutlier: (clusterName, slot, type) => this.live.clusters.onOutlier(clusterName, slot, type),
+        onOriginalDst: () => {},
         workerIndex: -1,
         concurrency: options.concurrency,
         createGrpcClient: createAsyncGrpcClient,
@@ -162,6 +164,7 @@ export class Server implements ServerControl {
       version: bootstrap.statsServerVersionOverride,
     })
     const restarts = this.#store.counter('nuncio.worker_restarts')
+    const originalDstHosts = new OriginalDstHosts(this.context.clusterManager)
     this.#workers = new WorkerPool({
       segment: this.#segment,
       cellsFd,
@@ -169,14 +172,16 @@ export class Server implements ServerControl {
       settingsFor: (index) => this.#workerSettings(index),
       socketsOf: (index) => this.live.listeners.socketsOf(index),
       createLogStreams: (onTaken) => this.#createLogStreams(onTaken),
-      onRestart: () => {
+      onRestart: (index) => {
         restarts.inc()
+        originalDstHosts.onWorkerDied(index)
         this.live.clusters.onWorkerDied()
       },
       onWanted: (key, name) => this.context.resources.onRequested(key, name),
       dnsDemand: this.#hostResolution,
       onUnhealthyHost: (clusterName, key) => this.live.clusters.onUnhealthyHost(clusterName, key),
       onOutlier: (clusterName, slot, type) => this.live.clusters.onOutlier(clusterName, slot, type),
+      onOriginalDst: (index, change) => originalDstHosts.onChange(index, change),
       onFatal: (reason) => {
         log.critical(reason)
         void this.stop().then(() => this.#end(1))

@@ -115,6 +115,7 @@ export function validateBootstrap(
     healthCheckFailed: () => false,
     onUnhealthyHost: () => {},
     onOutlier: () => {},
+    onOriginalDst: () => {},
     workerIndex: -1,
     concurrency: options.concurrency,
     createGrpcClient: createAsyncGrpcClient,

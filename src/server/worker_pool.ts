@@ -9,6 +9,7 @@ import { zeroGauges } from '../stats/reader.ts'
 import type { StatsSegment } from '../stats/segment.ts'
 import { reclaimShares } from '../stats/shared_counter.ts'
 import type { DnsDemand } from '../upstream/dns_cache/dns_caches.ts'
+import type { OriginalDstChange } from '../upstream/original_dst/original_dst_load_balancer.ts'
 import type { ServerContext } from '../upstream/server_context.ts'
 import type { AccessLogStreams } from './access_log_streams.ts'
 import {
@@ -47,12 +48,13 @@ export interface WorkerPoolParts {
   socketsOf(workerIndex: number): readonly OwnedSocket[]
   /** For one life of a worker. */
   createLogStreams(onTaken: (stream: number, bytes: number) => void): AccessLogStreams
-  onRestart(): void
+  onRestart(workerIndex: number): void
   /** A request in a worker waits for a resource. */
   onWanted(key: string, name: string): void
   readonly dnsDemand: Pick<DnsDemand, 'onWanted' | 'onUsed'>
   onUnhealthyHost(clusterName: string, key: string): void
   readonly onOutlier: ServerContext['onOutlier']
+  onOriginalDst(workerIndex: number, change: OriginalDstChange): void
   /** A worker could not even start: the server cannot go on. */
   onFatal(reason: string): void
 }
@@ -122,7 +124,7 @@ export class WorkerPool {
     reclaimShares(segment.shared, dead, others)
     zeroGauges(dead)
     this.#anyRestart = true
-    this.#parts.onRestart()
+    this.#parts.onRestart(worker.index)
     setTimeout(() => this.#replace(worker), worker.nextBackoffMs())
   }
 
@@ -237,6 +239,9 @@ class Worker {
         break
       case 'outlier':
         this.#parts.onOutlier(message.clusterName, message.slot, message.outlier)
+        break
+      case 'originalDst':
+        this.#parts.onOriginalDst(this.index, message.change)
         break
       case 'logs':
         this.#logStreams.onMessage(message.message)

@@ -104,6 +104,7 @@ class Worker {
       healthCheckFailed: () => this.#healthCheckFailed,
       onUnhealthyHost: (host) => this.#onUnhealthyHost(host),
       onOutlier: (clusterName, slot, outlier) => send({ type: 'outlier', clusterName, slot, outlier }),
+      onOriginalDst: (change) => send({ type: 'originalDst', change }),
       workerIndex,
       concurrency: settings.concurrency,
       createGrpcClient: loadedGrpcClient,

@@ -81,6 +81,8 @@ export interface DownstreamInfo {
   /** May be replaced by x-forwarded-for, PROXY protocol or original-IP detection (see StreamInfo.remoteAddress). */
   readonly remoteAddress: AddressInfo
   readonly localAddress: AddressInfo
+  /** True where it is what the client wanted to reach, as a listener filter has found, and not the socket's own. */
+  readonly localAddressRestored?: boolean
   /** The peer of the socket itself. */
   readonly directRemoteAddress: AddressInfo
   readonly directLocalAddress: AddressInfo

@@ -83,7 +83,7 @@ export class Cluster {
         const known = previous.get(keyOf(snapshot))?.shift()
         if (known === undefined) {
           changed.add(priority)
-          return this.#newHost(snapshot)
+          return this.newHost(snapshot)
         }
         if (known.priority !== priority) changed.add(known.priority).add(priority)
         known.update(snapshot)
@@ -101,10 +101,22 @@ export class Cluster {
     if (this.#place.countsMembership) this.#publish(changed.size)
   }
 
-  #newHost(snapshot: HostSnapshot): Host {
+  /** Used at once by who makes hosts of requests: `replaceHosts` puts it among the others. */
+  newHost(snapshot: HostSnapshot): Host {
     const host = new Host(this.info, snapshot)
     for (const onNewHost of this.onNewHost) onNewHost(host)
     return host
+  }
+
+  /** Of a cluster that makes its hosts of requests: those that are not there any more leave. */
+  replaceHosts(hosts: readonly Host[]): void {
+    const gone = new Set(this.prioritySet.hosts())
+    for (const host of hosts) gone.delete(host)
+    this.prioritySet.replace([hostSet(0, hosts, this.policy, this.#place.localLocality)])
+    this.overrideHosts.onHostsChanged()
+    this.loadBalancer.onHostsChanged(this.prioritySet)
+    if (this.info.closeConnectionsOnHostSetChange) this.drain()
+    for (const host of gone) host.leave()
   }
 
   /** The health of hosts is another than when they were last looked at. */

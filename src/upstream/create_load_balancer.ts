@@ -6,6 +6,7 @@ import type { ClusterInfo } from './cluster_info.ts'
 import { listedPolicy, type PolicyFactory, policyOfType } from './listed_policy.ts'
 import { type LoadBalancer, noHosts } from './load_balancer.ts'
 import { olderPolicy } from './older_policy.ts'
+import { isOriginalDst, originalDstCluster } from './original_dst/original_dst_cluster.ts'
 import type { ServerContext } from './server_context.ts'
 
 type ClusterView = envoy.config.cluster.v3.Cluster
@@ -18,9 +19,9 @@ export function createLoadBalancer(view: ClusterView, info: ClusterInfo, context
   if (policy === undefined) return noHosts
   const ofCluster = providedLoadBalancer(view, info, context)
   const isProvided = policy.typeUrl === clusterProvided
-  // It would bring one, and is refused where hosts are looked for.
-  if (isProvided && view.type === 'ORIGINAL_DST') return noHosts
-  if (isProvided !== (ofCluster !== undefined)) {
+  // It has told by itself of another one.
+  const isRefused = isOriginalDst(view) && view.lbPolicy !== 'CLUSTER_PROVIDED'
+  if (!isRefused && isProvided !== (ofCluster !== undefined)) {
     const text = isProvided
       ? `cluster manager: cluster provided LB specified but cluster '${view.name}' did not provide one. Check cluster documentation.`
       : `cluster manager: cluster provided LB not specified but cluster '${view.name}' provided one. Check cluster documentation.`
@@ -52,9 +53,10 @@ function providedLoadBalancer(view: ClusterView, info: ClusterInfo, context: Ser
   return clusterFactory(view, context)?.createLoadBalancer?.(view.clusterType?.typedConfig?.value, info, context)
 }
 
-/** Undefined for the types that are no extension here. */
-export function clusterFactory({ clusterType }: ClusterView, { registry }: ServerContext): ClusterFactory | undefined {
-  const typeUrl = clusterType?.typedConfig?.typeUrl
+/** Undefined for the types whose hosts main finds. */
+export function clusterFactory(view: ClusterView, { registry }: ServerContext): ClusterFactory | undefined {
+  if (isOriginalDst(view)) return originalDstCluster
+  const typeUrl = view.clusterType?.typedConfig?.typeUrl
   if (typeUrl === undefined) return undefined
   return registry.inCategory<ClusterFactory>('envoy.clusters').find((each) => each.typeUrls.includes(typeUrl))
 }

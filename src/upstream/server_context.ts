@@ -5,6 +5,7 @@ import type { CreateGrpcClient } from './async_grpc_client.ts'
 import type { ClusterManager } from './cluster_manager.ts'
 import type { DnsCaches } from './dns_cache/dns_caches.ts'
 import type { Host } from './host.ts'
+import type { OriginalDstChange } from './original_dst/original_dst_load_balancer.ts'
 import type { ReportedType } from './outlier_detection/outlier_type.ts'
 
 export interface LocalInfo {
@@ -28,6 +29,8 @@ export interface ServerContext extends NetworkServerContext {
   readonly onUnhealthyHost: (host: Host) => void
   /** The host of a cluster with that slot is an outlier. */
   readonly onOutlier: (clusterName: string, slot: number, type: ReportedType) => void
+  /** This process has made or dropped hosts of an ORIGINAL_DST cluster. */
+  readonly onOriginalDst: (change: OriginalDstChange) => void
   readonly concurrency: number
   readonly createGrpcClient: CreateGrpcClient
 }

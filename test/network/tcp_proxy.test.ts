@@ -93,6 +93,7 @@ async function startProxy(options: ProxyOptions): Promise<Proxy> {
     healthCheckFailed: () => false,
     onUnhealthyHost: () => {},
     onOutlier: () => {},
+    onOriginalDst: () => {},
     concurrency: 1,
     createGrpcClient: createAsyncGrpcClient,
   }

@@ -52,6 +52,7 @@ export function serverContext(options: TableOptions = {}): ServerContext & { err
     healthCheckFailed: () => false,
     onUnhealthyHost: () => {},
     onOutlier: () => {},
+    onOriginalDst: () => {},
     concurrency: 1,
     createGrpcClient: createAsyncGrpcClient,
   }

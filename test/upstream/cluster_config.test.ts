@@ -85,11 +85,6 @@ describe('what is not supported', () => {
     expect(issues(`- {name: c, type: STATIC, transport_socket: ${socket}}`)).toEqual({ errors: [], warnings: [] })
   })
 
-  it('refuses the cluster type ORIGINAL_DST', () => {
-    const yaml = '- {name: c, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED}'
-    expect(discoveryErrors(yaml)).toEqual(['cluster type ORIGINAL_DST is not supported'])
-  })
-
   it('passes over a policy that it lacks, and says so', () => {
     const policy = (name: string, type: string): string =>
       `{typed_extension_config: {name: ${name}, typed_config: {"@type": type.googleapis.com/${type}}}}`

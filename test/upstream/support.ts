@@ -111,6 +111,7 @@ export function serverContext(
     healthCheckFailed: () => false,
     onUnhealthyHost: () => {},
     onOutlier: () => {},
+    onOriginalDst: () => {},
     concurrency: 1,
     createGrpcClient: createAsyncGrpcClient,
   }

@@ -27,7 +27,6 @@ const unbuilt: Readonly<Record<ProxyKind, readonly string[]>> = {
     'envoy.extensions.filters.http.jwt_authn.v3',
     'envoy.extensions.filters.http.compressor.v3',
     'envoy.extensions.bootstrap.internal_listener.v3',
-    '"ORIGINAL_DST"',
   ],
 }
 

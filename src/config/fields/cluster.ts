@@ -13,9 +13,10 @@ export const clusterFields: FieldTable = {
       metadata upstream_connection_options
       load_balancing_policy preconnect_policy connection_pool_per_downstream_connection
       track_timeout_budgets track_cluster_stats cluster_type eds_cluster_config lrs_report_endpoint_metrics
-      health_checks close_connections_on_host_health_failure ignore_health_on_host_removal outlier_detection`),
-    // The first is for ORIGINAL_DST alone; Envoy ignores the other, too.
-    harmless: words('cleanup_interval lrs_server'),
+      health_checks close_connections_on_host_health_failure ignore_health_on_host_removal outlier_detection
+      original_dst_lb_config cleanup_interval`),
+    // Envoy ignores it, too.
+    harmless: ['lrs_server'],
   },
   'envoy.config.cluster.v3.Cluster.CustomClusterType': { acts: words('name typed_config') },
   'envoy.extensions.clusters.dns.v3.DnsCluster': {
@@ -102,6 +103,9 @@ export const clusterFields: FieldTable = {
   'envoy.config.cluster.v3.Cluster.MaglevLbConfig': { acts: ['table_size'] },
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig': {
     acts: words('use_hostname_for_hashing hash_balance_factor'),
+  },
+  'envoy.config.cluster.v3.Cluster.OriginalDstLbConfig': {
+    acts: words('use_http_header http_header_name upstream_port_override metadata_key'),
   },
   'envoy.config.cluster.v3.Cluster.LbSubsetConfig': {
     acts: words(`fallback_policy default_subset subset_selectors locality_weight_aware scale_locality_weight

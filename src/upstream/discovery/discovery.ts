@@ -8,6 +8,7 @@ import { checkWeights } from '../check_weights.ts'
 import type { ClusterStats } from '../cluster_stats.ts'
 import { staticHosts } from '../endpoints.ts'
 import type { HostSnapshot } from '../host.ts'
+import { isOriginalDst } from '../original_dst/original_dst_cluster.ts'
 import type { AssignmentPolicy } from '../priority_set.ts'
 import { checkDnsCluster, DnsDiscovery, dnsSettings } from './dns_discovery.ts'
 import type { DnsEnvironment } from './dns_resolver.ts'
@@ -53,6 +54,9 @@ export interface ClusterDiscovery {
   stop(): void
 }
 
+/** Every process knows its hosts by what requests have asked for. */
+const hostsOfRequests: ClusterDiscovery = { hostsKind: 'listed', start: async () => {}, stop: () => {} }
+
 class StaticDiscovery implements ClusterDiscovery {
   readonly hostsKind = 'fixed'
   readonly #priorities: Priorities
@@ -96,9 +100,9 @@ export function createDiscovery(
       return createDnsDiscovery(view, stats, errors, environment, countMatches)
     if (clustersOfClusters.has(view.clusterType?.typedConfig?.typeUrl ?? ''))
       return new StaticDiscovery([[]], countMatches)
-    // Every process knows its hosts by what requests have asked for.
     if (view.clusterType?.typedConfig?.typeUrl === 'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig')
-      return { hostsKind: 'listed', start: async () => {}, stop: () => {} }
+      return hostsOfRequests
+    if (isOriginalDst(view)) return hostsOfRequests
     if (view.clusterType?.typedConfig === undefined) {
       const name = view.clusterType?.name ?? ''
       if (name === 'envoy.cluster.static') return staticDiscovery(view, errors, countMatches)
@@ -119,9 +123,8 @@ export function createDiscovery(
       return createDnsDiscovery(view, stats, errors, environment, countMatches)
     case 'EDS':
       return createEdsDiscovery(view, stats, errors, environment, countMatches)
-    default:
-      errors.add(view, 'type', `cluster type ${view.type} is not supported`)
-      return undefined
+    case 'ORIGINAL_DST':
+      return hostsOfRequests
   }
 }
 

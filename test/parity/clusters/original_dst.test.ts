@@ -1,0 +1,4 @@
+import { defineSuite } from '../define_suite.ts'
+import { originalDstSuite } from './original_dst_suite.ts'
+
+defineSuite(originalDstSuite)

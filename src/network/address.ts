@@ -1,6 +1,7 @@
 // Addresses: from configuration, from sockets, and in the forms that connecting and binding want.
 
 import type { NetConnectOpts, Socket } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import type { envoy } from '../../proto/generated/api.d.ts'
 import { formatIp, parseIp } from '../common/cidr.ts'
 import type { ConfigErrors } from '../config/errors.ts'
@@ -111,6 +112,12 @@ export function connectOptions(address: AddressInfo): NetConnectOpts {
 /** Whether a listener on it is reached by other local addresses than its own text. */
 export function isWildcard(address: AddressInfo): boolean {
   return address.ip === '0.0.0.0' || address.ip === '::'
+}
+
+/** Whether connections to it end here, as far as the addresses of devices tell. Asks the kernel. */
+export function isOfThisMachine({ ip }: AddressInfo): boolean {
+  if (ip.startsWith('127.')) return true
+  return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === ip))
 }
 
 /** Whether it is an IPv4 address in IPv6's clothes, whose connections are IPv4's. */

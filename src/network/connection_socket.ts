@@ -18,6 +18,7 @@ export class ConnectionSocket implements DownstreamInfo {
   readonly directLocalAddress: AddressInfo
   /** The local address was restored by original_dst or PROXY protocol: it is not the socket's own. */
   localAddressRestored = false
+  ownAddress: AddressInfo | undefined
   /** '' until a listener filter knows better; counts as raw_buffer in filter chain match. */
   detectedTransportProtocol = ''
   requestedServerName = ''
@@ -50,6 +51,7 @@ export class ConnectionSocket implements DownstreamInfo {
     this.localAddress = localAddress
     this.directRemoteAddress = remoteAddress
     this.directLocalAddress = localAddress
+    this.ownAddress = localAddress
     this.listenerName = listenerName
     this.acceptedAtMs = acceptedAtMs
   }

@@ -8,7 +8,7 @@ import { closeFd, duplicateFd } from '../os/socket.ts'
 import { ResponseFlag } from '../stream_info/response_flags.ts'
 import { type AddressInfo, StreamInfo } from '../stream_info/stream_info.ts'
 import { ActiveConnection, writeAccessLogs } from './active_connection.ts'
-import { isMapped, isWildcard, localAddressOf, remoteAddressOf } from './address.ts'
+import { isMapped, isOfThisMachine, isWildcard, localAddressOf, remoteAddressOf } from './address.ts'
 import { type BuiltListener, droppedChains, type FilterChain } from './built_listener.ts'
 import { Connection } from './connection.ts'
 import { takeConnectionId } from './connection_id.ts'
@@ -69,7 +69,7 @@ export class Listener {
     const varies = isWildcard(address) || isMapped(address) || this.built.transparent
     const localAddress = varies ? undefined : address
     const accepting: AcceptingSocket = { server, fd, address, listener: this }
-    server.on('connection', (socket) => accepting.listener.#onAccept(socket, localAddress))
+    server.on('connection', (socket) => accepting.listener.#onAccept(socket, localAddress, address))
     server.listen({ fd, exclusive: true })
     // At once: whoever drains or replaces the listener meanwhile finds it.
     this.#sockets.push(accepting)
@@ -165,7 +165,7 @@ export class Listener {
     for (const active of [...this.connections]) active.connection.close('noFlush', reason)
   }
 
-  #onAccept(socket: Socket, fixedAddress: AddressInfo | undefined): void {
+  #onAccept(socket: Socket, fixedAddress: AddressInfo | undefined, boundAddress: AddressInfo): void {
     if (this.#acceptedInEvent++ === 0) setImmediate(this.#recordAccepted)
     if (descriptors.isShort(socket)) {
       this.#refuseForDescriptors(socket)
@@ -184,7 +184,10 @@ export class Listener {
     const acceptedAtMs = monotonicMs()
     const id = takeConnectionId()
     const facts = new ConnectionSocket(socket, id, remoteAddress, localAddress, this.built.name, acceptedAtMs)
-    this.#takeOn(facts, acceptedAtMs, this.built.handsOffRestored)
+    const { transparent, handsOffRestored } = this.built
+    if (localAddress.port !== boundAddress.port || (transparent && !isOfThisMachine(localAddress)))
+      facts.ownAddress = undefined
+    this.#takeOn(facts, acceptedAtMs, handsOffRestored)
   }
 
   #takeOn(facts: ConnectionSocket, startMs: number, handsOff: boolean): void {

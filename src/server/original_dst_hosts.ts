@@ -30,10 +30,13 @@ export class OriginalDstHosts {
         made.push(address)
       }
     }
-    for (const { text } of removed) drop(hosts, text, workerIndex)
+    const dropped = removed.filter(({ text }) => drop(hosts, text, workerIndex)).length
     this.#publish(clusterName, hosts)
-    const cluster = this.#clusterManager.get(clusterName)
-    cluster?.info.transportSockets.countMatches(made.map((address) => originalDstHost(clusterName, address)))
+    const info = this.#clusterManager.get(clusterName)?.info
+    info?.transportSockets.countMatches(made.map((address) => originalDstHost(clusterName, address)))
+    // As in Envoy, where each host comes by itself and all that go at a time go together; one has been counted.
+    const changes = made.length + Math.min(dropped, 1)
+    if (changes > 1) info?.stats.membershipChange.add(changes - 1)
   }
 
   onWorkerDied(workerIndex: number): void {
@@ -52,8 +55,9 @@ export class OriginalDstHosts {
   }
 }
 
-function drop(hosts: Map<string, MadeHost>, text: string, workerIndex: number): void {
+/** True where no other worker has it. */
+function drop(hosts: Map<string, MadeHost>, text: string, workerIndex: number): boolean {
   const workers = hosts.get(text)?.workers
   workers?.delete(workerIndex)
-  if (workers?.size === 0) hosts.delete(text)
+  return workers?.size === 0 && hosts.delete(text)
 }

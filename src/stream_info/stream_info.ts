@@ -86,6 +86,8 @@ export interface DownstreamInfo {
   /** The peer of the socket itself. */
   readonly directRemoteAddress: AddressInfo
   readonly directLocalAddress: AddressInfo
+  /** What a connection has to reach to come here too; absent where TPROXY left this one the address of another machine. */
+  readonly ownAddress?: AddressInfo | undefined
   requestedServerName: string
   /** The connection is encrypted, or about to be. */
   readonly isSecure: boolean

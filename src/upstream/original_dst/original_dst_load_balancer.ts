@@ -1,5 +1,6 @@
 // Makes a host of every address that requests and connections want to go to, and keeps it for as long as it is used.
 
+import { monotonicMs } from '../../common/clock.ts'
 import { getLogger } from '../../common/log.ts'
 import { Timer } from '../../common/timer.ts'
 import type { AddressInfo } from '../../stream_info/stream_info.ts'
@@ -10,6 +11,9 @@ import { type DestinationSettings, destinationOf } from './destination.ts'
 
 /** How long new hosts wait until others are told of them: lists of hosts are made anew each time. */
 const tellAfterMs = 50
+const warnEveryMs = 10_000
+/** Not Envoy's, which goes round. */
+const loopDetails = 'original_dst_is_own_address'
 
 const log = getLogger('upstream')
 
@@ -37,6 +41,7 @@ export class OriginalDstLoadBalancer implements LoadBalancer {
   readonly #hosts = new Map<string, OwnHost>()
   #cluster: Cluster | undefined = undefined
   #untold: AddressInfo[] = []
+  #warnedAtMs = Number.NEGATIVE_INFINITY
   readonly #tellTimer = new Timer(() => this.#putInForce([]))
   readonly #cleanupTimer = new Timer(() => this.#cleanUp())
 
@@ -59,10 +64,29 @@ export class OriginalDstLoadBalancer implements LoadBalancer {
       if (log.enabled('debug')) log.debug(`${cluster.info.name}: no downstream connection or no original destination`)
       return undefined
     }
+    const own = context.downstreamConnection?.downstream?.ownAddress
+    if (own?.text === address.text) {
+      this.#refuseLoop(cluster, address, context)
+      return undefined
+    }
     const known = this.#hosts.get(address.text)
     if (known === undefined) return this.#create(cluster, address)
     known.isUsed = true
     return known.host
+  }
+
+  /** Nothing has redirected the connection: it would come back here, and from here again, for as long as there are ports. */
+  #refuseLoop(cluster: Cluster, { text }: AddressInfo, context: LoadBalancerContext): void {
+    context.noHostDetails = loopDetails
+    // Of a connection nobody else tells it.
+    if (context.streamInfo !== undefined) context.streamInfo.responseCodeDetails = loopDetails
+    const now = monotonicMs()
+    if (now - this.#warnedAtMs < warnEveryMs) return
+    this.#warnedAtMs = now
+    const advice = 'a filter chain for its port that leads elsewhere would keep such connections from it'
+    log.warn(
+      `cluster ${cluster.info.name}: a connection to the listener's own address ${text} would call itself; ${advice}`,
+    )
   }
 
   #create(cluster: Cluster, address: AddressInfo): Host {

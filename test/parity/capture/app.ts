@@ -1,5 +1,4 @@
 /** The application of a captured sidecar, in the sidecar's network namespace: what it asks for, and what becomes of that. */
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -19,20 +18,24 @@ export async function startSidecar(kind: ProxyKind, yaml: string): Promise<Proxy
   return proxy
 }
 
-/** What answers `request`: the body where it is HTTP, and the code of the error that ended it. */
+/**
+ * What answers `request`: the body where it is HTTP, `closed` where nothing came, and else the code of the error. Whether a
+ * connection ends by a FIN or a RST is chance where bytes of it may be unread.
+ */
 export async function ask(host: string, port: number, request = GET): Promise<string> {
   const socket = connect(port, host)
   let text = ''
+  let failure = ''
   socket.on('data', (chunk) => {
     text += chunk.toString()
   })
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    failure = error.code ?? error.message
+  })
   socket.setTimeout(LATEST_MS, () => socket.destroy(new Error('nothing came')))
   socket.write(request)
-  try {
-    await once(socket, 'close')
-  } catch (error) {
-    return `${text}<${(error as NodeJS.ErrnoException).code ?? (error as Error).message}>`
-  }
+  await new Promise((resolve) => socket.on('close', resolve))
+  if (text === '') return failure === '' || failure === 'ECONNRESET' || failure === 'EPIPE' ? 'closed' : failure
   const bodyAt = text.indexOf('\r\n\r\n')
   return bodyAt < 0 ? text : text.slice(bodyAt + 4)
 }

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { canHaveNamespace, runInNamespace } from '../../support/namespace.ts'
+import type { ProxyKind } from '../../support/proxy_process.ts'
 import { proxyPair } from '../define_suite.ts'
 import { SIDECAR_GROUP } from './app.ts'
 
@@ -20,6 +21,7 @@ const captureOutput = (command: string, loopback: string): string[] => [
 const outbound = [
   // All of these addresses are this namespace's.
   'ip route add local 10.9.0.0/16 dev lo',
+  'ip -6 addr add fd00::1/128 dev lo nodad',
   'ip -6 route add local fd00::/64 dev lo',
   ...captureOutput('iptables', '127.0.0.0/8'),
   ...captureOutput('ip6tables', '::1/128'),
@@ -33,6 +35,7 @@ const captureInput = (command: string, version: string, all: string): string[] =
   `${command} -t nat -A PREROUTING -i inside -p tcp --dport 8083 -j REDIRECT --to-ports 15006`,
   `${command} -t mangle -A PREROUTING -i inside -p tcp --dport 8080 -j TPROXY --on-port 15008 --tproxy-mark 1`,
   `${command} -t mangle -A PREROUTING -i inside -p tcp --dport 8082 -j TPROXY --on-port 15010 --tproxy-mark 1`,
+  `${command} -t mangle -A PREROUTING -i inside -p tcp --dport 8084 -j TPROXY --on-port 15012 --tproxy-mark 1`,
 ]
 const outside = (command: string): string => `ip netns exec outside ${command}`
 const inbound = [
@@ -75,6 +78,30 @@ describe.skipIf(!canHaveNamespace(outbound))('outbound capture', () => {
     })
   })
 
+  it('what has no listener of its own goes on to where it was going', TIMEOUT, async () => {
+    expect(await seenByBoth(outbound, 'passthrough_app.ts')).toMatchObject({
+      answers: expect.arrayContaining(['10.9.0.1 80: web 10.9.0.1 80 for a', '10.9.0.3 3306: hello from 10.9.0.3']),
+    })
+  })
+
+  it('a connection to the proxy itself goes round in Envoy, up to a limit, and is refused here', TIMEOUT, async () => {
+    const path = join(import.meta.dirname, 'loop_app.ts')
+    const kinds: readonly ProxyKind[] = ['envoy', 'nuncio']
+    const [envoy, nuncio] = await Promise.all(kinds.map((kind) => runInNamespace(outbound, [path, kind], LATEST_MS)))
+    for (const name of ['outbound', 'transparent', 'web', 'named'])
+      expect(envoy).not.toMatchObject({ stats: { [`listener.${name}.downstream_cx_overflow`]: 0 } })
+    expect(nuncio).toMatchObject({
+      answers: ['closed', 'closed', 'closed', 'no healthy upstream', 'no healthy upstream', 'no healthy upstream'],
+      stats: {
+        'listener.outbound.downstream_cx_total': 3,
+        'listener.transparent.downstream_cx_total': 1,
+        'listener.web.downstream_cx_total': 1,
+        'listener.named.downstream_cx_total': 3,
+      },
+      log: expect.arrayContaining([expect.stringContaining('details=original_dst_is_own_address')]),
+    })
+  })
+
   it('listeners without sockets come, change, stop and go', TIMEOUT, async () => {
     await seenByBoth(outbound, 'updates_app.ts')
   })
@@ -83,7 +110,12 @@ describe.skipIf(!canHaveNamespace(outbound))('outbound capture', () => {
 describe.skipIf(!canHaveNamespace(inbound))('inbound capture', () => {
   it('what comes from outside is redirected, or comes as it is', TIMEOUT, async () => {
     expect(await seenByBoth(inbound, 'inbound_app.ts')).toMatchObject({
-      answers: { '10.9.5.5 8080': 'exact', '10.9.5.6 8080': 'tproxy', '10.9.5.6 8081': 'port_8081' },
+      answers: {
+        '10.9.5.5 8080': 'exact',
+        '10.9.5.6 8080': 'tproxy',
+        '10.9.5.6 8081': 'port_8081',
+        '10.9.1.1 8084': 'web',
+      },
     })
   })
 })

@@ -27,6 +27,14 @@ export const http = (name: string, action: string): string => `
         virtual_hosts: [ { name: all, domains: ["*"], routes: [ { match: { prefix: / }, ${action.slice(2)} ] } ]
 `
 
+/** A filter chain to a cluster. */
+export const tcp = (name: string, cluster: string): string => `
+- name: ${name}
+  filters:
+  - name: tcp
+    typed_config: { "@type": ${TYPE}.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: ${name}, cluster: ${cluster} }
+`
+
 export const onPort = (port: number, chain: string): string =>
   `${chain.trimEnd()}\n  filter_chain_match: { destination_port: ${port} }\n`
 
@@ -53,7 +61,7 @@ export function listener({
   fields = '',
   chains = answer(name),
 }: ListenerParts): string {
-  const log = `LOG listener=${name} local=%DOWNSTREAM_LOCAL_ADDRESS% direct=%DOWNSTREAM_DIRECT_LOCAL_ADDRESS% chain=%FILTER_CHAIN_NAME% flags=%RESPONSE_FLAGS%\n`
+  const log = `LOG listener=${name} local=%DOWNSTREAM_LOCAL_ADDRESS% direct=%DOWNSTREAM_DIRECT_LOCAL_ADDRESS% chain=%FILTER_CHAIN_NAME% flags=%RESPONSE_FLAGS% to=%UPSTREAM_HOST% details=%RESPONSE_CODE_DETAILS%\n`
   return `
 - name: ${name}
   stat_prefix: ${name}

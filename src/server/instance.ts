@@ -76,7 +76,9 @@ export class Instance {
       errors,
       registry: parts.registry,
       runtime,
-      isMain: parts.workerIndex < 0,
+      workerIndex,
+      concurrency: parts.concurrency,
+      shared,
       downstreamConnections: () => connectionLimit.active(),
     })
     this.context = {

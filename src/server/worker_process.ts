@@ -115,6 +115,7 @@ class Worker {
     this.#listeners = new WorkerListeners(this.#instance, { drainTimeMs, strategy })
     for (const update of settings.dnsHosts) this.#instance.context.dnsCaches.onHost(update)
     for (const change of settings.changes) finish(applyChange(change, this.#instance, this.#listeners))
+    this.#instance.overloadManager.startInWorker()
     const health = new WorkerHealth(store, workerIndex)
     setInterval(() => health.sample(), healthSampleMs).unref()
   }

@@ -1,6 +1,6 @@
 /** Main's health: its JavaScript runtime's figures through prom-client. */
 import { collectDefaultMetrics, Registry } from 'prom-client'
-import { DELAY_RESOLUTION_MS } from './worker_health.ts'
+import { DELAY_RESOLUTION_MS } from './event_loop_delay.ts'
 
 /** Event loop delay, garbage collection, heap and handles of the calling process, for the Prometheus output. */
 export class NodeHealth {

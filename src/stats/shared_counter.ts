@@ -94,7 +94,7 @@ export class SharedArea {
 }
 
 // A killed process that its parent has not yet waited for still has its id: the state tells it from a running one.
-function isRunning(pid: number): boolean {
+export function isRunning(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const state = stat[stat.lastIndexOf(')') + 2]

@@ -1,14 +1,13 @@
 /** A worker's health: its JavaScript runtime's figures as gauges in its own slab. */
-import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
+import { PerformanceObserver } from 'node:perf_hooks'
+import { EventLoopDelay } from './event_loop_delay.ts'
 import type { Gauge, Histogram, Scope } from './store.ts'
 
-/** How often the delay of the event loop is measured: a stall shorter than this may go unseen. */
-export const DELAY_RESOLUTION_MS = 10
-const NS_PER_US = 1000
+const US_PER_MS = 1000
 
 /** A worker's event loop delay, garbage collection pauses and memory. Gauges hold what the last `sample` found. */
 export class WorkerHealth {
-  readonly #delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS })
+  readonly #delay = new EventLoopDelay()
   readonly #observer: PerformanceObserver
   readonly #delayMax: Gauge
   readonly #delayP99: Gauge
@@ -24,27 +23,23 @@ export class WorkerHealth {
     this.#residentSize = own.gauge('resident_size_bytes', 'neverImport')
     this.#gcPause = own.histogram('gc_pause_us', 'us')
     this.#observer = new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) this.#gcPause.recordValue(entry.duration * 1000)
+      for (const entry of list.getEntries()) this.#gcPause.recordValue(entry.duration * US_PER_MS)
     })
     this.#observer.observe({ entryTypes: ['gc'] })
-    this.#delay.enable()
   }
 
   /** Writes the gauges for the time since the last call. */
   sample(): void {
-    // The monitor counts its own timer's interval into each delay.
-    const resolutionNs = DELAY_RESOLUTION_MS * 1e6
-    const delayUs = (ns: number) => Math.max(0, Math.round((ns - resolutionNs) / NS_PER_US))
-    this.#delayMax.set(this.#delay.count === 0 ? 0 : delayUs(this.#delay.max))
-    this.#delayP99.set(this.#delay.count === 0 ? 0 : delayUs(this.#delay.percentile(99)))
-    this.#delay.reset()
+    const { maxMs, p99Ms } = this.#delay.take()
+    this.#delayMax.set(Math.round(maxMs * US_PER_MS))
+    this.#delayP99.set(Math.round(p99Ms * US_PER_MS))
     const { heapUsed, rss } = process.memoryUsage()
     this.#heapUsed.set(heapUsed)
     this.#residentSize.set(rss)
   }
 
   close(): void {
-    this.#delay.disable()
+    this.#delay.close()
     this.#observer.disconnect()
   }
 }

@@ -53,7 +53,7 @@ describe('extensions', () => {
       const factories = Object.values(module).filter(isFactory)
       expect(factories, path).not.toEqual([])
       for (const factory of factories) {
-        const folder = sharedFolders[factory.name] ?? factory.name.replace(/^envoy\./, '').replaceAll('.', '/')
+        const folder = sharedFolders[factory.name] ?? factory.name.replace(/^(envoy|nuncio)\./, '').replaceAll('.', '/')
         expect(path, factory.name).toBe(`src/extensions/${folder}/config.ts`)
         found.push(factory)
       }

@@ -36,6 +36,9 @@ async function start(action: string, monitor: string, settings = ''): Promise<vo
 const byFile = (path: string) =>
   `{ name: injected, typed_config: { "@type": ${MONITORS}.injected_resource.v3.InjectedResourceConfig, filename: ${path} } }`
 
+const byDelay = (most: string) =>
+  `{ name: injected, typed_config: { "@type": type.googleapis.com/nuncio.extensions.resource_monitors.event_loop_delay.v1.EventLoopDelayConfig, max_delay: ${most} } }`
+
 function setPressure(folder: TestFolder, pressure: string): void {
   folder.file('next', pressure)
   renameSync(join(folder.path, 'next'), join(folder.path, 'pressure'))
@@ -124,6 +127,35 @@ describe('overload', () => {
     await until('it is known', () => (statOf(server, `${injected}.pressure`) ?? 0) > 0)
     // No Node process does with less than ten megabytes of its own, and there are three.
     expect(statOf(server, `${injected}.pressure`)).toBeGreaterThan(30)
+  })
+
+  it('has the delay of the busiest event loop as a pressure', async () => {
+    await start('stop_accepting_connections', byDelay('0.1s'))
+    const active = () => statOf(server, `overload.${actions}.stop_accepting_connections.active`)
+    await until('it is known', () => statOf(server, `${injected}.pressure`) !== undefined && active() === 0)
+    // What comes in one piece is answered in one turn of the loop: thousands of requests, on a few connections of one worker.
+    const flood = 'GET / HTTP/1.1\r\nhost: a.test\r\n\r\n'.repeat(4000)
+    const busy = await Promise.all(Array.from({ length: 8 }, get))
+    await until('it is overloaded', () => {
+      for (const client of busy) if (client.socket.writableLength === 0) client.write(flood)
+      return active() === 1
+    })
+    for (const client of busy) client.close()
+    await until('it is over', () => active() === 0)
+    expect(await statuses()).toEqual(new Set(['200']))
+  })
+
+  it('sees a worker that stands still while it does, and not one that has died', async () => {
+    await start('disable_http_keepalive', byDelay('0.5s'))
+    const active = () => statOf(server, `overload.${actions}.disable_http_keepalive.active`)
+    await until('it is known', () => statOf(server, `${injected}.pressure`) !== undefined && active() === 0)
+    const [worker] = server.workerPids()
+    process.kill(worker, 'SIGSTOP')
+    await until('it has stood still for longer than it may', () => (statOf(server, `${injected}.pressure`) ?? 0) > 100)
+    expect(active()).toBe(1)
+    process.kill(worker, 'SIGKILL')
+    await until('the worker is replaced', () => server.workerPids()[0] !== worker)
+    await until('it is over', () => active() === 0)
   })
 
   it('has the connections of all workers as a pressure', async () => {

@@ -3,6 +3,7 @@
 import type { ConfigErrors } from '../../config/errors.ts'
 import type { ExtensionFactory } from '../../config/registry.ts'
 import type { Runtime } from '../../config/runtime.ts'
+import type { SharedMemory } from '../factory.ts'
 
 export interface ResourceMonitor {
   /**
@@ -12,11 +13,16 @@ export interface ResourceMonitor {
    * @param pids the processes of the proxy, which are looked at together
    */
   pressure(pids: readonly number[]): number
+  /** In a worker, which then measures what main's `pressure` is made of. */
+  measureInWorker?(workerIndex: number): void
 }
 
 export interface ResourceMonitorContext {
   readonly errors: ConfigErrors
   readonly runtime: Runtime
+  readonly shared: SharedMemory
+  readonly concurrency: number
+  readonly refreshIntervalMs: number
 }
 
 /** Category `envoy.resource_monitors`. */

@@ -13,6 +13,7 @@ import type { ConfigErrors } from '../../config/errors.ts'
 import type { ExtensionRegistry } from '../../config/registry.ts'
 import type { Runtime } from '../../config/runtime.ts'
 import { globalMonitorType } from '../../network/connection_limits.ts'
+import type { SharedMemory } from '../../network/factory.ts'
 import { OverloadAction, type OverloadScales, OverloadState } from '../../network/overload/overload_state.ts'
 import type { ResourceMonitor, ResourceMonitorFactory } from '../../network/overload/resource_monitor.ts'
 import { compileTrigger, type Trigger } from '../../network/overload/trigger.ts'
@@ -33,8 +34,10 @@ export interface OverloadManagerParts {
   readonly errors: ConfigErrors
   readonly registry: ExtensionRegistry
   readonly runtime: Runtime
-  /** Main or a worker: the one is to tell what all do. */
-  readonly isMain: boolean
+  readonly shared: SharedMemory
+  /** -1 in main, which is to tell what all do. */
+  readonly workerIndex: number
+  readonly concurrency: number
   /** Of all processes. */
   readonly downstreamConnections: () => number
 }
@@ -89,6 +92,11 @@ export class OverloadManager {
     this.#timer.enable(this.#refreshIntervalMs)
   }
 
+  /** Main decides; what it decides by may be seen in workers alone. */
+  startInWorker(): void {
+    for (const { monitor } of this.#resources.values()) monitor.measureInWorker?.(this.#parts.workerIndex)
+  }
+
   stop(): void {
     this.#timer.disable()
   }
@@ -111,13 +119,14 @@ export class OverloadManager {
   }
 
   #createMonitor(view: envoy.config.overload.v3.ResourceMonitor): ResourceMonitor | undefined {
-    const { registry, errors, runtime, downstreamConnections } = this.#parts
+    const { registry, downstreamConnections, ...parts } = this.#parts
     if (view.typedConfig?.typeUrl === globalMonitorType) {
       const { maxActiveDownstreamConnections } = view.typedConfig.value as DownstreamConnectionsConfig
       return { pressure: () => downstreamConnections() / maxActiveDownstreamConnections }
     }
-    const factory = registry.lookup<ResourceMonitorFactory>('envoy.resource_monitors', view, errors)
-    return factory?.createResourceMonitor(view.typedConfig?.value, { errors, runtime })
+    const factory = registry.lookup<ResourceMonitorFactory>('envoy.resource_monitors', view, parts.errors)
+    const refreshIntervalMs = this.#refreshIntervalMs
+    return factory?.createResourceMonitor(view.typedConfig?.value, { ...parts, refreshIntervalMs })
   }
 
   #addAction(view: envoy.config.overload.v3.OverloadAction, actions: Map<string, OverloadAction>): void {
@@ -164,11 +173,11 @@ export class OverloadManager {
   #startShrinking(view: OverloadManagerView | undefined): void {
     const action = view?.actions.find(({ name }) => name === shrinkHeapAction)
     if (action === undefined) return
-    const { scope, isMain } = this.#parts
+    const { scope, workerIndex } = this.#parts
     const settings = action.typedConfig?.value as envoy.config.overload.v3.ShrinkHeapConfig | undefined
     const shrinkCount = scope.counter(`overload.${shrinkHeapAction}.shrink_count`)
     shrinkHeap(this.state, settings?.timerInterval ?? defaultShrinkIntervalMs, () => {
-      if (isMain) shrinkCount.inc()
+      if (workerIndex < 0) shrinkCount.inc()
     })
   }
 

@@ -71,6 +71,7 @@ import { wrrLocality } from './load_balancing_policies/wrr_locality/config.ts'
 import { upstreamIpPort } from './rbac/matchers/upstream_ip_port/config.ts'
 import { mtlsAuthenticated } from './rbac/principals/mtls_authenticated/config.ts'
 import { cgroupMemory } from './resource_monitors/cgroup_memory/config.ts'
+import { cpuUtilization } from './resource_monitors/cpu_utilization/config.ts'
 import { eventLoopDelay } from './resource_monitors/event_loop_delay/config.ts'
 import { fixedHeap } from './resource_monitors/fixed_heap/config.ts'
 import { injectedResource } from './resource_monitors/injected_resource/config.ts'
@@ -168,6 +169,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   safeCrossScheme,
   // Resource monitors
   cgroupMemory,
+  cpuUtilization,
   eventLoopDelay,
   fixedHeap,
   injectedResource,

@@ -10,6 +10,8 @@ const connections = (fields: string) =>
   `{ name: envoy.resource_monitors.global_downstream_max_connections, typed_config: { "@type": ${MONITORS}.downstream_connections.v3.DownstreamConnectionsConfig${fields} } }`
 const cgroup = (fields: string) =>
   `{ name: g, typed_config: { "@type": ${MONITORS}.cgroup_memory.v3.CgroupMemoryConfig${fields} } }`
+const cpu = (fields: string) =>
+  `{ name: c, typed_config: { "@type": ${MONITORS}.cpu_utilization.v3.CpuUtilizationConfig${fields} } }`
 
 const overload = (name: string, fields: string): VerdictCase => ({
   name: `overload: ${name}`,
@@ -51,6 +53,9 @@ export const overloadVerdictCases: readonly VerdictCase[] = [
     'connections twice',
     connections(', max_active_downstream_connections: 5'),
     connections(', max_active_downstream_connections: 5'),
+  ),
+  ...['', ', mode: HOST', ', mode: CONTAINER', ', mode: 2'].map((fields) =>
+    monitors(`processors${fields}`, cpu(fields)),
   ),
   monitors('control group', cgroup('')),
   monitors('control group with a limit', cgroup(', max_memory_bytes: 1000')),

@@ -5,16 +5,21 @@ import { monotonicMs } from './clock.ts'
 /**
  * Timers of one duration: since all wait equally long, the list is ordered by deadline by appending at its end, and one
  * Node timer for the head serves them all. (The plain form, setTimeout and clearTimeout per stream, costs about 250 ns
- * a pair; this costs about 15: bench/micro/timer.ts.)
+ * a pair; this costs about 15.)
  */
 class TimerList {
-  readonly durationMs: number
+  readonly #lists: Map<number, TimerList>
+  readonly #durationMs: number
+  /** How long its timers wait now: as long as they were told, or shorter. */
+  #waitMs: number
   head: Timer | null = null
   tail: Timer | null = null
-  #armed = false
+  #armed: NodeJS.Timeout | undefined = undefined
 
-  constructor(durationMs: number) {
-    this.durationMs = durationMs
+  constructor(lists: Map<number, TimerList>, durationMs: number, waitMs: number) {
+    this.#lists = lists
+    this.#durationMs = durationMs
+    this.#waitMs = waitMs
   }
 
   push(timer: Timer): void {
@@ -23,7 +28,7 @@ class TimerList {
     if (this.tail === null) this.head = timer
     else this.tail.next = timer
     this.tail = timer
-    if (!this.#armed) this.#arm(this.durationMs)
+    if (this.#armed === undefined) this.#arm(this.#waitMs)
   }
 
   remove(timer: Timer): void {
@@ -35,41 +40,83 @@ class TimerList {
     timer.next = null
   }
 
+  /** Of the timers that wait already, too: their order stays. */
+  setWait(waitMs: number): void {
+    this.#waitMs = waitMs
+    clearTimeout(this.#armed)
+    this.#arm(this.head === null ? waitMs : this.head.enabledAtMs + waitMs - monotonicMs())
+  }
+
   #arm(delayMs: number): void {
-    this.#armed = true
-    setTimeout(() => this.#expire(), Math.max(1, Math.ceil(delayMs))).unref()
+    this.#armed = setTimeout(() => this.#expire(), Math.max(1, Math.ceil(delayMs))).unref()
   }
 
   #expire(): void {
-    this.#armed = false
+    this.#armed = undefined
     const now = monotonicMs()
-    while (this.head !== null && this.head.deadlineMs <= now) {
+    while (this.head !== null && this.head.enabledAtMs + this.#waitMs <= now) {
       const timer = this.head
       this.remove(timer)
       timer.list = null
       timer.callback()
     }
     // A callback may have armed a new timer of this duration, and with it this list.
-    if (this.head === null) {
-      if (!this.#armed) lists.delete(this.durationMs)
-    } else if (!this.#armed) this.#arm(this.head.deadlineMs - now)
+    if (this.#armed !== undefined) return
+    if (this.head === null) this.#lists.delete(this.#durationMs)
+    else this.#arm(this.head.enabledAtMs + this.#waitMs - now)
   }
 }
 
-const lists = new Map<number, TimerList>()
+/** Timers whose waits can all be shortened at once: of each, what is above its minimum. */
+export class TimerGroup {
+  readonly #lists = new Map<number, TimerList>()
+  readonly #minimumMs: (durationMs: number) => number
+  #scale = 1
+
+  constructor(minimumMs: (durationMs: number) => number) {
+    this.#minimumMs = minimumMs
+  }
+
+  /** From 1, the whole durations, to 0, the minimums; for timers that wait already, too. */
+  setScale(scale: number): void {
+    if (scale === this.#scale) return
+    this.#scale = scale
+    for (const [durationMs, list] of this.#lists) list.setWait(this.#waitMs(durationMs))
+  }
+
+  /** For `Timer`: the list of that duration. */
+  list(durationMs: number): TimerList {
+    const known = this.#lists.get(durationMs)
+    if (known !== undefined) return known
+    const list = new TimerList(this.#lists, durationMs, this.#waitMs(durationMs))
+    this.#lists.set(durationMs, list)
+    return list
+  }
+
+  #waitMs(durationMs: number): number {
+    const minimumMs = Math.min(durationMs, this.#minimumMs(durationMs))
+    return minimumMs + (durationMs - minimumMs) * this.#scale
+  }
+}
+
+/** Whose durations stay as they are. */
+export const plainTimers = new TimerGroup((durationMs) => durationMs)
+
 const longestDelayMs = 2 ** 31 - 1
 
 /** A one-shot timer. It never keeps the process alive by itself. */
 export class Timer {
   readonly callback: () => void
-  deadlineMs = 0
+  readonly #group: TimerGroup
+  enabledAtMs = 0
   /** The list the timer waits in; null when it is not armed. */
   list: TimerList | null = null
   previous: Timer | null = null
   next: Timer | null = null
 
-  constructor(callback: () => void) {
+  constructor(callback: () => void, group = plainTimers) {
     this.callback = callback
+    this.#group = group
   }
 
   get enabled(): boolean {
@@ -79,15 +126,9 @@ export class Timer {
   /** Arms the timer, anew if it was armed. Durations are milliseconds; fractions count. */
   enable(durationMs: number): void {
     if (this.list !== null) this.list.remove(this)
-    const bounded = Math.min(durationMs, longestDelayMs)
-    let list = lists.get(bounded)
-    if (list === undefined) {
-      list = new TimerList(bounded)
-      lists.set(bounded, list)
-    }
-    this.deadlineMs = monotonicMs() + bounded
-    this.list = list
-    list.push(this)
+    this.enabledAtMs = monotonicMs()
+    this.list = this.#group.list(Math.min(durationMs, longestDelayMs))
+    this.list.push(this)
   }
 
   disable(): void {

@@ -47,7 +47,7 @@ export class ActiveConnection implements ConnectionCallbacks {
 
   /** Makes the filters, and tells them of the connection as soon as its handshake is over. */
   start(): void {
-    const { filters, transportSocketConnectTimeoutMs } = this.chain
+    const { filters, transportSocketConnectTimeoutMs, transportSocketConnectTimers } = this.chain
     const isComplete = this.filterManager.createFilters(filters)
     // After the filters' own: when the log is written they have said how the connection ended.
     this.connection.addConnectionCallbacks(this)
@@ -64,7 +64,7 @@ export class ActiveConnection implements ConnectionCallbacks {
     this.#handshakeTimer = new Timer(() => {
       this.#listener.stats.cxTransportSocketConnectTimeout.inc()
       this.connection.close('noFlush', 'transport_socket_timeout')
-    })
+    }, transportSocketConnectTimers)
     this.#handshakeTimer.enable(transportSocketConnectTimeoutMs)
   }
 

@@ -2,6 +2,7 @@
 
 import type { AccessLog } from '../access_log/access_log.ts'
 import type { Lifetime } from '../common/lifetime.ts'
+import type { TimerGroup } from '../common/timer.ts'
 import type { StatsOwner } from '../stats/stats_owner.ts'
 import type { Scope } from '../stats/store.ts'
 import type { ConnectionLimit } from './connection_limits.ts'
@@ -21,6 +22,7 @@ export interface FilterChain {
   readonly transportSocket: DownstreamTransportSocketFactory
   /** 0: no limit. */
   readonly transportSocketConnectTimeoutMs: number
+  readonly transportSocketConnectTimers: TimerGroup
   /** Begins when the listener goes on without this chain. */
   readonly drain: Drain
   readonly lifetime: Lifetime

@@ -41,7 +41,7 @@ export interface NetworkServerContext {
   readonly errors: ConfigErrors
   readonly shared: SharedMemory
   readonly globalConnectionLimit: ConnectionLimit
-  /** Of the listener that is being built, it is `neverOverloaded` where that bypasses the overload manager. */
+  /** Of the listener that is being built, nothing is where that bypasses the overload manager. */
   readonly overload: OverloadState
   readonly secrets: SecretManager
   readonly folders: WatchedFolders

@@ -78,6 +78,7 @@ function buildFilterChain(view: FilterChainView, key: string, listener: Listener
     filters: buildNetworkFilters(view, context),
     transportSocket: buildTransportSocket(view, context),
     transportSocketConnectTimeoutMs: view.transportSocketConnectTimeout ?? 0,
+    transportSocketConnectTimers: listener.overload.timers.group('TRANSPORT_SOCKET_CONNECT'),
   }
 }
 

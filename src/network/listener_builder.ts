@@ -22,7 +22,7 @@ import { buildFilterChains } from './filter_chain_builder.ts'
 import type { ListenerFilterFactory, ListenerFilterFactoryCb } from './listener_filter.ts'
 import { compileFilterDisabled } from './listener_filter_predicate.ts'
 import { ListenerStats } from './listener_stats.ts'
-import { neverOverloaded, type OverloadState } from './overload/overload_state.ts'
+import type { OverloadState } from './overload/overload_state.ts'
 import { fixedAddresses, listenerSocketSettings } from './socket_settings.ts'
 
 type ListenerView = envoy.config.listener.v3.Listener
@@ -51,7 +51,7 @@ export function buildListener<Server extends NetworkServerContext>(
   const scope = root.createScope('listener').createScope(prefix)
   const bufferLimitBytes = view.perConnectionBufferLimitBytes ?? defaultBufferLimitBytes
   let sharedNames = 0
-  const overload = view.bypassOverloadManager ? neverOverloaded : server.overload
+  const overload = view.bypassOverloadManager ? server.overload.bypassed() : server.overload
   const info: ListenerInfo = {
     listenerScope: scope,
     listenerName: sockets.listenerName,

@@ -22,7 +22,7 @@ import { globalConnectionLimit } from '../../src/network/connection_limits.ts'
 import type { NetworkServerContext, SharedMemory } from '../../src/network/factory.ts'
 import { Listener } from '../../src/network/listener.ts'
 import { buildListener } from '../../src/network/listener_builder.ts'
-import { neverOverloaded } from '../../src/network/overload/overload_state.ts'
+import { OverloadState } from '../../src/network/overload/overload_state.ts'
 import { SecretManager } from '../../src/network/tls/secret_manager.ts'
 import { WatchedFolders } from '../../src/network/watched_folders.ts'
 import { createListenSocket } from '../../src/os/socket.ts'
@@ -101,7 +101,7 @@ export function testContext(options: TestContextOptions = {}): TestContext {
     statsOwner: new StatsOwner(),
     drainDecision: { drainClose: () => false },
     globalConnectionLimit: globalConnectionLimit(shared, runtime, options.maxConnections),
-    overload: neverOverloaded,
+    overload: new OverloadState(new Map()),
     workerIndex: options.workerIndex ?? 0,
   }
 }

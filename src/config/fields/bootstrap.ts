@@ -40,6 +40,8 @@ export const bootstrapFields: FieldTable = {
     acts: words('refresh_interval resource_monitors actions loadshed_points'),
     harmless: ['buffer_factory_config'],
   },
+  'envoy.config.overload.v3.ScaleTimersOverloadActionConfig': { acts: ['timer_scale_factors'] },
+  'envoy.config.overload.v3.ScaleTimersOverloadActionConfig.ScaleTimer': { acts: words('timer min_timeout min_scale') },
   // How much V8 keeps for itself is its own matter.
   'envoy.config.overload.v3.ShrinkHeapConfig': { acts: ['timer_interval'], harmless: ['max_unfreed_memory_bytes'] },
 }

@@ -1,6 +1,7 @@
 // The contract between codecs and what drives them, the same for HTTP/1 and HTTP/2, server and client side.
 
 import type { HeaderMap } from '../../common/header_map.ts'
+import type { TimerGroup } from '../../common/timer.ts'
 import type { Protocol } from '../../stream_info/stream_info.ts'
 
 export type StreamResetReason =
@@ -70,7 +71,7 @@ export interface ResponseEncoder extends CodecStream {
   /** What the client broke in this stream, for %RESPONSE_CODE_DETAILS%; '' for nothing. */
   readonly details: string
   /** How long what is written may wait for the client behind the response's end; 0 for ever. HTTP/1 does not wait. */
-  setFlushTimeout(timeoutMs: number): void
+  setFlushTimeout(timeoutMs: number, timers: TimerGroup): void
   encode1xxHeaders(headers: HeaderMap): void
   encodeHeaders(headers: HeaderMap, endStream: boolean): void
   encodeData(data: Buffer, endStream: boolean): void

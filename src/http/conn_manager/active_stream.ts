@@ -2,6 +2,7 @@
 
 import { monotonicMs, wallMs } from '../../common/clock.ts'
 import { type HeaderMap, KnownHeader } from '../../common/header_map.ts'
+import type { TimerGroup } from '../../common/timer.ts'
 import type { Connection } from '../../network/connection.ts'
 import { ResponseFlag } from '../../stream_info/response_flags.ts'
 import { StreamInfo } from '../../stream_info/stream_info.ts'
@@ -85,8 +86,8 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
     encoder.setCallbacks(this)
   }
 
-  setFlushTimeout(timeoutMs: number): void {
-    this.#encoder.setFlushTimeout(timeoutMs)
+  setFlushTimeout(timeoutMs: number, timers: TimerGroup): void {
+    this.#encoder.setFlushTimeout(timeoutMs, timers)
   }
 
   // ---- The request, from the codec -------------------------------------------------------------------------------

@@ -62,15 +62,15 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
   }
 
   onNewConnection(): FilterStatus {
-    const { idleTimeoutMs, maxConnectionDurationMs } = this.settings
+    const { idleTimeoutMs, maxConnectionDurationMs, overload } = this.settings
     // A filter before this one may keep what it has seen.
     if (this.connection.reader === this) this.connection.reuseReadBuffer(() => this.codec?.retainsData() === true)
     if (idleTimeoutMs > 0) {
-      this.#idleTimer = new Timer(() => this.#onIdleTimeout())
+      this.#idleTimer = new Timer(() => this.#onIdleTimeout(), overload.timers.connectionIdle)
       this.#idleTimer.enable(idleTimeoutMs)
     }
     if (maxConnectionDurationMs > 0) {
-      this.#durationTimer = new Timer(() => this.#onMaxDuration())
+      this.#durationTimer = new Timer(() => this.#onMaxDuration(), overload.timers.connectionMax)
       this.#durationTimer.enable(jittered(maxConnectionDurationMs, this.settings.maxConnectionDurationJitter))
     }
     return FilterStatus.Continue

@@ -2,6 +2,7 @@
 
 import type { AccessLog } from '../../access_log/access_log.ts'
 import type { HeaderMap } from '../../common/header_map.ts'
+import type { TimerGroup } from '../../common/timer.ts'
 import type { DrainDecision } from '../../network/drain.ts'
 import type { OverloadAction } from '../../network/overload/overload_state.ts'
 import type { AddressInfo, StreamInfo } from '../../stream_info/stream_info.ts'
@@ -34,6 +35,14 @@ export type IpDetection = (
   | { readonly address: AddressInfo | undefined; readonly trusted: boolean; readonly skipXffAppend: boolean }
   | { readonly rejectStatus: number }
 
+/** Timers that overload may shorten. */
+export interface ScaledTimerGroups {
+  readonly connectionIdle: TimerGroup
+  readonly connectionMax: TimerGroup
+  readonly streamIdle: TimerGroup
+  readonly streamFlush: TimerGroup
+}
+
 /** What overload may ask for. */
 export interface OverloadSettings {
   readonly stopAcceptingRequests: OverloadAction
@@ -41,6 +50,7 @@ export interface OverloadSettings {
   /** Load shed points. */
   readonly creatingCodec: OverloadAction
   readonly decodingHeaders: OverloadAction
+  readonly timers: ScaledTimerGroups
   /** x-envoy-local-overloaded, with what is turned away. */
   readonly appendsHeader: boolean
 }

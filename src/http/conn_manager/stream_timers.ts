@@ -29,7 +29,8 @@ export class StreamTimers {
 
   /** A response may wait for a client that does not read it as long as a stream may rest, where nothing else is said. */
   #setFlushTimeout(): void {
-    this.#stream.setFlushTimeout(this.#settings.streamFlushTimeoutMs ?? this.#idleMs)
+    const { streamFlushTimeoutMs, overload } = this.#settings
+    this.#stream.setFlushTimeout(streamFlushTimeoutMs ?? this.#idleMs, overload.timers.streamFlush)
   }
 
   start(requestComplete: boolean): void {
@@ -74,7 +75,8 @@ export class StreamTimers {
       this.#idle?.disable()
       return
     }
-    this.#idle ??= new Timer(() => gatherWrites(() => this.#onIdleTimeout()))
+    const { streamIdle } = this.#settings.overload.timers
+    this.#idle ??= new Timer(() => gatherWrites(() => this.#onIdleTimeout()), streamIdle)
     this.#idle.enable(this.#idleMs)
   }
 

@@ -1,6 +1,7 @@
 // What is done against overload now, as the data path asks for it: by Envoy's names of overload actions and load shed points.
 
 import type { Counter } from '../../stats/store.ts'
+import { reduceTimeoutsAction, ScaledTimers } from './scaled_timers.ts'
 
 /** One action or load shed point. */
 export class OverloadAction {
@@ -30,10 +31,17 @@ export type OverloadScales = Readonly<Record<string, number>>
 
 export class OverloadState {
   readonly #actions: ReadonlyMap<string, OverloadAction>
+  readonly timers: ScaledTimers
   readonly #watchers: (() => void)[] = []
 
-  constructor(actions: ReadonlyMap<string, OverloadAction>) {
+  constructor(actions: ReadonlyMap<string, OverloadAction>, timers = new ScaledTimers()) {
     this.#actions = actions
+    this.timers = timers
+  }
+
+  /** For listeners that bypass the overload manager: nothing is ever overloaded, but timers are those of all. */
+  bypassed(): OverloadState {
+    return new OverloadState(new Map(), this.timers)
   }
 
   /** To be kept: one that is not configured is never taken. */
@@ -44,6 +52,7 @@ export class OverloadState {
   /** Takes over what main has found. */
   update(scales: OverloadScales): void {
     for (const [name, action] of this.#actions) action.scale = scales[name] ?? 0
+    this.timers.reduce(scales[reduceTimeoutsAction] ?? 0)
     for (const watcher of this.#watchers) watcher()
   }
 
@@ -55,6 +64,3 @@ export class OverloadState {
     this.#watchers.push(watcher)
   }
 }
-
-/** Of listeners that bypass the overload manager. */
-export const neverOverloaded = new OverloadState(new Map())

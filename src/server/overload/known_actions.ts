@@ -2,6 +2,7 @@
 
 import type { envoy } from '../../../proto/generated/api.d.ts'
 import type { ConfigErrors } from '../../config/errors.ts'
+import { reduceTimeoutsAction } from '../../network/overload/scaled_timers.ts'
 import { shrinkHeapAction } from './heap_shrinker.ts'
 
 const actionPrefix = 'envoy.overload_actions.'
@@ -12,14 +13,20 @@ const supportedActions: ReadonlySet<string> = new Set(
     'stop_accepting_connections',
     'reject_incoming_connections',
     'shrink_heap',
+    'reduce_timeouts',
   ].map((name) => actionPrefix + name),
 )
 /** Those that Envoy knows, too. */
 const unsupportedActions: ReadonlySet<string> = new Set(
-  ['reduce_timeouts', 'reset_high_memory_stream', 'close_idle_http_connections'].map((name) => actionPrefix + name),
+  ['reset_high_memory_stream', 'close_idle_http_connections'].map((name) => actionPrefix + name),
 )
 
-const shrinkHeapConfig = 'envoy.config.overload.v3.ShrinkHeapConfig'
+export const scaledTimersType = 'envoy.config.overload.v3.ScaleTimersOverloadActionConfig'
+/** The settings of those that have some. */
+const configTypes: Readonly<Record<string, string>> = {
+  [shrinkHeapAction]: 'envoy.config.overload.v3.ShrinkHeapConfig',
+  [reduceTimeoutsAction]: scaledTimersType,
+}
 
 const pointPrefix = 'envoy.load_shed_points.'
 const supportedPoints: ReadonlySet<string> = new Set(
@@ -31,18 +38,21 @@ const supportedPoints: ReadonlySet<string> = new Set(
 export function checkAction(view: envoy.config.overload.v3.OverloadAction, errors: ConfigErrors): void {
   const { name } = view
   if (supportedActions.has(name)) {
-    const { typedConfig } = view
-    if (typedConfig === undefined) return
-    if (name === shrinkHeapAction) {
-      if (typedConfig.typeUrl === shrinkHeapConfig) return
-      errors.add(view, 'typedConfig', `Overload action "${name}" takes a ${shrinkHeapConfig}`)
-      return
-    }
-    const message = `Overload action "${name}" has an unexpected value for the typed_config field`
-    errors.add(view, 'typedConfig', message)
+    const message = problemOfConfig(name, view.typedConfig?.typeUrl)
+    if (message !== undefined) errors.add(view, 'typedConfig', message)
   } else if (unsupportedActions.has(name)) {
     errors.add(view, 'name', `overload action ${name} is not supported`, { expected: listed(supportedActions) })
   } else errors.add(view, 'name', `Unknown Overload Manager Action ${name}`, { expected: listed(supportedActions) })
+}
+
+function problemOfConfig(name: string, type: string | undefined): string | undefined {
+  if (type === undefined)
+    return name === reduceTimeoutsAction ? `Overload action "${name}" requires typed_config` : undefined
+  const expected = configTypes[name]
+  if (type === expected) return undefined
+  return expected === undefined
+    ? `Overload action "${name}" has an unexpected value for the typed_config field`
+    : `Overload action "${name}" takes a ${expected}`
 }
 
 /** Envoy takes any name, and does nothing for those that it does not know. */

@@ -16,12 +16,14 @@ import { globalMonitorType } from '../../network/connection_limits.ts'
 import type { SharedMemory } from '../../network/factory.ts'
 import { OverloadAction, type OverloadScales, OverloadState } from '../../network/overload/overload_state.ts'
 import type { ResourceMonitor, ResourceMonitorFactory } from '../../network/overload/resource_monitor.ts'
+import { compileScaledTimers, reduceTimeoutsAction, type ScaledTimers } from '../../network/overload/scaled_timers.ts'
 import { compileTrigger, type Trigger } from '../../network/overload/trigger.ts'
 import type { Counter, Gauge, Histogram, Scope } from '../../stats/store.ts'
 import { defaultShrinkIntervalMs, shrinkHeap, shrinkHeapAction } from './heap_shrinker.ts'
-import { checkAction, checkLoadShedPoint } from './known_actions.ts'
+import { checkAction, checkLoadShedPoint, scaledTimersType } from './known_actions.ts'
 
 type OverloadManagerView = envoy.config.overload.v3.OverloadManager
+type ScaledTimersView = envoy.config.overload.v3.ScaleTimersOverloadActionConfig
 type TriggerView = envoy.config.overload.v3.Trigger
 type DownstreamConnectionsConfig =
   envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig
@@ -79,7 +81,7 @@ export class OverloadManager {
     const actions = new Map<string, OverloadAction>()
     for (const each of view?.actions ?? []) this.#addAction(each, actions)
     for (const each of view?.loadshedPoints ?? []) this.#addLoadShedPoint(each, actions)
-    this.state = new OverloadState(actions)
+    this.state = new OverloadState(actions, this.#scaledTimers(view))
     this.#startShrinking(view)
   }
 
@@ -168,6 +170,12 @@ export class OverloadManager {
       triggers.set(view.name, compileTrigger(view, errors))
     }
     return triggers
+  }
+
+  #scaledTimers(view: OverloadManagerView | undefined): ScaledTimers | undefined {
+    const action = view?.actions.find(({ name }) => name === reduceTimeoutsAction)
+    if (action?.typedConfig?.typeUrl !== scaledTimersType) return undefined
+    return compileScaledTimers(action.typedConfig.value as ScaledTimersView, this.#parts.errors)
   }
 
   #startShrinking(view: OverloadManagerView | undefined): void {

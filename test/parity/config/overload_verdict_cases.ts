@@ -28,6 +28,11 @@ const trigger = (text: string, name = 'i') => `{ name: ${name}, ${text} }`
 const points = (name: string, ...list: string[]): VerdictCase =>
   overload(`points, ${name}`, `resource_monitors: [ ${injected('i')} ], loadshed_points: [ ${list.join(', ')} ]`)
 const POINT = 'envoy.load_shed_points.tcp_listener_accept'
+const reducing = (name: string, fields: string) =>
+  actions(
+    `reduce timeouts ${name}`,
+    `{ name: envoy.overload_actions.reduce_timeouts, triggers: [ ${trigger(ABOVE)} ], typed_config: { "@type": type.googleapis.com/envoy.config.overload.v3.ScaleTimersOverloadActionConfig${fields} } }`,
+  )
 
 export const overloadVerdictCases: readonly VerdictCase[] = [
   overload('empty', ''),
@@ -88,6 +93,17 @@ export const overloadVerdictCases: readonly VerdictCase[] = [
     'with settings that it has none of',
     `{ name: ${STOP}, triggers: [ ${trigger(ABOVE)} ], typed_config: { "@type": type.googleapis.com/envoy.config.overload.v3.ScaleTimersOverloadActionConfig, timer_scale_factors: [ { timer: HTTP_DOWNSTREAM_CONNECTION_IDLE, min_timeout: 1s } ] } }`,
   ),
+  ...[
+    '',
+    ', timer_scale_factors: []',
+    ', timer_scale_factors: [ { timer: HTTP_DOWNSTREAM_CONNECTION_IDLE } ]',
+    ', timer_scale_factors: [ { timer: UNSPECIFIED, min_timeout: 1s } ]',
+    ', timer_scale_factors: [ { timer: HTTP_DOWNSTREAM_STREAM_FLUSH, min_timeout: -1s } ]',
+    ', timer_scale_factors: [ { timer: HTTP_DOWNSTREAM_CONNECTION_MAX, min_scale: { value: 101 } } ]',
+    ', timer_scale_factors: [ { timer: TRANSPORT_SOCKET_CONNECT, min_timeout: 1s }, { timer: TRANSPORT_SOCKET_CONNECT, min_timeout: 2s } ]',
+    ', timer_scale_factors: [ { timer: TRANSPORT_SOCKET_CONNECT, min_timeout: 1s }, { timer: HTTP_DOWNSTREAM_STREAM_IDLE, min_scale: { value: 50 } } ]',
+  ].map((fields) => reducing(fields === '' ? 'by no settings' : fields, fields)),
+  actions('reduce timeouts without settings', action('envoy.overload_actions.reduce_timeouts', trigger(ABOVE))),
   actions('shrink heap', action('envoy.overload_actions.shrink_heap', trigger(ABOVE))),
   ...[
     '',

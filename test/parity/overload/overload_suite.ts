@@ -2,33 +2,25 @@
 import type { ParityCase, ParitySuite, Preparation } from '../case.ts'
 import { get, OK, post, request } from '../requests.ts'
 import { bootstrap, cluster, httpListener } from '../yaml.ts'
+import { overloadManager, pressures, type Reaction } from './injected.ts'
 
-const MONITORS = 'type.googleapis.com/envoy.extensions.resource_monitors'
-
-/** What is done at which pressure; each with a resource of its own, whose file has its name. */
-const reactions: Readonly<Record<string, string>> = {
-  stop_accepting_requests: 'threshold: { value: 0.9 }',
-  disable_http_keepalive: 'scaled: { scaling_threshold: 0.5, saturation_threshold: 0.8 }',
-  stop_accepting_connections: 'threshold: { value: 0.95 }',
-  reject_incoming_connections: 'threshold: { value: 1 }',
-  tcp_listener_accept: 'threshold: { value: 0.5 }',
-  hcm_ondata_creating_codec: 'threshold: { value: 0.5 }',
-  http_connection_manager_decode_headers: 'scaled: { scaling_threshold: 0.5, saturation_threshold: 0.8 }',
+/** What is done at which pressure. */
+const reactions: Readonly<Record<string, Reaction>> = {
+  stop_accepting_requests: { kind: 'overload_actions', trigger: 'threshold: { value: 0.9 }' },
+  disable_http_keepalive: {
+    kind: 'overload_actions',
+    trigger: 'scaled: { scaling_threshold: 0.5, saturation_threshold: 0.8 }',
+  },
+  stop_accepting_connections: { kind: 'overload_actions', trigger: 'threshold: { value: 0.95 }' },
+  reject_incoming_connections: { kind: 'overload_actions', trigger: 'threshold: { value: 1 }' },
+  tcp_listener_accept: { kind: 'load_shed_points', trigger: 'threshold: { value: 0.5 }' },
+  hcm_ondata_creating_codec: { kind: 'load_shed_points', trigger: 'threshold: { value: 0.5 }' },
+  http_connection_manager_decode_headers: {
+    kind: 'load_shed_points',
+    trigger: 'scaled: { scaling_threshold: 0.5, saturation_threshold: 0.8 }',
+  },
 }
-const names = Object.keys(reactions)
-const points = names.slice(4)
-const listed = (chosen: readonly string[], prefix: string) =>
-  chosen
-    .map((name) => `  - { name: ${prefix}.${name}, triggers: [ { name: r.${name}, ${reactions[name]} } ] }`)
-    .join('\n')
-const OVERLOAD = `overload_manager:
-  refresh_interval: 0.03s
-  resource_monitors:
-${names.map((name) => `  - { name: r.${name}, typed_config: { "@type": ${MONITORS}.injected_resource.v3.InjectedResourceConfig, filename: "{{dir}}/${name}" } }`).join('\n')}
-  actions:
-${listed(names.slice(0, 4), 'envoy.overload_actions')}
-  loadshed_points:
-${listed(points, 'envoy.load_shed_points')}`
+const under = pressures(reactions)
 
 const LOG =
   '%RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %RESPONSE_FLAGS% %CONNECTION_TERMINATION_DETAILS% grpc=%GRPC_STATUS%'
@@ -40,13 +32,6 @@ const listeners = [
   listener('bypassing', { listener: 'bypass_overload_manager: true' }),
 ]
 
-const statOf = (name: string) =>
-  `overload.${points.includes(name) ? 'envoy.load_shed_points' : 'envoy.overload_actions'}.${name}.scale_percent`
-/** All resources at rest but one. */
-const under = (name: string, pressure: string, percent: number): Preparation[] => [
-  ...names.map((each) => ({ replaceFile: each, text: each === name ? pressure : '0' })),
-  ...names.map((each) => ({ waitStat: statOf(each), value: each === name ? percent : 0 })),
-]
 const STATS =
   '(_overload_\\w+|downstream_rq_(total|completed|5xx|2xx)|shed_load_count|downstream_cx_(total|destroy|destroy_local|drain_close))$'
 const one = (name: string, prepare: Preparation[], steps: ParityCase['steps'], more: Partial<ParityCase> = {}) => ({
@@ -67,7 +52,7 @@ const SCALES =
 
 export const overloadSuite: ParitySuite = {
   name: 'overload',
-  yaml: bootstrap(listeners, [cluster('main')], OVERLOAD),
+  yaml: bootstrap(listeners, [cluster('main')], overloadManager(reactions)),
   cases: [
     one('at rest', atRest, [get('/')]),
     one('requests, below the threshold', under('stop_accepting_requests', '0.89', 0), [get('/')]),

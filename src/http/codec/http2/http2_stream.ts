@@ -1,7 +1,7 @@
 // One HTTP/2 stream, of either side: what it sends, how much it may, and its end (RFC 9113 section 5).
 
 import type { HeaderMap } from '../../../common/header_map.ts'
-import { Timer } from '../../../common/timer.ts'
+import { plainTimers, Timer, type TimerGroup } from '../../../common/timer.ts'
 import type {
   RequestDecoder,
   RequestEncoder,
@@ -60,6 +60,7 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder {
   #queueIsFull = false
   #connectionIsFull: boolean
   #flushTimeoutMs = 0
+  #flushTimers: TimerGroup = plainTimers
   #flushTimer: Timer | undefined = undefined
 
   constructor(connection: Http2Connection, id: number) {
@@ -75,8 +76,9 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder {
   }
 
   /** How long what is queued behind the stream's end may wait for the peer's window; 0 for ever. */
-  setFlushTimeout(timeoutMs: number): void {
+  setFlushTimeout(timeoutMs: number, timers: TimerGroup): void {
     this.#flushTimeoutMs = timeoutMs
+    this.#flushTimers = timers
     if (this.#flushTimer === undefined) return
     if (timeoutMs === 0) this.#flushTimer.disable()
     else this.#flushTimer.enable(timeoutMs)
@@ -182,7 +184,7 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder {
   }
 
   #startFlushTimer(): void {
-    this.#flushTimer ??= new Timer(() => this.connection.onFlushTimeout(this))
+    this.#flushTimer ??= new Timer(() => this.connection.onFlushTimeout(this), this.#flushTimers)
     if (this.#flushTimeoutMs > 0) this.#flushTimer.enable(this.#flushTimeoutMs)
   }
 

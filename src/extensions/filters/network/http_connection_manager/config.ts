@@ -129,6 +129,12 @@ function overloadSettings(config: HttpConnectionManager, { overload }: Context):
     disableKeepalive: overload.action('envoy.overload_actions.disable_http_keepalive'),
     creatingCodec: overload.action('envoy.load_shed_points.hcm_ondata_creating_codec'),
     decodingHeaders: overload.action('envoy.load_shed_points.http_connection_manager_decode_headers'),
+    timers: {
+      connectionIdle: overload.timers.group('HTTP_DOWNSTREAM_CONNECTION_IDLE'),
+      connectionMax: overload.timers.group('HTTP_DOWNSTREAM_CONNECTION_MAX'),
+      streamIdle: overload.timers.group('HTTP_DOWNSTREAM_STREAM_IDLE'),
+      streamFlush: overload.timers.group('HTTP_DOWNSTREAM_STREAM_FLUSH'),
+    },
     appendsHeader: config.appendLocalOverload,
   }
 }

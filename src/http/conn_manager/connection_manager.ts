@@ -83,6 +83,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
       return FilterStatus.StopIteration
     }
     const codec = this.codec ?? this.#createCodec(data)
+    if (codec.multiplexed && this.#shedHttp2(codec)) return FilterStatus.StopIteration
     try {
       codec.dispatch(data)
     } catch (error) {
@@ -91,6 +92,24 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     }
     if (this.settings.requestHeadersTimeoutMs > 0) this.#watchHead(codec)
     return FilterStatus.StopIteration
+  }
+
+  /** Whether the connection ends, and what has come is not looked at. */
+  #shedHttp2(codec: ServerCodec): boolean {
+    const { http2GoAwayOnDispatch, http2GoAwayAndCloseOnDispatch } = this.settings.overload
+    if (http2GoAwayAndCloseOnDispatch.isTaken()) {
+      codec.shutdownNotice()
+      codec.goAway()
+      if (this.#streams.length > 0) this.#countActiveStreams(false)
+      for (const stream of this.#streams.slice().reverse()) {
+        stream.streamInfo.responseCodeDetails = 'forced_goaway'
+        stream.onConnectionClosed(false)
+      }
+      this.connection.close('flushWriteAndDelay', 'forced_goaway')
+      return true
+    }
+    if (http2GoAwayOnDispatch.isTaken()) this.#startDrainSequence()
+    return false
   }
 
   #createCodec(data: Buffer): ServerCodec {

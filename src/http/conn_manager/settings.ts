@@ -50,6 +50,8 @@ export interface OverloadSettings {
   /** Load shed points. */
   readonly creatingCodec: OverloadAction
   readonly decodingHeaders: OverloadAction
+  readonly http2GoAwayOnDispatch: OverloadAction
+  readonly http2GoAwayAndCloseOnDispatch: OverloadAction
   readonly timers: ScaledTimerGroups
   /** x-envoy-local-overloaded, with what is turned away. */
   readonly appendsHeader: boolean

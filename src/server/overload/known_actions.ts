@@ -30,9 +30,13 @@ const configTypes: Readonly<Record<string, string>> = {
 
 const pointPrefix = 'envoy.load_shed_points.'
 const supportedPoints: ReadonlySet<string> = new Set(
-  ['tcp_listener_accept', 'hcm_ondata_creating_codec', 'http_connection_manager_decode_headers'].map(
-    (name) => pointPrefix + name,
-  ),
+  [
+    'tcp_listener_accept',
+    'hcm_ondata_creating_codec',
+    'http_connection_manager_decode_headers',
+    'http2_server_go_away_on_dispatch',
+    'http2_server_go_away_and_close_on_dispatch',
+  ].map((name) => pointPrefix + name),
 )
 
 export function checkAction(view: envoy.config.overload.v3.OverloadAction, errors: ConfigErrors): void {

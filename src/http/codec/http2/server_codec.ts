@@ -37,11 +37,14 @@ export class Http2ServerCodec implements ServerCodec, Http2Side {
   }
 
   dispatch(data: Buffer): void {
-    if (!this.#settingsSent) {
-      this.#settingsSent = true
-      this.#http2.sendSettings()
-    }
+    this.#sendSettings()
     this.#http2.dispatch(data)
+  }
+
+  #sendSettings(): void {
+    if (this.#settingsSent) return
+    this.#settingsSent = true
+    this.#http2.sendSettings()
   }
 
   retainsData(): boolean {
@@ -73,6 +76,7 @@ export class Http2ServerCodec implements ServerCodec, Http2Side {
 
   /** The first of two steps: the client is asked to begin no more streams; those on the way are still served. */
   shutdownNotice(): void {
+    this.#sendSettings()
     this.#http2.writer.goAway(largestStreamId, ErrorCode.noError, '')
   }
 

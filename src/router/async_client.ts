@@ -7,8 +7,8 @@ import { httpPools } from '../http/conn_pool/http_pools.ts'
 import type { LocalReply } from '../http/http_filter.ts'
 import type { ForwardRoute } from '../http/route.ts'
 import { pipeAddress } from '../network/address.ts'
+import { OverloadAction } from '../network/overload/overload_state.ts'
 import { StatsOwner } from '../stats/stats_owner.ts'
-import type { Scope } from '../stats/store.ts'
 import { bareConnection } from '../stream_info/bare_connection.ts'
 import { StreamInfo } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
@@ -16,7 +16,7 @@ import type { ServerContext } from '../upstream/server_context.ts'
 import { internalRoute } from './internal_route.ts'
 import type { RequestCallbacks } from './request_callbacks.ts'
 import { RoutedRequest } from './routed_request.ts'
-import { type RouterSettings, type RouterStats, routerStats } from './router_settings.ts'
+import { type RouterSettings, routerStats } from './router_settings.ts'
 import { ShadowStreams } from './shadow_streams.ts'
 
 export interface AsyncStreamOptions {
@@ -50,23 +50,28 @@ const noCallbacks: AsyncStreamCallbacks = {
 }
 
 /** For requests that no router filter makes. */
-export function serverAsyncClient({ clusterManager, scope, runtime, localInfo }: ServerContext): AsyncClient {
-  const settings: RouterSettings = {
+export function serverAsyncClient(context: ServerContext): AsyncClient {
+  const { clusterManager, runtime, localInfo } = context
+  const settings = {
     clusterManager,
     pools: httpPools,
-    stats: asyncClientStats(scope),
     runtime,
     suppressEnvoyHeaders: false,
     dynamicStats: true,
     suppressGrpcCodeStats: false,
     localZone: localInfo.zone,
   }
-  return new AsyncClient(settings, localInfo.address)
+  return createAsyncClient(settings, context)
 }
 
-/** Of all clients together, and for as long as there is a server. */
-export function asyncClientStats(scope: Scope): RouterStats {
-  return routerStats(scope.ownedBy(new StatsOwner()), 'http.async-client.')
+/** Overload sheds what clients ask for, not what the proxy does. */
+export function createAsyncClient(
+  settings: Omit<RouterSettings, 'stats' | 'filterCheck'>,
+  { scope, localInfo }: ServerContext,
+): AsyncClient {
+  // Of all clients together, and for as long as there is a server.
+  const stats = routerStats(scope.ownedBy(new StatsOwner()), 'http.async-client.')
+  return new AsyncClient({ ...settings, stats, filterCheck: new OverloadAction() }, localInfo.address)
 }
 
 export class AsyncClient {
@@ -74,7 +79,6 @@ export class AsyncClient {
   /** Goes to the end of `x-forwarded-for`. */
   readonly #localIp: string
 
-  /** The counters of `settings` are those of `http.async-client.`. */
   constructor(settings: RouterSettings, localIp: string) {
     this.settings = settings
     this.#localIp = localIp

@@ -11,7 +11,7 @@ import { gatherWrites } from '../network/write_batch.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { Host } from '../upstream/host.ts'
 import { Attempts } from './attempts.ts'
-import { countDropped, dropOverloadReply } from './drop_overload.ts'
+import { countDropped, dropOverloadReply, isShed } from './drop_overload.ts'
 import { HostSelection } from './host_selection.ts'
 import { applyInternalRedirect, becomesGet } from './internal_redirect.ts'
 import { exceededBufferLimit, RequestBody } from './request_body.ts'
@@ -90,7 +90,10 @@ export class RoutedRequest implements UpstreamRequestParent, RetryCallbacks {
     this.#callbacks.addDownstreamWatermarkCallbacks(this.#attempts)
     if (endStream) this.#onRequestComplete()
     const dropped = dropOverloadReply(this.#cluster, this.#settings, this.#callbacks.streamInfo)
-    if (dropped === undefined) return this.#startAttempt(this.hostSelection.choose(), endStream) !== undefined
+    if (dropped === undefined) {
+      const host = this.hostSelection.choose()
+      return !isShed(host, this.#settings, this.#callbacks) && this.#startAttempt(host, endStream) !== undefined
+    }
     this.#refuse(dropped)
     return false
   }

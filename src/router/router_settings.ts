@@ -2,6 +2,7 @@
 
 import type { Runtime } from '../config/runtime.ts'
 import type { HttpConnectionPool } from '../http/conn_pool/connection_pool.ts'
+import type { OverloadAction } from '../network/overload/overload_state.ts'
 import type { Counter, Scope } from '../stats/store.ts'
 import type { Protocol } from '../stream_info/stream_info.ts'
 import type { Cluster } from '../upstream/cluster.ts'
@@ -27,6 +28,8 @@ export interface RouterSettings {
   readonly pools: HttpPools
   readonly stats: RouterStats
   readonly runtime: Runtime
+  /** A load shed point: whether overload stands against a request upstream. */
+  readonly filterCheck: OverloadAction
   readonly suppressEnvoyHeaders: boolean
   /** dynamic_stats: counts codes and times. */
   readonly dynamicStats: boolean

@@ -53,6 +53,7 @@ export function buildCluster(
     maxStreamDurationMs: http.common?.maxStreamDuration ?? 0,
     preconnectRatio: view.preconnectPolicy?.perUpstreamPreconnectRatio ?? 1,
     predictivePreconnectRatio: view.preconnectPolicy?.predictivePreconnectRatio ?? 1,
+    newConnection: context.overload.action('envoy.load_shed_points.connection_pool_new_connection'),
     closeConnectionsOnHostSetChange: view.commonLbConfig?.closeConnectionsOnHostSetChange ?? false,
     closeConnectionsOnHostHealthFailure: view.closeConnectionsOnHostHealthFailure,
     isChecked: view.healthChecks.length > 0,

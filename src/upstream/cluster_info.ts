@@ -1,6 +1,7 @@
 // What is fixed about a cluster: its configuration as settings, its statistics, its circuit breakers.
 
 import type { envoy } from '../../proto/generated/api.d.ts'
+import type { OverloadAction } from '../network/overload/overload_state.ts'
 import type { SharedCounter } from '../stats/shared_counter.ts'
 import type { Scope } from '../stats/store.ts'
 import type { ClusterStats } from './cluster_stats.ts'
@@ -46,6 +47,8 @@ export interface ClusterInfo {
   readonly maxStreamDurationMs: number
   /** Connections to have ready for each expected request, 1 to 3. */
   readonly preconnectRatio: number
+  /** A load shed point: whether overload stands against a new connection. */
+  readonly newConnection: OverloadAction
   /** Connections to have ready over all hosts for each expected request, 1 to 3. */
   readonly predictivePreconnectRatio: number
   readonly closeConnectionsOnHostSetChange: boolean

@@ -90,8 +90,11 @@ export class TcpPool implements ConnectionPoolLike {
     this.host.stats.rqPendingActive.inc()
     const waiting = new Waiting(this, callbacks)
     this.#waiting.push(waiting)
-    this.#connectAhead()
-    return waiting
+    if (this.#connectAhead()) return waiting
+    this.cancelWaiting(waiting)
+    callbacks.onPoolFailure('localConnectionFailure', '', this.host)
+    this.#checkIdle()
+    return undefined
   }
 
   #attach(connection: TcpConnection, callbacks: TcpPoolCallbacks): void {
@@ -108,18 +111,20 @@ export class TcpPool implements ConnectionPoolLike {
     callbacks.onPoolReady(connection.connection, host)
   }
 
-  /** One connection is under way for each that waits, or more by preconnect_policy. */
-  #connectAhead(): void {
+  /** One connection is under way for each that waits, or more by preconnect_policy. False where overload stands against one. */
+  #connectAhead(): boolean {
     const { host } = this
     for (let i = 0; i < mostConnectsAtOnce; i++) {
       const busy = this.#busy.size
       const capacity = this.#ready.length + this.#connecting.size
       const ratio = host.healthy ? host.cluster.preconnectRatio : 1
-      if ((this.#waiting.length + busy) * ratio <= capacity + busy) return
+      if ((this.#waiting.length + busy) * ratio <= capacity + busy) return true
+      if (host.cluster.newConnection.isTaken()) return false
       // A pool may always have one, or those that wait would do so for ever.
-      if (!host.acquireConnection(this.resources, capacity + busy === 0)) return
+      if (!host.acquireConnection(this.resources, capacity + busy === 0)) return true
       this.#connecting.add(new TcpConnection(this))
     }
+    return true
   }
 
   cancelWaiting(waiting: Waiting): void {

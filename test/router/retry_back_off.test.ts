@@ -53,6 +53,7 @@ class Tries {
       ...{ suppressEnvoyHeaders: false, dynamicStats: true, suppressGrpcCodeStats: false },
       pools: { get: () => undefined, preconnect: () => {} },
       stats: modules.routerStats(context.scope, 'http.test.'),
+      filterCheck: context.overload.action('none'),
     }
     const requestStats = new modules.RequestStats(settings, cluster.info, headers, false)
     const callbacks = { onRetry: () => this.#made++ }

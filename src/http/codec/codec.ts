@@ -98,11 +98,14 @@ export class CodecProtocolError extends Error {
   readonly details: string
   /** The peer makes us work or keep things for nothing, which Envoy does not count among protocol errors. */
   readonly isFlood: boolean
+  /** Nothing is wrong with what came: overload has it thrown away. */
+  readonly isOverload: boolean
 
-  constructor(message: string, details: string, isFlood = false) {
+  constructor(message: string, details: string, isFlood = false, isOverload = false) {
     super(message)
     this.details = details
     this.isFlood = isFlood
+    this.isOverload = isOverload
   }
 }
 
@@ -122,6 +125,8 @@ export interface ServerCodec {
   readonly readingHead: boolean
   /** Consumes bytes; throws CodecProtocolError where the connection cannot go on. */
   dispatch(data: Buffer): void
+  /** Instead of `dispatch`, by overload: answers the request where that is possible, and throws. HTTP/2 has other ways. */
+  abortDispatch(): void
   /** What was dispatched last may still be in use. */
   retainsData(): boolean
   /** Goes on with requests that the client has sent ahead; called when a stream is over. HTTP/2 has none that wait. */

@@ -6,6 +6,7 @@ import { Timer } from '../../common/timer.ts'
 import type { Connection } from '../../network/connection.ts'
 import type { ConnectionCallbacks, ConnectionEvent } from '../../network/connection_types.ts'
 import { FilterStatus, type ReadFilter, type ReadFilterCallbacks } from '../../network/network_filter.ts'
+import { ResponseFlag } from '../../stream_info/response_flags.ts'
 import {
   CodecProtocolError,
   type RequestDecoder,
@@ -85,7 +86,8 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     const codec = this.codec ?? this.#createCodec(data)
     if (codec.multiplexed && this.#shedHttp2(codec)) return FilterStatus.StopIteration
     try {
-      codec.dispatch(data)
+      if (!codec.multiplexed && this.settings.overload.http1AbortDispatch.isTaken()) codec.abortDispatch()
+      else codec.dispatch(data)
     } catch (error) {
       if (!(error instanceof CodecProtocolError)) throw error
       this.#onCodecError(error)
@@ -101,10 +103,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
       codec.shutdownNotice()
       codec.goAway()
       if (this.#streams.length > 0) this.#countActiveStreams(false)
-      for (const stream of this.#streams.slice().reverse()) {
-        stream.streamInfo.responseCodeDetails = 'forced_goaway'
-        stream.onConnectionClosed(false)
-      }
+      this.#endStreams('forced_goaway')
       this.connection.close('flushWriteAndDelay', 'forced_goaway')
       return true
     }
@@ -223,13 +222,24 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
 
   /** The client sent what cannot be parsed; its answer, if one was possible, has been written. */
   #onCodecError(error: CodecProtocolError): void {
-    if (!error.isFlood) this.settings.stats.downstreamCxProtocolError.inc()
+    if (error.isOverload) this.settings.stats.downstreamRqOverloadClose.inc()
+    else if (!error.isFlood) this.settings.stats.downstreamCxProtocolError.inc()
     this.#delayClose = true
     this.drainState = 'closing'
     // HTTP/1 has answered by now.
     if (this.#streams.length > 0 && this.codec?.multiplexed === true) this.#countActiveStreams(false)
-    for (const stream of this.#streams.slice().reverse()) stream.onCodecError(error)
+    if (error.isOverload) this.#endStreams(error.details, ResponseFlag.OverloadManagerTerminated)
+    else for (const stream of this.#streams.slice().reverse()) stream.onCodecError(error)
     this.#closeWhenWritten()
+  }
+
+  /** By overload. The newest is told first. */
+  #endStreams(details: string, flag?: number): void {
+    for (const stream of this.#streams.slice().reverse()) {
+      stream.streamInfo.responseCodeDetails = details
+      if (flag !== undefined) stream.streamInfo.setResponseFlag(flag)
+      stream.onConnectionClosed(false)
+    }
   }
 
   /** request_headers_timeout runs from a request's first byte until its head is whole. */

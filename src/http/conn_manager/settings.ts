@@ -50,6 +50,7 @@ export interface OverloadSettings {
   /** Load shed points. */
   readonly creatingCodec: OverloadAction
   readonly decodingHeaders: OverloadAction
+  readonly http1AbortDispatch: OverloadAction
   readonly http2GoAwayOnDispatch: OverloadAction
   readonly http2GoAwayAndCloseOnDispatch: OverloadAction
   readonly timers: ScaledTimerGroups

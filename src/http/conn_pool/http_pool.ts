@@ -81,8 +81,10 @@ export class HttpPool implements HttpConnectionPool, ConnectionPoolLike {
     this.host.stats.rqPendingActive.inc()
     const waiting = new Waiting(this, decoder, callbacks)
     this.#waiting.push(waiting)
-    this.#connectAhead()
-    return waiting
+    if (this.#connectAhead()) return waiting
+    this.cancelWaiting(waiting)
+    callbacks.onPoolFailure('overflow', '', undefined)
+    return undefined
   }
 
   #attach(client: ActiveClient, decoder: ResponseDecoder, callbacks: PoolCallbacks): void {
@@ -107,15 +109,21 @@ export class HttpPool implements HttpConnectionPool, ConnectionPoolLike {
     return (this.streamCount + coming) * ratio > this.capacity
   }
 
-  /** Room is under way for each stream that waits, or more by preconnect_policy; some connections at a time. */
-  #connectAhead(): void {
+  /**
+   * Room is under way for each stream that waits, or more by preconnect_policy; some connections at a time. False where
+   * overload stands against one.
+   */
+  #connectAhead(): boolean {
     const { cluster } = this.host
     for (let i = 0; i < mostConnectsAtOnce; i++) {
       const isShort = this.host.healthy
         ? this.#isShort(cluster.preconnectRatio, 0)
         : this.#waiting.length > this.#connectingCapacity
-      if (!isShort || !this.#connect()) return
+      if (!isShort) return true
+      if (cluster.newConnection.isTaken()) return false
+      if (!this.#connect()) return true
     }
+    return true
   }
 
   get #connectingCapacity(): number {
@@ -135,7 +143,13 @@ export class HttpPool implements HttpConnectionPool, ConnectionPoolLike {
   }
 
   maybePreconnect(ratio: number): boolean {
-    return this.host.healthy && !this.#draining && this.#isShort(ratio, 1) && this.#connect()
+    return (
+      this.host.healthy &&
+      !this.#draining &&
+      this.#isShort(ratio, 1) &&
+      !this.host.cluster.newConnection.isTaken() &&
+      this.#connect()
+    )
   }
 
   #connect(): boolean {

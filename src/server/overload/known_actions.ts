@@ -34,8 +34,16 @@ const supportedPoints: ReadonlySet<string> = new Set(
     'tcp_listener_accept',
     'hcm_ondata_creating_codec',
     'http_connection_manager_decode_headers',
+    'http1_server_abort_dispatch',
     'http2_server_go_away_on_dispatch',
     'http2_server_go_away_and_close_on_dispatch',
+    'http_downstream_filter_check',
+    'connection_pool_new_connection',
+    'tcp_proxy_on_data',
+    'tcp_proxy_upstream_connect',
+    // No listener speaks HTTP/3.
+    'http3_server_go_away_on_dispatch',
+    'http3_server_go_away_and_close_on_dispatch',
   ].map((name) => pointPrefix + name),
 )
 

@@ -26,6 +26,9 @@ export interface Http1CodecStats {
   readonly responseFlood: { inc(): void }
 }
 
+/** The details of what overload has refused. */
+const overload = 'overload'
+
 /** So much of later requests is read ahead at the most, and what one read brings over it. */
 const pipelinedLimitBytes = 16 * 1024
 
@@ -75,6 +78,10 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
       return
     }
     this.#run(data)
+  }
+
+  abortDispatch(): void {
+    this.#refuse(new HeadError('overload', overload, 500))
   }
 
   #run(data: Buffer): void {
@@ -247,7 +254,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     if (!stream.responseStarted) {
       decoder.sendProtocolErrorReply(error.status, reasonPhrase(error.status), error.details)
     }
-    throw new CodecProtocolError(error.message, error.details)
+    throw new CodecProtocolError(error.message, error.details, false, error.details === overload)
   }
 
   /** Answers a request whose head has not come in time; the connection manager then closes. */

@@ -51,6 +51,8 @@ export class Http2ServerCodec implements ServerCodec, Http2Side {
     return this.#http2.retainsData()
   }
 
+  abortDispatch(): void {}
+
   // ---- What HTTP/1 has for requests in a row ---------------------------------------------------------------------
 
   /** A head has begun and is not whole. */

@@ -129,6 +129,7 @@ function overloadSettings(config: HttpConnectionManager, { overload }: Context):
     disableKeepalive: overload.action('envoy.overload_actions.disable_http_keepalive'),
     creatingCodec: overload.action('envoy.load_shed_points.hcm_ondata_creating_codec'),
     decodingHeaders: overload.action('envoy.load_shed_points.http_connection_manager_decode_headers'),
+    http1AbortDispatch: overload.action('envoy.load_shed_points.http1_server_abort_dispatch'),
     http2GoAwayOnDispatch: overload.action('envoy.load_shed_points.http2_server_go_away_on_dispatch'),
     http2GoAwayAndCloseOnDispatch: overload.action('envoy.load_shed_points.http2_server_go_away_and_close_on_dispatch'),
     timers: {

@@ -8,6 +8,7 @@ import type { Connection } from '../../../../network/connection.ts'
 import type { ConnectionByteStats } from '../../../../network/connection_types.ts'
 import type { DrainDecision } from '../../../../network/drain.ts'
 import type { ListenerFactoryContext } from '../../../../network/factory.ts'
+import type { OverloadAction } from '../../../../network/overload/overload_state.ts'
 import { filterStateText } from '../../../../stream_info/filter_state.ts'
 import type { StreamInfo } from '../../../../stream_info/stream_info.ts'
 import type { ClusterManager } from '../../../../upstream/cluster_manager.ts'
@@ -41,6 +42,9 @@ export interface TcpProxySettings {
   readonly stats: TcpProxyStats
   readonly byteStats: ConnectionByteStats
   readonly clusterManager: ClusterManager
+  /** Load shed points: whether overload ends the connection. */
+  readonly onDataPoint: OverloadAction
+  readonly upstreamConnectPoint: OverloadAction
   /** `random` is of [0, 1). */
   readonly route: (random: number) => ClusterRoute
   readonly defaultMetadataMatch: Readonly<Record<string, unknown>> | undefined
@@ -82,6 +86,8 @@ export function tcpProxySettings(view: TcpProxyView, context: Context): TcpProxy
     stats,
     byteStats: { readTotal: stats.downstreamCxRxBytesTotal, writeTotal: stats.downstreamCxTxBytesTotal },
     clusterManager: context.clusterManager,
+    onDataPoint: context.overload.action('envoy.load_shed_points.tcp_proxy_on_data'),
+    upstreamConnectPoint: context.overload.action('envoy.load_shed_points.tcp_proxy_upstream_connect'),
     route: compileRoute(view, defaultMetadataMatch),
     defaultMetadataMatch,
     hash: compileHashPolicy(view),

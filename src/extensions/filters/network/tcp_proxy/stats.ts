@@ -6,6 +6,7 @@ export interface TcpProxyStats {
   readonly downstreamCxTotal: Counter
   readonly downstreamCxNoRoute: Counter
   readonly downstreamCxDrainClose: Counter
+  readonly downstreamCxOverloadClose: Counter
   readonly downstreamCxRxBytesTotal: Counter
   readonly downstreamCxTxBytesTotal: Counter
   readonly downstreamFlowControlPausedReadingTotal: Counter
@@ -21,13 +22,13 @@ export function tcpProxyStats(root: Scope, statPrefix: string): TcpProxyStats {
   // Envoy makes these too; nothing here buffers what was read, delays routes or takes early data.
   scope.gauge('downstream_cx_rx_bytes_buffered')
   scope.gauge('downstream_cx_tx_bytes_buffered')
-  scope.counter('downstream_cx_overload_close')
   scope.counter('early_data_received_count_total')
   scope.counter('route_delayed_total')
   return {
     downstreamCxTotal: scope.counter('downstream_cx_total'),
     downstreamCxNoRoute: scope.counter('downstream_cx_no_route'),
     downstreamCxDrainClose: scope.counter('downstream_cx_drain_close'),
+    downstreamCxOverloadClose: scope.counter('downstream_cx_overload_close'),
     downstreamCxRxBytesTotal: scope.counter('downstream_cx_rx_bytes_total'),
     downstreamCxTxBytesTotal: scope.counter('downstream_cx_tx_bytes_total'),
     downstreamFlowControlPausedReadingTotal: scope.counter('downstream_flow_control_paused_reading_total'),

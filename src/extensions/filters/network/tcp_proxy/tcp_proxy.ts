@@ -8,6 +8,7 @@ import { localAddressOf } from '../../../../network/address.ts'
 import type { Connection } from '../../../../network/connection.ts'
 import type { ConnectionCallbacks, ConnectionEvent, ConnectionReader } from '../../../../network/connection_types.ts'
 import { FilterStatus, type ReadFilter, type ReadFilterCallbacks } from '../../../../network/network_filter.ts'
+import type { OverloadAction } from '../../../../network/overload/overload_state.ts'
 import { ResponseFlag } from '../../../../stream_info/response_flags.ts'
 import type { StreamInfo } from '../../../../stream_info/stream_info.ts'
 import type { Host } from '../../../../upstream/host.ts'
@@ -107,6 +108,7 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
   }
 
   onData(data: Buffer, endStream: boolean): FilterStatus {
+    if (this.#sheds(this.#settings.onDataPoint)) return FilterStatus.StopIteration
     if (endStream) this.#downstreamEnded = true
     this.#upstream?.write(data, endStream)
     this.#onActivity()
@@ -229,6 +231,14 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
     this.#downstream.close(reset ? 'abortReset' : 'flushWrite', '')
   }
 
+  #sheds(point: OverloadAction): boolean {
+    if (!point.isTaken()) return false
+    this.#settings.stats.downstreamCxOverloadClose.inc()
+    this.#streamInfo.setResponseFlag(ResponseFlag.OverloadManagerTerminated)
+    this.#downstream.close('noFlush', 'overload_manager_close')
+    return true
+  }
+
   #pickRoute(): ClusterRoute {
     const named = this.#streamInfo.filterState.get(perConnectionCluster)
     if (typeof named !== 'string') return this.#settings.route(Math.random())
@@ -237,6 +247,7 @@ export class TcpProxyFilter implements ReadFilter, ConnectionCallbacks, TcpPoolC
 
   #connect(): void {
     const settings = this.#settings
+    if (this.#sheds(settings.upstreamConnectPoint)) return
     const route = this.#route
     const cluster = route === undefined ? undefined : settings.clusterManager.get(route.clusterName)
     if (route === undefined || cluster === undefined) {

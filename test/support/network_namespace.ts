@@ -1,5 +1,6 @@
-/** A network namespace of a test's own, kept by a process that holds it and gone with that. Only root can make one. */
+/** Network namespaces of a test's own: one kept by a process that holds it, or one for a script. Only root can make them. */
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readlinkSync } from 'node:fs'
 import { ensureDebianCommand } from './ensure_debian_command.ts'
 
@@ -82,4 +83,35 @@ export class NetworkNamespace {
 
 function namespaceOf(pid: number | undefined): string {
   return readlinkSync(`/proc/${pid}/ns/net`)
+}
+
+/** The processes are in a namespace too: when the first of them ends, or is killed, all of them do. */
+const unshare = ['--net', '--pid', '--fork', '--kill-child', '--mount', '--mount-proc']
+const commonSetup = ['ip link set lo up']
+
+/** What the script of `args` prints, as JSON, once it has ended by itself; rejects with all that it has said if that goes wrong. */
+export async function runInNamespace(
+  setup: readonly string[],
+  args: readonly string[],
+  timeoutMs: number,
+): Promise<unknown> {
+  const command = [...unshare, 'sh', '-c', script(setup, 'exec "$0" "$@"'), process.execPath, ...args]
+  const child = spawn('unshare', command, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let printed = ''
+  let complaints = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    printed += chunk.toString()
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    complaints += chunk.toString()
+  })
+  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs)
+  const [code] = (await once(child, 'close')) as [number | null]
+  clearTimeout(timer)
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code ?? 'SIGKILL'}:\n${printed}${complaints}`)
+  return JSON.parse(printed)
+}
+
+function script(setup: readonly string[], then: string): string {
+  return [...commonSetup, ...setup, then].join(' && ')
 }

@@ -1,7 +1,8 @@
 /** What a sidecar is for: the kernel sends it others' connections. Each proxy has a network namespace of the test's own. */
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
-import { canHaveNamespace, runInNamespace } from '../../support/namespace.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { DEBIAN_INSTALL_TIMEOUT_MS } from '../../support/ensure_debian_command.ts'
+import { ensureNamespaceTools, runInNamespace } from '../../support/network_namespace.ts'
 import type { ProxyKind } from '../../support/proxy_process.ts'
 import { proxyPair } from '../define_suite.ts'
 import { SIDECAR_GROUP } from './app.ts'
@@ -63,7 +64,9 @@ async function seenByBoth(setup: readonly string[], script: string): Promise<unk
   return second
 }
 
-describe.skipIf(!canHaveNamespace(outbound))('outbound capture', () => {
+beforeAll(ensureNamespaceTools, DEBIAN_INSTALL_TIMEOUT_MS)
+
+describe('outbound capture', () => {
   it('a redirected connection is given to the listener of its original destination', TIMEOUT, async () => {
     expect(await seenByBoth(outbound, 'listeners_app.ts')).toMatchObject({
       answers: {
@@ -107,7 +110,7 @@ describe.skipIf(!canHaveNamespace(outbound))('outbound capture', () => {
   })
 })
 
-describe.skipIf(!canHaveNamespace(inbound))('inbound capture', () => {
+describe('inbound capture', () => {
   it('what comes from outside is redirected, or comes as it is', TIMEOUT, async () => {
     expect(await seenByBoth(inbound, 'inbound_app.ts')).toMatchObject({
       answers: {

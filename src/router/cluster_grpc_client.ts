@@ -30,20 +30,20 @@ export function createClusterGrpcClient(
   }))
   const metadata = compileRequestHeaderParser({ requestHeadersToAdd }, context.errors)
   const binaryNames = initialMetadata.map(({ key }) => key.toLowerCase()).filter((name) => name.endsWith('-bin'))
-  return new ClusterGrpcClient(envoyGrpc, serverAsyncClient(context), metadata, binaryNames)
+  return new ClusterGrpcClient(envoyGrpc, serverAsyncClient(context), metadata, new Set(binaryNames))
 }
 
 class ClusterGrpcClient implements AsyncGrpcClient {
   readonly #config: EnvoyGrpc
   readonly #client: AsyncClient
   readonly #metadata: HeaderParser | undefined
-  readonly #binaryNames: readonly string[]
+  readonly #binaryNames: ReadonlySet<string>
 
   constructor(
     config: EnvoyGrpc,
     client: AsyncClient,
     metadata: HeaderParser | undefined,
-    binaryNames: readonly string[],
+    binaryNames: ReadonlySet<string>,
   ) {
     this.#config = config
     this.#client = client

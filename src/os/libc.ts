@@ -104,6 +104,12 @@ export const libc = {
     argument: number,
   ) => number,
   strerror: library.func('const char *strerror(int number)') as (number: number) => string,
+  prctlNumber: library.func('int prctl(int option, unsigned long value)') as (option: number, value: number) => number,
+  waitpid: library.func('int waitpid(int pid, _Out_ int *status, int options)') as (
+    pid: number,
+    status: Int32Array,
+    options: number,
+  ) => number,
   prctlName: library.func('int prctl(int option, const char *name)') as (option: number, name: string) => number,
   getrlimit: library.func('int getrlimit(int resource, _Out_ uint64_t *limits)') as (
     resource: number,

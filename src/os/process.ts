@@ -1,7 +1,10 @@
-/** What a process tells the kernel about itself: its name in `ps`, its core dumps, how many descriptors it may open. */
+/** What a process tells the kernel about itself: its name in `ps`, its core dumps, its descriptors, whose orphans it takes. */
+import { readFileSync } from 'node:fs'
 import { checked, libc } from './libc.ts'
 
 const PR_SET_NAME = 15
+const PR_SET_CHILD_SUBREAPER = 36
+const WNOHANG = 1
 const RLIMIT_CORE = 4
 const RLIMIT_NOFILE = 7
 
@@ -13,6 +16,17 @@ export interface ResourceLimit {
 /** Names the calling thread, the main one: what `ps -o comm` shows. The kernel keeps 15 bytes. */
 export function setProcessName(name: string): void {
   checked(libc.prctlName(PR_SET_NAME, name), 'prctl', name)
+}
+
+/** Processes below this one whose parent ends become its children, as those of a machine become the first process's. */
+export function adoptOrphans(): void {
+  checked(libc.prctlNumber(PR_SET_CHILD_SUBREAPER, 1), 'prctl')
+}
+
+/** Takes leave of orphans that have ended; `own` are children whose end somebody else waits for. */
+export function reapOrphans(own: ReadonlySet<number>): void {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'latin1').split(' ').filter(Boolean)
+  for (const pid of children.map(Number)) if (!own.has(pid)) libc.waitpid(pid, new Int32Array(1), WNOHANG)
 }
 
 /** Lets a crash write a core file as large as the hard limit allows (Envoy's `--enable-core-dump`). */

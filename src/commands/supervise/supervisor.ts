@@ -1,0 +1,100 @@
+// The generations that run: one, or two while the newer takes over from the older.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { getLogger } from '../../common/log.ts'
+
+const log = getLogger('main')
+
+const firstRetryMs = 1000
+const longestRetryMs = 60_000
+/** One that has run so long has taken over. */
+const settledAfterMs = 10_000
+
+interface Generation {
+  readonly epoch: number
+  readonly child: ChildProcess
+  readonly startedAtMs: number
+}
+
+export class Supervisor {
+  /** The exit code, once the last process has ended. */
+  readonly ended: Promise<number>
+  readonly #program: string
+  readonly #flags: readonly string[]
+  /** The oldest first. */
+  #running: readonly Generation[] = []
+  #isStopping = false
+  #retryMs = firstRetryMs
+  #retry: NodeJS.Timeout | undefined = undefined
+  #exitCode = 0
+  #onEnded!: (code: number) => void
+
+  /** `program` is what Node runs. */
+  constructor(program: string, flags: readonly string[]) {
+    this.#program = program
+    this.#flags = flags
+    this.ended = new Promise((resolve) => {
+      this.#onEnded = resolve
+    })
+  }
+
+  pids(): Set<number> {
+    return new Set(this.#running.flatMap(({ child }) => child.pid ?? []))
+  }
+
+  /** A process of the next epoch, which takes over from the newest. */
+  startNext(why: string): void {
+    clearTimeout(this.#retry)
+    if (this.#isStopping) return
+    const epoch = (this.#newest?.epoch ?? -1) + 1
+    log.info(`starting epoch ${epoch}: ${why}`)
+    const args = [this.#program, ...this.#flags, '--restart-epoch', String(epoch)]
+    const child = spawn(process.execPath, args, { stdio: 'inherit' })
+    const generation = { epoch, child, startedAtMs: performance.now() }
+    this.#running = [...this.#running, generation]
+    child.on('error', (error) => log.error(`epoch ${epoch}: ${error.message}`))
+    child.on('exit', (code, signal) => this.#onExit(generation, code ?? 1, signal))
+  }
+
+  signalNewest(signal: NodeJS.Signals): void {
+    this.#newest?.child.kill(signal)
+  }
+
+  /** Ends all of them, the newest first: it ends the one before by itself. */
+  stop(signal: NodeJS.Signals): void {
+    log.warn(`caught ${signal}`)
+    this.#isStopping = true
+    clearTimeout(this.#retry)
+    this.signalNewest(signal)
+  }
+
+  get #newest(): Generation | undefined {
+    return this.#running.at(-1)
+  }
+
+  #onExit(generation: Generation, code: number, signal: NodeJS.Signals | null): void {
+    const wasNewest = generation === this.#newest
+    this.#running = this.#running.filter((each) => each !== generation)
+    const { epoch, startedAtMs } = generation
+    if (!wasNewest) {
+      log.info(`epoch ${epoch} has ended`)
+      this.#retryMs = firstRetryMs
+    } else {
+      log.warn(`epoch ${epoch} has ended with ${signal ?? `exit code ${code}`}`)
+      this.#exitCode = code
+      // Somebody has asked it to end, which means all of them.
+      if (code === 0) this.#isStopping = true
+    }
+    if (this.#running.length === 0) this.#onEnded(this.#exitCode)
+    else if (this.#isStopping) this.signalNewest('SIGTERM')
+    else if (wasNewest) this.#tryAgain(performance.now() - startedAtMs > settledAfterMs)
+  }
+
+  /** The one before serves again meanwhile. */
+  #tryAgain(wasSettled: boolean): void {
+    if (wasSettled) this.#retryMs = firstRetryMs
+    log.warn(`epoch ${this.#newest?.epoch} goes on; the next is tried again in ${this.#retryMs / 1000} s`)
+    this.#retry = setTimeout(() => this.startNext('tried again'), this.#retryMs)
+    this.#retryMs = Math.min(this.#retryMs * 2, longestRetryMs)
+  }
+}

@@ -107,12 +107,15 @@ it('ends when the proxy is asked to', async () => {
 })
 
 it('takes leave of orphans', async () => {
-  const script = "import { execSync } from 'node:child_process'\n"
-  const orphan = "console.log(`orphan ${execSync('sleep 2 > /dev/null & echo $!')}`)\nprocess.exit(7)\n"
-  pointTo(writeProgram('orphan.mjs', script + orphan))
+  const starts = [
+    "import { execSync } from 'node:child_process'",
+    "console.log('orphan', String(execSync('sleep 60 > /dev/null 2>&1 & echo $!')))",
+  ]
+  pointTo(writeProgram('orphan.mjs', [...starts, 'process.exit(7)'].join('\n')))
   await expect.poll(() => output, pollMs).toMatch(/orphan \d+/)
   pointTo(join(source, 'main.ts'))
   const pid = Number(/orphan (\d+)/.exec(output)?.[1])
   await expect.poll(() => childPids(child.pid!), pollMs).toContain(pid)
+  process.kill(pid)
   await expect.poll(() => childPids(child.pid!), pollMs).not.toContain(pid)
 })

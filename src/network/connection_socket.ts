@@ -68,6 +68,7 @@ export class ConnectionSocket implements DownstreamInfo {
    * has redirected it but connections are tracked. Undefined where nobody knows.
    */
   originalDestination(): AddressInfo | undefined {
+    // A PROXY header may have made it another one than the socket's: as in Envoy, nobody knows more then.
     const { family } = this.localAddress
     const fd = this.#fd()
     if (family === 'pipe' || fd === undefined) return undefined

@@ -40,6 +40,7 @@ const LONGEST_BACKLOG = 0x7fffffff
 const ENOENT = 2
 const ENOTCONN = 107
 const ENOPROTOOPT = 92
+const EOPNOTSUPP = 95
 
 /** Numbers of the options that code outside this folder sets by name. */
 export const SOCKET_OPTION = {
@@ -196,19 +197,22 @@ export function getOriginalDst(fd: number, family: 'ipv4' | 'ipv6'): Ipv4Address
   const level = family === 'ipv4' ? IPPROTO_IP : IPPROTO_IPV6
   if (libc.getsockopt(fd, level, SO_ORIGINAL_DST, bytes, Uint32Array.of(bytes.length)) < 0) {
     const errno = lastErrno()
-    // No such entry in the connection table, or no connection tracking in this kernel at all.
-    if (errno === ENOENT || errno === ENOPROTOOPT || errno === ENOTCONN) return undefined
+    // No such entry in the connection table, no connection tracking in this kernel at all, or a socket of another family.
+    if ([ENOENT, ENOPROTOOPT, EOPNOTSUPP, ENOTCONN].includes(errno)) return undefined
     throw new SystemCallError('getsockopt', errno, 'SO_ORIGINAL_DST')
   }
   const address = decodeSocketAddress(bytes, bytes.length)
   return address === undefined || address.family === 'pipe' ? undefined : address
 }
 
-/** Whether the kernel gives the socket connections that were going elsewhere (TPROXY): accepted ones have it of their listener. */
+/**
+ * Whether the kernel gives the socket connections that were going elsewhere (TPROXY): accepted ones have it of their
+ * listener. False for a socket of another family.
+ */
 export function isTransparent(fd: number, family: 'ipv4' | 'ipv6'): boolean {
-  const value =
-    family === 'ipv4' ? getIntOption(fd, IPPROTO_IP, IP_TRANSPARENT) : getIntOption(fd, IPPROTO_IPV6, IPV6_TRANSPARENT)
-  return value !== 0
+  const value = new Uint8Array(4)
+  const [level, name] = family === 'ipv4' ? [IPPROTO_IP, IP_TRANSPARENT] : [IPPROTO_IPV6, IPV6_TRANSPARENT]
+  return libc.getsockopt(fd, level, name, value, Uint32Array.of(value.length)) === 0 && value[0] !== 0
 }
 
 /** Another descriptor of the same file; not inherited by programs that are started. */

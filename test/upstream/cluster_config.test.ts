@@ -85,6 +85,18 @@ describe('what is not supported', () => {
     expect(issues(`- {name: c, type: STATIC, transport_socket: ${socket}}`)).toEqual({ errors: [], warnings: [] })
   })
 
+  it('checks no hosts that requests name, and ejects none of them', () => {
+    const type = 'type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED'
+    const check = 'timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {}'
+    expect(issues(`- {name: c, ${type}, health_checks: [{${check}}]}`).errors).toEqual([
+      'health checks of an ORIGINAL_DST cluster are not supported',
+    ])
+    expect(issues(`- {name: c, ${type}, outlier_detection: {}}`)).toEqual({
+      errors: [],
+      warnings: ['outlier_detection of an ORIGINAL_DST cluster is accepted but has no effect'],
+    })
+  })
+
   it('passes over a policy that it lacks, and says so', () => {
     const policy = (name: string, type: string): string =>
       `{typed_extension_config: {name: ${name}, typed_config: {"@type": type.googleapis.com/${type}}}}`

@@ -1,9 +1,9 @@
 /** Clusters that check their hosts, beside Envoy: which hosts are used, and what is told of them. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { discoveryProxies } from '../../support/xds/proxies.ts'
-import { type Answer, CheckedHosts, check, type HostName, httpListener } from './checked_hosts.ts'
+import { describe, expect, it } from 'vitest'
+import { type Answer, type CheckedHosts, check, type HostName, httpListener } from './checked_hosts.ts'
+import { hostPair } from './host_pair.ts'
 
 interface Step {
   /** What hosts answer from now on: `a`, or `a name` where there are several checks. */
@@ -201,13 +201,7 @@ function bootstrap(of: CheckedHosts): object {
 }
 
 describe('clusters with health checks', () => {
-  let pair: CheckedHosts[] = []
-
-  beforeAll(async () => {
-    pair = await Promise.all(discoveryProxies.map((kind) => CheckedHosts.start(kind, bootstrap)))
-  }, 30_000)
-
-  afterAll(() => Promise.all(pair.map((each) => each.stop())))
+  const pair = hostPair(bootstrap)
 
   it.each(scenes)(
     '$name: hosts are used by what is found',

@@ -4,6 +4,7 @@ import { DnsServer } from '../../support/dns_server.ts'
 import { RawClient } from '../../support/raw_client.ts'
 import { discoveryProxies } from '../../support/xds/proxies.ts'
 import { CheckedHosts, check, type HostName, httpListener } from './checked_hosts.ts'
+import { hostPair } from './host_pair.ts'
 
 const TCP_PROXY = 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'
 const CLUSTER = 'type.googleapis.com/envoy.config.cluster.v3.Cluster'
@@ -100,20 +101,14 @@ function bootstrap(of: CheckedHosts): object {
 }
 
 describe('hosts under checks', () => {
-  let pair: CheckedHosts[] = []
-
   beforeAll(async () => {
-    for (const kind of discoveryProxies) {
-      const server = await DnsServer.start()
-      server.set('hosts.test', { addresses: ['127.0.0.1', '127.0.0.9'] })
-      dns.set(kind, server)
-    }
-    pair = await Promise.all(discoveryProxies.map((kind) => CheckedHosts.start(kind, bootstrap)))
-  }, 30_000)
-
+    for (const kind of discoveryProxies) dns.set(kind, await DnsServer.start())
+  })
   afterAll(async () => {
-    await Promise.all(pair.map((each) => each.stop()))
     for (const server of dns.values()) await server.stop()
+  })
+  const pair = hostPair(bootstrap, () => {
+    for (const server of dns.values()) server.set('hosts.test', { addresses: ['127.0.0.1', '127.0.0.9'] })
   })
 
   async function expectFlags(of: CheckedHosts, name: string, flags: Record<string, string>): Promise<void> {
@@ -132,7 +127,7 @@ describe('hosts under checks', () => {
     expect(nuncio.sort()).toEqual(envoy.sort())
   }
 
-  it('that come are failed until they are checked', async () => {
+  it('that come are failed until they are checked, and those that leave stay until their checks fail', async () => {
     for (const of of pair) {
       await expectFlags(of, 'listed', { a: healthy, b: healthy })
       of.turn('c', 'listed', 'hang')
@@ -144,9 +139,6 @@ describe('hosts under checks', () => {
       await expectServed(of, 'listed', 'a,b,c')
     }
     await sameStats('listed')
-  }, 30_000)
-
-  it('that leave stay until their checks fail', async () => {
     for (const of of pair) {
       of.turn('b', 'listed', 'fail')
       await expectFlags(of, 'listed', { a: healthy, b: failed, c: healthy })
@@ -162,7 +154,7 @@ describe('hosts under checks', () => {
       await expectServed(of, 'listed', 'a')
     }
     await sameStats('listed')
-  }, 30_000)
+  }, 60_000)
 
   it('that leave go at once where their health is to be ignored', async () => {
     for (const of of pair) {
@@ -173,7 +165,7 @@ describe('hosts under checks', () => {
     await sameStats('removed')
   }, 30_000)
 
-  it('that come may be left out of account until they are checked', async () => {
+  it('that come may be left out of account until they are checked, and keep what is known of them meanwhile', async () => {
     for (const of of pair) {
       await expectFlags(of, 'waited_for', { a: healthy, b: healthy })
       of.turn('c', 'waited_for', 'hang')
@@ -187,9 +179,6 @@ describe('hosts under checks', () => {
     }
     for (const of of pair) await of.settled(async () => (await excluded(of)) === 0, true)
     await sameStats('waited_for')
-  }, 30_000)
-
-  it('keep what is known of them while they are checked', async () => {
     for (const of of pair) {
       of.turn('b', 'waited_for', 'hang')
       list(of, 'waited_for', 'b', of.endpoint('a', {}, { load_balancing_weight: 3 }))
@@ -205,7 +194,7 @@ describe('hosts under checks', () => {
       await expectFlags(of, 'waited_for', { a: healthy, b: pending })
     }
     await sameStats('waited_for')
-  }, 30_000)
+  }, 60_000)
 
   it('that a name has lost stay until their checks fail', async () => {
     const other = 'a@127.0.0.9'

@@ -1,8 +1,8 @@
 /** Hosts that fail too often, beside Envoy: what counts as which failure, who is ejected for it, and what is told of that. */
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { discoveryProxies } from '../../support/xds/proxies.ts'
-import { CheckedHosts, type HostName } from './checked_hosts.ts'
+import { describe, expect, it } from 'vitest'
+import type { CheckedHosts, HostName } from './checked_hosts.ts'
+import { hostPair } from './host_pair.ts'
 import {
   connectTo,
   endings,
@@ -28,6 +28,8 @@ interface Case {
   readonly act: (of: CheckedHosts) => Promise<void>
   /** What is not zero afterwards. */
   readonly stats: Readonly<Record<string, number>>
+  /** Who answers from then on; looked at where the case says so. */
+  readonly served?: string
 }
 
 const failing5xx = { consecutive_5xx: LIMIT }
@@ -71,6 +73,7 @@ const cases: readonly Case[] = [
     outliers: failing5xx,
     act: (of) => send(of, LIMIT, '/fives/a/500'),
     stats: { ...by5xx, ...ejected, ...one },
+    served: '503',
   },
   {
     name: 'interrupted',
@@ -111,6 +114,7 @@ const cases: readonly Case[] = [
     outliers: all,
     act: (of) => send(of, LIMIT, '/slow/a/hang'),
     stats: { ...by5xx, ...ejected, ...one, ejections_detected_consecutive_gateway_failure: 1 },
+    served: '503',
   },
   {
     name: 'split_slow',
@@ -141,6 +145,7 @@ const cases: readonly Case[] = [
     outliers: { ...failing5xx, ...failingLocally },
     act: (of) => send(of, LIMIT, '/split_unreachable/'),
     stats: { ...byLocal, ...ejected, ...one },
+    served: '503',
   },
   {
     name: 'answered_quietly',
@@ -285,6 +290,7 @@ const cases: readonly Case[] = [
     outliers: { ...failing5xx, max_ejection_percent: 50 },
     act: (of) => send(of, 2 * LIMIT, '/half/a/500'),
     stats: { ...by5xx, ...ejected, membership_healthy: 1, membership_total: 2 },
+    served: 'b',
   },
   {
     name: 'at_least_one',
@@ -318,6 +324,7 @@ const cases: readonly Case[] = [
       await send(of, LIMIT, '/panicking/a/500')
     },
     stats: { ...by5xx, ...ejected, ...one },
+    served: 'a',
   },
   {
     name: 'degraded',
@@ -364,19 +371,11 @@ function bootstrap(of: CheckedHosts): object {
 }
 
 describe('a host is an outlier', () => {
-  let pair: CheckedHosts[] = []
-
-  beforeAll(async () => {
-    pair = await Promise.all(discoveryProxies.map((kind) => CheckedHosts.start(kind, bootstrap)))
-  }, 30_000)
-
-  afterAll(async () => {
-    await Promise.all(pair.map((each) => each.stop()))
-  })
+  const pair = hostPair(bootstrap)
 
   it.each(cases)(
     '$name',
-    async ({ name, act, stats }) => {
+    async ({ name, act, stats, served }) => {
       const seen = await Promise.all(
         pair.map(async (of) => {
           await act(of)
@@ -389,28 +388,22 @@ describe('a host is an outlier', () => {
         }),
       )
       expect(seen[1]).toEqual(seen[0])
+      await sameEvents(name, stats)
+      if (served !== undefined) await sameEndings(name, served)
     },
     30_000,
   )
 
-  it('and the log of events says so', async () => {
+  async function sameEvents(name: string, stats: Case['stats']): Promise<void> {
     const [envoy, nuncio] = pair
-    for (const { name, stats } of cases) {
-      const detected = Object.entries(stats).filter(([stat]) => stat.startsWith('ejections_detected_'))
-      const count = detected.reduce((sum, [, value]) => sum + value, 0) - (stats['ejections_overflow'] ?? 0)
-      expect(await envoy.settled(async () => events(envoy, name).length, count), name).toBe(count)
-      const logged = events(envoy, name)
-      expect(await nuncio.settled(async () => events(nuncio, name), logged), name).toEqual(logged)
-    }
-  }, 30_000)
+    const detected = Object.entries(stats).filter(([stat]) => stat.startsWith('ejections_detected_'))
+    const count = detected.reduce((sum, [, value]) => sum + value, 0) - (stats['ejections_overflow'] ?? 0)
+    expect(await envoy.settled(async () => events(envoy, name).length, count)).toBe(count)
+    const logged = events(envoy, name)
+    expect(await nuncio.settled(async () => events(nuncio, name), logged)).toEqual(logged)
+  }
 
-  it.each([
-    { name: 'fives', served: '503' },
-    { name: 'slow', served: '503' },
-    { name: 'split_unreachable', served: '503' },
-    { name: 'half', served: 'b' },
-    { name: 'panicking', served: 'a' },
-  ])('and its requests go elsewhere: $name', async ({ name, served }) => {
+  async function sameEndings(name: string, served: string): Promise<void> {
     for (const of of pair) {
       expect(await of.settled(() => of.served(name), served), of.kind).toBe(served)
       const isLogged = async () => endings(of, name).some((line) => line.startsWith(`/${name}/ `))
@@ -419,5 +412,5 @@ describe('a host is an outlier', () => {
     const [envoy, nuncio] = pair
     const ended = endings(envoy, name)
     expect(await nuncio.settled(async () => endings(nuncio, name), ended)).toEqual(ended)
-  })
+  }
 })

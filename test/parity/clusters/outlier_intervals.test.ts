@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DnsServer } from '../../support/dns_server.ts'
 import { discoveryProxies } from '../../support/xds/proxies.ts'
-import { CheckedHosts, check, type HostName } from './checked_hosts.ts'
+import { type CheckedHosts, check, type HostName } from './checked_hosts.ts'
+import { hostPair } from './host_pair.ts'
 import {
   events,
   failAsAsked,
@@ -126,20 +127,14 @@ function bootstrap(of: CheckedHosts): object {
 }
 
 describe('outlier detection', () => {
-  let pair: CheckedHosts[] = []
-
   beforeAll(async () => {
-    for (const kind of discoveryProxies) {
-      const server = await DnsServer.start()
-      server.set('hosts.test', { addresses: ['127.0.0.1'] })
-      dns.set(kind, server)
-    }
-    pair = await Promise.all(discoveryProxies.map((kind) => CheckedHosts.start(kind, bootstrap)))
-  }, 30_000)
-
+    for (const kind of discoveryProxies) dns.set(kind, await DnsServer.start())
+  })
   afterAll(async () => {
-    await Promise.all(pair.map((each) => each.stop()))
     for (const server of dns.values()) await server.stop()
+  })
+  const pair = hostPair(bootstrap, () => {
+    for (const server of dns.values()) server.set('hosts.test', { addresses: ['127.0.0.1'] })
   })
 
   const statOf = async (of: CheckedHosts, cluster: string, name: string) => (await outlierStats(of, cluster))[name] ?? 0

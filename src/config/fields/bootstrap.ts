@@ -37,9 +37,9 @@ export const bootstrapFields: FieldTable = {
     harmless: ['allow_default_tag_overrides'],
   },
   'envoy.config.overload.v3.OverloadManager': {
-    acts: words('refresh_interval resource_monitors actions loadshed_points'),
-    harmless: ['buffer_factory_config'],
+    acts: words('refresh_interval resource_monitors actions loadshed_points buffer_factory_config'),
   },
+  'envoy.config.overload.v3.BufferFactoryConfig': { acts: ['minimum_account_to_track_power_of_two'] },
   'envoy.config.overload.v3.ScaleTimersOverloadActionConfig': { acts: ['timer_scale_factors'] },
   'envoy.config.overload.v3.ScaleTimersOverloadActionConfig.ScaleTimer': { acts: words('timer min_timeout min_scale') },
   // How much V8 keeps for itself is its own matter.

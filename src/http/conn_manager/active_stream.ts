@@ -23,6 +23,7 @@ import { FilterManager, type FilterManagerStream } from './filter_manager.ts'
 import { addRouteHeaders } from './local_reply_headers.ts'
 import { checkRequestHead, overloadReply } from './request_checks.ts'
 import { mutateRequestHeaders } from './request_headers.ts'
+import { resetFlag } from './reset_flag.ts'
 import { mutateResponseHeaders, sanitizeResponseHeaders } from './response_headers.ts'
 import { RouteCache } from './route_cache.ts'
 import type { ConnectionManagerSettings } from './settings.ts'
@@ -328,8 +329,7 @@ export class ActiveStream implements RequestDecoder, StreamCallbacks, FilterMana
   onResetStream(reason: StreamResetReason, details: string): void {
     if (this.#ended) return
     this.settings.stats.downstreamRqRxReset.inc()
-    const remote = reason === 'remoteReset' || reason === 'remoteRefusedStreamReset' || reason === 'connectError'
-    this.streamInfo.setResponseFlag(remote ? ResponseFlag.DownstreamRemoteReset : ResponseFlag.DownstreamProtocolError)
+    this.streamInfo.setResponseFlag(resetFlag(reason))
     if (details !== '') this.streamInfo.responseCodeDetails = details
     this.resetByClient = true
     this.#end()

@@ -119,7 +119,9 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
       stats.downstreamCxHttp2Total.inc()
       stats.downstreamCxHttp2Active.inc()
       this.#prematureResets = new PrematureResets(settings.prematureResets)
-      this.codec = new Http2ServerCodec(connection, this, settings.http2, settings.http2Stats)
+      const codec = new Http2ServerCodec(connection, this, settings.http2, settings.http2Stats)
+      settings.overload.accounts?.add(codec)
+      this.codec = codec
     } else {
       stats.downstreamCxHttp1Total.inc()
       stats.downstreamCxHttp1Active.inc()
@@ -304,6 +306,7 @@ export class ConnectionManager implements ReadFilter, ServerCodecCallbacks, Conn
     stats.downstreamCxActive.dec()
     if (this.connection.downstream?.isSecure === true) stats.downstreamCxSslActive.dec()
     stats.downstreamCxDestroy.inc()
+    if (this.codec instanceof Http2ServerCodec) this.settings.overload.accounts?.delete(this.codec)
     if (this.codec?.multiplexed === true) stats.downstreamCxHttp2Active.dec()
     else if (this.codec !== undefined) stats.downstreamCxHttp1Active.dec()
     const remote = event === 'remoteClose'

@@ -5,6 +5,7 @@ import type { HeaderMap } from '../../common/header_map.ts'
 import type { TimerGroup } from '../../common/timer.ts'
 import type { DrainDecision } from '../../network/drain.ts'
 import type { OverloadAction } from '../../network/overload/overload_state.ts'
+import type { StreamAccounts } from '../../network/overload/stream_accounts.ts'
 import type { AddressInfo, StreamInfo } from '../../stream_info/stream_info.ts'
 import type { ClusterManager } from '../../upstream/cluster_manager.ts'
 import type { Http1CodecStats } from '../codec/http1/server_codec.ts'
@@ -54,6 +55,8 @@ export interface OverloadSettings {
   readonly http2GoAwayOnDispatch: OverloadAction
   readonly http2GoAwayAndCloseOnDispatch: OverloadAction
   readonly timers: ScaledTimerGroups
+  /** Undefined where no stream is ever reset for its memory. */
+  readonly accounts: StreamAccounts | undefined
   /** x-envoy-local-overloaded, with what is turned away. */
   readonly appendsHeader: boolean
 }

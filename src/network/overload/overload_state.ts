@@ -2,6 +2,7 @@
 
 import type { Counter } from '../../stats/store.ts'
 import { reduceTimeoutsAction, ScaledTimers } from './scaled_timers.ts'
+import type { StreamAccounts } from './stream_accounts.ts'
 
 /** One action or load shed point. */
 export class OverloadAction {
@@ -32,16 +33,19 @@ export type OverloadScales = Readonly<Record<string, number>>
 export class OverloadState {
   readonly #actions: ReadonlyMap<string, OverloadAction>
   readonly timers: ScaledTimers
+  /** Undefined where no stream is ever reset for its memory. */
+  readonly accounts: StreamAccounts | undefined
   readonly #watchers: (() => void)[] = []
 
-  constructor(actions: ReadonlyMap<string, OverloadAction>, timers = new ScaledTimers()) {
+  constructor(actions: ReadonlyMap<string, OverloadAction>, timers = new ScaledTimers(), accounts?: StreamAccounts) {
     this.#actions = actions
     this.timers = timers
+    this.accounts = accounts
   }
 
-  /** For listeners that bypass the overload manager: nothing is ever overloaded, but timers are those of all. */
+  /** For listeners that bypass the overload manager: nothing is ever overloaded, but timers and memory are those of all. */
   bypassed(): OverloadState {
-    return new OverloadState(new Map(), this.timers)
+    return new OverloadState(new Map(), this.timers, this.accounts)
   }
 
   /** To be kept: one that is not configured is never taken. */

@@ -17,6 +17,7 @@ import type { SharedMemory } from '../../network/factory.ts'
 import { OverloadAction, type OverloadScales, OverloadState } from '../../network/overload/overload_state.ts'
 import type { ResourceMonitor, ResourceMonitorFactory } from '../../network/overload/resource_monitor.ts'
 import { compileScaledTimers, reduceTimeoutsAction, type ScaledTimers } from '../../network/overload/scaled_timers.ts'
+import { resetStreamsAction, StreamAccounts } from '../../network/overload/stream_accounts.ts'
 import { compileTrigger, type Trigger } from '../../network/overload/trigger.ts'
 import type { Counter, Gauge, Histogram, Scope } from '../../stats/store.ts'
 import { defaultShrinkIntervalMs, shrinkHeap, shrinkHeapAction } from './heap_shrinker.ts'
@@ -81,8 +82,9 @@ export class OverloadManager {
     const actions = new Map<string, OverloadAction>()
     for (const each of view?.actions ?? []) this.#addAction(each, actions)
     for (const each of view?.loadshedPoints ?? []) this.#addLoadShedPoint(each, actions)
-    this.state = new OverloadState(actions, this.#scaledTimers(view))
+    this.state = new OverloadState(actions, this.#scaledTimers(view), this.#streamAccounts(view))
     this.#startShrinking(view)
+    this.#startResetting()
   }
 
   /** `pids`: the proxy's processes. `onChange` is told whenever something differs from what was told before. */
@@ -176,6 +178,30 @@ export class OverloadManager {
     const action = view?.actions.find(({ name }) => name === reduceTimeoutsAction)
     if (action?.typedConfig?.typeUrl !== scaledTimersType) return undefined
     return compileScaledTimers(action.typedConfig.value as ScaledTimersView, this.#parts.errors)
+  }
+
+  #streamAccounts(view: OverloadManagerView | undefined): StreamAccounts | undefined {
+    const action = view?.actions.find(({ name }) => name === resetStreamsAction)
+    if (view === undefined || action === undefined) return undefined
+    const { bufferFactoryConfig } = view
+    if (bufferFactoryConfig !== undefined)
+      return new StreamAccounts(2 ** bufferFactoryConfig.minimumAccountToTrackPowerOfTwo)
+    this.#parts.errors.add(action, 'name', `Overload action "${resetStreamsAction}" requires buffer_factory_config.`)
+    return undefined
+  }
+
+  /** Whenever the scale has changed, as Envoy: also when it has become less. */
+  #startResetting(): void {
+    const { accounts } = this.state
+    if (accounts === undefined) return
+    const action = this.state.action(resetStreamsAction)
+    const count = this.#parts.scope.counter(`${resetStreamsAction}.count`)
+    let { scale } = action
+    this.state.onUpdate(() => {
+      if (action.scale === scale) return
+      scale = action.scale
+      count.add(accounts.reset(scale))
+    })
   }
 
   #startShrinking(view: OverloadManagerView | undefined): void {

@@ -33,6 +33,11 @@ const reducing = (name: string, fields: string) =>
     `reduce timeouts ${name}`,
     `{ name: envoy.overload_actions.reduce_timeouts, triggers: [ ${trigger(ABOVE)} ], typed_config: { "@type": type.googleapis.com/envoy.config.overload.v3.ScaleTimersOverloadActionConfig${fields} } }`,
   )
+const resetting = (name: string, accounts: string) =>
+  overload(
+    `actions, reset streams ${name}`,
+    `resource_monitors: [ ${injected('i')} ], actions: [ ${action('envoy.overload_actions.reset_high_memory_stream', trigger(ABOVE))} ], buffer_factory_config: { ${accounts} }`,
+  )
 
 export const overloadVerdictCases: readonly VerdictCase[] = [
   overload('empty', ''),
@@ -121,6 +126,12 @@ export const overloadVerdictCases: readonly VerdictCase[] = [
     'shrink heap by settings of another action',
     `{ name: envoy.overload_actions.shrink_heap, triggers: [ ${trigger(ABOVE)} ], typed_config: { "@type": type.googleapis.com/envoy.config.overload.v3.ScaleTimersOverloadActionConfig, timer_scale_factors: [ { timer: HTTP_DOWNSTREAM_CONNECTION_IDLE, min_timeout: 1s } ] } }`,
   ),
+  ...[9, 10, 56, 57].map((power) =>
+    resetting(`of 2 to the ${power}`, `minimum_account_to_track_power_of_two: ${power}`),
+  ),
+  resetting('without a size', ''),
+  actions('reset streams without accounts', action('envoy.overload_actions.reset_high_memory_stream', trigger(ABOVE))),
+  actions('close idle connections', action('envoy.overload_actions.close_idle_http_connections', trigger(ABOVE))),
   points('one', action(POINT, trigger(ABOVE))),
   points(
     'all others',

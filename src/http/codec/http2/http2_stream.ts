@@ -2,6 +2,7 @@
 
 import type { HeaderMap } from '../../../common/header_map.ts'
 import { plainTimers, Timer, type TimerGroup } from '../../../common/timer.ts'
+import { gatherWrites } from '../../../network/write_batch.ts'
 import type {
   RequestDecoder,
   RequestEncoder,
@@ -241,6 +242,15 @@ export class Http2Stream implements ResponseEncoder, RequestEncoder {
     if (deferred) this.deferredReset = reason
     else this.connection.resetStream(this, this.#errorCodeOf(reason))
     this.connection.side.onLocalReset(this, reason)
+  }
+
+  /** What waits to be sent, and what the peer is not told yet that it was used. */
+  get bufferedBytes(): number {
+    return (this.queue?.bytes ?? 0) + this.heldBytes
+  }
+
+  resetByOverload(): void {
+    gatherWrites(() => this.resetStream('overloadManager'))
   }
 
   sendDeferredReset(reason: StreamResetReason): void {

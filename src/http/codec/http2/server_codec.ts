@@ -3,6 +3,7 @@
 import type { ByteWriter } from '../../../common/byte_writer.ts'
 import type { HeaderMap } from '../../../common/header_map.ts'
 import type { Connection } from '../../../network/connection.ts'
+import type { BufferingConnection } from '../../../network/overload/stream_accounts.ts'
 import type { Protocol } from '../../../stream_info/stream_info.ts'
 import type { ServerCodec, ServerCodecCallbacks, StreamResetReason } from '../codec.ts'
 import type { Http2CodecStats } from './codec_stats.ts'
@@ -13,7 +14,7 @@ import { Http2Stream } from './http2_stream.ts'
 import type { Http2Settings } from './settings.ts'
 import { hasHttp1Fields, isLeftOut, upgradeRequestFromExtendedConnect } from './upgrade_headers.ts'
 
-export class Http2ServerCodec implements ServerCodec, Http2Side {
+export class Http2ServerCodec implements ServerCodec, Http2Side, BufferingConnection {
   readonly protocol: Protocol = 'HTTP/2'
   readonly isServer = true
   readonly multiplexed = true
@@ -91,6 +92,10 @@ export class Http2ServerCodec implements ServerCodec, Http2Side {
     http2.writer.goAway(http2.lastPeerStreamId, ErrorCode.noError, '')
   }
 
+  bufferingStreams(): Iterable<Http2Stream> {
+    return this.#http2.streams.values()
+  }
+
   onUnderlyingConnectionAboveWriteBufferHighWatermark(): void {
     this.#http2.aboveHighWatermark()
   }
@@ -132,7 +137,7 @@ export class Http2ServerCodec implements ServerCodec, Http2Side {
   }
 
   onLocalReset(stream: Http2Stream, reason: StreamResetReason): void {
-    stream.callbacks?.onResetStream(reason, '')
+    stream.callbacks?.onResetStream(reason, reason === 'overloadManager' ? 'overload' : '')
   }
 
   onPeerReset(stream: Http2Stream, reason: StreamResetReason, details: string): void {

@@ -138,6 +138,7 @@ function overloadSettings(config: HttpConnectionManager, { overload }: Context):
       streamIdle: overload.timers.group('HTTP_DOWNSTREAM_STREAM_IDLE'),
       streamFlush: overload.timers.group('HTTP_DOWNSTREAM_STREAM_FLUSH'),
     },
+    accounts: overload.accounts,
     appendsHeader: config.appendLocalOverload,
   }
 }

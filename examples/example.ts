@@ -71,6 +71,7 @@ export const exampleNames = [
   'xds_filesystem',
   'xds_grpc',
   'live_reload',
+  'hot_restart',
 ] as const
 
 export async function loadExample(name: string): Promise<Example> {

@@ -23,8 +23,9 @@ const program = join(import.meta.dirname, '../src/main.ts')
 const own = join(import.meta.dirname, name, 'envoy.yaml')
 const config = example.isNuncioOnly === true ? copyTo(join('/tmp', name)) : own
 // Another proxy on this machine may have the usual base id.
-const baseId = flags.includes('--base-id') ? [] : ['--use-dynamic-base-id']
-const proxy = spawn(process.execPath, [program, '-c', config, ...baseId, ...(example.flags ?? []), ...flags], {
+const allFlags = [...(example.flags ?? []), ...flags]
+const baseId = allFlags.includes('--base-id') ? [] : ['--use-dynamic-base-id']
+const proxy = spawn(process.execPath, [program, '-c', config, ...baseId, ...allFlags], {
   stdio: 'inherit',
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => proxy.kill(signal))

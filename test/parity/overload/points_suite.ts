@@ -70,6 +70,7 @@ const one = (
 })
 const closed = { waitClosed: true } as const
 const answered = { waitFor: '\r\n\r\nok' } as const
+const answer = { waitFor: '\r\n\r\n' } as const
 const none = { logLines: 0 }
 const tcp = { listener: 'tcp', replyAt: 'connect' as const, reply: 'hello' }
 const bypassing = { listener: 'bypassing' }
@@ -96,23 +97,24 @@ export const overloadPointsSuite: ParitySuite = {
     ),
     one('HTTP/1, no bytes', aborting, [{ quietMs: 50 }], none),
     one('HTTP/1, bypassed', aborting, [get('/'), answered], bypassing),
-    one('router', filtering, [get('/')]),
-    one('router, told', filtering, [get('/')], { listener: 'told' }),
+    one('router', filtering, [get('/'), answer]),
+    one('router, told', filtering, [get('/'), answer], { listener: 'told' }),
     one('router, gRPC', filtering, [
       request('POST', '/a.B/C', ['content-type: application/grpc', 'te: trailers', 'content-length: 0']),
+      answer,
     ]),
-    one('router, HEAD', filtering, [request('HEAD', '/', [])]),
-    one('router, POST', filtering, [post('/', 'body')]),
-    one('router, a direct response', filtering, [get('/direct')]),
-    one('router, no cluster', filtering, [get('/none')]),
-    one('router, no host', filtering, [get('/empty')]),
-    one('router, retried', filtering, [get('/retried')]),
+    one('router, HEAD', filtering, [request('HEAD', '/', []), answer]),
+    one('router, POST', filtering, [post('/', 'body'), answer]),
+    one('router, a direct response', filtering, [get('/direct'), answer]),
+    one('router, no cluster', filtering, [get('/none'), answer]),
+    one('router, no host', filtering, [get('/empty'), answer]),
+    one('router, retried', filtering, [get('/retried'), answer]),
     one('router, the next request', atRest, [get('/'), answered, ...filtering, get('/'), { waitFor: '503' }], {
       logLines: 2,
     }),
     one('router, bypassed', filtering, [get('/'), answered], bypassing),
-    one('pool', pooling, [get('/')]),
-    one('pool, retried', pooling, [get('/retried')]),
+    one('pool', pooling, [get('/'), answer]),
+    one('pool, retried', pooling, [get('/retried'), answer]),
     one(
       'pool, a connection that is there',
       atRest,
@@ -121,8 +123,8 @@ export const overloadPointsSuite: ParitySuite = {
         logLines: 2,
       },
     ),
-    one('pool, a direct response', pooling, [get('/direct')]),
-    one('pool, bypassed', pooling, [get('/')], bypassing),
+    one('pool, a direct response', pooling, [get('/direct'), answer]),
+    one('pool, bypassed', pooling, [get('/'), answer], bypassing),
     one('pool, TCP', pooling, [closed], tcp),
     one('TCP, bytes', reading, [{ waitFor: 'hello' }, 'x', closed], tcp),
     one('TCP, bytes later', atRest, ['x', { waitBackend: 'x' }, ...reading, 'y', closed], tcp),

@@ -9,6 +9,7 @@ import { forwardProxyFields } from './fields/forward_proxy.ts'
 import { grpcFields } from './fields/grpc.ts'
 import { hcmFields } from './fields/hcm.ts'
 import { healthCheckFields } from './fields/health_check.ts'
+import { jwtFields } from './fields/jwt.ts'
 import { listenerFields } from './fields/listener.ts'
 import { rbacFields } from './fields/rbac.ts'
 import { routeFields } from './fields/route.ts'
@@ -31,6 +32,7 @@ export const fieldTables: readonly FieldTable[] = [
   tlsFields,
   trafficFields,
   rbacFields,
+  jwtFields,
   forwardProxyFields,
   transcoderFields,
   xdsFields,

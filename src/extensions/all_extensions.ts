@@ -20,6 +20,7 @@ import { grpcJsonTranscoder } from './filters/http/grpc_json_transcoder/config.t
 import { grpcStatsFilter } from './filters/http/grpc_stats/config.ts'
 import { grpcWebFilter } from './filters/http/grpc_web/config.ts'
 import { healthCheckFilter } from './filters/http/health_check/config.ts'
+import { jwtAuthnFilter } from './filters/http/jwt_authn/config.ts'
 import { httpLocalRateLimit } from './filters/http/local_ratelimit/config.ts'
 import { onDemandFilter } from './filters/http/on_demand/config.ts'
 import { httpRateLimit } from './filters/http/ratelimit/config.ts'
@@ -100,6 +101,7 @@ export const allExtensions: readonly ExtensionFactory[] = [
   grpcStatsFilter,
   grpcWebFilter,
   healthCheckFilter,
+  jwtAuthnFilter,
   httpLocalRateLimit,
   onDemandFilter,
   httpRateLimit,

@@ -94,7 +94,7 @@ export function decodedQueryParameter(path: string, name: string): string | unde
 }
 
 /** Of a byte string. What is no escape stays as it is. */
-function percentDecoded(text: string): string {
+export function percentDecoded(text: string): string {
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 

@@ -23,11 +23,7 @@ const dumps = join(repository, '../shared/istio')
 /** As resources name them. Each that is built leaves the list. */
 const unbuilt: Readonly<Record<ProxyKind, readonly string[]>> = {
   envoy: [],
-  nuncio: [
-    'envoy.extensions.filters.http.jwt_authn.v3',
-    'envoy.extensions.filters.http.compressor.v3',
-    'envoy.extensions.bootstrap.internal_listener.v3',
-  ],
+  nuncio: ['envoy.extensions.filters.http.compressor.v3', 'envoy.extensions.bootstrap.internal_listener.v3'],
 }
 
 const types = ['CDS', 'LDS', 'RDS', 'SDS'] as const

@@ -40,6 +40,7 @@ export const jwtAuthnVerdictCases: readonly VerdictCase[] = [
   keys('an empty list', '{"keys": []}'),
   keys('one of an unknown kind', '{"keys": [{"kty": "x"}]}'),
   keys('one right and one wrong', keySet(octKey('x', { alg: 'ES256' }), good)),
+  keys('with lines that break within a key', keySet(good).replace(/"x":"(.{9})/, '"x":"$1\n      ')),
   keys('one right and one that is none', JSON.stringify({ keys: [good.jwk, 5] })),
   rule('without a requirement', MATCH),
   rule('without a match', 'requires: { provider_name: p }'),

@@ -9,7 +9,7 @@ import {
   verify,
   X509Certificate,
 } from 'node:crypto'
-import { decodeBase64Url, type JsonObject, type Jwt, parseObject } from './jwt.ts'
+import { decodeBase64Url, type JsonObject, type Jwt, parseObject, withoutWhiteSpace } from './jwt.ts'
 import type { JwtStatus } from './jwt_status.ts'
 
 interface CommonFields {
@@ -134,7 +134,12 @@ function readSecret({ k }: JsonObject, fields: CommonFields): JsonWebKey | undef
 function readPublicKey(type: 'RSA' | 'EC' | 'OKP', view: JsonObject, fields: CommonFields): JsonWebKey | undefined {
   if (Object.values(view).some((value) => typeof value !== 'string')) return undefined
   try {
-    return { type, key: createPublicKey({ key: { kty: type, ...view }, format: 'jwk' }), ...fields }
+    const texts = Object.entries(view).map(([name, value]) => [name, withoutWhiteSpace(String(value))])
+    return {
+      type,
+      key: createPublicKey({ key: { kty: type, ...Object.fromEntries(texts) }, format: 'jwk' }),
+      ...fields,
+    }
   } catch {
     return undefined
   }

@@ -83,13 +83,18 @@ function isText(value: unknown): boolean {
   return value === undefined || typeof value === 'string'
 }
 
+export function withoutWhiteSpace(text: string): string {
+  return text.replace(/[ \t-\r]/g, '')
+}
+
 const base64Url = /^[A-Za-z0-9_-]*$/
 
-/** RFC 4648, section 5; its padding may be missing. */
+/** RFC 4648, section 5; its padding may be missing, and there may be white space, as in Envoy. */
 export function decodeBase64Url(text: string): Buffer | undefined {
-  const digits = text.replace(/={1,2}$/, '')
+  const dense = withoutWhiteSpace(text)
+  const digits = dense.replace(/={1,2}$/, '')
   if (!base64Url.test(digits) || digits.length % 4 === 1) return undefined
-  if (digits.length !== text.length && text.length % 4 !== 0) return undefined
+  if (digits.length !== dense.length && dense.length % 4 !== 0) return undefined
   return Buffer.from(digits, 'base64url')
 }
 
@@ -101,13 +106,22 @@ const deepest = 100
 /** Undefined where the bytes are no JSON object, or one that is too deep or has a name twice. */
 export function parseObject(bytes: Uint8Array): JsonObject | undefined {
   try {
-    const text = utf8.decode(bytes)
+    const text = withControlCharactersEscaped(utf8.decode(bytes))
     const value: unknown = JSON.parse(text)
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
     return isObject && !isDeeper(value, deepest) && !hasNameTwice(text) ? (value as JsonObject) : undefined
   } catch {
     return undefined
   }
+}
+
+const texts = /"(?:[^"\\]|\\.)*"/gs
+
+/** Texts may have them as they are, as for protobuf: sets of keys are often broken into lines. */
+function withControlCharactersEscaped(json: string): string {
+  return json.replace(texts, (text) =>
+    text.replace(/\p{Cc}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`),
+  )
 }
 
 function isDeeper(value: unknown, levels: number): boolean {

@@ -295,6 +295,7 @@ export function helpText(): string {
     '       nuncio --mode validate -c FILE   check a file: all errors at once, exit code 1 if there are any',
     '       nuncio schema                    print a JSON Schema of the bootstrap for editors',
     '       nuncio supervise [flags]         run, and hand over to a new process when the program changes',
+    '       nuncio agent [role] [flags]      run beside an application: bootstrap, readiness, metrics, drain',
     '       nuncio iptables                  redirect the traffic of this network namespace to the proxy',
     '',
     ...lines,

@@ -10,6 +10,11 @@ const longestRetryMs = 60_000
 /** One that has run so long has taken over. */
 const settledAfterMs = 10_000
 
+export interface SupervisorOptions {
+  /** Starts the first generation again where the last process has ended by itself. */
+  readonly restarts?: boolean
+}
+
 interface Generation {
   readonly epoch: number
   readonly child: ChildProcess
@@ -21,6 +26,7 @@ export class Supervisor {
   readonly ended: Promise<number>
   readonly #program: string
   readonly #flags: readonly string[]
+  readonly #restarts: boolean
   /** The oldest first. */
   #running: readonly Generation[] = []
   #isStopping = false
@@ -30,9 +36,10 @@ export class Supervisor {
   #onEnded!: (code: number) => void
 
   /** `program` is what Node runs. */
-  constructor(program: string, flags: readonly string[]) {
+  constructor(program: string, flags: readonly string[], { restarts = false }: SupervisorOptions = {}) {
     this.#program = program
     this.#flags = flags
+    this.#restarts = restarts
     this.ended = new Promise((resolve) => {
       this.#onEnded = resolve
     })
@@ -65,7 +72,8 @@ export class Supervisor {
     log.warn(`caught ${signal}`)
     this.#isStopping = true
     clearTimeout(this.#retry)
-    this.signalNewest(signal)
+    if (this.#newest === undefined) this.#onEnded(this.#exitCode)
+    else this.signalNewest(signal)
   }
 
   get #newest(): Generation | undefined {
@@ -85,15 +93,17 @@ export class Supervisor {
       // Somebody has asked it to end, which means all of them.
       if (code === 0) this.#isStopping = true
     }
-    if (this.#running.length === 0) this.#onEnded(this.#exitCode)
+    const isLast = this.#running.length === 0
+    if (isLast && (this.#isStopping || !this.#restarts)) this.#onEnded(this.#exitCode)
     else if (this.#isStopping) this.signalNewest('SIGTERM')
     else if (wasNewest) this.#tryAgain(performance.now() - startedAtMs > settledAfterMs)
   }
 
-  /** The one before serves again meanwhile. */
+  /** The one before serves again meanwhile, if there is one. */
   #tryAgain(wasSettled: boolean): void {
     if (wasSettled) this.#retryMs = firstRetryMs
-    log.warn(`epoch ${this.#newest?.epoch} goes on; the next is tried again in ${this.#retryMs / 1000} s`)
+    const meanwhile = this.#newest === undefined ? '' : `epoch ${this.#newest.epoch} goes on; `
+    log.warn(`${meanwhile}the next is tried again in ${this.#retryMs / 1000} s`)
     this.#retry = setTimeout(() => this.startNext('tried again'), this.#retryMs)
     this.#retryMs = Math.min(this.#retryMs * 2, longestRetryMs)
   }

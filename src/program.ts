@@ -7,6 +7,7 @@ import { workerMarker } from './server/channel.ts'
 /** What the program does besides being a proxy, by the first word of the command line. */
 const commands: ReadonlyMap<string | undefined, (args: readonly string[]) => number | Promise<number>> = new Map([
   ['agent', async (args) => (await import('./commands/agent/command.ts')).runAgent(args)],
+  ['inject', async (args) => (await import('./commands/inject/command.ts')).runInject(args)],
   ['iptables', async (args) => (await import('./commands/iptables/command.ts')).runIptables(args)],
   ['supervise', async (args) => (await import('./commands/supervise/command.ts')).runSupervise(args)],
 ])

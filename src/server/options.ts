@@ -296,6 +296,7 @@ export function helpText(): string {
     '       nuncio schema                    print a JSON Schema of the bootstrap for editors',
     '       nuncio supervise [flags]         run, and hand over to a new process when the program changes',
     '       nuncio agent [role] [flags]      run beside an application: bootstrap, readiness, metrics, drain',
+    '       nuncio inject < MANIFESTS        add the proxy to the pods of Kubernetes manifests',
     '       nuncio iptables                  redirect the traffic of this network namespace to the proxy',
     '',
     ...lines,

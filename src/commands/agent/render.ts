@@ -3,14 +3,12 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { dirname } from 'node:path'
+import { renderTemplate, TemplateError } from '../template.ts'
 import { bootstrapTemplate } from './bootstrap_template.ts'
 import type { AgentNode } from './node.ts'
 import type { AgentOptions } from './options.ts'
 
-/** The template is wrong; `message` says where. */
-export class TemplateError extends Error {}
-
-/** Values stand for `${name}` as JSON, which is YAML, too: within other text as they are. */
+/** Throws TemplateError where the template asks for what nobody knows. */
 export function renderBootstrap(options: AgentOptions, node: AgentNode): string {
   const { templatePath, discoveryAddress } = options
   if (templatePath === undefined && discoveryAddress === '')
@@ -28,11 +26,7 @@ export function renderBootstrap(options: AgentOptions, node: AgentNode): string 
     discovery_type: discoveryType(discoveryAddress),
     discovery_address: discoveryAddress === '' ? {} : discoveryEndpoint(discoveryAddress),
   }
-  return template.replaceAll(/\$\{(\w+)\}/g, (whole, name: string, position: number) => {
-    if (Object.hasOwn(values, name)) return textOf(values[name])
-    const line = template.slice(0, position).split('\n').length
-    throw new TemplateError(`line ${line}: nothing is known of ${whole}; there are ${Object.keys(values).join(', ')}`)
-  })
+  return renderTemplate(template, values)
 }
 
 /** False where the file says so already. */
@@ -51,10 +45,6 @@ function contentsOf(path: string): string | undefined {
   } catch {
     return undefined
   }
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 function discoveryType(address: string): string {

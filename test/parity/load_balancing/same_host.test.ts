@@ -149,9 +149,11 @@ describe('the same host for the same key', () => {
   })
 
   it.each(['ring-bounded', 'maglev-bounded', 'ring'])('%s under load', async (name) => {
-    const headers = Array.from({ length: 40 }, (_, i) => ({ 'x-key': `key-${i % 3}` }))
+    const headers = Array.from({ length: 40 }, () => ({ 'x-key': 'key' }))
     const first = await pair.hold(0, `/${name}`, headers)
     expect(await pair.hold(1, `/${name}`, headers)).toEqual(first)
-    expect(new Set(first).size).toBeGreaterThan(name === 'ring' ? 1 : 4)
+    // One key has one host, until that has more than its share.
+    if (name === 'ring') expect(new Set(first).size).toBe(1)
+    else expect(new Set(first).size).toBeGreaterThan(1)
   })
 })

@@ -1,7 +1,6 @@
 // The program: becomes a worker where main has started it as one, else reads the command line and is the main process.
 
-import { ExtensionRegistry } from './config/registry.ts'
-import { allExtensions } from './extensions/all_extensions.ts'
+import type { ExtensionRegistry } from './config/registry.ts'
 import { workerMarker } from './server/channel.ts'
 
 /** What the program does besides being a proxy, by the first word of the command line. */
@@ -20,8 +19,7 @@ export async function run(): Promise<void> {
     process.exitCode = await command(args)
     return
   }
-  const registry = new ExtensionRegistry()
-  for (const factory of allExtensions) registry.register(factory)
+  const registry = await registryOfAll()
   if (process.env[workerMarker] !== undefined) {
     const { runWorker } = await import('./server/worker_process.ts')
     runWorker(registry)
@@ -29,4 +27,12 @@ export async function run(): Promise<void> {
     const { runCommand } = await import('./command.ts')
     process.exitCode = await runCommand(process.argv.slice(2), registry)
   }
+}
+
+async function registryOfAll(): Promise<ExtensionRegistry> {
+  const { ExtensionRegistry } = await import('./config/registry.ts')
+  const { allExtensions } = await import('./extensions/all_extensions.ts')
+  const registry = new ExtensionRegistry()
+  for (const factory of allExtensions) registry.register(factory)
+  return registry
 }

@@ -17,7 +17,7 @@ import { internalRoute } from './internal_route.ts'
 import type { RequestCallbacks } from './request_callbacks.ts'
 import { RoutedRequest } from './routed_request.ts'
 import { type RouterSettings, routerStats } from './router_settings.ts'
-import { ShadowStreams } from './shadow_streams.ts'
+import { mayBeMirrored, ShadowStreams } from './shadow_streams.ts'
 
 export interface AsyncStreamOptions {
   /** Milliseconds from the end of the request to that of its answer; 0 for no limit. */
@@ -141,19 +141,17 @@ export class AsyncStream implements RequestCallbacks {
     this.streamInfo.protocol = 'HTTP/1.1'
     this.streamInfo.attemptCount = 1
     this.#request = new RoutedRequest(client.settings, this, headers, this.#route, cluster)
-    const { streamInfo } = this
-    const original = {
-      request: this.#request,
-      route: this.#route,
-      cluster,
-      headers,
-      streamInfo,
-      copyOf: options.copyOf ?? [],
-    }
-    const shadows = ShadowStreams.of(original, client)
+    const shadows = mayBeMirrored(cluster, this.#route) ? this.#shadowsOf(client, cluster, headers) : undefined
     if (!this.#request.start(endStream) || this.#isOver) return
     this.#shadows = shadows
     shadows?.start(endStream)
+  }
+
+  #shadowsOf(client: AsyncClient, cluster: Cluster, headers: HeaderMap): ShadowStreams | undefined {
+    const request = this.#request
+    const { streamInfo } = this
+    const { copyOf = [] } = this.#options
+    return ShadowStreams.of({ request, route: this.#route, cluster, headers, streamInfo, copyOf }, client)
   }
 
   // ---- The request -----------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import type { AsyncClient } from './async_client.ts'
 import { answerDirectly } from './local_answers.ts'
 import { RoutedRequest } from './routed_request.ts'
 import type { RouterSettings } from './router_settings.ts'
-import { ShadowStreams } from './shadow_streams.ts'
+import { mayBeMirrored, ShadowStreams } from './shadow_streams.ts'
 
 export class RouterFilter implements StreamDecoderFilter {
   readonly #settings: RouterSettings
@@ -61,8 +61,12 @@ export class RouterFilter implements StreamDecoderFilter {
     const request = new RoutedRequest(this.#settings, callbacks, headers, route, cluster)
     this.#request = request
     // Its headers are copied before there is a host, for which they change.
-    const original = { request, route, cluster, headers, streamInfo: callbacks.streamInfo, copyOf: [] }
-    const shadows = ShadowStreams.of(original, this.#asyncClient)
+    const shadows = mayBeMirrored(cluster, route)
+      ? ShadowStreams.of(
+          { request, route, cluster, headers, streamInfo: callbacks.streamInfo, copyOf: [] },
+          this.#asyncClient,
+        )
+      : undefined
     this.#giveUp = request.hostSelection.lookFor(() =>
       runWrites(callbacks.connection, () => this.#onLookedForHost(request, shadows, endStream)),
     )

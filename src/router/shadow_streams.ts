@@ -37,6 +37,17 @@ export interface Original {
   readonly copyOf: readonly Cluster[]
 }
 
+/** The cluster's, where it has some, stand in the place of the route's. */
+function shadowPoliciesOf(cluster: Cluster, route: ForwardRoute): readonly ShadowPolicy[] {
+  const { shadowPolicies } = cluster.info
+  return shadowPolicies.length > 0 ? shadowPolicies : route.shadowPolicies
+}
+
+/** Asked for every request, before anything is made for its copies. */
+export function mayBeMirrored(cluster: Cluster, route: ForwardRoute): boolean {
+  return shadowPoliciesOf(cluster, route).length > 0
+}
+
 export class ShadowStreams {
   readonly #client: AsyncClient
   readonly #options: AsyncStreamOptions
@@ -45,16 +56,14 @@ export class ShadowStreams {
   #shadows: Shadow[] = []
 
   /**
-   * Copies the headers as they are now, as the cluster says, or else the route. Undefined where no policy asks for the
-   * request: a CONNECT is never mirrored.
+   * Copies the headers as they are now. Undefined where no policy asks for the request: a CONNECT is never mirrored.
    */
   static of(original: Original, client: AsyncClient): ShadowStreams | undefined {
     const { cluster, route, headers, streamInfo, copyOf } = original
-    const { shadowPolicies } = cluster.info.shadowPolicies.length > 0 ? cluster.info : route
-    if (shadowPolicies.length === 0 || headers.method === 'CONNECT') return undefined
+    if (headers.method === 'CONNECT') return undefined
     // Clusters whose policies name each other would copy for ever: Envoy's stack overflows.
     if (copyOf.includes(cluster)) return undefined
-    const chosen = shadowPolicies.filter((policy) => policy.isChosen(streamInfo.random))
+    const chosen = shadowPoliciesOf(cluster, route).filter((policy) => policy.isChosen(streamInfo.random))
     const copies = chosen.flatMap((policy) => copyFor(policy, original, client))
     return copies.length === 0 ? undefined : new ShadowStreams(copies, original, client)
   }

@@ -26,9 +26,6 @@ export interface Http1CodecStats {
   readonly responseFlood: { inc(): void }
 }
 
-/** The details of what overload has refused. */
-const overload = 'overload'
-
 /** So much of later requests is read ahead at the most, and what one read brings over it. */
 const pipelinedLimitBytes = 16 * 1024
 
@@ -81,7 +78,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   }
 
   abortDispatch(): void {
-    this.#refuse(new HeadError('overload', overload, 500))
+    this.#refuse(new HeadError('overload', 'overload', 500), true)
   }
 
   #run(data: Buffer): void {
@@ -243,7 +240,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
   }
 
   /** Answers a request that cannot be read, then tells the connection manager that this connection is over. */
-  #refuse(error: HeadError): void {
+  #refuse(error: HeadError, isOverload = false): void {
     this.#parser.paused = true
     let stream = this.stream
     if (stream === undefined) {
@@ -254,7 +251,7 @@ export class Http1ServerCodec implements ServerCodec, MessageHandler {
     if (!stream.responseStarted) {
       decoder.sendProtocolErrorReply(error.status, reasonPhrase(error.status), error.details)
     }
-    throw new CodecProtocolError(error.message, error.details, false, error.details === overload)
+    throw new CodecProtocolError(error.message, error.details, false, isOverload)
   }
 
   /** Answers a request whose head has not come in time; the connection manager then closes. */

@@ -9,7 +9,7 @@ import { Admin } from './admin.ts'
 import { readApplicationProbes } from './application_probes.ts'
 import { drain } from './drain.ts'
 import { applicationMetrics } from './metrics.ts'
-import { agentNode } from './node.ts'
+import { type AgentNode, agentNode } from './node.ts'
 import type { AgentOptions } from './options.ts'
 import { renderBootstrap, writeIfChanged } from './render.ts'
 import { StatusServer } from './status_server.ts'
@@ -32,10 +32,11 @@ export class Agent {
     this.#options = options
     this.#environment = environment
     this.#configPath = join(options.configDir, 'bootstrap.yaml')
-    this.#render()
+    const node = agentNode(options, environment)
+    this.#render(node)
     this.#supervisor = new Supervisor(programPath, this.#proxyFlags(), { restarts: true })
     this.#admin = new Admin(options.adminPort)
-    const { ANNOTATIONS: annotations } = agentNode(options, environment).metadata
+    const { ANNOTATIONS: annotations } = node.metadata
     const probes = probesVariables.map((name) => environment[name]).find((value) => value !== undefined)
     this.#status = new StatusServer({
       admin: this.#admin,
@@ -76,15 +77,8 @@ export class Agent {
     this.#supervisor.signalNewest(signal)
   }
 
-  pids(): Set<number> {
-    return this.#supervisor.pids()
-  }
-
-  #render(): boolean {
-    const changed = writeIfChanged(
-      this.#configPath,
-      renderBootstrap(this.#options, agentNode(this.#options, this.#environment)),
-    )
+  #render(node: AgentNode): boolean {
+    const changed = writeIfChanged(this.#configPath, renderBootstrap(this.#options, node))
     log.info(`${this.#configPath} ${changed ? 'is written' : 'is as it was'}`)
     return changed
   }
@@ -93,7 +87,7 @@ export class Agent {
   #templateFollower(path: string): FileFollower {
     return new FileFollower(path, () => {
       try {
-        if (this.#render()) this.#supervisor.startNext(`${path} has changed`)
+        if (this.#render(agentNode(this.#options, this.#environment))) this.#supervisor.startNext(`${path} has changed`)
       } catch (error) {
         log.error(`${path}: ${(error as Error).message}`)
       }

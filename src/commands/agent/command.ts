@@ -1,10 +1,7 @@
 // `nuncio agent`: what a node agent does for the proxy of a pod.
 
-import { adoptOrphans, reapOrphans } from '../../os/process.ts'
 import { Agent } from './agent.ts'
 import { helpText, parseAgentCommand } from './options.ts'
-
-const reapEveryMs = 1000
 
 /** The exit code. */
 export async function runAgent(args: readonly string[]): Promise<number> {
@@ -20,13 +17,9 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   } catch (error) {
     return refuse((error as Error).message)
   }
-  adoptOrphans()
-  const reaping = setInterval(() => reapOrphans(agent.pids()), reapEveryMs)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void agent.stop(signal))
   process.on('SIGUSR1', () => agent.signalProxy('SIGUSR1'))
-  const code = await agent.run()
-  clearInterval(reaping)
-  return code
+  return agent.run()
 }
 
 function refuse(message: string): number {

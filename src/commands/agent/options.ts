@@ -1,6 +1,6 @@
 // The command line and the environment of `nuncio agent`.
 
-import { parseArgs } from 'node:util'
+import { type Flags, flagLines, readFlags, UsageError } from '../flags.ts'
 
 export const roles = ['sidecar', 'router', 'ingress'] as const
 export type Role = (typeof roles)[number]
@@ -30,14 +30,7 @@ export interface AgentOptions {
   readonly proxyFlags: readonly string[]
 }
 
-interface Flag {
-  /** Undefined: a switch. */
-  readonly byDefault?: string
-  readonly multiple?: true
-  readonly help: string
-}
-
-const flags: Readonly<Record<string, Flag>> = {
+const flags: Flags = {
   template: { byDefault: '', help: 'bootstrap with placeholders (default: a built-in one)' },
   'config-dir': { byDefault: './etc/nuncio/proxy', help: 'where the rendered bootstrap is kept' },
   'discovery-address': { byDefault: '', help: 'host:port, or the path of a unix socket, of the management server' },
@@ -61,15 +54,8 @@ export type AgentCommand =
   | { readonly kind: 'error'; readonly message: string }
   | { readonly kind: 'run'; readonly options: AgentOptions }
 
-/** A value that cannot be meant; `message` is printed as it is. */
-class UsageError extends Error {}
-
 export function helpText(): string {
-  const lines = Object.entries(flags).map(([name, { byDefault, help }]) => {
-    const left = `  --${name}${byDefault === undefined ? '' : ' VALUE'}`
-    return `${left.padEnd(38)} ${help}${byDefault ? ` (default ${byDefault})` : ''}`
-  })
-  return `nuncio agent [${roles.join('|')}] [OPTION...] [-- FLAG...]\n\nRuns the proxy beside an application: renders its bootstrap, starts it, and answers for it. Flags behind -- are the proxy's.\n\n${lines.join('\n')}`
+  return `nuncio agent [${roles.join('|')}] [OPTION...] [-- FLAG...]\n\nRuns the proxy beside an application: renders its bootstrap, starts it, and answers for it. Flags behind -- are the proxy's.\n\n${flagLines(flags, 38)}`
 }
 
 export function parseAgentCommand(args: readonly string[]): AgentCommand {
@@ -81,12 +67,10 @@ export function parseAgentCommand(args: readonly string[]): AgentCommand {
   }
 }
 
-type Given = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
-
 function readCommand(args: readonly string[]): AgentCommand {
   const separator = args.indexOf('--')
   const own = separator < 0 ? args : args.slice(0, separator)
-  const { given, positionals } = readFlags(own)
+  const { given, positionals } = readFlags(flags, own, true)
   if (given['help'] === true) return { kind: 'help' }
   const text = (name: string) => String(given[name] ?? '')
   const port = (name: string) => numberOf(name, text(name), 65_535)
@@ -112,22 +96,6 @@ function readCommand(args: readonly string[]): AgentCommand {
       watched: (given['watch'] as readonly string[]).filter((path) => path !== ''),
       proxyFlags: separator < 0 ? [] : args.slice(separator + 1),
     },
-  }
-}
-
-function readFlags(args: readonly string[]): { given: Given; positionals: readonly string[] } {
-  const options = Object.fromEntries(
-    Object.entries(flags).map(([name, { byDefault, multiple }]) => {
-      if (byDefault === undefined) return [name, { type: 'boolean' as const }]
-      if (multiple) return [name, { type: 'string' as const, multiple, default: [byDefault] }]
-      return [name, { type: 'string' as const, default: byDefault }]
-    }),
-  )
-  try {
-    const { values, positionals } = parseArgs({ args: [...args], options, strict: true, allowPositionals: true })
-    return { given: values as Given, positionals }
-  } catch (error) {
-    throw new UsageError((error as Error).message)
   }
 }
 

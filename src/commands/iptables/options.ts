@@ -2,8 +2,8 @@
 
 import { isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { parseArgs } from 'node:util'
 import { CidrRange } from '../../common/cidr.ts'
+import { type Flags, flagLines, type GivenFlags, readFlags, UsageError } from '../flags.ts'
 
 /** Everything, or what is listed; an empty list is nothing. */
 export type Selection = 'all' | readonly string[]
@@ -47,14 +47,7 @@ export type IptablesCommand =
   | { readonly kind: 'clean'; readonly dryRun: boolean; readonly tproxy: TproxyOptions }
   | { readonly kind: 'install'; readonly dryRun: boolean; readonly options: CaptureOptions }
 
-interface Flag {
-  readonly short?: string
-  /** Undefined: a switch. */
-  readonly byDefault?: string
-  readonly help: string
-}
-
-const flags: Readonly<Record<string, Flag>> = {
+const flags: Flags = {
   'envoy-port': { short: 'p', byDefault: '15001', help: 'port that outbound connections are redirected to' },
   'inbound-capture-port': { short: 'z', byDefault: '15006', help: 'port that inbound connections are redirected to' },
   'proxy-uid': { short: 'u', byDefault: '1337', help: 'users whose traffic is not captured: those of the proxy' },
@@ -80,20 +73,13 @@ const flags: Readonly<Record<string, Flag>> = {
 }
 
 export function helpText(): string {
-  const lines = Object.entries(flags).map(([name, { short, byDefault, help }]) => {
-    const left = `  ${short === undefined ? '   ' : `-${short},`} --${name}${byDefault === undefined ? '' : ' VALUE'}`
-    return `${left.padEnd(50)} ${help}${byDefault ? ` (default ${byDefault})` : ''}`
-  })
-  return `nuncio iptables [OPTION...]\n\nRedirects the traffic of this network namespace to the proxy. Lists are separated by commas.\n\n${lines.join('\n')}`
+  return `nuncio iptables [OPTION...]\n\nRedirects the traffic of this network namespace to the proxy. Lists are separated by commas.\n\n${flagLines(flags, 50)}`
 }
-
-/** A value that cannot be meant; `message` is printed as it is. */
-class UsageError extends Error {}
 
 /** `resolvConf` is the text of /etc/resolv.conf. */
 export function parseIptablesCommand(args: readonly string[], resolvConf: string): IptablesCommand {
   try {
-    const given = readFlags(args)
+    const { given } = readFlags(flags, args)
     if (given['help'] === true) return { kind: 'help' }
     const dryRun = given['dry-run'] === true
     const options = captureOptions(given, resolvConf)
@@ -105,25 +91,7 @@ export function parseIptablesCommand(args: readonly string[], resolvConf: string
   }
 }
 
-type Given = Readonly<Record<string, string | boolean | undefined>>
-
-function readFlags(args: readonly string[]): Given {
-  const options = Object.fromEntries(
-    Object.entries(flags).map(([name, { short, byDefault }]) => [
-      name,
-      byDefault === undefined
-        ? { type: 'boolean' as const, ...(short && { short }) }
-        : { type: 'string' as const, default: byDefault, ...(short && { short }) },
-    ]),
-  )
-  try {
-    return parseArgs({ args: [...args], options, strict: true }).values as Given
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-}
-
-function captureOptions(given: Given, resolvConf: string): CaptureOptions {
+function captureOptions(given: GivenFlags, resolvConf: string): CaptureOptions {
   const text = (name: string) => String(given[name] ?? '').trim()
   const list = (name: string) =>
     text(name)

@@ -1,12 +1,9 @@
 // `nuncio supervise`: the first process of a container. Runs the proxy and replaces it without loss when the program changes.
 
 import { resolve } from 'node:path'
-import { adoptOrphans, reapOrphans } from '../../os/process.ts'
 import { programPath } from '../../server/channel.ts'
 import { FileFollower } from '../../server/file_follower.ts'
 import { Supervisor } from './supervisor.ts'
-
-const reapEveryMs = 1000
 
 const helpText = `nuncio supervise [--program PATH] [FLAG...]
 
@@ -40,15 +37,12 @@ export async function runSupervise(args: readonly string[]): Promise<number> {
 async function supervise(program: string, flags: readonly string[]): Promise<number> {
   const supervisor = new Supervisor(program, flags)
   const follower = new FileFollower(program, () => supervisor.startNext(`${program} has changed`))
-  adoptOrphans()
-  const reaping = setInterval(() => reapOrphans(supervisor.pids()), reapEveryMs)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => supervisor.stop(signal))
   process.on('SIGUSR1', () => supervisor.signalNewest('SIGUSR1'))
   process.on('SIGHUP', () => supervisor.startNext('caught SIGHUP'))
   supervisor.startNext('first start')
   follower.start()
   const code = await supervisor.ended
-  clearInterval(reaping)
   follower.stop()
   return code
 }

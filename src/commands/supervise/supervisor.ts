@@ -2,11 +2,13 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { getLogger } from '../../common/log.ts'
+import { adoptOrphans, reapOrphans } from '../../os/process.ts'
 
 const log = getLogger('main')
 
 const firstRetryMs = 1000
 const longestRetryMs = 60_000
+const reapEveryMs = 1000
 /** One that has run so long has taken over. */
 const settledAfterMs = 10_000
 
@@ -35,17 +37,19 @@ export class Supervisor {
   #exitCode = 0
   #onEnded!: (code: number) => void
 
-  /** `program` is what Node runs. */
+  /** `program` is what Node runs. From now on this process reaps the orphans of the container, too. */
   constructor(program: string, flags: readonly string[], { restarts = false }: SupervisorOptions = {}) {
     this.#program = program
     this.#flags = flags
     this.#restarts = restarts
+    adoptOrphans()
+    setInterval(() => reapOrphans(this.#pids()), reapEveryMs).unref()
     this.ended = new Promise((resolve) => {
       this.#onEnded = resolve
     })
   }
 
-  pids(): Set<number> {
+  #pids(): Set<number> {
     return new Set(this.#running.flatMap(({ child }) => child.pid ?? []))
   }
 

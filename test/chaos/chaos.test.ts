@@ -7,7 +7,7 @@ import { proxyPair } from '../parity/define_suite.ts'
 import { bootstrap, httpListener, indent, routes } from '../parity/yaml.ts'
 import { DnsServer } from '../support/dns_server.ts'
 import { freePorts } from '../support/free_ports.ts'
-import { KeepAliveClient } from '../support/live_clients.ts'
+import { keepAliveClient } from '../support/live_clients.ts'
 import { type ProxyKind, type ProxyProcess, startProxy } from '../support/proxy_process.ts'
 import { BackendProcess } from './backend_process.ts'
 
@@ -87,7 +87,7 @@ async function failuresUnder(
   backends: readonly BackendProcess[],
   blows: (scene: Scene) => Promise<void>,
 ): Promise<readonly string[]> {
-  const clients = Array.from({ length: clientCount }, () => new KeepAliveClient(proxy.port('main')))
+  const clients = Array.from({ length: clientCount }, () => keepAliveClient(proxy.port('main')))
   const done = (): number => clients.reduce((sum, { answered, failures }) => sum + answered + failures.length, 0)
   const progress = async (count = calm): Promise<void> => {
     const goal = done() + count

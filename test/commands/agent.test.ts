@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { childPids } from '../faults/fault_proxy.ts'
+import { liveEpoch } from '../hot_restart/generations.ts'
 import { EchoBackend } from '../support/echo_backend.ts'
 import { freePorts } from '../support/free_ports.ts'
 import { httpRequest } from '../support/http_get.ts'
@@ -102,11 +103,7 @@ function serve(): void {
   plane.setAll('1', { CDS: [staticCluster('a', application.port)], LDS: [httpListener('web', inlineRoute('a'))] })
 }
 
-async function epoch(): Promise<number> {
-  const { body } = await httpRequest(`127.0.0.1:${ports.admin}`, '/server_info').catch(() => ({ body: '{}' }))
-  const info = JSON.parse(body) as { state?: string; command_line_options?: { restart_epoch: number } }
-  return info.state === 'LIVE' ? (info.command_line_options?.restart_epoch ?? -1) : -1
-}
+const epoch = (): Promise<number | undefined> => liveEpoch(ports.admin)
 
 it('says who the proxy is, and is ready when that has its configuration', async () => {
   start(withDiscovery())

@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { childPids } from '../faults/fault_proxy.ts'
-import { NewConnectionsClient } from '../hot_restart/new_connections_client.ts'
+import { liveEpoch } from '../hot_restart/generations.ts'
 import { answeringListener, bootstrapYaml } from '../server/support.ts'
 import { freePorts } from '../support/free_ports.ts'
 import { httpRequest } from '../support/http_get.ts'
+import { newConnectionsClient } from '../support/live_clients.ts'
 
 const source = join(import.meta.dirname, '../../src')
 const pollMs = { timeout: 20_000 }
@@ -60,15 +61,10 @@ function writeProgram(name: string, text: string): string {
   return path
 }
 
-/** Of who answers as the admin interface, once it serves. */
-async function epoch(): Promise<number | undefined> {
-  const { body } = await httpRequest(`127.0.0.1:${adminPort}`, '/server_info').catch(() => ({ body: '{}' }))
-  const info = JSON.parse(body) as { state?: string; command_line_options?: { restart_epoch: number } }
-  return info.state === 'LIVE' ? info.command_line_options?.restart_epoch : undefined
-}
+const epoch = (): Promise<number | undefined> => liveEpoch(adminPort)
 
 it('replaces the proxy when the program changes, and at SIGHUP, and no request fails', async () => {
-  const client = new NewConnectionsClient(port)
+  const client = newConnectionsClient(port)
   pointTo(writeProgram('another.mjs', `await import(${JSON.stringify(join(source, 'main.ts'))})\n`))
   await expect.poll(epoch, pollMs).toBe(1)
   await expect.poll(() => output, pollMs).toContain('epoch 0 has ended')
@@ -81,7 +77,7 @@ it('replaces the proxy when the program changes, and at SIGHUP, and no request f
 })
 
 it('goes on with the one that runs while the new one fails, and tries again', async () => {
-  const client = new NewConnectionsClient(port)
+  const client = newConnectionsClient(port)
   pointTo(writeProgram('broken.mjs', 'process.exit(7)\n'))
   await expect.poll(() => output, pollMs).toContain('epoch 1 has ended with exit code 7')
   expect(await epoch()).toBe(0)

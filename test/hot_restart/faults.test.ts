@@ -7,9 +7,9 @@ import { handoverName } from '../../src/server/hot_restart/messages.ts'
 import { childPids } from '../faults/fault_proxy.ts'
 import { EchoBackend } from '../support/echo_backend.ts'
 import { httpRequest } from '../support/http_get.ts'
+import { newConnectionsClient } from '../support/live_clients.ts'
 import type { ProxyProcess } from '../support/proxy_process.ts'
 import { exitOf, Generations } from './generations.ts'
-import { NewConnectionsClient } from './new_connections_client.ts'
 
 const pollMs = { timeout: 20_000 }
 const answerTimeoutMs = 10_000
@@ -131,7 +131,7 @@ describe('the process before ends', () => {
 
 it('takes over from more workers than it has: no connection is lost', async () => {
   await generations.start(0, ['--concurrency', '4'])
-  const clients = Array.from({ length: 4 }, () => new NewConnectionsClient(generations.httpPort))
+  const clients = Array.from({ length: 4 }, () => newConnectionsClient(generations.httpPort))
   const child = await generations.start(1, ['--concurrency', '1'])
   await logged(child, 'the process before drains')
   const before = clients.map(({ answered }) => answered)

@@ -1,6 +1,7 @@
 /** Generations of one proxy: each process takes over from the one before, on the same ports. */
 import { bootstrap, cluster, httpListener } from '../parity/yaml.ts'
 import { freePorts } from '../support/free_ports.ts'
+import { httpRequest } from '../support/http_get.ts'
 import { type ProxyKind, type ProxyProcess, spawnProxy } from '../support/proxy_process.ts'
 
 const exitTimeoutMs = 30_000
@@ -87,4 +88,11 @@ export async function exitOf(process: ProxyProcess): Promise<void> {
     if (performance.now() > deadline) throw new Error(`still running:\n${process.tail()}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
+}
+
+/** Of who answers as the admin interface, once it serves. */
+export async function liveEpoch(adminPort: number): Promise<number | undefined> {
+  const { body } = await httpRequest(`127.0.0.1:${adminPort}`, '/server_info').catch(() => ({ body: '{}' }))
+  const info = JSON.parse(body) as { state?: string; command_line_options?: { restart_epoch: number } }
+  return info.state === 'LIVE' ? info.command_line_options?.restart_epoch : undefined
 }

@@ -1,10 +1,9 @@
 /** Ten generations under load: nothing fails, counters go on, and streams stay until the time of their process is over. */
 import { afterEach, expect, test } from 'vitest'
 import { EchoBackend } from '../support/echo_backend.ts'
-import { EchoClient, KeepAliveClient } from '../support/live_clients.ts'
+import { EchoClient, keepAliveClient, newConnectionsClient } from '../support/live_clients.ts'
 import type { ProxyKind, ProxyProcess } from '../support/proxy_process.ts'
 import { exitOf, Generations } from './generations.ts'
-import { NewConnectionsClient } from './new_connections_client.ts'
 
 const epochs = 10
 const opened: { stop(): Promise<void> }[] = []
@@ -41,8 +40,8 @@ async function restartUnderLoad(kind: ProxyKind): Promise<{ answered: number; fa
   )
   let current = await generations.start(0)
   const clients = [
-    ...Array.from({ length: 4 }, () => new KeepAliveClient(generations.httpPort)),
-    ...Array.from({ length: 2 }, () => new NewConnectionsClient(generations.httpPort)),
+    ...Array.from({ length: 4 }, () => keepAliveClient(generations.httpPort)),
+    ...Array.from({ length: 2 }, () => newConnectionsClient(generations.httpPort)),
   ]
   const counts: number[] = []
   for (let epoch = 1; epoch <= epochs; epoch++) {

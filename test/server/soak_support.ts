@@ -9,7 +9,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { processTree } from '../../bench/cpu.ts'
-import { EchoClient, KeepAliveClient, type LiveClient } from '../support/live_clients.ts'
+import { EchoClient, keepAliveClient, type LiveClient } from '../support/live_clients.ts'
 import { probeFolderVariable } from '../support/memory_probe.ts'
 import { ProxyProcess } from '../support/proxy_process.ts'
 import { until } from './support.ts'
@@ -133,7 +133,7 @@ export class SoakClients {
   static async start(proxy: ProxyProcess): Promise<SoakClients> {
     const port = proxy.port(soakListeners.http)
     return new SoakClients([
-      ...Array.from({ length: keepAliveClients }, () => new KeepAliveClient(port)),
+      ...Array.from({ length: keepAliveClients }, () => keepAliveClient(port)),
       await EchoClient.webSocket(proxy.port(soakListeners.webSocket)),
       await EchoClient.tcp(proxy.port(soakListeners.tcp)),
     ])

@@ -14,39 +14,42 @@ export interface LiveClient {
   stop(): Promise<void>
 }
 
-/** One request after the other on one connection for as long as the proxy keeps it, then on the next. */
-export class KeepAliveClient implements LiveClient {
+/** Asks again and again; `ask` tells what was wrong, or undefined. */
+class Asking implements LiveClient {
   answered = 0
   readonly failures: string[] = []
-  readonly #port: number
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
   readonly #ended: Promise<void>
+  readonly #onStopped: () => void
   #isStopped = false
 
-  constructor(port: number) {
-    this.#port = port
-    this.#ended = this.#run()
+  constructor(ask: (answered: number) => Promise<string | undefined>, onStopped = (): void => {}) {
+    this.#onStopped = onStopped
+    this.#ended = this.#run(ask)
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true
     await this.#ended
-    this.#agent.destroy()
+    this.#onStopped()
   }
 
-  async #run(): Promise<void> {
+  async #run(ask: (answered: number) => Promise<string | undefined>): Promise<void> {
     while (!this.#isStopped) {
-      const problem = await this.#ask()
+      const problem = await ask(this.answered)
       if (problem === undefined) this.answered++
       else this.failures.push(problem)
       await pause()
     }
   }
+}
 
-  #ask(): Promise<string | undefined> {
-    const path = `/${this.answered}`
+/** One request after the other on one connection for as long as the proxy keeps it, then on the next. */
+export function keepAliveClient(port: number): LiveClient {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const ask = (answered: number): Promise<string | undefined> => {
+    const path = `/${answered}`
     return new Promise((resolve) => {
-      const sent = request({ host: '127.0.0.1', port: this.#port, agent: this.#agent, path }, (response) => {
+      const sent = request({ host: '127.0.0.1', port, agent, path }, (response) => {
         response.resume()
         response.on('error', (error) => resolve(`${path}: ${error.message}`))
         response.on('end', () => resolve(response.statusCode === 200 ? undefined : `${path}: ${response.statusCode}`))
@@ -56,6 +59,24 @@ export class KeepAliveClient implements LiveClient {
       sent.end()
     })
   }
+  return new Asking(ask, () => agent.destroy())
+}
+
+/** One request after the other, each on a connection of its own. */
+export function newConnectionsClient(port: number): LiveClient {
+  const ask = async (): Promise<string | undefined> => {
+    const client = await RawClient.connect(port)
+    try {
+      client.write('GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n')
+      await client.waitFor(() => client.ended, requestTimeoutMs)
+      return client.text.startsWith('HTTP/1.1 200 ')
+        ? undefined
+        : `new connection: answer ${JSON.stringify(client.text)}`
+    } finally {
+      client.close()
+    }
+  }
+  return new Asking(() => ask().catch((error: Error) => `new connection: ${error.message}`))
 }
 
 /** Messages to a peer that echoes them, one at a time on the one connection. */
